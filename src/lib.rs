@@ -1,5 +1,7 @@
 //! Streaming, authenticated file encryption: a chunked reader, stages that each transform one frame, a writer.
 //!
-//! [`container`] says what the bytes mean; its page is the format's specification.
+//! Rooms, each importing only from those below it: [`keys`] (from a passphrase or
+//! key file to the stages' keys) and [`container`] (what the bytes mean; its page is the format's specification).
 
 pub mod container;
+pub mod keys;

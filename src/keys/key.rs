@@ -1,0 +1,67 @@
+//! A 32-byte secret that wipes itself, and randomness from the operating system.
+
+use std::fmt;
+
+use rand::{TryRng, rngs::SysRng};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// A 32-byte key. It stays at one place in memory, which is wiped when it is dropped.
+#[derive(Clone)]
+pub struct Key(Box<Zeroizing<[u8; Self::LENGTH]>>);
+
+/// The operating system gave no randomness.
+#[derive(Debug, Error)]
+#[error("the operating system gave no randomness")]
+pub struct RandomnessUnavailable;
+
+impl Key {
+    /// Bytes of a key.
+    pub const LENGTH: usize = 32;
+
+    /// The key with these bytes.
+    pub fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
+        Self(Box::new(Zeroizing::new(bytes)))
+    }
+
+    /// A fresh random key.
+    ///
+    /// # Errors
+    ///
+    /// [`RandomnessUnavailable`].
+    pub fn random() -> Result<Self, RandomnessUnavailable> {
+        let mut key = Self::zeroed();
+        SysRng.try_fill_bytes(key.bytes_mut()).map_err(|_| RandomnessUnavailable)?;
+        Ok(key)
+    }
+
+    /// The key's bytes.
+    pub fn bytes(&self) -> &[u8; Self::LENGTH] {
+        &self.0
+    }
+
+    pub(super) fn zeroed() -> Self {
+        Self::from_bytes([0; Self::LENGTH])
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8; Self::LENGTH] {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Key(..)")
+    }
+}
+
+/// `N` fresh random bytes, for an IV or a salt.
+///
+/// # Errors
+///
+/// [`RandomnessUnavailable`].
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], RandomnessUnavailable> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| RandomnessUnavailable)?;
+    Ok(bytes)
+}

@@ -1,0 +1,45 @@
+//! The keys of the stages and of the header, from the file key.
+
+use super::Key;
+use crate::container::{MAC_LENGTH, Prefix};
+
+const FRAME_ENCRYPTION: &str = "reelseal v1 frame encryption";
+const FRAME_AUTHENTICATION: &str = "reelseal v1 frame authentication";
+const HEADER_AUTHENTICATION: &str = "reelseal v1 header authentication";
+
+/// Three independent keys: BLAKE3 derive_key over the file key and the stream's prefix.
+#[derive(Clone, Debug)]
+pub struct StageKeys {
+    /// AES-256-CTR over tags and payloads.
+    pub frame_encryption: Key,
+    /// Keyed BLAKE3 over each frame's ciphertext and index.
+    pub frame_authentication: Key,
+    header_authentication: Key,
+}
+
+impl StageKeys {
+    /// The keys of the stream that starts with `prefix`.
+    pub fn derive(file_key: &Key, prefix: &Prefix) -> Self {
+        let prefix = prefix.encode();
+        let derive = |context| {
+            let mut hasher = blake3::Hasher::new_derive_key(context);
+            hasher.update(file_key.bytes()).update(&prefix);
+            Key::from_bytes(*hasher.finalize().as_bytes())
+        };
+        Self {
+            frame_encryption: derive(FRAME_ENCRYPTION),
+            frame_authentication: derive(FRAME_AUTHENTICATION),
+            header_authentication: derive(HEADER_AUTHENTICATION),
+        }
+    }
+
+    /// The header MAC over `authenticated`; equality of the result is in constant time.
+    pub fn header_mac(&self, authenticated: &[u8]) -> blake3::Hash {
+        blake3::keyed_hash(self.header_authentication.bytes(), authenticated)
+    }
+
+    /// [`StageKeys::header_mac`] as bytes, for writing a header.
+    pub fn header_mac_bytes(&self, authenticated: &[u8]) -> [u8; MAC_LENGTH] {
+        *self.header_mac(authenticated).as_bytes()
+    }
+}

@@ -1,0 +1,176 @@
+//! Opening a header: from a passphrase or a key file, through the slots, to the file key.
+
+use thiserror::Error;
+
+use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, ScryptCost, StageKeys, key_slot};
+use crate::container::{Header, HeaderCopy, HeaderError, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Slot};
+
+/// What a user has to open a stream with.
+pub enum Credential<'a> {
+    /// A passphrase, with what scrypt has given for it so far.
+    Passphrase(KeyEncryptionKeys<'a>, KdfLimits),
+    /// A key file.
+    KeyFile(&'a KeyFile),
+}
+
+/// Why a header does not open.
+#[derive(Debug, Error)]
+pub enum UnlockError {
+    /// The header is malformed.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// More than eight passphrase slots.
+    #[error("the header has {0} passphrase slots, more than the {MAX_PASSPHRASE_SLOTS} allowed")]
+    TooManySlots(usize),
+    /// scrypt would cost too much.
+    #[error(transparent)]
+    Kdf(#[from] KdfError),
+    /// No slot is of the credential's kind.
+    #[error("the stream has no key slot for a {0}")]
+    NoSuchSlot(
+        /// "passphrase" or "key file".
+        &'static str,
+    ),
+    /// No slot unwrapped with the passphrase.
+    #[error("wrong passphrase")]
+    WrongPassphrase,
+    /// No slot unwrapped with the key file.
+    #[error("wrong key file")]
+    WrongKeyFile,
+    /// A slot unwrapped, but the header MAC does not verify.
+    #[error("the header was altered")]
+    Altered,
+}
+
+/// The file key and the stage keys of the stream with the sound copy `copy`, whose fields `header` holds.
+///
+/// # Errors
+///
+/// [`UnlockError`]. Nothing is paid before the cost was checked.
+pub fn unlock(
+    copy: &HeaderCopy,
+    header: &Header,
+    credential: &mut Credential<'_>,
+) -> Result<(Key, StageKeys), UnlockError> {
+    let slots: Vec<Slot> = header
+        .records
+        .iter()
+        .filter_map(|record| record.slot().transpose())
+        .collect::<Result<_, _>>()
+        .map_err(HeaderError::from)?;
+    let passphrase_slots: Vec<PassphraseSlot> = slots
+        .iter()
+        .filter_map(|slot| match slot {
+            Slot::Passphrase(slot) => Some(slot.clone()),
+            Slot::KeyFile(_) => None,
+        })
+        .collect();
+    if passphrase_slots.len() > MAX_PASSPHRASE_SLOTS {
+        return Err(UnlockError::TooManySlots(passphrase_slots.len()));
+    }
+    for slot in &passphrase_slots {
+        ScryptCost::of(slot)?;
+    }
+    if let Credential::Passphrase(_, limits) = credential {
+        limits.check(&passphrase_slots)?;
+    }
+
+    let (mut tried, mut unwrapped) = (false, false);
+    for slot in &slots {
+        let file_key = match (slot, &mut *credential) {
+            (Slot::Passphrase(slot), Credential::Passphrase(keys, _)) => {
+                key_slot::unwrap(&keys.get(&slot.salt, ScryptCost::of(slot)?)?, &slot.wrapped)
+            }
+            (Slot::KeyFile(slot), Credential::KeyFile(key_file)) => {
+                key_slot::unwrap(&key_slot::key_file_kek(key_file, &slot.salt), &slot.wrapped)
+            }
+            _ => continue,
+        };
+        tried = true;
+        let Some(file_key) = file_key else { continue };
+        unwrapped = true;
+        let keys = StageKeys::derive(&file_key, &header.prefix);
+        if keys.header_mac(copy.authenticated()) == copy.mac() {
+            return Ok((file_key, keys));
+        }
+    }
+    Err(match (unwrapped, tried, &*credential) {
+        (true, _, _) => UnlockError::Altered,
+        (false, true, Credential::Passphrase(..)) => UnlockError::WrongPassphrase,
+        (false, true, Credential::KeyFile(_)) => UnlockError::WrongKeyFile,
+        (false, false, Credential::Passphrase(..)) => UnlockError::NoSuchSlot("passphrase"),
+        (false, false, Credential::KeyFile(_)) => UnlockError::NoSuchSlot("key file"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
+    use crate::keys::{Passphrase, new_key_file_slot, new_passphrase_slot};
+
+    const FILE_KEY: [u8; 32] = [9; 32];
+
+    fn found(slots: &[Slot], tamper: impl FnOnce(&mut Header)) -> (HeaderCopy, Header) {
+        let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
+        let mut header = Header {
+            prefix,
+            length: HeaderLength::default(),
+            generation: 1,
+            records: slots.iter().map(Into::into).collect(),
+        };
+        let keys = StageKeys::derive(&Key::from_bytes(FILE_KEY), &prefix);
+        let untampered = header.encode(|_| [0; 32]).unwrap();
+        let mac = keys.header_mac_bytes(&untampered[..untampered.len() - 48]);
+        tamper(&mut header);
+        let copy = header.encode(|_| mac).unwrap();
+        match search_header(&copy.repeat(2), true) {
+            Ok(Search::Found(found)) => (found.copy, header),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
+        let passphrase = Passphrase::new(passphrase).unwrap();
+        let cost = ScryptCost::new(10, 8, 1).unwrap();
+        let mut keys = KeyEncryptionKeys::new(&passphrase);
+        Slot::Passphrase(new_passphrase_slot(&Key::from_bytes(FILE_KEY), &mut keys, [salt; 32], cost).unwrap())
+    }
+
+    fn open(found: &(HeaderCopy, Header), passphrase: &str) -> Result<(Key, StageKeys), UnlockError> {
+        let passphrase = Passphrase::new(passphrase).unwrap();
+        let keys = KeyEncryptionKeys::new(&passphrase);
+        unlock(&found.0, &found.1, &mut Credential::Passphrase(keys, KdfLimits::default()))
+    }
+
+    #[test]
+    fn the_second_slot_opens_when_the_first_does_not() {
+        let found = found(&[passphrase_slot("one", 1), passphrase_slot("two", 2)], |_| {});
+        assert_eq!(open(&found, "two").unwrap().0.bytes(), &FILE_KEY);
+        assert!(matches!(open(&found, "three"), Err(UnlockError::WrongPassphrase)));
+    }
+
+    #[test]
+    fn a_key_file_opens_its_slot_and_no_other() {
+        let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
+        let slot = Slot::KeyFile(new_key_file_slot(&Key::from_bytes(FILE_KEY), &key_file, [1; 32]));
+        let found = found(&[slot], |_| {});
+        let (copy, header) = &found;
+        assert!(unlock(copy, header, &mut Credential::KeyFile(&key_file)).is_ok());
+        let other = KeyFile::from_key(Key::from_bytes([5; 32]));
+        assert!(matches!(unlock(copy, header, &mut Credential::KeyFile(&other)), Err(UnlockError::WrongKeyFile)));
+        assert!(matches!(open(&found, "one"), Err(UnlockError::NoSuchSlot("passphrase"))));
+    }
+
+    #[test]
+    fn an_altered_header_is_told_from_a_wrong_passphrase() {
+        let found = found(&[passphrase_slot("one", 1)], |header| header.generation = 2);
+        assert!(matches!(open(&found, "one"), Err(UnlockError::Altered)));
+    }
+
+    #[test]
+    fn nine_passphrase_slots_are_refused() {
+        let found = found(&vec![passphrase_slot("one", 1); 9], |_| {});
+        assert!(matches!(open(&found, "one"), Err(UnlockError::TooManySlots(9))));
+    }
+}
