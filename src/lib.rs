@@ -1,7 +1,8 @@
 //! Streaming, authenticated file encryption: a chunked reader, stages that each transform one frame, a writer.
 //!
-//! Rooms, each importing only from those below it: [`keys`] (from a passphrase or
+//! Rooms, each importing only from those below it: [`stage`] (what happens to a frame), [`keys`] (from a passphrase or
 //! key file to the stages' keys) and [`container`] (what the bytes mean; its page is the format's specification).
 
 pub mod container;
 pub mod keys;
+pub mod stage;

@@ -1,0 +1,148 @@
+//! The chain of stages: seals forwards, opens backwards.
+
+use super::{
+    Clear, Frame, FrameFault, Received, Sealed, Stage, Verified, frame_authentication::FrameAuthentication,
+    frame_encryption::FrameEncryption, frame_tagging::FrameTagging,
+};
+use crate::{
+    container::{Features, Prefix},
+    keys::StageKeys,
+};
+
+/// The stages of one stream, in the order in which they seal.
+pub struct Chain {
+    stages: Vec<Box<dyn Stage>>,
+}
+
+impl Chain {
+    /// The chain of the stream that starts with `prefix`: `private` stages, then tagging, encryption, authentication.
+    pub fn new(keys: &StageKeys, prefix: &Prefix, private: Vec<Box<dyn Stage>>) -> Self {
+        let mut stages = private;
+        stages.push(Box::new(FrameTagging { features: prefix.features }));
+        stages.push(Box::new(FrameEncryption::new(&keys.frame_encryption, prefix.iv, prefix.frame_size)));
+        stages.push(Box::new(FrameAuthentication::new(&keys.frame_authentication)));
+        Self { stages }
+    }
+
+    /// The features that a reader with the stages `private` knows.
+    pub fn known_features(private: &[Box<dyn Stage>]) -> Features {
+        private.iter().fold(Features::LIVE.union(Features::TIMED), |known, stage| known.union(stage.features()))
+    }
+
+    /// Seals `frame`.
+    pub fn seal(&self, frame: Frame<Clear>) -> Frame<Sealed> {
+        let mut parts = frame.parts;
+        for stage in &self.stages {
+            stage.seal(&mut parts);
+        }
+        Frame::from_parts(parts)
+    }
+
+    /// Authenticates and opens `frame`.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameFault`]; nothing of the frame is given out then.
+    pub fn open(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
+        let mut parts = frame.parts;
+        for stage in self.stages.iter().rev() {
+            stage.open(&mut parts)?;
+        }
+        Ok(Frame::from_parts(parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        container::{FRAME_OVERHEAD, FrameSize, FrameTag, IV_LENGTH, TagFlags},
+        keys::Key,
+        stage::FrameBuffer,
+    };
+
+    const SIZE: FrameSize = FrameSize::MIN;
+
+    fn chain(features: Features) -> Chain {
+        let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
+        Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new())
+    }
+
+    fn tag(index: u64, length: u32, flags: TagFlags) -> FrameTag {
+        FrameTag { index, time: 0, offset: index * SIZE.payload() as u64, length, flags }
+    }
+
+    fn seal(chain: &Chain, tag: FrameTag, fill: u8) -> Vec<u8> {
+        let mut buffer = FrameBuffer::new(SIZE);
+        buffer.payload_area().fill(fill);
+        chain.seal(Frame::clear(buffer, tag)).wire().to_vec()
+    }
+
+    fn open(chain: &Chain, index: u64, wire: &[u8]) -> Result<Vec<u8>, FrameFault> {
+        let mut buffer = FrameBuffer::new(SIZE);
+        buffer.wire_area()[..wire.len()].copy_from_slice(wire);
+        let frame = Frame::received(buffer, index, wire.len()).unwrap();
+        chain.open(frame).map(|frame| frame.payload().to_vec())
+    }
+
+    #[test]
+    fn full_and_final_frames_of_every_kind_of_length_come_back() {
+        let chain = chain(Features::NONE);
+        let full = seal(&chain, tag(3, 4096, TagFlags::NONE), 7);
+        assert_eq!(full.len(), SIZE.wire());
+        assert_eq!(open(&chain, 3, &full).unwrap(), vec![7; 4096]);
+        for length in [0, 1, 15, 16, 4094, 4095] {
+            let last = seal(&chain, tag(3, length, TagFlags::FINAL), 7);
+            assert_eq!(last.len(), length as usize + FRAME_OVERHEAD);
+            assert_eq!(open(&chain, 3, &last).unwrap(), vec![7; length as usize]);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_fails_to_authenticate() {
+        let chain = chain(Features::NONE);
+        let wire = seal(&chain, tag(0, 40, TagFlags::FINAL), 7);
+        for bit in 0..wire.len() * 8 {
+            let mut flipped = wire.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(&chain, 0, &flipped), Err(FrameFault::Mac), "bit {bit}");
+        }
+        for length in FRAME_OVERHEAD..wire.len() {
+            assert_eq!(open(&chain, 0, &wire[..length]), Err(FrameFault::Mac), "cut to {length}");
+        }
+    }
+
+    #[test]
+    fn a_frame_at_another_index_fails_to_authenticate() {
+        let chain = chain(Features::NONE);
+        let wire = seal(&chain, tag(1, 4096, TagFlags::NONE), 7);
+        assert_eq!(open(&chain, 2, &wire), Err(FrameFault::Mac));
+    }
+
+    #[test]
+    fn a_tag_that_lies_under_a_right_mac_has_its_own_error() {
+        let plain = chain(Features::NONE);
+        let refused = |tag: FrameTag| open(&plain, tag.index, &seal(&plain, tag, 7)).unwrap_err();
+        let good = tag(1, 4096, TagFlags::NONE);
+        assert_eq!(refused(FrameTag { offset: 4095, ..good }), FrameFault::Offset(4095));
+        assert_eq!(refused(FrameTag { time: 5, ..good }), FrameFault::Time(5));
+        assert_eq!(refused(FrameTag { length: 4095, ..good }), FrameFault::Length(4095));
+        assert_eq!(refused(FrameTag { flags: TagFlags::INTERRUPTED, ..good }), FrameFault::NotFinal);
+        assert_eq!(refused(FrameTag { flags: TagFlags::FINAL, ..good }), FrameFault::FinalButFull);
+        assert_eq!(refused(FrameTag { flags: TagFlags::from_bits(4), ..good }), FrameFault::UnknownFlags(4));
+        assert!(open(&plain, 1, &seal(&plain, FrameTag { flags: TagFlags::from_bits(1 << 16), ..good }, 7)).is_ok());
+    }
+
+    #[test]
+    fn timed_streams_need_a_time_and_live_ones_may_hold_less() {
+        let timed = chain(Features::TIMED);
+        let good = tag(0, 4096, TagFlags::NONE);
+        assert_eq!(open(&timed, 0, &seal(&timed, good, 7)), Err(FrameFault::Time(0)));
+        assert!(open(&timed, 0, &seal(&timed, FrameTag { time: 1, ..good }, 7)).is_ok());
+        let live = chain(Features::LIVE);
+        let short = FrameTag { offset: 17, length: 9, ..good };
+        let wire = seal(&live, short, 7);
+        assert_eq!(wire.len(), SIZE.wire());
+        assert_eq!(open(&live, 0, &wire).unwrap(), vec![7; 9]);
+    }
+}

@@ -1,0 +1,186 @@
+//! One frame and its buffer, with the frame's state in its type.
+
+use std::marker::PhantomData;
+
+use crate::container::{FRAME_OVERHEAD, FrameSize, FrameTag, MAC_LENGTH, TAG_LENGTH};
+
+/// Room for one frame on the wire: tag, payload and MAC. Recycled from frame to frame.
+pub struct FrameBuffer {
+    bytes: Vec<u8>,
+    frame_size: FrameSize,
+}
+
+impl FrameBuffer {
+    /// A buffer for frames of `frame_size`; the one allocation that a frame needs.
+    pub fn new(frame_size: FrameSize) -> Self {
+        Self { bytes: vec![0; frame_size.wire()], frame_size }
+    }
+
+    /// Where a source of plaintext puts up to P payload bytes.
+    pub fn payload_area(&mut self) -> &mut [u8] {
+        let payload = self.frame_size.payload();
+        &mut self.bytes[TAG_LENGTH..TAG_LENGTH + payload]
+    }
+
+    /// Where a source of ciphertext puts up to W bytes.
+    pub fn wire_area(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+/// A frame of plaintext, to be sealed.
+#[derive(Debug)]
+pub enum Clear {}
+/// A frame that the chain has sealed.
+#[derive(Debug)]
+pub enum Sealed {}
+/// A frame as it was read from a stream; nothing about it is known to be true.
+#[derive(Debug)]
+pub enum Received {}
+/// A frame that the chain has authenticated and opened; only the chain makes one.
+#[derive(Debug)]
+pub enum Verified {}
+
+/// A frame in state `S`.
+pub struct Frame<S> {
+    pub(super) parts: FrameParts,
+    state: PhantomData<S>,
+}
+
+/// What a stage sees of a frame.
+pub struct FrameParts {
+    index: u64,
+    /// The tag's fields: what the source knows when sealing, and what the tag stage read when opening.
+    pub(super) tag: FrameTag,
+    buffer: FrameBuffer,
+    text_length: usize,
+}
+
+impl FrameParts {
+    /// The frame's place in the stream.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The frame's tag. When opening, it is known only to stages in front of the tagging.
+    pub fn tag(&self) -> &FrameTag {
+        &self.tag
+    }
+
+    /// The payload bytes that count.
+    pub fn payload(&self) -> &[u8] {
+        let end = self.payload_end();
+        &self.buffer.bytes[TAG_LENGTH..end]
+    }
+
+    /// The payload bytes that count.
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        let end = self.payload_end();
+        &mut self.buffer.bytes[TAG_LENGTH..end]
+    }
+
+    /// Tag and payload field: what is encrypted and authenticated.
+    pub fn text(&self) -> &[u8] {
+        &self.buffer.bytes[..self.text_length]
+    }
+
+    /// Tag and payload field: what is encrypted and authenticated.
+    pub fn text_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer.bytes[..self.text_length]
+    }
+
+    /// The MAC's place behind the payload field.
+    pub fn mac(&self) -> &[u8] {
+        &self.buffer.bytes[self.text_length..self.text_length + MAC_LENGTH]
+    }
+
+    /// The MAC's place behind the payload field.
+    pub fn mac_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer.bytes[self.text_length..self.text_length + MAC_LENGTH]
+    }
+
+    /// Whether the frame takes W bytes on the wire.
+    pub fn is_full(&self) -> bool {
+        self.text_length == TAG_LENGTH + self.buffer.frame_size.payload()
+    }
+
+    /// Bytes of the payload field: P in a full frame.
+    pub fn payload_field_length(&self) -> usize {
+        self.text_length - TAG_LENGTH
+    }
+
+    /// P, the payload bytes of a full frame.
+    pub fn full_payload(&self) -> usize {
+        self.buffer.frame_size.payload()
+    }
+
+    /// The bytes of the payload field behind the payload.
+    pub fn padding(&self) -> &[u8] {
+        &self.buffer.bytes[self.payload_end()..self.text_length]
+    }
+
+    // A tag's length is input until the tagging has checked it: cap it at the field.
+    fn payload_end(&self) -> usize {
+        TAG_LENGTH + (self.tag.length as usize).min(self.payload_field_length())
+    }
+}
+
+impl<S> Frame<S> {
+    /// The frame's place in the stream.
+    pub fn index(&self) -> u64 {
+        self.parts.index
+    }
+
+    /// The buffer, for another frame.
+    pub fn into_buffer(self) -> FrameBuffer {
+        self.parts.buffer
+    }
+
+    pub(super) fn from_parts(parts: FrameParts) -> Self {
+        Self { parts, state: PhantomData }
+    }
+}
+
+impl Frame<Clear> {
+    /// The frame of plaintext in the payload area of `buffer`, as `tag` describes it. A length over P counts as P; room
+    /// behind a shorter payload of a frame that is not final becomes zeros.
+    pub fn clear(mut buffer: FrameBuffer, mut tag: FrameTag) -> Self {
+        let payload = buffer.frame_size.payload();
+        let length = (tag.length as usize).min(payload);
+        tag.length = length as u32;
+        let field = if tag.flags.is_final() { length } else { payload };
+        buffer.bytes[TAG_LENGTH + length..TAG_LENGTH + field].fill(0);
+        let text_length = TAG_LENGTH + field;
+        Self::from_parts(FrameParts { index: tag.index, tag, buffer, text_length })
+    }
+}
+
+impl Frame<Received> {
+    /// The frame in the first `wire_length` bytes of `buffer`, expected at `index`; `None` if no frame has that length.
+    pub fn received(buffer: FrameBuffer, index: u64, wire_length: usize) -> Option<Self> {
+        if !(FRAME_OVERHEAD..=buffer.frame_size.wire()).contains(&wire_length) {
+            return None;
+        }
+        let text_length = wire_length - MAC_LENGTH;
+        Some(Self::from_parts(FrameParts { index, tag: FrameTag::default(), buffer, text_length }))
+    }
+}
+
+impl Frame<Sealed> {
+    /// The frame on the wire.
+    pub fn wire(&self) -> &[u8] {
+        &self.parts.buffer.bytes[..self.parts.text_length + MAC_LENGTH]
+    }
+}
+
+impl Frame<Verified> {
+    /// The authenticated tag.
+    pub fn tag(&self) -> &FrameTag {
+        &self.parts.tag
+    }
+
+    /// The authenticated payload.
+    pub fn payload(&self) -> &[u8] {
+        self.parts.payload()
+    }
+}
