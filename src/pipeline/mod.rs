@@ -1,0 +1,54 @@
+//! Moving frames: sources, the worker loop with its turns, sinks.
+//!
+//! Workers take turns: each takes a few frames from the source under its lock, runs the chain, and hands them on when their
+//! turn is due. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
+
+mod ends;
+mod turns;
+mod worker;
+
+pub use ends::{CiphertextSource, Clock, OrderedSink, PlaintextSource, PositionalSink, Sink, Source, Taken};
+pub use worker::{Opening, Sealing, Transform, run};
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::stage::FrameFault;
+
+/// Why a run ended early.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// The source failed.
+    #[error("reading failed")]
+    Read(#[source] io::Error),
+    /// The sink failed.
+    #[error("writing failed")]
+    Write(#[source] io::Error),
+    /// A frame was refused.
+    #[error("frame {index}: {fault}")]
+    Frame {
+        /// The frame's index.
+        index: u64,
+        /// What is wrong with it.
+        fault: FrameFault,
+    },
+    /// The stream ends between two frames, before the final one.
+    #[error("the stream ends before its final frame, at frame {index}")]
+    EndBeforeFinalFrame {
+        /// The index of the frame that is missing.
+        index: u64,
+    },
+    /// The stream ends inside a frame, too early for a MAC.
+    #[error("the stream is cut short, extended or damaged in frame {index}")]
+    CutFrame {
+        /// The frame's index.
+        index: u64,
+    },
+    /// More frames than one counter allows, 2^48 AES blocks.
+    #[error("the stream is longer than the format allows")]
+    TooLong,
+    /// A worker panicked.
+    #[error("a worker panicked")]
+    Panicked,
+}

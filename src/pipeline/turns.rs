@@ -1,0 +1,105 @@
+//! Turns: hands of frames pass one after the other, whichever worker finishes first.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Whose turn it is. A hand's number says when it is due; at most `workers` hands are out at once.
+pub(super) struct Turns {
+    due: Mutex<Due>,
+    waiting: Vec<Condvar>,
+}
+
+struct Due {
+    hand: u64,
+    ended: bool,
+}
+
+/// The right to act in order. Dropped without [`Turn::pass`], as in a panic, it ends all turns.
+pub(super) struct Turn<'a> {
+    turns: &'a Turns,
+    hand: u64,
+    passed: bool,
+}
+
+impl Turns {
+    pub(super) fn new(workers: usize) -> Self {
+        let waiting = (0..workers.max(1)).map(|_| Condvar::new()).collect();
+        Self { due: Mutex::new(Due { hand: 0, ended: false }), waiting }
+    }
+
+    /// Waits until `hand` is due; `None` if the turns ended before.
+    pub(super) fn wait(&self, hand: u64) -> Option<Turn<'_>> {
+        let mut due = self.lock();
+        while due.hand != hand && !due.ended {
+            due = self.condvar(hand).wait(due).unwrap_or_else(PoisonError::into_inner);
+        }
+        (!due.ended).then(|| Turn { turns: self, hand, passed: false })
+    }
+
+    /// Releases every waiting worker, for good.
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
+        self.waiting.iter().for_each(Condvar::notify_all);
+    }
+
+    pub(super) fn ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Due> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // The hands that are out are consecutive and at most as many as workers, so that each has a condition of its own.
+    fn condvar(&self, hand: u64) -> &Condvar {
+        &self.waiting[(hand % self.waiting.len() as u64) as usize]
+    }
+}
+
+impl Turn<'_> {
+    pub(super) fn pass(mut self) {
+        self.turns.lock().hand = self.hand + 1;
+        self.passed = true;
+        self.turns.condvar(self.hand + 1).notify_one();
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.passed {
+            self.turns.end();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hands_pass_in_order_whoever_comes_first() {
+        let turns = Turns::new(3);
+        let passed = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for hand in [2, 0, 1] {
+                let (turns, passed) = (&turns, &passed);
+                scope.spawn(move || {
+                    let turn = turns.wait(hand).unwrap();
+                    passed.lock().unwrap().push(hand);
+                    turn.pass();
+                });
+            }
+        });
+        assert_eq!(passed.into_inner().unwrap(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_turn_that_is_dropped_releases_all_who_wait() {
+        let turns = Turns::new(2);
+        let first = turns.wait(0).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| turns.wait(1).is_none());
+            drop(first);
+            assert!(waiting.join().unwrap());
+        });
+    }
+}
