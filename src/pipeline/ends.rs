@@ -2,13 +2,15 @@
 
 use std::{
     fs::File,
-    io::{self, ErrorKind, Read, Write},
+    io::{self, Write},
     os::unix::fs::FileExt,
     sync::{Mutex, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::PipelineError;
+use super::{
+    Clock, Input, PipelineError,
+    input::{Filled, Wait, fill},
+};
 use crate::{
     container::{FrameSize, FrameTag, Layout, TagFlags},
     stage::{Clear, Frame, FrameBuffer, Received, Sealed, Verified},
@@ -41,39 +43,6 @@ pub trait Sink<S>: Sync {
     fn write(&self, frame: &Frame<S>) -> io::Result<()>;
 }
 
-/// What the times in a timed stream are taken from.
-pub enum Clock {
-    /// Times are not taken: every time is 0.
-    None,
-    /// The wall clock at the start plus the monotonic time since, so that times never fall.
-    System(
-        /// Unix microseconds at the start.
-        i64,
-        /// The start.
-        Instant,
-    ),
-    /// Always the same Unix microseconds.
-    Fixed(i64),
-}
-
-impl Clock {
-    /// The wall clock from now on.
-    pub fn system() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::System(i64::try_from(since.as_micros()).unwrap_or(i64::MAX).max(1), Instant::now())
-    }
-
-    fn now(&self) -> i64 {
-        match self {
-            Self::None => 0,
-            Self::System(wall, start) => {
-                wall.saturating_add(i64::try_from(start.elapsed().as_micros()).unwrap_or(i64::MAX))
-            }
-            Self::Fixed(time) => *time,
-        }
-    }
-}
-
 /// How far a source that is read in order has come.
 struct Progress<R> {
     reader: R,
@@ -82,7 +51,7 @@ struct Progress<R> {
     ended: bool,
 }
 
-impl<R: Read> Progress<R> {
+impl<R: Input> Progress<R> {
     fn new(reader: R) -> Mutex<Self> {
         Mutex::new(Self { reader, hand: 0, index: 0, ended: false })
     }
@@ -90,20 +59,13 @@ impl<R: Read> Progress<R> {
     /// Reads until `area` is full or the input ends; `started` is called when the first byte has arrived.
     fn fill(&mut self, area: &mut [u8], mut started: impl FnMut()) -> Result<usize, PipelineError> {
         let mut filled = 0;
-        while let Some(room) = area.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match self.reader.read(room) {
-                Ok(0) => break,
-                Ok(read) => {
-                    if filled == 0 {
-                        started();
-                    }
-                    filled += read;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(PipelineError::Read(error)),
-            }
+        let first = area.get_mut(..1).unwrap_or_default();
+        let mut state = fill(&mut self.reader, first, &mut filled, Wait::ForInput).map_err(PipelineError::Read)?;
+        if state == Filled::Full {
+            started();
+            state = fill(&mut self.reader, area, &mut filled, Wait::ForInput).map_err(PipelineError::Read)?;
         }
-        Ok(filled)
+        if state == Filled::Stopped { Err(PipelineError::Stopped) } else { Ok(filled) }
     }
 
     fn take<S>(
@@ -143,14 +105,14 @@ pub struct PlaintextSource<R> {
     clock: Clock,
 }
 
-impl<R: Read + Send> PlaintextSource<R> {
+impl<R: Input> PlaintextSource<R> {
     /// All of `reader` in frames of `frame_size`, with times from `clock`.
     pub fn new(reader: R, frame_size: FrameSize, clock: Clock) -> Self {
         Self { progress: Progress::new(reader), frame_size, clock }
     }
 }
 
-impl<R: Read + Send> Source<Clear> for PlaintextSource<R> {
+impl<R: Input> Source<Clear> for PlaintextSource<R> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let payload = self.frame_size.payload();
@@ -174,14 +136,14 @@ pub struct CiphertextSource<R> {
     frame_size: FrameSize,
 }
 
-impl<R: Read + Send> CiphertextSource<R> {
+impl<R: Input> CiphertextSource<R> {
     /// All of `reader`, which stands behind the header, in frames of `frame_size`.
     pub fn new(reader: R, frame_size: FrameSize) -> Self {
         Self { progress: Progress::new(reader), frame_size }
     }
 }
 
-impl<R: Read + Send> Source<Received> for CiphertextSource<R> {
+impl<R: Input> Source<Received> for CiphertextSource<R> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.take(self.frame_size, empty, frames, |progress, mut buffer| {

@@ -3,11 +3,17 @@
 //! Workers take turns: each takes a few frames from the source under its lock, runs the chain, and hands them on when their
 //! turn is due. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
 
+mod clock;
 mod ends;
+mod input;
+mod stop;
 mod turns;
 mod worker;
 
-pub use ends::{CiphertextSource, Clock, OrderedSink, PlaintextSource, PositionalSink, Sink, Source, Taken};
+pub use clock::Clock;
+pub use ends::{CiphertextSource, OrderedSink, PlaintextSource, PositionalSink, Sink, Source, Taken};
+pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Wait};
+pub use stop::Stop;
 pub use worker::{Opening, Sealing, Transform, run};
 
 use std::io;
@@ -48,6 +54,9 @@ pub enum PipelineError {
     /// More frames than one counter allows, 2^48 AES blocks.
     #[error("the stream is longer than the format allows")]
     TooLong,
+    /// A stop was requested.
+    #[error("stopped")]
+    Stopped,
     /// A worker panicked.
     #[error("a worker panicked")]
     Panicked,

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{PipelineError, Sink, Source, turns::Turns};
+use super::{PipelineError, Sink, Source, Stop, turns::Turns};
 use crate::{
     container::{Features, FrameSize},
     stage::{Chain, Clear, Frame, FrameBuffer, FrameFault, Received, Sealed, Verified},
@@ -97,23 +97,30 @@ impl Transform for Opening<'_> {
 }
 
 /// The failure with the lowest index so far.
-#[derive(Default)]
-struct Failure(Mutex<Option<(u64, PipelineError)>>);
+struct Failure<'a> {
+    lowest: Mutex<Option<(u64, PipelineError)>>,
+    stop: Option<&'a Stop>,
+}
 
-impl Failure {
+impl Failure<'_> {
     fn publish(&self, hand: u64, error: PipelineError) {
-        let mut lowest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lowest = self.lowest.lock().unwrap_or_else(PoisonError::into_inner);
         if lowest.as_ref().is_none_or(|(known, _)| hand < *known) {
             *lowest = Some((hand, error));
+        }
+        // A worker that waits for input would wait for ever.
+        if let Some(stop) = self.stop {
+            stop.request();
         }
     }
 
     fn is_some(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.lowest.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 
-/// Moves all frames of `source` through `transform` to `sink`, with at most `workers` threads.
+/// Moves all frames of `source` through `transform` to `sink`, with at most `workers` threads. A failure requests
+/// `stop`, so that a source that waits for it does not wait on.
 ///
 /// # Errors
 ///
@@ -125,10 +132,11 @@ pub fn run<T: Transform, K: Sink<T::To>>(
     sink: &K,
     frame_size: FrameSize,
     workers: usize,
+    stop: Option<&Stop>,
 ) -> Result<(), PipelineError> {
     let workers = workers.max(1);
     let turns = (K::IN_TURN || transform.needs_turns()).then(|| Turns::new(workers));
-    let failure = Failure::default();
+    let failure = Failure { lowest: Mutex::default(), stop };
     let work = || {
         let released = ReleaseOnPanic { turns: turns.as_ref(), failure: &failure };
         work(source, transform, sink, frame_size, turns.as_ref(), &failure);
@@ -140,7 +148,7 @@ pub fn run<T: Transform, K: Sink<T::To>>(
         }
         work();
     });
-    match failure.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    match failure.lowest.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some((_, error)) => Err(error),
         None => Ok(()),
     }
@@ -148,7 +156,7 @@ pub fn run<T: Transform, K: Sink<T::To>>(
 
 struct ReleaseOnPanic<'a> {
     turns: Option<&'a Turns>,
-    failure: &'a Failure,
+    failure: &'a Failure<'a>,
 }
 
 impl Drop for ReleaseOnPanic<'_> {
@@ -168,7 +176,7 @@ fn work<T: Transform>(
     sink: &impl Sink<T::To>,
     frame_size: FrameSize,
     turns: Option<&Turns>,
-    failure: &Failure,
+    failure: &Failure<'_>,
 ) {
     let mut empty = vec![FrameBuffer::new(frame_size)];
     let (mut incoming, mut outgoing) = (Vec::with_capacity(1), Vec::with_capacity(1));
@@ -214,7 +222,7 @@ fn work<T: Transform>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CiphertextSource, Clock, OrderedSink, PlaintextSource};
+    use super::super::{CiphertextSource, Clock, OrderedSink, PlaintextSource, ReaderInput};
     use super::*;
     use crate::{
         container::{IV_LENGTH, Prefix},
@@ -229,15 +237,16 @@ mod tests {
     }
 
     fn seal(plaintext: &[u8], workers: usize) -> Vec<u8> {
-        let (source, sink) = (PlaintextSource::new(plaintext, SIZE, Clock::Fixed(9)), OrderedSink::new(Vec::new()));
-        run(&source, &Sealing(&chain(Features::TIMED)), &sink, SIZE, workers).unwrap();
+        let (source, sink) =
+            (PlaintextSource::new(ReaderInput(plaintext), SIZE, Clock::Fixed(9)), OrderedSink::new(Vec::new()));
+        run(&source, &Sealing(&chain(Features::TIMED)), &sink, SIZE, workers, None).unwrap();
         sink.into_inner()
     }
 
     fn open(wire: &[u8], workers: usize) -> (Vec<u8>, Result<(), PipelineError>) {
-        let (source, sink) = (CiphertextSource::new(wire, SIZE), OrderedSink::new(Vec::new()));
+        let (source, sink) = (CiphertextSource::new(ReaderInput(wire), SIZE), OrderedSink::new(Vec::new()));
         let chain = chain(Features::TIMED);
-        let result = run(&source, &Opening::new(&chain, Features::TIMED), &sink, SIZE, workers);
+        let result = run(&source, &Opening::new(&chain, Features::TIMED), &sink, SIZE, workers, None);
         (sink.into_inner(), result)
     }
 
@@ -287,9 +296,9 @@ mod tests {
 
     #[test]
     fn a_writer_that_fails_ends_the_run() {
-        let source = PlaintextSource::new(std::io::repeat(1), SIZE, Clock::None);
+        let source = PlaintextSource::new(ReaderInput(std::io::repeat(1)), SIZE, Clock::None);
         let room = &mut [0; 3 * 4096][..];
-        let result = run(&source, &Sealing(&chain(Features::NONE)), &OrderedSink::new(room), SIZE, 4);
+        let result = run(&source, &Sealing(&chain(Features::NONE)), &OrderedSink::new(room), SIZE, 4, None);
         assert!(matches!(result, Err(PipelineError::Write(_))));
     }
 }

@@ -1,0 +1,161 @@
+//! Input that is read in order: whether a read would block is known before it is made.
+
+use std::{
+    io::{self, ErrorKind, Read},
+    os::fd::AsFd,
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::Stop;
+
+/// What a wait for input found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// A read would not block.
+    Ready,
+    /// A read might block.
+    NotReady,
+    /// A stop was requested.
+    Stopped,
+}
+
+/// Whether to wait for input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until there is some.
+    ForInput,
+    /// Not at all.
+    Never,
+}
+
+/// Input that a source reads in order.
+pub trait Input: Send {
+    /// Whether a read would block.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn readiness(&mut self, wait: Wait) -> io::Result<Readiness>;
+
+    /// Reads as [`Read::read`] does.
+    ///
+    /// # Errors
+    ///
+    /// What the input says.
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
+}
+
+/// Any reader. Whether more is ready is not known, so that it is only ever asked for one frame at a time.
+pub struct ReaderInput<R>(pub R);
+
+impl<R: Read + Send> Input for ReaderInput<R> {
+    fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
+        Ok(if wait == Wait::ForInput { Readiness::Ready } else { Readiness::NotReady })
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        self.0.read(area)
+    }
+}
+
+/// A descriptor: a pipe, a socket, a terminal, a file. A stop ends its wait.
+pub struct DescriptorInput<'a, F> {
+    descriptor: F,
+    stop: &'a Stop,
+}
+
+impl<'a, F: AsFd> DescriptorInput<'a, F> {
+    /// Reads `descriptor` from where it stands, until `stop`.
+    pub fn new(descriptor: F, stop: &'a Stop) -> Self {
+        Self { descriptor, stop }
+    }
+}
+
+impl<F: AsFd + Send> Input for DescriptorInput<'_, F> {
+    fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
+        let stop = self.stop.descriptor();
+        let mut descriptors =
+            [PollFd::new(&self.descriptor, PollFlags::IN), PollFd::from_borrowed_fd(stop, PollFlags::IN)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let timeout = if wait == Wait::Never { Some(&at_once) } else { None };
+        loop {
+            match poll(&mut descriptors, timeout) {
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let [input, stop] = &descriptors;
+        Ok(if !stop.revents().is_empty() {
+            Readiness::Stopped
+        } else if input.revents().is_empty() {
+            Readiness::NotReady
+        } else {
+            Readiness::Ready
+        })
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(&self.descriptor, area)?)
+    }
+}
+
+/// Reads until `area` is full, the input ends, or, with [`Wait::Never`], no more is ready.
+///
+/// # Errors
+///
+/// What the input says. EINTR is read over, and so is a descriptor that others have set non-blocking.
+pub(super) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize, wait: Wait) -> io::Result<Filled> {
+    while let Some(room) = area.get_mut(*filled..).filter(|room| !room.is_empty()) {
+        match input.readiness(wait)? {
+            Readiness::Ready => {}
+            Readiness::NotReady => return Ok(Filled::NotReady),
+            Readiness::Stopped => return Ok(Filled::Stopped),
+        }
+        match input.read(room) {
+            Ok(0) => return Ok(Filled::Ended),
+            Ok(read) => *filled += read,
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Filled::Full)
+}
+
+/// How a fill ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filled {
+    Full,
+    Ended,
+    NotReady,
+    Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_ends_the_wait_for_a_silent_pipe() {
+        let (silent, _writer) = io::pipe().unwrap();
+        let stop = Stop::new().unwrap();
+        let mut input = DescriptorInput::new(silent, &stop);
+        assert_eq!(input.readiness(Wait::Never).unwrap(), Readiness::NotReady);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| input.readiness(Wait::ForInput).unwrap());
+            stop.request();
+            assert_eq!(waiting.join().unwrap(), Readiness::Stopped);
+        });
+    }
+
+    #[test]
+    fn a_closed_pipe_is_ready_and_ends() {
+        let (closed, writer) = io::pipe().unwrap();
+        drop(writer);
+        let stop = Stop::new().unwrap();
+        let mut filled = 0;
+        let mut input = DescriptorInput::new(closed, &stop);
+        assert_eq!(fill(&mut input, &mut [0; 4], &mut filled, Wait::ForInput).unwrap(), Filled::Ended);
+    }
+}
