@@ -4,13 +4,14 @@
 
 use std::{
     io::Write,
+    num::NonZero,
     process::{Command, Stdio},
 };
 
 use reelseal::{
     container::{Features, FrameSize, FrameTag, IV_LENGTH, MAC_LENGTH, Prefix, TAG_LENGTH},
     keys::{Key, StageKeys},
-    pipeline::{Clock, OrderedSink, PlaintextSource, ReaderInput, Sealing, run},
+    pipeline::{Clock, OrderedSink, PlaintextSource, ReaderInput, Sealing, Workers},
     stage::Chain,
 };
 
@@ -43,8 +44,9 @@ fn with_the_macs_taken_out_openssl_decrypts_the_stream_to_tags_and_payloads() {
     let keys = StageKeys::derive(&Key::from_bytes([5; 32]), &prefix);
     let plaintext: Vec<u8> = (0..2 * frame_size.payload() + 77).map(|at| (at % 251) as u8).collect();
     let sink = OrderedSink::new(Vec::new());
-    let source = PlaintextSource::new(ReaderInput(plaintext.as_slice()), frame_size, Clock::Fixed(9));
-    run(&source, &Sealing(&Chain::new(&keys, &prefix, Vec::new())), &sink, frame_size, 2, None).unwrap();
+    let source = PlaintextSource::new(ReaderInput(plaintext.as_slice()), frame_size, Clock::Fixed(9), None);
+    let workers = Workers::new(NonZero::new(2).unwrap(), frame_size);
+    workers.run(&source, &Sealing(&Chain::new(&keys, &prefix, Vec::new())), &sink).unwrap();
 
     let without_macs: Vec<u8> = sink
         .into_inner()

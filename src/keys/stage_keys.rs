@@ -1,7 +1,7 @@
 //! The keys of the stages and of the header, from the file key.
 
 use super::Key;
-use crate::container::{MAC_LENGTH, Prefix};
+use crate::container::{Header, Prefix, RecordError};
 
 const FRAME_ENCRYPTION: &str = "reelseal v1 frame encryption";
 const FRAME_AUTHENTICATION: &str = "reelseal v1 frame authentication";
@@ -38,8 +38,12 @@ impl StageKeys {
         blake3::keyed_hash(self.header_authentication.bytes(), authenticated)
     }
 
-    /// [`StageKeys::header_mac`] as bytes, for writing a header.
-    pub fn header_mac_bytes(&self, authenticated: &[u8]) -> [u8; MAC_LENGTH] {
-        *self.header_mac(authenticated).as_bytes()
+    /// `header` as a stream begins with it: both copies, authenticated.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::NoRoom`] if the records do not fit into the header.
+    pub fn seal_header(&self, header: &Header) -> Result<Vec<u8>, RecordError> {
+        Ok(header.encode(|authenticated| *self.header_mac(authenticated).as_bytes())?.repeat(2))
     }
 }

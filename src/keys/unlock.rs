@@ -42,6 +42,60 @@ pub enum UnlockError {
     Altered,
 }
 
+/// The key slots of a header, their number and the bounds of their parameters checked.
+pub struct KeySlots(Vec<Slot>);
+
+impl KeySlots {
+    /// The key slots of `header`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnlockError::TooManySlots`], [`UnlockError::Kdf`] for parameters out of bounds, [`UnlockError::Header`].
+    pub fn of(header: &Header) -> Result<Self, UnlockError> {
+        let slots = header.records.iter().filter_map(|record| record.slot().transpose());
+        let slots = Self(slots.collect::<Result<_, _>>().map_err(HeaderError::from)?);
+        let passphrase_slots = slots.passphrase_slots();
+        if passphrase_slots.len() > MAX_PASSPHRASE_SLOTS {
+            return Err(UnlockError::TooManySlots(passphrase_slots.len()));
+        }
+        for slot in &passphrase_slots {
+            ScryptCost::of(slot)?;
+        }
+        Ok(slots)
+    }
+
+    /// Whether a passphrase may open one of them, at a cost within `limits`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnlockError::NoSuchSlot`], [`UnlockError::Kdf`].
+    pub fn check_passphrase(&self, limits: KdfLimits) -> Result<(), UnlockError> {
+        let slots = self.passphrase_slots();
+        if slots.is_empty() {
+            return Err(UnlockError::NoSuchSlot("passphrase"));
+        }
+        Ok(limits.check(&slots)?)
+    }
+
+    /// Whether a key file may open one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`UnlockError::NoSuchSlot`].
+    pub fn check_key_file(&self) -> Result<(), UnlockError> {
+        let known = self.0.iter().any(|slot| matches!(slot, Slot::KeyFile(_)));
+        if known { Ok(()) } else { Err(UnlockError::NoSuchSlot("key file")) }
+    }
+
+    fn passphrase_slots(&self) -> Vec<PassphraseSlot> {
+        let passphrase_slot = |slot: &Slot| match slot {
+            Slot::Passphrase(slot) => Some(slot.clone()),
+            Slot::KeyFile(_) => None,
+        };
+        self.0.iter().filter_map(passphrase_slot).collect()
+    }
+}
+
 /// The file key and the stage keys of the stream with the sound copy `copy`, whose fields `header` holds.
 ///
 /// # Errors
@@ -52,31 +106,14 @@ pub fn unlock(
     header: &Header,
     credential: &mut Credential<'_>,
 ) -> Result<(Key, StageKeys), UnlockError> {
-    let slots: Vec<Slot> = header
-        .records
-        .iter()
-        .filter_map(|record| record.slot().transpose())
-        .collect::<Result<_, _>>()
-        .map_err(HeaderError::from)?;
-    let passphrase_slots: Vec<PassphraseSlot> = slots
-        .iter()
-        .filter_map(|slot| match slot {
-            Slot::Passphrase(slot) => Some(slot.clone()),
-            Slot::KeyFile(_) => None,
-        })
-        .collect();
-    if passphrase_slots.len() > MAX_PASSPHRASE_SLOTS {
-        return Err(UnlockError::TooManySlots(passphrase_slots.len()));
-    }
-    for slot in &passphrase_slots {
-        ScryptCost::of(slot)?;
-    }
-    if let Credential::Passphrase(_, limits) = credential {
-        limits.check(&passphrase_slots)?;
+    let slots = KeySlots::of(header)?;
+    match credential {
+        Credential::Passphrase(_, limits) => slots.check_passphrase(*limits)?,
+        Credential::KeyFile(_) => slots.check_key_file()?,
     }
 
-    let (mut tried, mut unwrapped) = (false, false);
-    for slot in &slots {
+    let mut unwrapped = false;
+    for slot in &slots.0 {
         let file_key = match (slot, &mut *credential) {
             (Slot::Passphrase(slot), Credential::Passphrase(keys, _)) => {
                 key_slot::unwrap(&keys.get(&slot.salt, ScryptCost::of(slot)?)?, &slot.wrapped)
@@ -86,7 +123,6 @@ pub fn unlock(
             }
             _ => continue,
         };
-        tried = true;
         let Some(file_key) = file_key else { continue };
         unwrapped = true;
         let keys = StageKeys::derive(&file_key, &header.prefix);
@@ -94,12 +130,10 @@ pub fn unlock(
             return Ok((file_key, keys));
         }
     }
-    Err(match (unwrapped, tried, &*credential) {
-        (true, _, _) => UnlockError::Altered,
-        (false, true, Credential::Passphrase(..)) => UnlockError::WrongPassphrase,
-        (false, true, Credential::KeyFile(_)) => UnlockError::WrongKeyFile,
-        (false, false, Credential::Passphrase(..)) => UnlockError::NoSuchSlot("passphrase"),
-        (false, false, Credential::KeyFile(_)) => UnlockError::NoSuchSlot("key file"),
+    Err(match credential {
+        _ if unwrapped => UnlockError::Altered,
+        Credential::Passphrase(..) => UnlockError::WrongPassphrase,
+        Credential::KeyFile(_) => UnlockError::WrongKeyFile,
     })
 }
 
@@ -121,7 +155,7 @@ mod tests {
         };
         let keys = StageKeys::derive(&Key::from_bytes(FILE_KEY), &prefix);
         let untampered = header.encode(|_| [0; 32]).unwrap();
-        let mac = keys.header_mac_bytes(&untampered[..untampered.len() - 48]);
+        let mac = *keys.header_mac(&untampered[..untampered.len() - 48]).as_bytes();
         tamper(&mut header);
         let copy = header.encode(|_| mac).unwrap();
         match search_header(&copy.repeat(2), true) {

@@ -101,12 +101,49 @@ impl<F: AsFd + Send> Input for DescriptorInput<'_, F> {
     }
 }
 
-/// Reads until `area` is full, the input ends, or, with [`Wait::Never`], no more is ready.
+/// Input of which some bytes were read ahead: they come first.
+pub struct Resumed<R> {
+    ahead: Vec<u8>,
+    at: usize,
+    input: R,
+}
+
+impl<R: Input> Resumed<R> {
+    /// The bytes of `ahead`, then those of `input`.
+    pub fn new(ahead: Vec<u8>, input: R) -> Self {
+        Self { ahead, at: 0, input }
+    }
+}
+
+impl<R: Input> Input for Resumed<R> {
+    fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
+        if self.at < self.ahead.len() { Ok(Readiness::Ready) } else { self.input.readiness(wait) }
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        let mut left = self.ahead.get(self.at..).unwrap_or_default();
+        if left.is_empty() {
+            return self.input.read(area);
+        }
+        let read = left.read(area)?;
+        self.at += read;
+        Ok(read)
+    }
+}
+
+/// Reads until `area` is full, the input ends, or, with [`Wait::Never`], no more is ready. `filled` bytes of it are
+/// there already; `arrived` is called when the first is.
 ///
 /// # Errors
 ///
 /// What the input says. EINTR is read over, and so is a descriptor that others have set non-blocking.
-pub(super) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize, wait: Wait) -> io::Result<Filled> {
+pub(super) fn fill(
+    input: &mut impl Input,
+    area: &mut [u8],
+    filled: &mut usize,
+    wait: Wait,
+    mut arrived: impl FnMut(),
+) -> io::Result<Filled> {
     while let Some(room) = area.get_mut(*filled..).filter(|room| !room.is_empty()) {
         match input.readiness(wait)? {
             Readiness::Ready => {}
@@ -115,7 +152,12 @@ pub(super) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize, 
         }
         match input.read(room) {
             Ok(0) => return Ok(Filled::Ended),
-            Ok(read) => *filled += read,
+            Ok(read) => {
+                if *filled == 0 {
+                    arrived();
+                }
+                *filled += read;
+            }
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
             Err(error) => return Err(error),
         }
@@ -156,6 +198,6 @@ mod tests {
         let stop = Stop::new().unwrap();
         let mut filled = 0;
         let mut input = DescriptorInput::new(closed, &stop);
-        assert_eq!(fill(&mut input, &mut [0; 4], &mut filled, Wait::ForInput).unwrap(), Filled::Ended);
+        assert_eq!(fill(&mut input, &mut [0; 4], &mut filled, Wait::ForInput, || {}).unwrap(), Filled::Ended);
     }
 }

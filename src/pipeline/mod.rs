@@ -4,17 +4,33 @@
 //! turn is due. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
 
 mod clock;
-mod ends;
+mod descriptor_output;
+mod file_snapshot;
+mod header_input;
 mod input;
+mod ordered_source;
+mod positional_source;
+mod reader;
+mod sink;
+mod source;
 mod stop;
 mod turns;
 mod worker;
+mod writer;
 
 pub use clock::Clock;
-pub use ends::{CiphertextSource, OrderedSink, PlaintextSource, PositionalSink, Sink, Source, Taken};
-pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Wait};
+pub use descriptor_output::DescriptorOutput;
+pub use file_snapshot::FileSnapshot;
+pub use header_input::{HeaderInputError, read_header};
+pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
+pub use ordered_source::{CiphertextSource, PlaintextSource};
+pub use positional_source::{CiphertextFile, PlaintextFile, StreamFile};
+pub use reader::{Reader, ReaderError};
+pub use sink::{OrderedSink, Outgoing, PositionalSink, Sink};
+pub use source::{Source, Taken};
 pub use stop::Stop;
-pub use worker::{Opening, Sealing, Transform, run};
+pub use worker::{Opening, Sealing, Transform, Workers};
+pub use writer::Writer;
 
 use std::io;
 
@@ -57,7 +73,7 @@ pub enum PipelineError {
     /// A stop was requested.
     #[error("stopped")]
     Stopped,
-    /// A worker panicked.
-    #[error("a worker panicked")]
-    Panicked,
+    /// The input is not what it was when reading began.
+    #[error("the input changed while it was read")]
+    InputChanged,
 }

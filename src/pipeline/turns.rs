@@ -41,10 +41,6 @@ impl Turns {
         self.waiting.iter().for_each(Condvar::notify_all);
     }
 
-    pub(super) fn ended(&self) -> bool {
-        self.lock().ended
-    }
-
     fn lock(&self) -> MutexGuard<'_, Due> {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,20 @@
 //! The worker loop, one for both directions and every pair of ends.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    borrow::Borrow,
+    num::NonZero,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, Scope},
+};
 
-use super::{PipelineError, Sink, Source, Stop, turns::Turns};
+use super::{
+    PipelineError, Sink, Source, Stop,
+    sink::Outgoing,
+    turns::{Turn, Turns},
+};
 use crate::{
     container::{Features, FrameSize},
     stage::{Chain, Clear, Frame, FrameBuffer, FrameFault, Received, Sealed, Verified},
@@ -50,8 +62,8 @@ impl Transform for Sealing<'_> {
 }
 
 /// Opening, backwards through the chain; live offsets and times are checked at the turn.
-pub struct Opening<'a> {
-    chain: &'a Chain,
+pub struct Opening<C> {
+    chain: C,
     features: Features,
     follows: Mutex<Follows>,
 }
@@ -62,19 +74,19 @@ struct Follows {
     time: i64,
 }
 
-impl<'a> Opening<'a> {
+impl<C: Borrow<Chain>> Opening<C> {
     /// Opening with `chain` a stream with `features`.
-    pub fn new(chain: &'a Chain, features: Features) -> Self {
+    pub fn new(chain: C, features: Features) -> Self {
         Self { chain, features, follows: Mutex::default() }
     }
 }
 
-impl Transform for Opening<'_> {
+impl<C: Borrow<Chain> + Sync> Transform for Opening<C> {
     type From = Received;
     type To = Verified;
 
     fn apply(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
-        self.chain.open(frame)
+        self.chain.borrow().open(frame)
     }
 
     fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
@@ -96,17 +108,169 @@ impl Transform for Opening<'_> {
     }
 }
 
+/// The threads of a run.
+pub struct Workers<'a> {
+    count: usize,
+    hand: usize,
+    frame_size: FrameSize,
+    stop: Option<&'a Stop>,
+    delivered: Option<&'a AtomicU64>,
+}
+
+impl<'a> Workers<'a> {
+    /// At most `count` workers on frames of `frame_size`, and no more than their buffers find room for in 256 MiB.
+    pub fn new(count: NonZero<usize>, frame_size: FrameSize) -> Self {
+        let hand = (HAND_BYTES / frame_size.wire()).max(1);
+        let most = MAX_BUFFER_BYTES / (hand * frame_size.wire());
+        Self { count: count.get().min(most), hand, frame_size, stop: None, delivered: None }
+    }
+
+    /// A failure requests `stop`, so that a source that waits for it does not wait on.
+    #[must_use]
+    pub fn with_stop(mut self, stop: &'a Stop) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
+    /// Adds the payload bytes of each delivered frame to `delivered`.
+    #[must_use]
+    pub fn with_progress(mut self, delivered: &'a AtomicU64) -> Self {
+        self.delivered = Some(delivered);
+        self
+    }
+
+    /// Moves all frames of `source` through `transform` to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// The [`PipelineError`] of the lowest index: to a sink that is written in turn, every frame before it was delivered
+    /// and none after. What was written to another sink is to be thrown away.
+    pub fn run<T, S, K>(&self, source: &S, transform: &T, sink: &K) -> Result<(), PipelineError>
+    where
+        T: Transform,
+        S: Source<T::From>,
+        K: Sink<T::To>,
+        Frame<T::To>: Outgoing,
+    {
+        let turns = (K::IN_TURN || transform.needs_turns()).then(|| Turns::new(self.count));
+        let run = Run { workers: self, source, transform, sink, turns, failure: Failure::new(self.stop) };
+        thread::scope(|scope| run.work(scope, self.count - 1));
+        let in_turn = run.turns.is_some();
+        run.failure.into_result()?;
+        // In turns, the input was confirmed before the final frame left.
+        if in_turn { Ok(()) } else { source.confirm() }
+    }
+}
+
+// Few enough frames to stay in a core's cache, enough that passing turns does not count.
+const HAND_BYTES: usize = 256 << 10;
+const MAX_BUFFER_BYTES: usize = 256 << 20;
+
+/// One run: what its workers share.
+struct Run<'a, T, S, K> {
+    workers: &'a Workers<'a>,
+    source: &'a S,
+    transform: &'a T,
+    sink: &'a K,
+    turns: Option<Turns>,
+    failure: Failure<'a>,
+}
+
+impl<T, S, K> Run<'_, T, S, K>
+where
+    T: Transform,
+    S: Source<T::From>,
+    K: Sink<T::To>,
+    Frame<T::To>: Outgoing,
+{
+    /// Works on one hand after the other, and starts the next of the `others` once there is work for it.
+    fn work<'scope, 'env>(&'scope self, scope: &'scope Scope<'scope, 'env>, mut others: usize)
+    where
+        'env: 'scope,
+    {
+        let _released = ReleaseOnPanic { turns: self.turns.as_ref(), failure: &self.failure };
+        let mut empty: Vec<_> = (0..self.workers.hand).map(|_| FrameBuffer::new(self.workers.frame_size)).collect();
+        let (mut incoming, mut outgoing) = (Vec::with_capacity(empty.len()), Vec::with_capacity(empty.len()));
+        while !self.failure.is_some() {
+            let Some(taken) = self.source.take(&mut empty, &mut incoming) else { return };
+            if others > 0 && !taken.ends && taken.failure.is_none() {
+                // Where the system gives no more threads, those there are do the work.
+                let _ = thread::Builder::new().spawn_scoped(scope, move || self.work(scope, others - 1));
+                others = 0;
+            }
+            let mut failure = taken.failure.map(|failure| (taken.next_index, failure));
+            for frame in incoming.drain(..) {
+                let index = frame.index();
+                match self.transform.apply(frame) {
+                    Ok(frame) => outgoing.push(frame),
+                    Err(fault) => {
+                        failure = Some((index, PipelineError::Frame { index, fault }));
+                        break;
+                    }
+                }
+            }
+            let turn = match self.turns.as_ref().map(|turns| turns.wait(taken.hand)) {
+                Some(None) => return,
+                Some(turn) => turn,
+                None => None,
+            };
+            let final_ones = taken.ends && failure.is_none();
+            if let Err(first) = self.deliver(&mut outgoing, &mut empty, turn.as_ref(), final_ones) {
+                failure = Some(first);
+            }
+            if let Some((index, error)) = failure {
+                // The turn is dropped, not passed: nothing after this is delivered.
+                return self.failure.publish(index, error);
+            }
+            if let Some(turn) = turn {
+                turn.pass();
+            }
+        }
+    }
+
+    /// Writes `frames`, the first failure with its index; in turn, the last are the `final_ones` only of an input that
+    /// did not change.
+    fn deliver(
+        &self,
+        frames: &mut Vec<Frame<T::To>>,
+        empty: &mut Vec<FrameBuffer>,
+        turn: Option<&Turn<'_>>,
+        final_ones: bool,
+    ) -> Result<(), (u64, PipelineError)> {
+        if let (Some(_), true, Some(last)) = (turn, final_ones, frames.last()) {
+            self.source.confirm().map_err(|error| (last.index(), error))?;
+        }
+        for frame in frames.drain(..) {
+            let index = frame.index();
+            if turn.is_some() {
+                let in_order = self.transform.check_in_turn(&frame);
+                in_order.map_err(|fault| (index, PipelineError::Frame { index, fault }))?;
+            }
+            self.sink.write(&frame).map_err(|error| (index, PipelineError::Write(error)))?;
+            if let Some(delivered) = self.workers.delivered {
+                delivered.fetch_add(frame.payload_length() as u64, Ordering::Relaxed);
+            }
+            empty.push(frame.into_buffer());
+        }
+        Ok(())
+    }
+}
+
 /// The failure with the lowest index so far.
 struct Failure<'a> {
     lowest: Mutex<Option<(u64, PipelineError)>>,
     stop: Option<&'a Stop>,
 }
 
-impl Failure<'_> {
-    fn publish(&self, hand: u64, error: PipelineError) {
+impl<'a> Failure<'a> {
+    fn new(stop: Option<&'a Stop>) -> Self {
+        Self { lowest: Mutex::default(), stop }
+    }
+
+    fn publish(&self, index: u64, error: PipelineError) {
         let mut lowest = self.lowest.lock().unwrap_or_else(PoisonError::into_inner);
-        if lowest.as_ref().is_none_or(|(known, _)| hand < *known) {
-            *lowest = Some((hand, error));
+        if lowest.as_ref().is_none_or(|(known, _)| index < *known) {
+            *lowest = Some((index, error));
         }
         // A worker that waits for input would wait for ever.
         if let Some(stop) = self.stop {
@@ -117,40 +281,9 @@ impl Failure<'_> {
     fn is_some(&self) -> bool {
         self.lowest.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
-}
 
-/// Moves all frames of `source` through `transform` to `sink`, with at most `workers` threads. A failure requests
-/// `stop`, so that a source that waits for it does not wait on.
-///
-/// # Errors
-///
-/// The [`PipelineError`] of the lowest index: to a sink that is written in turn, every frame before it was delivered and
-/// none after. What was written to another sink is to be thrown away.
-pub fn run<T: Transform, K: Sink<T::To>>(
-    source: &impl Source<T::From>,
-    transform: &T,
-    sink: &K,
-    frame_size: FrameSize,
-    workers: usize,
-    stop: Option<&Stop>,
-) -> Result<(), PipelineError> {
-    let workers = workers.max(1);
-    let turns = (K::IN_TURN || transform.needs_turns()).then(|| Turns::new(workers));
-    let failure = Failure { lowest: Mutex::default(), stop };
-    let work = || {
-        let released = ReleaseOnPanic { turns: turns.as_ref(), failure: &failure };
-        work(source, transform, sink, frame_size, turns.as_ref(), &failure);
-        drop(released);
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            scope.spawn(work);
-        }
-        work();
-    });
-    match failure.lowest.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some((_, error)) => Err(error),
-        None => Ok(()),
+    fn into_result(self) -> Result<(), PipelineError> {
+        self.lowest.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), |(_, error)| Err(error))
     }
 }
 
@@ -161,8 +294,9 @@ struct ReleaseOnPanic<'a> {
 
 impl Drop for ReleaseOnPanic<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.failure.publish(0, PipelineError::Panicked);
+        if thread::panicking() {
+            // The panic itself goes on to whoever called.
+            self.failure.publish(0, PipelineError::Stopped);
             if let Some(turns) = self.turns {
                 turns.end();
             }
@@ -170,113 +304,140 @@ impl Drop for ReleaseOnPanic<'_> {
     }
 }
 
-fn work<T: Transform>(
-    source: &impl Source<T::From>,
-    transform: &T,
-    sink: &impl Sink<T::To>,
-    frame_size: FrameSize,
-    turns: Option<&Turns>,
-    failure: &Failure<'_>,
-) {
-    let mut empty = vec![FrameBuffer::new(frame_size)];
-    let (mut incoming, mut outgoing) = (Vec::with_capacity(1), Vec::with_capacity(1));
-    while !failure.is_some() && !turns.is_some_and(Turns::ended) {
-        let Some(taken) = source.take(&mut empty, &mut incoming) else { return };
-        let mut fault = taken.failure;
-        for frame in incoming.drain(..) {
-            let index = frame.index();
-            match transform.apply(frame) {
-                Ok(frame) => outgoing.push(frame),
-                Err(refused) => {
-                    fault = Some(PipelineError::Frame { index, fault: refused });
-                    break;
-                }
-            }
-        }
-        let turn = match turns.map(|turns| turns.wait(taken.hand)) {
-            Some(None) => return,
-            Some(turn) => turn,
-            None => None,
-        };
-        for frame in outgoing.drain(..) {
-            let written = match turn.as_ref().map_or(Ok(()), |_| transform.check_in_turn(&frame)) {
-                Ok(()) => sink.write(&frame).map_err(PipelineError::Write),
-                Err(refused) => Err(PipelineError::Frame { index: frame.index(), fault: refused }),
-            };
-            if let Err(error) = written {
-                fault = Some(error);
-                break;
-            }
-            empty.push(frame.into_buffer());
-        }
-        if let Some(error) = fault {
-            // The turn is dropped, not passed: nothing after this hand is delivered.
-            failure.publish(taken.hand, error);
-            return;
-        }
-        if let Some(turn) = turn {
-            turn.pass();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{CiphertextSource, Clock, OrderedSink, PlaintextSource, ReaderInput};
+    use std::{io, os::unix::fs::FileExt};
+
+    use super::super::{
+        CiphertextFile, CiphertextSource, Clock, DescriptorInput, FileSnapshot, OrderedSink, PlaintextFile,
+        PlaintextSource, PositionalSink, ReaderInput, StreamFile,
+    };
     use super::*;
     use crate::{
-        container::{IV_LENGTH, Prefix},
+        container::{HeaderLength, IV_LENGTH, Layout, Prefix},
         keys::{Key, StageKeys},
     };
 
     const SIZE: FrameSize = FrameSize::MIN;
+    const LAYOUT: Layout = Layout { frame_size: SIZE, header_length: HeaderLength::MIN };
 
     fn chain(features: Features) -> Chain {
         let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
         Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new())
     }
 
-    fn seal(plaintext: &[u8], workers: usize) -> Vec<u8> {
+    fn workers(count: usize) -> Workers<'static> {
+        Workers::new(NonZero::new(count).unwrap(), SIZE)
+    }
+
+    fn seal(plaintext: &[u8], count: usize) -> Vec<u8> {
         let (source, sink) =
-            (PlaintextSource::new(ReaderInput(plaintext), SIZE, Clock::Fixed(9)), OrderedSink::new(Vec::new()));
-        run(&source, &Sealing(&chain(Features::TIMED)), &sink, SIZE, workers, None).unwrap();
+            (PlaintextSource::new(ReaderInput(plaintext), SIZE, Clock::Fixed(9), None), OrderedSink::new(Vec::new()));
+        workers(count).run(&source, &Sealing(&chain(Features::TIMED)), &sink).unwrap();
         sink.into_inner()
     }
 
-    fn open(wire: &[u8], workers: usize) -> (Vec<u8>, Result<(), PipelineError>) {
-        let (source, sink) = (CiphertextSource::new(ReaderInput(wire), SIZE), OrderedSink::new(Vec::new()));
+    fn open(wire: &[u8], count: usize) -> (Vec<u8>, Result<(), PipelineError>) {
+        let (source, sink) = (CiphertextSource::new(ReaderInput(wire), SIZE, None), OrderedSink::new(Vec::new()));
         let chain = chain(Features::TIMED);
-        let result = run(&source, &Opening::new(&chain, Features::TIMED), &sink, SIZE, workers, None);
+        let result = workers(count).run(&source, &Opening::new(&chain, Features::TIMED), &sink);
         (sink.into_inner(), result)
+    }
+
+    fn file_with(bytes: &[u8]) -> std::fs::File {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        file
+    }
+
+    fn content(file: &std::fs::File) -> Vec<u8> {
+        let mut bytes = vec![0; file.metadata().unwrap().len() as usize];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        bytes
     }
 
     fn plaintext(length: usize) -> Vec<u8> {
         (0..length).map(|at| (at % 251) as u8).collect()
     }
 
+    fn boundary_lengths() -> impl Iterator<Item = usize> {
+        let payload = SIZE.payload();
+        [0, 1, payload - 1, payload, payload + 1, 2 * payload, 64 * payload, 257 * payload, 257 * payload + 5]
+            .into_iter()
+    }
+
     #[test]
     fn every_length_around_the_frame_boundaries_comes_back_with_the_same_bytes_from_one_worker_and_eight() {
-        let payload = SIZE.payload();
-        for length in [0, 1, payload - 1, payload, payload + 1, 2 * payload, 257 * payload, 257 * payload + 5] {
+        for length in boundary_lengths() {
             let plaintext = plaintext(length);
             let wire = seal(&plaintext, 1);
             assert!(seal(&plaintext, 8) == wire, "{length}");
-            for workers in [1, 8] {
-                let (opened, result) = open(&wire, workers);
-                assert!(result.is_ok() && opened == plaintext, "{length}, {workers} workers");
+            for count in [1, 8] {
+                let (opened, result) = open(&wire, count);
+                assert!(result.is_ok() && opened == plaintext, "{length}, {count} workers");
             }
         }
     }
 
     #[test]
+    fn positional_ends_give_the_bytes_of_ordered_ones() {
+        let chain = chain(Features::NONE);
+        for (length, count) in boundary_lengths().flat_map(|length| [(length, 1), (length, 8)]) {
+            let plaintext = plaintext(length);
+            let (input, sealed, opened) = (file_with(&plaintext), file_with(&[]), file_with(&[]));
+            let snapshot = FileSnapshot::take(&input).unwrap();
+            let source = PlaintextFile::new(&input, snapshot, SIZE, Clock::None).unwrap();
+            workers(count).run(&source, &Sealing(&chain), &PositionalSink::new(&sealed, LAYOUT)).unwrap();
+
+            let ordered = OrderedSink::new(Vec::new());
+            let source = PlaintextSource::new(ReaderInput(plaintext.as_slice()), SIZE, Clock::None, None);
+            workers(count).run(&source, &Sealing(&chain), &ordered).unwrap();
+            let start = LAYOUT.frames_start() as usize;
+            assert!(content(&sealed)[start..] == ordered.into_inner(), "{length}, {count} workers");
+
+            let snapshot = FileSnapshot::take(&sealed).unwrap();
+            let stream = StreamFile::new(&sealed, snapshot.size(), 0, LAYOUT).unwrap();
+            let last = stream.verify_final_frame(&chain).unwrap();
+            assert_eq!(last.tag().offset + u64::from(last.tag().length), length as u64);
+            let source = CiphertextFile::new(stream, snapshot);
+            let opening = Opening::new(&chain, Features::NONE);
+            workers(count).run(&source, &opening, &PositionalSink::new(&opened, LAYOUT)).unwrap();
+            assert!(content(&opened) == plaintext, "{length}, {count} workers");
+        }
+    }
+
+    #[test]
     fn a_damaged_frame_releases_just_the_frames_before_it() {
-        let plaintext = plaintext(20 * SIZE.payload());
+        let plaintext = plaintext(200 * SIZE.payload());
         let mut wire = seal(&plaintext, 2);
-        wire[7 * SIZE.wire() + 100] ^= 1;
-        for workers in [1, 2, 8] {
-            let (opened, result) = open(&wire, workers);
-            assert!(opened == plaintext[..7 * SIZE.payload()]);
-            assert!(matches!(result, Err(PipelineError::Frame { index: 7, fault: FrameFault::Mac })));
+        wire[70 * SIZE.wire() + 100] ^= 1;
+        for count in [1, 2, 8] {
+            let (opened, result) = open(&wire, count);
+            assert!(opened == plaintext[..70 * SIZE.payload()]);
+            assert!(matches!(result, Err(PipelineError::Frame { index: 70, fault: FrameFault::Mac })));
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_damaged_frames_is_the_one_reported_whoever_reads_it() {
+        let chain = chain(Features::NONE);
+        let mut wire = vec![0; LAYOUT.frames_start() as usize];
+        let sealed = OrderedSink::new(Vec::new());
+        let plaintext = plaintext(400 * SIZE.payload());
+        let source = PlaintextSource::new(ReaderInput(plaintext.as_slice()), SIZE, Clock::None, None);
+        workers(1).run(&source, &Sealing(&chain), &sealed).unwrap();
+        wire.extend(sealed.into_inner());
+        for index in [130, 131, 250] {
+            wire[LAYOUT.frame_position(index) as usize] ^= 1;
+        }
+        let file = file_with(&wire);
+        for count in [1, 3, 8] {
+            let snapshot = FileSnapshot::take(&file).unwrap();
+            let source = CiphertextFile::new(StreamFile::new(&file, snapshot.size(), 0, LAYOUT).unwrap(), snapshot);
+            let sink = file_with(&[]);
+            let result =
+                workers(count).run(&source, &Opening::new(&chain, Features::NONE), &PositionalSink::new(&sink, LAYOUT));
+            assert!(matches!(result, Err(PipelineError::Frame { index: 130, .. })), "{count} workers: {result:?}");
         }
     }
 
@@ -296,9 +457,69 @@ mod tests {
 
     #[test]
     fn a_writer_that_fails_ends_the_run() {
-        let source = PlaintextSource::new(ReaderInput(std::io::repeat(1)), SIZE, Clock::None);
+        let source = PlaintextSource::new(ReaderInput(std::io::repeat(1)), SIZE, Clock::None, None);
         let room = &mut [0; 3 * 4096][..];
-        let result = run(&source, &Sealing(&chain(Features::NONE)), &OrderedSink::new(room), SIZE, 4, None);
+        let result = workers(4).run(&source, &Sealing(&chain(Features::NONE)), &OrderedSink::new(room));
         assert!(matches!(result, Err(PipelineError::Write(_))));
+    }
+
+    #[test]
+    fn a_failure_ends_the_wait_for_a_silent_peer() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut wire = seal(&plaintext(3 * SIZE.payload()), 1);
+        wire.truncate(2 * SIZE.wire());
+        wire[SIZE.wire()] ^= 1;
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                io::Write::write_all(&mut writer, &wire).unwrap();
+                // The pipe stays open until the run has ended.
+                writer
+            });
+            let stop = Stop::new().unwrap();
+            let source = CiphertextSource::new(DescriptorInput::new(reader, &stop), SIZE, None);
+            let (chain, sink) = (chain(Features::TIMED), OrderedSink::new(Vec::new()));
+            let opening = Opening::new(&chain, Features::TIMED);
+            let result = workers(4).with_stop(&stop).run(&source, &opening, &sink);
+            assert!(matches!(result, Err(PipelineError::Frame { index: 1, fault: FrameFault::Mac })), "{result:?}");
+            assert!(sink.into_inner() == plaintext(SIZE.payload()));
+        });
+    }
+
+    #[test]
+    fn a_frame_leaves_a_pipe_before_the_next_one_is_there() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (sealed, sink) = io::pipe().unwrap();
+        let stop = Stop::new().unwrap();
+        let (chain, stop) = (&chain(Features::NONE), &stop);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let source = PlaintextSource::new(DescriptorInput::new(reader, stop), SIZE, Clock::None, None);
+                workers(2).with_stop(stop).run(&source, &Sealing(chain), &OrderedSink::new(sink)).unwrap();
+            });
+            let mut sealed = sealed;
+            let mut wire = vec![0; SIZE.wire()];
+            for _ in 0..20 {
+                io::Write::write_all(&mut writer, &plaintext(SIZE.payload())).unwrap();
+                // Were the frame held back for a second one, this would wait for ever.
+                io::Read::read_exact(&mut sealed, &mut wire).unwrap();
+            }
+            drop(writer);
+            assert_eq!(io::Read::read_to_end(&mut sealed, &mut wire).unwrap(), 64);
+        });
+    }
+
+    #[test]
+    fn an_input_that_grew_or_shrank_is_an_error_and_gets_no_final_frame() {
+        let chain = chain(Features::NONE);
+        for new_size in [9 * SIZE.payload() as u64, 2 * SIZE.payload() as u64] {
+            let file = file_with(&plaintext(7 * SIZE.payload()));
+            let snapshot = FileSnapshot::take(&file).unwrap();
+            let source = PlaintextFile::new(&file, snapshot, SIZE, Clock::None).unwrap();
+            file.set_len(new_size).unwrap();
+            let sink = OrderedSink::new(Vec::new());
+            let result = workers(2).run(&source, &Sealing(&chain), &sink);
+            assert!(matches!(result, Err(PipelineError::InputChanged)), "{result:?}");
+            assert!(sink.into_inner().len() <= 7 * SIZE.wire());
+        }
     }
 }

@@ -167,6 +167,11 @@ impl Frame<Received> {
 }
 
 impl Frame<Sealed> {
+    /// The tag, as it was before it was encrypted.
+    pub fn tag(&self) -> &FrameTag {
+        &self.parts.tag
+    }
+
     /// The frame on the wire.
     pub fn wire(&self) -> &[u8] {
         &self.parts.buffer.bytes[..self.parts.text_length + MAC_LENGTH]

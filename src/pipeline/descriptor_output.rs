@@ -1,0 +1,59 @@
+//! Output to a descriptor: a pipe, a socket, a terminal, also one that others have set non-blocking.
+
+use std::{
+    io::{self, Write},
+    os::fd::AsFd,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+
+/// A descriptor that is written from where it stands, without a buffer in between.
+pub struct DescriptorOutput<F>(F);
+
+impl<F: AsFd> DescriptorOutput<F> {
+    /// Writes to `descriptor`.
+    pub fn new(descriptor: F) -> Self {
+        Self(descriptor)
+    }
+}
+
+impl<F: AsFd> Write for DescriptorOutput<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match rustix::io::write(&self.0, bytes) {
+                Err(Errno::AGAIN) => match poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                },
+                written => return Ok(written?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_full_non_blocking_pipe_is_waited_for() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let sent = vec![7; 1 << 20];
+        std::thread::scope(|scope| {
+            scope.spawn(|| DescriptorOutput::new(writer).write_all(&sent).unwrap());
+            let mut received = Vec::new();
+            reader.read_to_end(&mut received).unwrap();
+            assert!(received == sent);
+        });
+    }
+}

@@ -1,0 +1,167 @@
+//! Sources that read their input in order: pipes, sockets, terminals, and files that stand at an offset of their own.
+
+use std::{
+    mem,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{
+    Clock, FileSnapshot, Input, PipelineError, Source, Taken,
+    input::{Filled, Wait, fill},
+};
+use crate::{
+    container::{FrameSize, FrameTag, TagFlags},
+    stage::{Clear, Frame, FrameBuffer, Received},
+};
+
+/// Plaintext, read in order from `R`, as frames to be sealed.
+pub struct PlaintextSource<'a, R> {
+    frames: Mutex<FrameReader<R>>,
+    frame_size: FrameSize,
+    clock: Clock,
+    snapshot: Option<FileSnapshot<'a>>,
+}
+
+/// The frames of a stream, read in order from `R`, to be opened.
+pub struct CiphertextSource<'a, R> {
+    frames: Mutex<FrameReader<R>>,
+    frame_size: FrameSize,
+    snapshot: Option<FileSnapshot<'a>>,
+}
+
+/// How far the input was read. A frame that is not ready yet waits here, half filled, for whoever comes next.
+struct FrameReader<R> {
+    input: R,
+    buffer: FrameBuffer,
+    filled: usize,
+    /// When the first byte of the frame in `buffer` arrived.
+    time: i64,
+    index: u64,
+    hand: u64,
+    ended: bool,
+}
+
+/// What was read for one frame: its buffer, the bytes in it, and whether the input ended there.
+struct Read {
+    buffer: FrameBuffer,
+    filled: usize,
+    ended: bool,
+}
+
+impl<R: Input> FrameReader<R> {
+    fn new(input: R, frame_size: FrameSize) -> Mutex<Self> {
+        let buffer = FrameBuffer::new(frame_size);
+        Mutex::new(Self { input, buffer, filled: 0, time: 0, index: 0, hand: 0, ended: false })
+    }
+
+    /// Reads on until `area` of the buffer is full or the input ends, and hands the buffer out for `empty`'s last;
+    /// `None` if, without waiting, it is not.
+    fn read(
+        &mut self,
+        empty: &mut Vec<FrameBuffer>,
+        area: impl FnOnce(&mut FrameBuffer) -> &mut [u8],
+        clock: &Clock,
+        wait: Wait,
+    ) -> Result<Option<Read>, PipelineError> {
+        let arrived = || self.time = clock.now();
+        let filled = fill(&mut self.input, area(&mut self.buffer), &mut self.filled, wait, arrived);
+        let ended = match filled.map_err(PipelineError::Read)? {
+            Filled::NotReady => return Ok(None),
+            Filled::Stopped => return Err(PipelineError::Stopped),
+            Filled::Full => false,
+            Filled::Ended => true,
+        };
+        let Some(next) = empty.pop() else { return Ok(None) };
+        let buffer = mem::replace(&mut self.buffer, next);
+        Ok(Some(Read { buffer, filled: mem::take(&mut self.filled), ended }))
+    }
+
+    fn take<S>(
+        &mut self,
+        frame_size: FrameSize,
+        empty: &mut Vec<FrameBuffer>,
+        frames: &mut Vec<Frame<S>>,
+        mut next: impl FnMut(&mut Self, &mut Vec<FrameBuffer>, Wait) -> Result<Option<Frame<S>>, PipelineError>,
+    ) -> Option<Taken> {
+        if self.ended {
+            return None;
+        }
+        let (hand, mut failure, mut wait) = (self.hand, None, Wait::ForInput);
+        self.hand += 1;
+        while !self.ended && !empty.is_empty() {
+            let frame = if self.index < frame_size.max_frames() {
+                next(self, empty, wait)
+            } else {
+                Err(PipelineError::TooLong)
+            };
+            match frame {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(error) => {
+                    self.ended = true;
+                    failure = Some(error);
+                    break;
+                }
+            }
+            self.index += 1;
+            wait = Wait::Never;
+        }
+        let ends = self.ended && failure.is_none();
+        Some(Taken { hand, next_index: self.index, failure, ends })
+    }
+}
+
+impl<'a, R: Input> PlaintextSource<'a, R> {
+    /// All of `input` in frames of `frame_size`, with times from `clock`. If the input is a file, `snapshot` is what
+    /// it was before.
+    pub fn new(input: R, frame_size: FrameSize, clock: Clock, snapshot: Option<FileSnapshot<'a>>) -> Self {
+        Self { frames: FrameReader::new(input, frame_size), frame_size, clock, snapshot }
+    }
+}
+
+impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
+    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
+        let mut reader = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.take(self.frame_size, empty, frames, |reader, empty, wait| {
+            let Some(read) = reader.read(empty, FrameBuffer::payload_area, &self.clock, wait)? else { return Ok(None) };
+            reader.ended = read.ended;
+            // The time of the final frame is the end.
+            let (flags, time) =
+                if read.ended { (TagFlags::FINAL, self.clock.now()) } else { (TagFlags::NONE, reader.time) };
+            let offset = reader.index * self.frame_size.payload() as u64;
+            let tag = FrameTag { index: reader.index, time, offset, length: read.filled as u32, flags };
+            Ok(Some(Frame::clear(read.buffer, tag)))
+        })
+    }
+
+    fn confirm(&self) -> Result<(), PipelineError> {
+        self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
+    }
+}
+
+impl<'a, R: Input> CiphertextSource<'a, R> {
+    /// All of `input`, which stands behind the header, in frames of `frame_size`. If the input is a file, `snapshot`
+    /// is what it was before.
+    pub fn new(input: R, frame_size: FrameSize, snapshot: Option<FileSnapshot<'a>>) -> Self {
+        Self { frames: FrameReader::new(input, frame_size), frame_size, snapshot }
+    }
+}
+
+impl<R: Input> Source<Received> for CiphertextSource<'_, R> {
+    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
+        let mut reader = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.take(self.frame_size, empty, frames, |reader, empty, wait| {
+            let Some(read) = reader.read(empty, FrameBuffer::wire_area, &Clock::None, wait)? else { return Ok(None) };
+            let index = reader.index;
+            reader.ended = read.ended;
+            if read.filled == 0 {
+                return Err(PipelineError::EndBeforeFinalFrame { index });
+            }
+            Frame::received(read.buffer, index, read.filled).map(Some).ok_or(PipelineError::CutFrame { index })
+        })
+    }
+
+    fn confirm(&self) -> Result<(), PipelineError> {
+        self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
+    }
+}

@@ -1,0 +1,192 @@
+//! Sources that read a regular file, each frame at its own place, so that workers read side by side.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    os::unix::fs::FileExt,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{Clock, FileSnapshot, PipelineError, Source, Taken};
+use crate::{
+    container::{Extent, FrameSize, FrameTag, Layout, StreamCut, TagFlags},
+    stage::{Chain, Clear, Frame, FrameBuffer, Received, Verified},
+};
+
+/// A file of plaintext, as frames to be sealed.
+pub struct PlaintextFile<'a> {
+    file: &'a File,
+    frames: Frames<'a>,
+    frame_size: FrameSize,
+    clock: Clock,
+}
+
+/// A file that holds a stream, as frames to be opened.
+pub struct CiphertextFile<'a> {
+    frames: Frames<'a>,
+    stream: StreamFile<'a>,
+}
+
+/// A stream whose end is known: it stands in a file from `start` to the file's end.
+#[derive(Clone, Copy)]
+pub struct StreamFile<'a> {
+    file: &'a File,
+    start: u64,
+    layout: Layout,
+    extent: Extent,
+}
+
+struct Frames<'a> {
+    snapshot: FileSnapshot<'a>,
+    last_index: u64,
+    next: Mutex<Next>,
+}
+
+#[derive(Default)]
+struct Next {
+    index: u64,
+    hand: u64,
+}
+
+/// Indexes that a worker claimed, and the time of that.
+struct Claim {
+    first: u64,
+    count: u64,
+    hand: u64,
+    time: i64,
+}
+
+impl<'a> Frames<'a> {
+    fn new(snapshot: FileSnapshot<'a>, last_index: u64) -> Self {
+        Self { snapshot, last_index, next: Mutex::default() }
+    }
+
+    fn claim(&self, most: usize, clock: &Clock) -> Option<Claim> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = (self.last_index + 1).checked_sub(next.index).filter(|&left| left > 0)?;
+        let claim = Claim { first: next.index, count: left.min(most as u64), hand: next.hand, time: clock.now() };
+        *next = Next { index: claim.first + claim.count, hand: claim.hand + 1 };
+        Some(claim)
+    }
+
+    /// Fills the frames of one claim with `read`, up to the first that fails.
+    fn take<S>(
+        &self,
+        empty: &mut Vec<FrameBuffer>,
+        frames: &mut Vec<Frame<S>>,
+        clock: &Clock,
+        read: impl Fn(FrameBuffer, u64, i64) -> Result<Frame<S>, PipelineError>,
+    ) -> Option<Taken> {
+        let claim = self.claim(empty.len(), clock)?;
+        for index in claim.first..claim.first + claim.count {
+            let buffer = empty.pop()?;
+            match read(buffer, index, claim.time) {
+                Ok(frame) => frames.push(frame),
+                Err(error) => {
+                    return Some(Taken { hand: claim.hand, next_index: index, failure: Some(error), ends: false });
+                }
+            }
+        }
+        let next_index = claim.first + claim.count;
+        Some(Taken { hand: claim.hand, next_index, failure: None, ends: next_index > self.last_index })
+    }
+}
+
+impl<'a> PlaintextFile<'a> {
+    /// The whole of `file` in frames of `frame_size`, with times from `clock`.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::TooLong`] if the file has more than one counter allows.
+    pub fn new(
+        file: &'a File,
+        snapshot: FileSnapshot<'a>,
+        frame_size: FrameSize,
+        clock: Clock,
+    ) -> Result<Self, PipelineError> {
+        let last_index = snapshot.size() / frame_size.payload() as u64;
+        if last_index >= frame_size.max_frames() {
+            return Err(PipelineError::TooLong);
+        }
+        Ok(Self { frames: Frames::new(snapshot, last_index), file, frame_size, clock })
+    }
+}
+
+impl Source<Clear> for PlaintextFile<'_> {
+    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
+        let payload = self.frame_size.payload() as u64;
+        self.frames.take(empty, frames, &self.clock, |mut buffer, index, time| {
+            let offset = index * payload;
+            let length = payload.min(self.frames.snapshot.size() - offset);
+            let area = buffer.payload_area().get_mut(..length as usize).unwrap_or_default();
+            read_exact_at(self.file, area, offset)?;
+            let flags = if index == self.frames.last_index { TagFlags::FINAL } else { TagFlags::NONE };
+            Ok(Frame::clear(buffer, FrameTag { index, time, offset, length: length as u32, flags }))
+        })
+    }
+
+    fn confirm(&self) -> Result<(), PipelineError> {
+        self.frames.snapshot.confirm()
+    }
+}
+
+impl<'a> StreamFile<'a> {
+    /// The stream in `file`, of `size` bytes, that starts at `start` and has this layout.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::EndBeforeFinalFrame`] or [`PipelineError::CutFrame`] if its length shows that its end is missing.
+    pub fn new(file: &'a File, size: u64, start: u64, layout: Layout) -> Result<Self, PipelineError> {
+        let extent = layout.extent(size.saturating_sub(start)).map_err(|StreamCut { index, at_boundary }| {
+            if at_boundary { PipelineError::EndBeforeFinalFrame { index } } else { PipelineError::CutFrame { index } }
+        })?;
+        if extent.last_index >= layout.frame_size.max_frames() {
+            return Err(PipelineError::TooLong);
+        }
+        Ok(Self { file, start, layout, extent })
+    }
+
+    /// The final frame, authenticated: no size is believed before that, and a cut shows at once.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError`] of that frame, or of reading it.
+    pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, PipelineError> {
+        let index = self.extent.last_index;
+        let frame = self.read(FrameBuffer::new(self.layout.frame_size), index)?;
+        chain.open(frame).map_err(|fault| PipelineError::Frame { index, fault })
+    }
+
+    fn read(&self, mut buffer: FrameBuffer, index: u64) -> Result<Frame<Received>, PipelineError> {
+        let full = self.layout.frame_size.wire();
+        let length = if index == self.extent.last_index { self.extent.last_wire } else { full };
+        let position = self.start + self.layout.frame_position(index);
+        read_exact_at(self.file, buffer.wire_area().get_mut(..length).unwrap_or_default(), position)?;
+        Frame::received(buffer, index, length).ok_or(PipelineError::CutFrame { index })
+    }
+}
+
+impl<'a> CiphertextFile<'a> {
+    /// The frames of `stream`.
+    pub fn new(stream: StreamFile<'a>, snapshot: FileSnapshot<'a>) -> Self {
+        Self { frames: Frames::new(snapshot, stream.extent.last_index), stream }
+    }
+}
+
+impl Source<Received> for CiphertextFile<'_> {
+    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
+        self.frames.take(empty, frames, &Clock::None, |buffer, index, _| self.stream.read(buffer, index))
+    }
+
+    fn confirm(&self) -> Result<(), PipelineError> {
+        self.frames.snapshot.confirm()
+    }
+}
+
+/// Fills `area`; a file that ends too early has shrunk since its size was taken.
+fn read_exact_at(file: &File, area: &mut [u8], position: u64) -> Result<(), PipelineError> {
+    file.read_exact_at(area, position).map_err(|error: io::Error| match error.kind() {
+        ErrorKind::UnexpectedEof => PipelineError::InputChanged,
+        _ => PipelineError::Read(error),
+    })
+}

@@ -1,0 +1,182 @@
+//! A decrypting `std::io::Read`, on one thread.
+
+use std::io::{self, Read};
+
+use thiserror::Error;
+
+use super::{
+    HeaderInputError, PipelineError, ReaderInput, Resumed, Transform,
+    input::{Wait, fill},
+    read_header,
+    worker::Opening,
+};
+use crate::{
+    container::{CopyNumber, Header},
+    keys::{Credential, UnlockError, unlock},
+    stage::{Chain, Frame, FrameBuffer, Stage, Verified},
+};
+
+/// Why a stream was not opened.
+#[derive(Debug, Error)]
+pub enum ReaderError {
+    /// No header was read.
+    #[error(transparent)]
+    Input(#[from] HeaderInputError),
+    /// The header did not open.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+}
+
+/// Decrypts what it reads, and gives out only what was authenticated. A refused frame is an error of kind
+/// [`io::ErrorKind::InvalidData`] around a [`PipelineError`]; what was read until then is a true prefix. Only `Ok(0)`
+/// says that the stream was whole.
+pub struct Reader<R> {
+    input: Resumed<ReaderInput<R>>,
+    header: Header,
+    damaged_copy: Option<CopyNumber>,
+    opening: Opening<Chain>,
+    state: State,
+    index: u64,
+}
+
+enum State {
+    /// Room for the next frame.
+    Waiting(FrameBuffer),
+    /// A frame, its payload read up to a position.
+    Giving(Frame<Verified>, usize),
+    /// The final frame was given out.
+    Ended,
+    /// A read failed: an end must not seem to follow.
+    Failed,
+}
+
+impl<R: Read + Send> Reader<R> {
+    /// The stream at the front of `inner`, opened with `credential` by a reader that has the stages `private`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReaderError`].
+    pub fn new(inner: R, credential: &mut Credential<'_>, private: Vec<Box<dyn Stage>>) -> Result<Self, ReaderError> {
+        let mut input = ReaderInput(inner);
+        let (found, ahead) = read_header(&mut input)?;
+        let header = found.copy.parse(Chain::known_features(&private)).map_err(UnlockError::from)?;
+        let (_, keys) = unlock(&found.copy, &header, credential)?;
+        let opening = Opening::new(Chain::new(&keys, &header.prefix, private), header.prefix.features);
+        let state = State::Waiting(FrameBuffer::new(header.prefix.frame_size));
+        Ok(Self { input: Resumed::new(ahead, input), header, damaged_copy: found.damaged, opening, state, index: 0 })
+    }
+
+    /// What the header says.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The header copy that is damaged, if one is.
+    pub fn damaged_copy(&self) -> Option<CopyNumber> {
+        self.damaged_copy
+    }
+
+    fn next_frame(&mut self, mut buffer: FrameBuffer) -> Result<Frame<Verified>, PipelineError> {
+        let (index, mut filled) = (self.index, 0);
+        fill(&mut self.input, buffer.wire_area(), &mut filled, Wait::ForInput, || {}).map_err(PipelineError::Read)?;
+        if filled == 0 {
+            return Err(PipelineError::EndBeforeFinalFrame { index });
+        }
+        let frame = Frame::received(buffer, index, filled).ok_or(PipelineError::CutFrame { index })?;
+        let refused = |fault| PipelineError::Frame { index, fault };
+        let frame = self.opening.apply(frame).map_err(refused)?;
+        self.opening.check_in_turn(&frame).map_err(refused)?;
+        self.index += 1;
+        Ok(frame)
+    }
+}
+
+impl<R: Read + Send> Read for Reader<R> {
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        if area.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match std::mem::replace(&mut self.state, State::Failed) {
+                State::Failed => return Err(io::Error::other(PipelineError::Stopped)),
+                State::Ended => {
+                    self.state = State::Ended;
+                    return Ok(0);
+                }
+                State::Waiting(buffer) => match self.next_frame(buffer) {
+                    Ok(frame) => self.state = State::Giving(frame, 0),
+                    Err(PipelineError::Read(error)) => return Err(error),
+                    Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+                },
+                State::Giving(frame, given) => {
+                    let mut left = frame.payload().get(given..).unwrap_or_default();
+                    if left.is_empty() {
+                        let is_final = frame.tag().flags.is_final();
+                        self.state = if is_final { State::Ended } else { State::Waiting(frame.into_buffer()) };
+                        continue;
+                    }
+                    let read = left.read(area)?;
+                    self.state = State::Giving(frame, given + read);
+                    return Ok(read);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::super::{Clock, Writer};
+    use super::*;
+    use crate::{
+        container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Slot},
+        keys::{Key, KeyFile, StageKeys, new_key_file_slot},
+    };
+
+    fn key_file() -> KeyFile {
+        KeyFile::from_key(Key::from_bytes([4; 32]))
+    }
+
+    fn sealed(plaintext: &[u8]) -> Vec<u8> {
+        let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::TIMED, iv: [7; IV_LENGTH] };
+        let file_key = Key::from_bytes([9; 32]);
+        let slot = Slot::KeyFile(new_key_file_slot(&file_key, &key_file(), [3; 32]));
+        let records = vec![(&slot).into()];
+        let header = Header { prefix, length: HeaderLength::default(), generation: 1, records };
+        let keys = StageKeys::derive(&file_key, &prefix);
+        let mut writer = Writer::new(Vec::new(), &header, &keys, Vec::new(), Clock::Fixed(5)).unwrap();
+        for piece in plaintext.chunks(1000) {
+            writer.write_all(piece).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn plaintext(length: usize) -> Vec<u8> {
+        (0..length).map(|at| (at % 251) as u8).collect()
+    }
+
+    #[test]
+    fn what_a_writer_wrote_a_reader_reads() {
+        for length in [0, 1, 4095, 4096, 4097, 12_288, 100_000] {
+            let stream = sealed(&plaintext(length));
+            let mut reader = Reader::new(stream.as_slice(), &mut Credential::KeyFile(&key_file()), Vec::new()).unwrap();
+            let mut opened = Vec::new();
+            reader.read_to_end(&mut opened).unwrap();
+            assert!(opened == plaintext(length), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_cut_stream_gives_its_whole_frames_and_then_errors_for_good() {
+        let stream = sealed(&plaintext(10_000));
+        let cut = &stream[..stream.len() - 1];
+        let mut reader = Reader::new(cut, &mut Credential::KeyFile(&key_file()), Vec::new()).unwrap();
+        let mut opened = Vec::new();
+        let error = reader.read_to_end(&mut opened).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(opened == plaintext(8192));
+        assert!(reader.read(&mut [0; 10]).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! What a run takes frames from.
+
+use super::PipelineError;
+use crate::stage::{Frame, FrameBuffer};
+
+/// A hand of frames that a worker took.
+pub struct Taken {
+    /// The hand's number, from 0.
+    pub hand: u64,
+    /// The index behind the frames of the hand, at which a failure of the source stands.
+    pub next_index: u64,
+    /// How the source failed behind these frames, if it did.
+    pub failure: Option<PipelineError>,
+    /// Whether the final frame is the last of these.
+    pub ends: bool,
+}
+
+/// What frames in state `S` come from, in order of their indexes.
+pub trait Source<S>: Sync {
+    /// Fills buffers from `empty` and moves them to `frames`: at least one, and then only what is ready. `None` once
+    /// there is nothing more.
+    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<S>>) -> Option<Taken>;
+
+    /// Whether the input, now read to its end, is still what it was when reading began.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::InputChanged`] if not; [`PipelineError::Read`] if the system does not say.
+    fn confirm(&self) -> Result<(), PipelineError>;
+}
