@@ -52,6 +52,15 @@ impl Passphrase {
         }
     }
 
+    /// The passphrase in the bytes of an environment variable, all of which count.
+    ///
+    /// # Errors
+    ///
+    /// [`PassphraseError`].
+    pub fn from_variable(bytes: &[u8]) -> Result<Self, PassphraseError> {
+        Self::new(std::str::from_utf8(bytes).map_err(|_| PassphraseError::NotUtf8)?)
+    }
+
     /// The passphrase in the bytes of a file or descriptor; one trailing LF or CRLF is dropped.
     ///
     /// # Errors

@@ -1,0 +1,160 @@
+//! `reelseal decrypt`.
+
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    arguments::DecryptArguments,
+    encrypt::SUFFIX,
+    failure::Failure,
+    input::{Access, InputFile},
+    output::{Destination, Wanted},
+    progress::Progress,
+    report,
+    secret::{Purpose, Secret, SecretSource},
+    stream_failure,
+    transfer::{Transfer, new_stop},
+};
+use crate::{
+    container::{FoundHeader, Header, Layout},
+    keys::{Credential, KeyEncryptionKeys, KeySlots, StageKeys, UnlockError, unlock},
+    pipeline::{
+        CiphertextFile, CiphertextSource, DescriptorInput, FileSnapshot, Opening, PipelineError, Resumed, StreamFile,
+        Workers, read_header,
+    },
+    stage::Chain,
+};
+
+pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
+    let input = InputFile::open(arguments.input.as_deref())?;
+    let access = input.access()?;
+    let secret_source = SecretSource::choose(&arguments.secret, input.path.is_none())?;
+    let destination = destination(arguments, &input, &secret_source)?;
+
+    let stop = new_stop()?;
+    let mut descriptor = DescriptorInput::new(&input.file, &stop);
+    let (found, ahead) =
+        read_header(&mut descriptor).map_err(|error| stream_failure::header_input(&input.name, &error))?;
+    if let Some(copy) = found.damaged {
+        report::warning(&stream_failure::damaged_copy(&input.name, copy));
+    }
+    let refused = |error: UnlockError| stream_failure::unlock(&input.name, &error);
+    let header = found.copy.parse(Chain::known_features(&[])).map_err(|error| refused(error.into()))?;
+    let keys = open_header(arguments, &secret_source, &found, &header).map_err(|error| match error {
+        OpenError::Secret(failure) => failure,
+        OpenError::Unlock(error) => refused(error),
+    })?;
+
+    let (layout, features) = (header.layout(), header.prefix.features);
+    let chain = Chain::new(&keys, &header.prefix, Vec::new());
+    let opening = Opening::new(&chain, features);
+    let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
+    let snapshot = input.metadata.is_file().then(|| FileSnapshot::take(&input.file)).transpose().map_err(failed)?;
+    let stream = stream_file(&input, access, snapshot.as_ref(), layout).map_err(failed)?;
+    let size = match &stream {
+        Some(stream) => {
+            let last = stream.verify_final_frame(&chain).map_err(failed)?;
+            last.tag().offset.checked_add(last.tag().length.into())
+        }
+        None => None,
+    };
+
+    let carried = Some(&input.metadata).filter(|metadata| metadata.is_file());
+    let transfer = Transfer::open(&input.name, &destination, layout, size, carried)?;
+    let progress = Progress::start(&arguments.run, &input.name, size, destination.is_terminal());
+    let workers = Workers::new(arguments.run.threads(), layout.frame_size);
+    let workers = workers.with_stop(&stop).with_progress(progress.delivered());
+    match (access, stream, snapshot) {
+        (Access::Positional, Some(stream), Some(snapshot)) => {
+            transfer.run(&workers, &CiphertextFile::new(stream, snapshot), &opening)?;
+        }
+        (_, _, snapshot) => {
+            let source = CiphertextSource::new(Resumed::new(ahead, descriptor), layout.frame_size, snapshot);
+            transfer.run(&workers, &source, &opening)?;
+        }
+    }
+    transfer.finish()?;
+    progress.finish();
+    Ok(())
+}
+
+enum OpenError {
+    Secret(Failure),
+    Unlock(UnlockError),
+}
+
+impl From<UnlockError> for OpenError {
+    fn from(error: UnlockError) -> Self {
+        Self::Unlock(error)
+    }
+}
+
+/// Refuses what the header alone shows, and only then asks for the secret.
+fn open_header(
+    arguments: &DecryptArguments,
+    secret_source: &SecretSource,
+    found: &FoundHeader,
+    header: &Header,
+) -> Result<StageKeys, OpenError> {
+    let limits = arguments.secret.kdf_limits();
+    let slots = KeySlots::of(header)?;
+    if secret_source.is_key_file() {
+        slots.check_key_file()?;
+    } else {
+        slots.check_passphrase(limits)?;
+    }
+    let secret = secret_source.read(Purpose::Decrypt).map_err(OpenError::Secret)?;
+    let mut credential = match &secret {
+        Secret::Passphrase(passphrase) => Credential::Passphrase(KeyEncryptionKeys::new(passphrase), limits),
+        Secret::KeyFile(key_file) => Credential::KeyFile(key_file),
+    };
+    let (_, keys) = unlock(&found.copy, header, &mut credential)?;
+    Ok(keys)
+}
+
+/// The stream, if its end can be looked at before its beginning.
+fn stream_file<'a>(
+    input: &'a InputFile,
+    access: Access,
+    snapshot: Option<&FileSnapshot<'_>>,
+    layout: Layout,
+) -> Result<Option<StreamFile<'a>>, PipelineError> {
+    let start = match access {
+        Access::Positional => 0,
+        Access::From(position) => position,
+        Access::Stream => return Ok(None),
+    };
+    snapshot.map(|snapshot| StreamFile::new(&input.file, snapshot.size(), start, layout)).transpose()
+}
+
+fn destination(
+    arguments: &DecryptArguments,
+    input: &InputFile,
+    secret_source: &SecretSource,
+) -> Result<Destination, Failure> {
+    let original = match (&arguments.output, input.regular_path()) {
+        (None, Some(path)) => Some(without_suffix(path).ok_or_else(|| no_suffix(&input.name))?),
+        _ => None,
+    };
+    let wanted = match (&arguments.output, &original) {
+        (Some(output), _) => Wanted::named(output),
+        (None, Some(original)) => Wanted::File(original),
+        (None, None) => Wanted::StandardOutputByDefault,
+    };
+    let key = secret_source.metadata();
+    let precious: Vec<_> = [Some(&input.metadata), key.as_ref()].into_iter().flatten().collect();
+    Destination::resolve(&wanted, &precious, arguments.run.force)
+}
+
+fn no_suffix(name: &str) -> Failure {
+    Failure::usage(format!("{name}: does not end in {SUFFIX}, so that there is no name for the output"))
+        .with_hint("name the output with -o FILE, or -o - for standard output")
+}
+
+fn without_suffix(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
+    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
+}

@@ -1,0 +1,81 @@
+//! What went wrong, as a person is told it, and the exit code that tells a script.
+
+use std::{fmt, io, process::ExitCode};
+
+/// A failure: one lower-case fact, and what to do about it where that is known.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    fact: String,
+    hint: Option<String>,
+}
+
+/// The exit codes of the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Input or output failed, a closed pipe included.
+    InputOutput = 1,
+    /// A different command line would cure it.
+    Usage = 2,
+    /// Wrong passphrase or key.
+    WrongSecret = 3,
+    /// Not a reelseal stream, or damaged.
+    BadStream = 4,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, fact: impl Into<String>) -> Self {
+        Self { exit, fact: fact.into(), hint: None }
+    }
+
+    pub fn usage(fact: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, fact)
+    }
+
+    /// The system refused to do something with `name`.
+    pub fn system(name: &str, doing: &str, error: &io::Error) -> Self {
+        Self::new(Exit::InputOutput, format!("{name}: {doing}: {}", describe(error)))
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.fact)
+    }
+}
+
+/// The system's own words, lower case and without the number that Rust adds.
+pub(super) fn describe(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if error.raw_os_error().is_some() {
+        text.truncate(text.rfind(" (os error").unwrap_or(text.len()));
+        let first = text.chars().next().map(|first| first.to_ascii_lowercase().to_string()).unwrap_or_default();
+        text.replace_range(..first.len(), &first);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_words_are_lower_case_and_without_a_number() {
+        assert_eq!(describe(&io::Error::from_raw_os_error(2)), "no such file or directory");
+        assert_eq!(describe(&io::Error::other("its own words (yes)")), "its own words (yes)");
+    }
+}

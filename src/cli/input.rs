@@ -1,0 +1,101 @@
+//! The input: a path or standard input, and what kind of thing that is.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, IsTerminal, Seek},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use super::{failure::Failure, shown::shown};
+
+/// An input that can be opened.
+pub(super) struct InputFile {
+    pub file: File,
+    /// As it is shown.
+    pub name: String,
+    /// `None` for standard input.
+    pub path: Option<PathBuf>,
+    pub metadata: Metadata,
+}
+
+/// How an input is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// A regular file that we opened: each frame at its own place.
+    Positional,
+    /// A regular file that somebody else opened, from where it stands.
+    From(u64),
+    /// A stream, in order, of unknown length.
+    Stream,
+}
+
+impl InputFile {
+    /// Opens `path`, or standard input without one or for `-`.
+    pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        match path {
+            Some(path) if path != Path::new("-") => Self::open_path(path),
+            _ => Self::standard_input(path.is_some()),
+        }
+    }
+
+    fn open_path(path: &Path) -> Result<Self, Failure> {
+        let name = shown(path);
+        let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
+        let metadata = path.metadata().map_err(cannot_open)?;
+        if metadata.is_dir() {
+            return Err(folder(&name));
+        }
+        let file = File::open(path).map_err(cannot_open)?;
+        let metadata = file.metadata().map_err(cannot_open)?;
+        Ok(Self { file, name, path: Some(path.to_owned()), metadata })
+    }
+
+    fn standard_input(named: bool) -> Result<Self, Failure> {
+        let name = "standard input".to_owned();
+        if !named && io::stdin().is_terminal() {
+            return Err(Failure::usage("no input: standard input is a terminal")
+                .with_hint("name a file, or - to type the input"));
+        }
+        let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(cannot_open)?);
+        let metadata = file.metadata().map_err(cannot_open)?;
+        if metadata.is_dir() {
+            return Err(folder(&name));
+        }
+        Ok(Self { file, name, path: None, metadata })
+    }
+
+    /// How the input is read.
+    pub fn access(&self) -> Result<Access, Failure> {
+        if !self.metadata.is_file() || self.metadata.len() == 0 {
+            // Files that the kernel makes up, as under /proc, have no size and hold something all the same.
+            return Ok(Access::Stream);
+        }
+        if self.path.is_some() {
+            return Ok(Access::Positional);
+        }
+        let position = (&self.file).stream_position();
+        let position = position.map_err(|error| Failure::system(&self.name, "cannot tell the position", &error))?;
+        Ok(Access::From(position))
+    }
+
+    /// The path, if the output may stand beside it: not for a pipe or device.
+    pub fn regular_path(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|_| self.metadata.is_file())
+    }
+}
+
+/// Whether both are the same stored file or block device. Two ends on one terminal or on /dev/null are no harm.
+pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    let stored = one.is_file() || one.file_type().is_block_device();
+    stored && (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+fn folder(name: &str) -> Failure {
+    Failure::usage(format!("{name}: is a folder"))
+        .with_hint("to encrypt one, pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel")
+}

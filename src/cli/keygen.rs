@@ -1,0 +1,24 @@
+//! `reelseal keygen`: a key file.
+
+use std::{io::Write, os::unix::fs::FileExt};
+
+use super::{
+    arguments::KeygenArguments,
+    failure::{Exit, Failure},
+    output::{Destination, Output, Wanted},
+};
+use crate::keys::KeyFile;
+
+pub(super) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
+    let destination = Destination::resolve(&Wanted::named(&arguments.output), &[], arguments.force)?;
+    let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+    let text = key_file.to_text();
+    let failed = |error| Failure::system(&destination.name, "cannot write", &error);
+    match destination.open(true)? {
+        Output::Direct(mut file) => file.write_all(text.as_bytes()).map_err(failed),
+        Output::Whole(file) => {
+            file.file().write_all_at(text.as_bytes(), 0).map_err(failed)?;
+            destination.commit(file)
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The output: where it goes, and every reason not to write there, found before anything is asked or written.
+
+use std::{
+    fs::{File, Metadata, OpenOptions},
+    io::{self, IsTerminal},
+    os::{fd::AsFd, unix::fs::FileTypeExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Access, access};
+
+use super::{
+    failure::Failure,
+    input::is_same_file,
+    shown::shown,
+    whole_file::{self, WholeFile},
+};
+
+/// Where output is to go; nothing is opened yet.
+#[derive(Debug)]
+pub(super) struct Destination {
+    place: Place,
+    /// As it is shown.
+    pub name: String,
+    overwrite: bool,
+}
+
+#[derive(Debug)]
+enum Place {
+    StandardOutput,
+    /// A pipe or device that exists: written directly.
+    Special(PathBuf),
+    /// A file that appears whole or not at all; symbolic links are resolved.
+    File(PathBuf),
+}
+
+/// An output that is open.
+pub(super) enum Output {
+    /// Written in order, as it comes.
+    Direct(File),
+    /// Written in any order, named once it is whole.
+    Whole(WholeFile),
+}
+
+/// Where a user asked the output to go.
+pub(super) enum Wanted<'a> {
+    StandardOutput,
+    /// Standard output, because the input is a stream and nothing else was asked for.
+    StandardOutputByDefault,
+    File(&'a Path),
+}
+
+impl<'a> Wanted<'a> {
+    /// The place that `-o` names.
+    pub fn named(output: &'a Path) -> Self {
+        if output == Path::new("-") { Self::StandardOutput } else { Self::File(output) }
+    }
+}
+
+impl Destination {
+    /// Checks that output may go where it is `wanted`: not over one of the files in `precious`, not over an existing
+    /// file without `overwrite`.
+    pub fn resolve(wanted: &Wanted<'_>, precious: &[&Metadata], overwrite: bool) -> Result<Self, Failure> {
+        match wanted {
+            Wanted::StandardOutput | Wanted::StandardOutputByDefault => Self::standard_output(precious),
+            Wanted::File(path) => Self::file(path, precious, overwrite),
+        }
+    }
+
+    fn standard_output(precious: &[&Metadata]) -> Result<Self, Failure> {
+        let name = "standard output".to_owned();
+        let metadata = standard_output().and_then(|file| file.metadata());
+        let metadata = metadata.map_err(|error| Failure::system(&name, "cannot open", &error))?;
+        refuse_same_file(&name, &metadata, precious)?;
+        Ok(Self { place: Place::StandardOutput, name, overwrite: true })
+    }
+
+    fn file(path: &Path, precious: &[&Metadata], overwrite: bool) -> Result<Self, Failure> {
+        let name = shown(path);
+        let cannot_write = |error: io::Error| Failure::system(&name, "cannot write", &error);
+        let resolved = whole_file::resolve_links(path).map_err(cannot_write)?;
+        match resolved.symlink_metadata() {
+            Ok(metadata) => {
+                refuse_same_file(&name, &metadata, precious)?;
+                if metadata.is_dir() {
+                    return Err(Failure::usage(format!("{name}: is a folder")).with_hint("name a file with -o"));
+                }
+                if !metadata.is_file() {
+                    return Ok(Self { place: Place::Special(resolved), name, overwrite });
+                }
+                if !overwrite {
+                    return Err(exists(&name));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(cannot_write(error)),
+        }
+        if resolved.file_name().is_none() || path.as_os_str().is_empty() {
+            return Err(Failure::usage(format!("{name}: not a file name")).with_hint("name a file with -o"));
+        }
+        let folder = whole_file::folder_of(&resolved);
+        access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| cannot_write(error.into()))?;
+        Ok(Self { place: Place::File(resolved), name, overwrite })
+    }
+
+    /// Whether the output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.place, Place::StandardOutput) && io::stdout().is_terminal()
+    }
+
+    /// Opens the output; a file is private until [`WholeFile::carry`] says otherwise, if `private`.
+    pub fn open(&self, private: bool) -> Result<Output, Failure> {
+        let opened = match &self.place {
+            Place::StandardOutput => standard_output().map(Output::Direct),
+            Place::Special(path) => open_special(path).map(Output::Direct),
+            Place::File(path) => WholeFile::create(path, private).map(Output::Whole),
+        };
+        opened.map_err(|error| Failure::system(&self.name, "cannot write", &error))
+    }
+
+    /// Gives `file` its name.
+    pub fn commit(&self, file: WholeFile) -> Result<(), Failure> {
+        file.commit(self.overwrite).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&self.name),
+            _ => Failure::system(&self.name, "cannot write", &error),
+        })
+    }
+}
+
+fn standard_output() -> io::Result<File> {
+    io::stdout().as_fd().try_clone_to_owned().map(File::from)
+}
+
+fn open_special(path: &Path) -> io::Result<File> {
+    if path.symlink_metadata()?.file_type().is_socket() {
+        return Err(io::Error::other("is a socket"));
+    }
+    OpenOptions::new().write(true).open(path)
+}
+
+fn refuse_same_file(name: &str, output: &Metadata, precious: &[&Metadata]) -> Result<(), Failure> {
+    if precious.iter().any(|file| is_same_file(file, output)) {
+        return Err(Failure::usage(format!("{name}: is the input or the key, too; writing would destroy it"))
+            .with_hint("name another output with -o"));
+    }
+    Ok(())
+}
+
+fn exists(name: &str) -> Failure {
+    Failure::usage(format!("{name}: exists already"))
+        .with_hint("replace it with --force, or name another output with -o")
+}

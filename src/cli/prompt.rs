@@ -1,0 +1,63 @@
+//! Asking for a passphrase on the terminal.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind},
+};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use super::{
+    failure::{Exit, Failure},
+    on_signal::{self, RestoreTerminal},
+};
+
+const TERMINAL: &str = "/dev/tty";
+
+/// The terminal, wherever standard input and output lead, with its echo off until this is dropped: what is typed
+/// ahead of the second prompt is not shown either.
+pub(super) struct Prompt {
+    _restored: RestoreTerminal,
+}
+
+impl Prompt {
+    /// Takes the terminal.
+    pub fn open() -> Result<Self, Failure> {
+        Self::take().map_err(|error| Failure::system(TERMINAL, "cannot open", &error))
+    }
+
+    fn take() -> io::Result<Self> {
+        let terminal = open_terminal()?;
+        let mode = tcgetattr(&terminal)?;
+        let restored = on_signal::restore_terminal(terminal.try_clone()?, mode.clone());
+        turn_echo_off(&terminal, mode)?;
+        Ok(Self { _restored: restored })
+    }
+
+    /// Asks once.
+    pub fn ask(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        match rpassword::prompt_password(format!("{question}: ")) {
+            Ok(answer) => Ok(Zeroizing::new(answer)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                on_signal::wait_for_interrupt();
+                Err(Failure::new(Exit::InputOutput, "interrupted at the prompt"))
+            }
+            Err(error) => Err(Failure::system(TERMINAL, "cannot read", &error)),
+        }
+    }
+}
+
+/// Whether there is a terminal to ask on.
+pub(super) fn is_possible() -> bool {
+    open_terminal().is_ok()
+}
+
+fn open_terminal() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(TERMINAL)
+}
+
+fn turn_echo_off(terminal: &File, mut mode: Termios) -> io::Result<()> {
+    mode.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+    Ok(tcsetattr(terminal, OptionalActions::Now, &mode)?)
+}

@@ -1,0 +1,52 @@
+//! What the command says on standard error: the program's name in front, a hint on a line of its own.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use super::failure::Failure;
+
+pub(super) fn failure(failure: &Failure) {
+    line(&failure);
+    if let Some(text) = failure.hint() {
+        line(&format_args!("hint: {text}"));
+    }
+}
+
+pub(super) fn warning(text: &str) {
+    line(&format_args!("warning: {text}"));
+}
+
+/// Standard error may be closed; there is nobody left to tell that to.
+fn line(text: &dyn Display) {
+    let _ = writeln!(io::stderr().lock(), "reelseal: {text}");
+}
+
+/// Tells what is wrong with the arguments, or shows the help that was asked for.
+pub fn report_usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.render();
+        let text = if io::IsTerminal::is_terminal(&io::stderr()) { text.ansi().to_string() } else { text.to_string() };
+        // clap's own beginning, plain or coloured, gives way to the program's name.
+        let told = text.split_once("error:").map(|(_, fact)| fact.trim_start_matches("\u{1b}[0m").trim_start());
+        match told {
+            Some(fact) => {
+                let _ = write!(io::stderr().lock(), "reelseal: {fact}");
+            }
+            None => {
+                let _ = write!(io::stderr().lock(), "{text}");
+            }
+        }
+        return ExitCode::from(2);
+    }
+    match error.print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+pub(super) fn progress(text: &str) {
+    line(&text);
+}

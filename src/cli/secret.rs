@@ -1,0 +1,162 @@
+//! The secret: a key file, or a passphrase from a flag, the environment or the prompt.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{File, Metadata},
+    io::{self, Read},
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use zeroize::Zeroizing;
+
+use super::{
+    arguments::SecretArguments,
+    failure::{Exit, Failure},
+    prompt::{self, Prompt},
+    shown::shown,
+};
+use crate::keys::{KeyFile, Passphrase};
+
+const VARIABLE: &str = "REELSEAL_PASSPHRASE";
+
+/// What a user has to open a stream with, or to close one.
+pub(super) enum Secret {
+    Passphrase(Passphrase),
+    KeyFile(KeyFile),
+}
+
+/// Where the secret comes from; nothing is read yet.
+pub(super) enum SecretSource {
+    KeyFile(PathBuf),
+    File(PathBuf),
+    Descriptor(i32),
+    Environment(Zeroizing<Vec<u8>>),
+    Terminal,
+}
+
+/// Why the secret is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A new secret: asked for twice.
+    Encrypt,
+    Decrypt,
+}
+
+impl SecretSource {
+    /// Chooses the source: a flag, else the environment, else the terminal.
+    pub fn choose(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Self, Failure> {
+        if let Some(path) = &arguments.key_file {
+            return Ok(Self::KeyFile(path.clone()));
+        }
+        if let Some(path) = &arguments.passphrase_file {
+            return Ok(Self::File(path.clone()));
+        }
+        if let Some(number) = arguments.passphrase_fd {
+            if number == 0 && input_is_stdin {
+                return Err(Failure::usage("standard input cannot be both the input and the passphrase")
+                    .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
+            }
+            return Ok(Self::Descriptor(number));
+        }
+        if let Some(value) = env::var_os(VARIABLE) {
+            return Ok(Self::Environment(Zeroizing::new(OsString::into_vec(value))));
+        }
+        if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
+    }
+
+    /// Whether this is a key file.
+    pub fn is_key_file(&self) -> bool {
+        matches!(self, Self::KeyFile(_))
+    }
+
+    /// The file that holds the secret, so that no output goes over it.
+    pub fn metadata(&self) -> Option<Metadata> {
+        match self {
+            Self::KeyFile(path) | Self::File(path) => path.metadata().ok(),
+            _ => None,
+        }
+    }
+
+    /// Reads the secret, or asks for it.
+    pub fn read(&self, purpose: Purpose) -> Result<Secret, Failure> {
+        match self {
+            Self::KeyFile(path) => read_key_file(path),
+            Self::File(path) => read_passphrase(&shown(path), File::open(path)),
+            Self::Descriptor(number) => {
+                read_passphrase(&format!("descriptor {number}"), open_descriptor(*number).map(File::from))
+            }
+            Self::Environment(value) => passphrase(VARIABLE, Passphrase::from_variable(value)),
+            Self::Terminal => ask(purpose),
+        }
+    }
+}
+
+fn no_source() -> Failure {
+    Failure::usage("no passphrase, and no terminal to ask for one").with_hint(format!(
+        "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment's {VARIABLE}"
+    ))
+}
+
+fn ask(purpose: Purpose) -> Result<Secret, Failure> {
+    let prompt = Prompt::open()?;
+    let first = passphrase("the prompt", Passphrase::new(&prompt.ask("Passphrase")?))?;
+    if purpose == Purpose::Encrypt {
+        let again = passphrase("the prompt", Passphrase::new(&prompt.ask("Passphrase again")?))?;
+        if !matches!((&first, &again), (Secret::Passphrase(first), Secret::Passphrase(again)) if first == again) {
+            return Err(Failure::usage("the two passphrases are not the same").with_hint("try again"));
+        }
+    }
+    Ok(first)
+}
+
+fn passphrase(source: &str, result: Result<Passphrase, crate::keys::PassphraseError>) -> Result<Secret, Failure> {
+    result.map(Secret::Passphrase).map_err(|error| {
+        Failure::usage(format!("{source}: {error}")).with_hint("a passphrase is 1 to 1024 bytes of text")
+    })
+}
+
+fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
+    let bytes = read_at_most(opened, Passphrase::MAX_SOURCE_LENGTH)
+        .map_err(|error| Failure::system(name, "cannot read the passphrase", &error))?;
+    passphrase(name, Passphrase::from_source(&bytes))
+}
+
+fn read_key_file(path: &Path) -> Result<Secret, Failure> {
+    let name = shown(path);
+    let text = read_at_most(File::open(path), KeyFile::MAX_LENGTH)
+        .map_err(|error| Failure::system(&name, "cannot read the key file", &error))?;
+    KeyFile::parse(&text).map(Secret::KeyFile).map_err(|error| {
+        Failure::new(Exit::Usage, format!("{name}: {error}")).with_hint("make a key file with: reelseal keygen -o FILE")
+    })
+}
+
+/// Up to `most` bytes and one more, by which too many are recognised; in one place, which is wiped.
+fn read_at_most(opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut file = opened?;
+    let mut bytes = Zeroizing::new(vec![0; most + 1]);
+    let mut filled = 0;
+    while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// A copy of an inherited descriptor: asked of the kernel by number, which is safe for any number; where that is not
+/// allowed, by its name.
+fn open_descriptor(number: i32) -> io::Result<OwnedFd> {
+    let copied = pidfd_open(getpid(), PidfdFlags::empty())
+        .and_then(|process| pidfd_getfd(process, number, PidfdGetfdFlags::empty()));
+    match copied {
+        Err(error) if error != rustix::io::Errno::BADF => Ok(File::open(format!("/dev/fd/{number}"))?.into()),
+        copied => Ok(copied?),
+    }
+}

@@ -1,0 +1,35 @@
+//! File names as they are shown: what a terminal would act on is escaped.
+
+use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
+
+pub(super) fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// A number of bytes in binary units, rounded.
+pub(super) fn shown_bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn control_characters_and_foreign_bytes_are_escaped() {
+        let name = Path::new(OsStr::from_bytes(b"a\n\x1b[2Jb\xffc\xc3\xa9"));
+        assert_eq!(shown(name), "a\\n\\u{1b}[2Jb\\xffc\u{e9}");
+    }
+}

@@ -1,0 +1,125 @@
+//! How the library's errors are told: which file, where in it, what to do.
+
+use super::{
+    failure::{Exit, Failure, describe},
+    shown::shown_bytes,
+};
+use crate::{
+    container::{CopyNumber, HeaderError, Layout, Mangling},
+    keys::{KdfError, UnlockError},
+    pipeline::{HeaderInputError, PipelineError},
+    stage::FrameFault,
+};
+
+/// A header that could not be read from `input`.
+pub(super) fn header_input(input: &str, error: &HeaderInputError) -> Failure {
+    match error {
+        HeaderInputError::Read(error) => Failure::system(input, "cannot read", error),
+        HeaderInputError::Header(error) => header(input, error),
+        HeaderInputError::Stopped => Failure::new(Exit::InputOutput, format!("{input}: {error}")),
+    }
+}
+
+/// A header in `input` that is refused.
+pub(super) fn header(input: &str, error: &HeaderError) -> Failure {
+    let failure = Failure::new(Exit::BadStream, format!("{input}: {error}"));
+    match error {
+        HeaderError::NotReelseal(Some(Mangling::Utf16)) => failure.with_hint(
+            "it looks like one that was re-encoded as UTF-16, as PowerShell's > does; write with -o FILE in place of > FILE",
+        ),
+        HeaderError::NotReelseal(Some(Mangling::Text)) => failure.with_hint(
+            "it looks like one that was changed as if it were text; transfer it as binary (ftp: type binary)",
+        ),
+        HeaderError::NotReelseal(None) => failure.with_hint("encrypted files begin with \\x89RSL; is this the right file?"),
+        HeaderError::Version(_) | HeaderError::UnknownFeatures(_) => {
+            failure.with_hint("a newer reelseal may read it, or one with the stages it was written with")
+        }
+        HeaderError::Cut => failure.with_hint("the transfer may have been cut off; get the file again"),
+        _ => failure.with_hint("the header is damaged; another copy of the file may be sound"),
+    }
+}
+
+/// Key slots of `input` that do not open.
+pub(super) fn unlock(input: &str, error: &UnlockError) -> Failure {
+    let told = |exit| Failure::new(exit, format!("{input}: {error}"));
+    match error {
+        UnlockError::Header(error) => header(input, error),
+        UnlockError::Kdf(error) => kdf(input, error),
+        UnlockError::NoSuchSlot("passphrase") => {
+            told(Exit::Usage).with_hint("it opens with a key file: --key-file FILE")
+        }
+        UnlockError::NoSuchSlot(_) => told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file away"),
+        UnlockError::WrongPassphrase | UnlockError::WrongKeyFile => told(Exit::WrongSecret),
+        UnlockError::TooManySlots(_) | UnlockError::Altered => {
+            told(Exit::BadStream).with_hint("somebody may have tampered with the file; use another copy")
+        }
+    }
+}
+
+/// scrypt was not run for `name`.
+pub(super) fn kdf(name: &str, error: &KdfError) -> Failure {
+    let raise = |bytes: &u64| format!("allow it with --max-kdf-memory {}M", bytes.div_ceil(1 << 20));
+    match error {
+        KdfError::OutOfBounds { .. } => Failure::new(Exit::BadStream, format!("{name}: {error}")),
+        KdfError::Memory { needed, limit } => {
+            let (needs, allowed) = (shown_bytes(*needed), shown_bytes(*limit));
+            Failure::usage(format!("{name}: scrypt needs {needs} of memory, and {allowed} are allowed"))
+                .with_hint(raise(needed))
+        }
+        KdfError::Work { memory_limit_needed, .. } => {
+            Failure::usage(format!("{name}: {error}")).with_hint(raise(memory_limit_needed))
+        }
+        KdfError::OutOfMemory { needed } => {
+            let needs = shown_bytes(*needed);
+            Failure::new(
+                Exit::InputOutput,
+                format!("{name}: scrypt needs {needs} of memory, which the system does not give"),
+            )
+            .with_hint("free some memory, or lift the limit that the shell set (ulimit -v)")
+        }
+    }
+}
+
+/// A run from `input` to `output` that ended early; `layout` says where a frame stands in the stream, `released` whether
+/// what came before it has left.
+pub(super) fn pipeline(input: &str, output: &str, released: bool, layout: Layout, error: &PipelineError) -> Failure {
+    let place = |index: u64| format!("frame {index}, at byte {}", layout.frame_position(index));
+    let damaged = |fact: String| {
+        Failure::new(Exit::BadStream, fact).with_hint(if released {
+            "what was written before that frame is authentic, and not the whole; use another copy of the stream"
+        } else {
+            "nothing was written; use another copy of the file"
+        })
+    };
+    match error {
+        PipelineError::Read(error) => Failure::system(input, "cannot read", error),
+        PipelineError::Write(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Failure::new(Exit::InputOutput, format!("{output}: the reader has closed the pipe"))
+        }
+        PipelineError::Write(error) => {
+            Failure::new(Exit::InputOutput, format!("{output}: cannot write: {}", describe(error)))
+        }
+        PipelineError::Frame { index, fault: FrameFault::Mac } => {
+            damaged(format!("{input}: cut short, extended or damaged in {}", place(*index)))
+        }
+        PipelineError::Frame { index, fault } => damaged(format!("{input}: {}: {fault}", place(*index))),
+        PipelineError::EndBeforeFinalFrame { index } => {
+            damaged(format!("{input}: cut short: it ends in place of {}", place(*index)))
+        }
+        PipelineError::CutFrame { index } => {
+            damaged(format!("{input}: cut short or extended: it ends inside {}", place(*index)))
+        }
+        PipelineError::InputChanged => Failure::new(Exit::InputOutput, format!("{input}: changed while it was read"))
+            .with_hint("wait until nothing writes to it any more, and try again"),
+        PipelineError::TooLong | PipelineError::Stopped => Failure::new(Exit::InputOutput, format!("{input}: {error}")),
+    }
+}
+
+/// The warning for a damaged header copy in `input`.
+pub(super) fn damaged_copy(input: &str, copy: CopyNumber) -> String {
+    let which = match copy {
+        CopyNumber::First => "first",
+        CopyNumber::Second => "second",
+    };
+    format!("{input}: the {which} of the two header copies is damaged; the other one serves")
+}

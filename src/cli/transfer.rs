@@ -1,0 +1,95 @@
+//! One run from a source to an open output, and the naming of what came of it.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, Write},
+    os::unix::fs::FileExt,
+};
+
+use super::{
+    failure::Failure,
+    output::{Destination, Output},
+    stream_failure,
+};
+use crate::{
+    container::Layout,
+    pipeline::{
+        DescriptorOutput, OrderedSink, Outgoing, PipelineError, PositionalSink, Sink, Source, Transform, Workers,
+    },
+    stage::Frame,
+};
+
+/// Where a run leads, and under which names its ends are told of.
+pub(super) struct Transfer<'a> {
+    input: &'a str,
+    destination: &'a Destination,
+    output: Output,
+    layout: Layout,
+}
+
+impl<'a> Transfer<'a> {
+    /// Opens the output of a stream of this layout, and reserves `length` bytes if that many are known to come. A
+    /// regular input gives a regular output its mode and modification time, `carried`.
+    pub fn open(
+        input: &'a str,
+        destination: &'a Destination,
+        layout: Layout,
+        length: Option<u64>,
+        carried: Option<&Metadata>,
+    ) -> Result<Self, Failure> {
+        let mut output = destination.open(carried.is_some())?;
+        if let Output::Whole(file) = &mut output {
+            let prepared =
+                carried.map_or(Ok(()), |from| file.carry(from)).and_then(|()| file.reserve(length.unwrap_or(0)));
+            prepared.map_err(|error| Failure::system(&destination.name, "cannot write", &error))?;
+        }
+        Ok(Self { input, destination, output, layout })
+    }
+
+    /// Writes what stands in front of the frames.
+    pub fn write_header(&self, header: &[u8]) -> Result<(), Failure> {
+        let written = match &self.output {
+            Output::Direct(file) => DescriptorOutput::new(file).write_all(header),
+            Output::Whole(file) => file.file().write_all_at(header, 0),
+        };
+        written.map_err(|error| self.failure(&PipelineError::Write(error)))
+    }
+
+    /// Moves all frames of `source`.
+    pub fn run<T, S>(&self, workers: &Workers<'_>, source: &S, transform: &T) -> Result<(), Failure>
+    where
+        T: Transform,
+        S: Source<T::From>,
+        for<'f> PositionalSink<'f>: Sink<T::To>,
+        Frame<T::To>: Outgoing,
+    {
+        let result = match &self.output {
+            Output::Direct(file) => workers.run(source, transform, &ordered(file)),
+            Output::Whole(file) => workers.run(source, transform, &PositionalSink::new(file.file(), self.layout)),
+        };
+        result.map_err(|error| self.failure(&error))
+    }
+
+    /// Gives a file its name.
+    pub fn finish(self) -> Result<(), Failure> {
+        match self.output {
+            Output::Direct(_) => Ok(()),
+            Output::Whole(file) => self.destination.commit(file),
+        }
+    }
+
+    /// How a failure of this run is told.
+    pub fn failure(&self, error: &PipelineError) -> Failure {
+        let released = matches!(self.output, Output::Direct(_));
+        stream_failure::pipeline(self.input, &self.destination.name, released, self.layout, error)
+    }
+}
+
+fn ordered(file: &File) -> OrderedSink<DescriptorOutput<&File>> {
+    OrderedSink::new(DescriptorOutput::new(file))
+}
+
+/// The means to end a wait, which the system may deny.
+pub(super) fn new_stop() -> Result<crate::pipeline::Stop, Failure> {
+    crate::pipeline::Stop::new().map_err(|error: io::Error| Failure::system("pipe", "cannot open", &error))
+}
