@@ -1,0 +1,114 @@
+//! What the tests of the command share.
+
+#![allow(dead_code, reason = "each test binary uses some of it")]
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// The smallest cost that the command allows: tests are not about guessing.
+pub const CHEAP: [&str; 2] = ["--scrypt-log-n", "14"];
+
+/// A folder of its own, with a key file in it.
+pub struct Folder {
+    folder: TempDir,
+}
+
+impl Folder {
+    pub fn new() -> Self {
+        Self::of(TempDir::new().unwrap())
+    }
+
+    pub fn of(folder: TempDir) -> Self {
+        let folder = Self { folder };
+        let made = folder.reelseal(&["keygen", "-o", "key"]).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        folder
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        fs::write(self.path(name), content).unwrap();
+        self.path(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// The names in the folder, hidden ones included, sorted, without the key.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "key")
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The command, run in the folder and without a passphrase in its environment.
+    pub fn reelseal(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+        command.args(arguments).current_dir(self.folder.path()).env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the command with the key file.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.reelseal(arguments).args(["--key-file", "key"]).output().unwrap()
+    }
+
+    /// Runs the command with the key file, `input` piped in.
+    pub fn pipe(&self, arguments: &[&str], input: &[u8]) -> Output {
+        feed(self.reelseal(arguments).args(["--key-file", "key"]), input)
+    }
+}
+
+/// Runs `command` with `input` piped in. That it closes the pipe early is its right.
+pub fn feed(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let _ = pipe.write_all(input);
+        });
+        child.wait_with_output().unwrap()
+    })
+}
+
+/// The plaintext of a test: no two of its frames are alike.
+pub fn plaintext(length: usize) -> Vec<u8> {
+    (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// That `output` failed with `code` and said `fact`.
+#[track_caller]
+pub fn assert_refused(output: &Output, code: i32, fact: &str) {
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    assert!(told.contains(fact), "{told}");
+}
+
+#[track_caller]
+pub fn assert_done(output: &Output) {
+    assert!(output.status.success(), "{:?}: {}", output.status, text(&output.stderr));
+}
+
+pub fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().unwrap().permissions().mode() & 0o7777
+}
