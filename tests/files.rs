@@ -1,7 +1,5 @@
 //! Files in, files out: round trips, what is carried over, what is refused, what is left behind.
 
-#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
-
 mod support;
 
 use std::{
@@ -240,6 +238,18 @@ fn a_closed_pipe_is_a_failure() {
     drop(reader);
     let output = folder.reelseal(&["encrypt", "film", "-o", "-", "--key-file", "key"]).stdout(writer).output().unwrap();
     assert_refused(&output, 1, "standard output: the reader has closed the pipe");
+}
+
+#[test]
+fn a_consumer_that_hangs_up_in_the_middle_is_a_failure() {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(1 << 20));
+    let encrypt = &mut folder.reelseal(&["encrypt", "film", "-o", "-", "--key-file", "key"]);
+    let mut child = encrypt.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0];
+    std::io::Read::read_exact(&mut child.stdout.take().unwrap(), &mut first).unwrap();
+    assert_eq!(first, [0x89]);
+    assert_refused(&child.wait_with_output().unwrap(), 1, "the reader has closed the pipe");
 }
 
 #[test]

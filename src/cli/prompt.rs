@@ -43,6 +43,9 @@ impl Prompt {
                 on_signal::wait_for_interrupt();
                 Err(Failure::new(Exit::InputOutput, "interrupted at the prompt"))
             }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Err(Failure::usage("no passphrase was typed").with_hint("end a passphrase with Enter"))
+            }
             Err(error) => Err(Failure::system(TERMINAL, "cannot read", &error)),
         }
     }

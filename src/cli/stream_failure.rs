@@ -1,9 +1,6 @@
 //! How the library's errors are told: which file, where in it, what to do.
 
-use super::{
-    failure::{Exit, Failure, describe},
-    shown::shown_bytes,
-};
+use super::failure::{Exit, Failure, describe};
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
     keys::{KdfError, UnlockError},
@@ -30,7 +27,7 @@ pub(super) fn header(input: &str, error: &HeaderError) -> Failure {
         HeaderError::NotReelseal(Some(Mangling::Text)) => failure.with_hint(
             "it looks like one that was changed as if it were text; transfer it as binary (ftp: type binary)",
         ),
-        HeaderError::NotReelseal(None) => failure.with_hint("encrypted files begin with \\x89RSL; is this the right file?"),
+        HeaderError::NotReelseal(None) => failure.with_hint("a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?"),
         HeaderError::Version(_) | HeaderError::UnknownFeatures(_) => {
             failure.with_hint("a newer reelseal may read it, or one with the stages it was written with")
         }
@@ -58,19 +55,20 @@ pub(super) fn unlock(input: &str, error: &UnlockError) -> Failure {
 
 /// scrypt was not run for `name`.
 pub(super) fn kdf(name: &str, error: &KdfError) -> Failure {
-    let raise = |bytes: &u64| format!("allow it with --max-kdf-memory {}M", bytes.div_ceil(1 << 20));
+    let mebibytes = |bytes: &u64| bytes.div_ceil(1 << 20);
+    let raise = |bytes: &u64| format!("allow it with --max-kdf-memory {}M", mebibytes(bytes));
     match error {
         KdfError::OutOfBounds { .. } => Failure::new(Exit::BadStream, format!("{name}: {error}")),
         KdfError::Memory { needed, limit } => {
-            let (needs, allowed) = (shown_bytes(*needed), shown_bytes(*limit));
-            Failure::usage(format!("{name}: scrypt needs {needs} of memory, and {allowed} are allowed"))
+            let (needs, allowed) = (mebibytes(needed), limit >> 20);
+            Failure::usage(format!("{name}: scrypt needs {needs} MiB of memory, and {allowed} MiB are allowed"))
                 .with_hint(raise(needed))
         }
         KdfError::Work { memory_limit_needed, .. } => {
             Failure::usage(format!("{name}: {error}")).with_hint(raise(memory_limit_needed))
         }
         KdfError::OutOfMemory { needed } => {
-            let needs = shown_bytes(*needed);
+            let needs = mebibytes(needed);
             Failure::new(
                 Exit::InputOutput,
                 format!("{name}: scrypt needs {needs} of memory, which the system does not give"),

@@ -1,0 +1,224 @@
+//! The command on a terminal, driven through a pseudo-terminal.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use nix::sys::{signal::Signal, wait::WaitStatus};
+use rexpect::session::{PtySession, spawn_command};
+use rustix::termios::{LocalModes, tcgetattr};
+use support::{CHEAP, Folder, assert_refused};
+
+// Until it gives up on what never comes; nothing is measured by it.
+const GUARD_MILLISECONDS: Option<u64> = Some(120_000);
+
+/// The command on a terminal that echoes, as terminals do.
+fn on_terminal(folder: &Folder, arguments: &[&str]) -> PtySession {
+    spawn(folder, "stty echo; exec \"$reelseal\" \"$@\"", arguments)
+}
+
+/// A shell script on the terminal; `$reelseal` is the command.
+fn shell(folder: &Folder, script: &str) -> PtySession {
+    spawn(folder, script, &[])
+}
+
+fn spawn(folder: &Folder, script: &str, arguments: &[&str]) -> PtySession {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).args(arguments).current_dir(folder.path(""));
+    command.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).env_remove("REELSEAL_PASSPHRASE").env("TERM", "xterm");
+    spawn_command(command, GUARD_MILLISECONDS).unwrap()
+}
+
+/// That the terminal is as a terminal starts: it echoes, edits lines and makes signals of keys.
+#[track_caller]
+fn assert_terminal_restored(session: &PtySession) {
+    let terminal = session.process().get_file_handle().unwrap();
+    let modes = tcgetattr(&terminal).unwrap().local_modes;
+    assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG), "{modes:?}");
+}
+
+fn exit_code(session: &mut PtySession) -> i32 {
+    session.exp_eof().unwrap();
+    match session.process().wait().unwrap() {
+        WaitStatus::Exited(_, code) => code,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn encrypt_film(folder: &Folder) {
+    folder.write("film", b"frames");
+    let mut session = on_terminal(folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    session.exp_string("Passphrase again: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    let shown = session.exp_eof().unwrap();
+    assert!(!shown.contains("sesame"), "{shown}");
+    assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, 0)));
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn encrypting_asks_twice_shows_a_bar_and_decrypting_asks_once() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    let mut session = on_terminal(&folder, &["decrypt", "film.reel", "-o", "back"]);
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("film.reel") && shown.contains("6 B/6 B") && shown.contains("left"), "{shown}");
+    assert!(!shown.contains("again") && !shown.contains("sesame"), "{shown}");
+    assert_terminal_restored(&session);
+    assert_eq!(folder.read("back"), b"frames");
+}
+
+#[test]
+fn a_stream_of_unknown_length_shows_bytes_and_rate_and_no_time_left() {
+    let folder = Folder::new();
+    let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key >sealed");
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("standard input") && shown.contains("6 B") && shown.contains("/s"), "{shown}");
+    assert!(!shown.contains("left"), "{shown}");
+}
+
+#[test]
+fn quiet_shows_no_bar() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = on_terminal(&folder, &["encrypt", "film", "--key-file", "key", "--quiet"]);
+    assert_eq!(session.exp_eof().unwrap(), "");
+}
+
+#[test]
+fn two_different_passphrases_are_refused() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = on_terminal(&folder, &["encrypt", "film"]);
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line("one").unwrap();
+    session.exp_string("again: ").unwrap();
+    session.send_line("two").unwrap();
+    session.exp_string("reelseal: the two passphrases are not the same").unwrap();
+    assert_eq!(exit_code(&mut session), 2);
+    assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
+fn the_prompt_goes_to_the_terminal_when_the_streams_go_elsewhere() {
+    let folder = Folder::new();
+    let script = "printf frames | $reelseal encrypt --scrypt-log-n 14 2>errors | cat >sealed";
+    let mut session = shell(&folder, script);
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    session.exp_string("again: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    session.exp_eof().unwrap();
+    assert_eq!(folder.read("errors"), b"");
+    let opened = folder.reelseal(&["decrypt", "sealed", "-o", "-"]).env("REELSEAL_PASSPHRASE", "open sesame").output();
+    assert_eq!(opened.unwrap().stdout, b"frames");
+}
+
+#[test]
+fn without_a_terminal_and_a_source_the_three_ways_are_named() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut command = Command::new("setsid");
+    command.args(["--wait", env!("CARGO_BIN_EXE_reelseal"), "encrypt", "film"]).current_dir(folder.path(""));
+    let output = command.env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null()).output().unwrap();
+    for way in ["--passphrase-file", "--passphrase-fd", "REELSEAL_PASSPHRASE"] {
+        assert_refused(&output, 2, way);
+    }
+}
+
+#[test]
+fn an_interrupt_at_the_prompt_ends_by_that_signal_and_restores_the_terminal() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for prompts_answered in 0..2 {
+        let mut session = on_terminal(&folder, &["encrypt", "film"]);
+        session.exp_string("Passphrase: ").unwrap();
+        if prompts_answered == 1 {
+            session.send_line("one").unwrap();
+            session.exp_string("again: ").unwrap();
+        }
+        session.send_control('c').unwrap();
+        session.exp_eof().unwrap();
+        let status = session.process().wait().unwrap();
+        assert!(matches!(status, WaitStatus::Signaled(_, Signal::SIGINT, _)), "{status:?}");
+        assert_terminal_restored(&session);
+    }
+    assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
+fn a_signal_from_elsewhere_at_the_prompt_restores_the_terminal() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        let mut session = on_terminal(&folder, &["encrypt", "film"]);
+        session.exp_string("Passphrase: ").unwrap();
+        session.process_mut().signal(signal).unwrap();
+        session.exp_eof().unwrap();
+        let status = session.process().wait().unwrap();
+        assert!(matches!(status, WaitStatus::Signaled(_, by, _) if by == signal), "{status:?}");
+        assert_terminal_restored(&session);
+    }
+}
+
+#[test]
+fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for (control, fact) in [('m', "the passphrase is empty"), ('d', "no passphrase was typed")] {
+        let mut session = on_terminal(&folder, &["encrypt", "film"]);
+        session.exp_string("Passphrase: ").unwrap();
+        session.send_control(control).unwrap();
+        session.exp_string(fact).unwrap();
+        assert_eq!(exit_code(&mut session), 2, "control-{control}");
+        assert_terminal_restored(&session);
+    }
+}
+
+#[test]
+fn the_refusals_that_need_no_secret_come_before_the_prompt() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    folder.write("film.reel", b"not a stream");
+    for (arguments, code, fact) in [
+        (["encrypt", "film"].as_slice(), 2, "film.reel: exists already"),
+        (&["decrypt", "film"], 2, "does not end in .reel"),
+        (&["decrypt", "film.reel", "-o", "back"], 4, "not a reelseal stream"),
+        (&["encrypt", "film", "-o", "other", "--scrypt-log-n", "20"], 2, "--max-kdf-memory 1025M"),
+        (&["encrypt"], 2, "no input: standard input is a terminal"),
+    ] {
+        let mut session = on_terminal(&folder, arguments);
+        let shown = session.exp_eof().unwrap();
+        assert!(shown.contains(fact) && !shown.contains("Passphrase"), "{shown}");
+        assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, exit) if exit == code));
+    }
+}
+
+#[test]
+fn ciphertext_goes_to_a_terminal_only_when_insisted_on() {
+    let folder = Folder::new();
+    let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key");
+    session.exp_string("reelseal: standard output is a terminal").unwrap();
+    assert_eq!(exit_code(&mut session), 2);
+    let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key -o -");
+    session.exp_string("RSL").unwrap();
+}
+
+#[test]
+fn an_interrupt_while_frames_move_ends_by_that_signal_and_leaves_nothing() {
+    let folder = Folder::new();
+    let mut session = on_terminal(&folder, &["encrypt", "-", "-o", "film.reel", "--key-file", "key"]);
+    session.send_line("the first line").unwrap();
+    session.exp_string("standard input").unwrap();
+    session.send_control('c').unwrap();
+    session.exp_eof().unwrap();
+    let status = session.process().wait().unwrap();
+    assert!(matches!(status, WaitStatus::Signaled(_, Signal::SIGINT, _)), "{status:?}");
+    assert_eq!(folder.names(), Vec::<String>::new());
+}
