@@ -243,7 +243,7 @@ fn a_closed_pipe_is_a_failure() {
 #[test]
 fn a_consumer_that_hangs_up_in_the_middle_is_a_failure() {
     let folder = Folder::new();
-    folder.write("film", &plaintext(1 << 20));
+    folder.write("film", &plaintext(4 << 20));
     let encrypt = &mut folder.reelseal(&["encrypt", "film", "-o", "-", "--key-file", "key"]);
     let mut child = encrypt.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0];
@@ -311,8 +311,49 @@ fn a_run_that_is_killed_leaves_no_file() {
     let mut child = encrypt.stdin(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     // More than the pipe holds: when it is written, frames are under way.
-    std::io::Write::write_all(&mut pipe, &plaintext(1 << 20)).unwrap();
+    std::io::Write::write_all(&mut pipe, &plaintext(4 << 20)).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(folder.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_fails_keeps_the_file_it_was_to_replace() {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(5 * PAYLOAD));
+    assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
+    let mut damaged = folder.read("film.reel");
+    damaged[FRAMES_START + WIRE] ^= 1;
+    folder.write("film.reel", &damaged);
+    assert_refused(&folder.run(&["decrypt", "film.reel", "--force"]), 4, "in frame 1, at byte 12352");
+    assert!(folder.read("film") == plaintext(5 * PAYLOAD));
+}
+
+#[test]
+fn a_pipe_by_name_is_written_directly() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let output = folder.run(&["encrypt", "film", "-o", "/dev/stdout"]);
+    assert_done(&output);
+    assert_eq!(folder.pipe(&["decrypt"], &output.stdout).stdout, b"frames");
+}
+
+#[test]
+fn a_name_that_no_file_can_have_is_refused_before_anything_is_done() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for output in ["new/", "new/.", "new/.."] {
+        assert_refused(&folder.run(&["encrypt", "film", "-o", output]), 2, "is not the name of a file");
+        assert_eq!(folder.names(), ["film"]);
+    }
+}
+
+#[test]
+fn files_that_claim_more_than_they_hold_are_read_to_their_end() {
+    const CLAIMS_A_PAGE: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+    let folder = Folder::new();
+    if let Ok(content) = fs::read(CLAIMS_A_PAGE) {
+        assert_done(&folder.run(&["encrypt", CLAIMS_A_PAGE, "-o", "enabled.reel"]));
+        assert!(folder.run(&["decrypt", "enabled.reel", "-o", "-"]).stdout == content);
+    }
 }

@@ -188,7 +188,7 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
     folder.write("film.reel", b"not a stream");
     for (arguments, code, fact) in [
         (["encrypt", "film"].as_slice(), 2, "film.reel: exists already"),
-        (&["decrypt", "film"], 2, "does not end in .reel"),
+        (&["decrypt", "film"], 2, "does not end in .reel behind a name"),
         (&["decrypt", "film.reel", "-o", "back"], 4, "not a reelseal stream"),
         (&["encrypt", "film", "-o", "other", "--scrypt-log-n", "20"], 2, "--max-kdf-memory 1025M"),
         (&["encrypt"], 2, "no input: standard input is a terminal"),
@@ -221,4 +221,32 @@ fn an_interrupt_while_frames_move_ends_by_that_signal_and_leaves_nothing() {
     let status = session.process().wait().unwrap();
     assert!(matches!(status, WaitStatus::Signaled(_, Signal::SIGINT, _)), "{status:?}");
     assert_eq!(folder.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_second_signal_does_not_keep_the_terminal_from_being_restored() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for _ in 0..20 {
+        let mut session = on_terminal(&folder, &["encrypt", "film"]);
+        session.exp_string("Passphrase: ").unwrap();
+        session.process_mut().signal(Signal::SIGHUP).unwrap();
+        // It may have ended by now.
+        let _ = session.process_mut().signal(Signal::SIGTERM);
+        session.exp_eof().unwrap();
+        assert_terminal_restored(&session);
+    }
+}
+
+#[test]
+fn a_prompt_in_the_background_stops_and_can_be_ended() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let script = "set -m; $reelseal encrypt film & until jobs | grep Stopped; do :; done; kill %1; kill -CONT %1; wait %1; echo ended with $?";
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    let mut session = spawn_command(command, GUARD_MILLISECONDS).unwrap();
+    session.exp_string("Stopped").unwrap();
+    session.exp_string("ended with 143").unwrap();
+    assert_eq!(folder.names(), ["film"]);
 }

@@ -120,13 +120,13 @@ pub(super) struct RunArguments {
     /// Replace an existing output file
     #[arg(short, long)]
     pub force: bool,
-    /// Say nothing but errors
+    /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
     /// Show progress: auto does on a terminal
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub progress: When,
-    /// Worker threads [default: one for each core]
+    /// Worker threads [default: one for each core, one less between two pipes]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
 }
@@ -145,8 +145,12 @@ impl SecretArguments {
 }
 
 impl RunArguments {
-    pub fn threads(&self) -> NonZero<usize> {
-        self.threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
+    /// The threads asked for, else one for each core; `between_pipes`, the processes at the other ends need cores, too.
+    pub fn threads(&self, between_pipes: bool) -> NonZero<usize> {
+        self.threads.unwrap_or_else(|| {
+            let cores = thread::available_parallelism().map_or(1, NonZero::get);
+            NonZero::new(cores - usize::from(between_pipes)).unwrap_or(NonZero::<usize>::MIN)
+        })
     }
 }
 

@@ -10,13 +10,13 @@ use super::{
     arguments::DecryptArguments,
     encrypt::SUFFIX,
     failure::Failure,
-    input::{Access, InputFile},
+    input::{self, Access, InputFile},
     output::{Destination, Wanted},
     progress::Progress,
     report,
     secret::{Purpose, Secret, SecretSource},
     stream_failure,
-    transfer::{Transfer, new_stop},
+    transfer::{Transfer, new_stop, widen_pipe},
 };
 use crate::{
     container::{FoundHeader, Header, Layout},
@@ -29,9 +29,9 @@ use crate::{
 };
 
 pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
+    let secret_source = SecretSource::choose(&arguments.secret, input::is_standard(arguments.input.as_deref()))?;
     let input = InputFile::open(arguments.input.as_deref())?;
     let access = input.access()?;
-    let secret_source = SecretSource::choose(&arguments.secret, input.path.is_none())?;
     let destination = destination(arguments, &input, &secret_source)?;
 
     let stop = new_stop()?;
@@ -52,7 +52,7 @@ pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
     let chain = Chain::new(&keys, &header.prefix, Vec::new());
     let opening = Opening::new(&chain, features);
     let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
-    let snapshot = input.metadata.is_file().then(|| FileSnapshot::take(&input.file)).transpose().map_err(failed)?;
+    let snapshot = input.snapshot().map_err(failed)?;
     let stream = stream_file(&input, access, snapshot.as_ref(), layout).map_err(failed)?;
     let size = match &stream {
         Some(stream) => {
@@ -65,7 +65,8 @@ pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
     let carried = Some(&input.metadata).filter(|metadata| metadata.is_file());
     let transfer = Transfer::open(&input.name, &destination, layout, size, carried)?;
     let progress = Progress::start(&arguments.run, &input.name, size, destination.is_terminal());
-    let workers = Workers::new(arguments.run.threads(), layout.frame_size);
+    let threads = arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
+    let workers = Workers::new(threads, layout.frame_size);
     let workers = workers.with_stop(&stop).with_progress(progress.delivered());
     match (access, stream, snapshot) {
         (Access::Positional, Some(stream), Some(snapshot)) => {
@@ -150,7 +151,7 @@ fn destination(
 }
 
 fn no_suffix(name: &str) -> Failure {
-    Failure::usage(format!("{name}: does not end in {SUFFIX}, so that there is no name for the output"))
+    Failure::usage(format!("{name}: does not end in {SUFFIX} behind a name, so that there is none for the output"))
         .with_hint("name the output with -o FILE, or -o - for standard output")
 }
 

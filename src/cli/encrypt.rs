@@ -8,12 +8,12 @@ use std::{
 use super::{
     arguments::{EncryptArguments, When},
     failure::{Exit, Failure},
-    input::{Access, InputFile},
+    input::{self, Access, InputFile},
     output::{Destination, Wanted},
     progress::Progress,
     secret::{Purpose, Secret, SecretSource},
     stream_failure,
-    transfer::{Transfer, new_stop},
+    transfer::{Transfer, new_stop, widen_pipe},
 };
 use crate::{
     container::{Features, Header, HeaderLength, Prefix, Slot},
@@ -21,7 +21,7 @@ use crate::{
         KdfError, Key, KeyEncryptionKeys, RandomnessUnavailable, ScryptCost, StageKeys, new_key_file_slot,
         new_passphrase_slot, random_bytes,
     },
-    pipeline::{Clock, DescriptorInput, FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
+    pipeline::{Clock, DescriptorInput, PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
 };
 
@@ -29,9 +29,9 @@ use crate::{
 pub(super) const SUFFIX: &str = ".reel";
 
 pub(super) fn encrypt(arguments: &EncryptArguments) -> Result<(), Failure> {
+    let secret_source = SecretSource::choose(&arguments.secret, input::is_standard(arguments.input.as_deref()))?;
     let input = InputFile::open(arguments.input.as_deref())?;
     let access = input.access()?;
-    let secret_source = SecretSource::choose(&arguments.secret, input.path.is_none())?;
     let destination = destination(arguments, &input, &secret_source)?;
     let cost = arguments.scrypt_cost();
     if !secret_source.is_key_file() {
@@ -80,10 +80,9 @@ fn seal_frames(
     let chain = Chain::new(keys, &header.prefix, Vec::new());
     let sealing = Sealing(&chain);
     let stop = new_stop()?;
-    let workers =
-        Workers::new(arguments.run.threads(), frame_size).with_stop(&stop).with_progress(progress.delivered());
-    let snapshot = input.metadata.is_file().then(|| FileSnapshot::take(&input.file)).transpose();
-    let snapshot = snapshot.map_err(|error| transfer.failure(&error))?;
+    let threads = arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
+    let workers = Workers::new(threads, frame_size).with_stop(&stop).with_progress(progress.delivered());
+    let snapshot = input.snapshot().map_err(|error| transfer.failure(&error))?;
     match (access, snapshot) {
         (Access::Positional, Some(snapshot)) => {
             let source = PlaintextFile::new(&input.file, snapshot, frame_size, clock);

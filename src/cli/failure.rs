@@ -60,6 +60,7 @@ impl fmt::Display for Failure {
 
 /// The system's own words, lower case and without the number that Rust adds.
 pub(super) fn describe(error: &io::Error) -> String {
+    let error = system_error(error);
     let mut text = error.to_string();
     if error.raw_os_error().is_some() {
         text.truncate(text.rfind(" (os error").unwrap_or(text.len()));
@@ -67,6 +68,18 @@ pub(super) fn describe(error: &io::Error) -> String {
         text.replace_range(..first.len(), &first);
     }
     text
+}
+
+/// The system's error under one that a library has wrapped around it.
+fn system_error(error: &io::Error) -> &io::Error {
+    let mut source = error.get_ref().and_then(|inner| inner.source());
+    while let Some(inner) = source {
+        match inner.downcast_ref::<io::Error>() {
+            Some(inner) => return system_error(inner),
+            None => source = inner.source(),
+        }
+    }
+    error
 }
 
 #[cfg(test)]

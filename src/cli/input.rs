@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{failure::Failure, shown::shown};
+use crate::pipeline::{FileSnapshot, PipelineError};
 
 /// An input that can be opened.
 pub(super) struct InputFile {
@@ -22,12 +23,15 @@ pub(super) struct InputFile {
     pub metadata: Metadata,
 }
 
+/// Files under /sys claim a page and hold less: up to that, a file is read to where it ends.
+const UNTRUSTED_SIZE: u64 = 4096;
+
 /// How an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     /// A regular file that we opened: each frame at its own place.
     Positional,
-    /// A regular file that somebody else opened, from where it stands.
+    /// A regular file, from where it stands: one that somebody else opened, or one whose size is not to be trusted.
     From(u64),
     /// A stream, in order, of unknown length.
     Stream,
@@ -37,7 +41,7 @@ impl InputFile {
     /// Opens `path`, or standard input without one or for `-`.
     pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
         match path {
-            Some(path) if path != Path::new("-") => Self::open_path(path),
+            Some(path) if !is_standard(Some(path)) => Self::open_path(path),
             _ => Self::standard_input(path.is_some()),
         }
     }
@@ -75,7 +79,7 @@ impl InputFile {
             // Files that the kernel makes up, as under /proc, have no size and hold something all the same.
             return Ok(Access::Stream);
         }
-        if self.path.is_some() {
+        if self.path.is_some() && self.metadata.len() > UNTRUSTED_SIZE {
             return Ok(Access::Positional);
         }
         let position = (&self.file).stream_position();
@@ -83,10 +87,20 @@ impl InputFile {
         Ok(Access::From(position))
     }
 
+    /// What the input was when it was opened, if it is a regular file.
+    pub fn snapshot(&self) -> Result<Option<FileSnapshot<'_>>, PipelineError> {
+        self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
+    }
+
     /// The path, if the output may stand beside it: not for a pipe or device.
     pub fn regular_path(&self) -> Option<&Path> {
         self.path.as_deref().filter(|_| self.metadata.is_file())
     }
+}
+
+/// Whether `path` means standard input.
+pub(super) fn is_standard(path: Option<&Path>) -> bool {
+    path.is_none_or(|path| path == Path::new("-"))
 }
 
 /// Whether both are the same stored file or block device. Two ends on one terminal or on /dev/null are no harm.

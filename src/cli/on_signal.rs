@@ -8,16 +8,18 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, Once, PoisonError,
+        Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
 };
 
-use rustix::termios::{OptionalActions, Termios, tcsetattr};
+use rustix::{
+    process::getpgrp,
+    termios::{OptionalActions, Termios, tcgetpgrp, tcsetattr},
+};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-    flag,
     iterator::Signals,
     low_level::emulate_default_handler,
 };
@@ -75,8 +77,11 @@ impl Drop for RestoreTerminal {
 impl Undo {
     fn restore_terminal(&mut self) {
         if let Some((terminal, mode)) = self.terminal.take() {
-            // A terminal that is gone needs no mode.
-            let _ = tcsetattr(&terminal, OptionalActions::Now, &mode);
+            // In the background the terminal belongs to others, and touching it would stop us.
+            if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground == getpgrp()) {
+                // A terminal that is gone needs no mode.
+                let _ = tcsetattr(&terminal, OptionalActions::Now, &mode);
+            }
         }
     }
 
@@ -99,14 +104,8 @@ fn watch() {
         let handled: Vec<i32> = FATAL.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0).collect();
         // Without a handler, signals do what they always do, and nothing is put right.
         let Ok(mut signals) = Signals::new(&handled) else { return };
-        // A second signal does not wait until the first has put everything right.
-        let pending = Arc::new(AtomicBool::new(false));
-        for &signal in &handled {
-            let _ = flag::register_conditional_default(signal, Arc::clone(&pending));
-            let _ = flag::register(signal, Arc::clone(&pending));
-        }
-        INTERRUPT_HANDLED.store(handled.contains(&SIGINT), Ordering::Release);
-        thread::spawn(move || {
+        let handle = signals.handle();
+        let watching = thread::Builder::new().spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 // The lock is kept: nobody registers anything any more, and no file gets its final name half-way.
                 let mut undo = lock();
@@ -114,6 +113,10 @@ fn watch() {
                 let _ = emulate_default_handler(signal);
             }
         });
+        match watching {
+            Ok(_) => INTERRUPT_HANDLED.store(handled.contains(&SIGINT), Ordering::Release),
+            Err(_) => handle.close(),
+        }
     });
 }
 

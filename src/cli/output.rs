@@ -3,7 +3,10 @@
 use std::{
     fs::{File, Metadata, OpenOptions},
     io::{self, IsTerminal},
-    os::{fd::AsFd, unix::fs::FileTypeExt},
+    os::{
+        fd::AsFd,
+        unix::{ffi::OsStrExt, fs::FileTypeExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -12,8 +15,9 @@ use rustix::fs::{Access, access};
 use super::{
     failure::Failure,
     input::is_same_file,
+    report,
     shown::shown,
-    whole_file::{self, WholeFile},
+    whole_file::{self, Carried, CommitError, WholeFile},
 };
 
 /// Where output is to go; nothing is opened yet.
@@ -78,15 +82,14 @@ impl Destination {
     fn file(path: &Path, precious: &[&Metadata], overwrite: bool) -> Result<Self, Failure> {
         let name = shown(path);
         let cannot_write = |error: io::Error| Failure::system(&name, "cannot write", &error);
-        let resolved = whole_file::resolve_links(path).map_err(cannot_write)?;
-        match resolved.symlink_metadata() {
+        match path.metadata() {
             Ok(metadata) => {
                 refuse_same_file(&name, &metadata, precious)?;
                 if metadata.is_dir() {
                     return Err(Failure::usage(format!("{name}: is a folder")).with_hint("name a file with -o"));
                 }
                 if !metadata.is_file() {
-                    return Ok(Self { place: Place::Special(resolved), name, overwrite });
+                    return Ok(Self { place: Place::Special(path.to_owned()), name, overwrite });
                 }
                 if !overwrite {
                     return Err(exists(&name));
@@ -95,8 +98,9 @@ impl Destination {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(cannot_write(error)),
         }
-        if resolved.file_name().is_none() || path.as_os_str().is_empty() {
-            return Err(Failure::usage(format!("{name}: not a file name")).with_hint("name a file with -o"));
+        let resolved = whole_file::resolve_links(path).map_err(cannot_write)?;
+        if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
+            return Err(Failure::usage(format!("{name}: is not the name of a file")).with_hint("name a file with -o"));
         }
         let folder = whole_file::folder_of(&resolved);
         access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| cannot_write(error.into()))?;
@@ -120,11 +124,24 @@ impl Destination {
 
     /// Gives `file` its name.
     pub fn commit(&self, file: WholeFile) -> Result<(), Failure> {
-        file.commit(self.overwrite).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => exists(&self.name),
-            _ => Failure::system(&self.name, "cannot write", &error),
+        let carried = file.apply_carried().map_err(|error| Failure::system(&self.name, "cannot write", &error))?;
+        if let Carried::NotSupported = carried {
+            report::warning(&format!("{}: its file system does not keep the input's mode or time", self.name));
+        }
+        file.commit(self.overwrite).map_err(|error| match error {
+            CommitError::Exists => exists(&self.name),
+            CommitError::NotNamed(error) => Failure::system(&self.name, "cannot write", &error),
+            CommitError::FolderNotSynced(error) => {
+                Failure::system(&self.name, "is whole, but a power cut may lose it: cannot sync its folder", &error)
+            }
         })
     }
+}
+
+/// Whether the last part of `path` can name a file: it is not empty, `.` or `..`.
+fn ends_in_a_file_name(path: &Path) -> bool {
+    let last = path.as_os_str().as_bytes().rsplit(|&byte| byte == b'/').next();
+    !matches!(last, None | Some(b"" | b"." | b".."))
 }
 
 fn standard_output() -> io::Result<File> {
@@ -132,7 +149,7 @@ fn standard_output() -> io::Result<File> {
 }
 
 fn open_special(path: &Path) -> io::Result<File> {
-    if path.symlink_metadata()?.file_type().is_socket() {
+    if path.metadata()?.file_type().is_socket() {
         return Err(io::Error::other("is a socket"));
     }
     OpenOptions::new().write(true).open(path)

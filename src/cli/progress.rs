@@ -35,7 +35,7 @@ struct Display {
 }
 
 impl Progress {
-    /// Progress of `name` towards `total` payload bytes, if that is known. `on_terminal` says that the output itself
+    /// Progress of `name` towards `total` payload bytes, if that is known. `to_terminal` says that the output itself
     /// goes to the terminal, which leaves no room for a bar.
     pub fn start(arguments: &RunArguments, name: &str, total: Option<u64>, to_terminal: bool) -> Self {
         let delivered = Arc::new(AtomicU64::new(0));
@@ -45,13 +45,14 @@ impl Progress {
             When::Auto => terminal && !arguments.quiet && !to_terminal,
             When::Never => false,
         };
-        let display = shown.then(|| {
+        let display = shown.then_some(()).and_then(|()| {
             let (counter, name) = (Arc::clone(&delivered), name.to_owned());
             let (done, ended) = channel();
-            let thread = thread::spawn(move || {
+            let thread = thread::Builder::new().spawn(move || {
                 if terminal { draw(&name, total, &counter, &ended) } else { print(&name, total, &counter, &ended) }
             });
-            Display { done, thread }
+            // Where the system gives no more threads, the work matters more than its display.
+            thread.ok().map(|thread| Display { done, thread })
         });
         Self { delivered, display }
     }

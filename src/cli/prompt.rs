@@ -30,6 +30,8 @@ impl Prompt {
     fn take() -> io::Result<Self> {
         let terminal = open_terminal()?;
         let mode = tcgetattr(&terminal)?;
+        // In the background this stops us, while signals still do what they always do.
+        tcsetattr(&terminal, OptionalActions::Now, &mode)?;
         let restored = on_signal::restore_terminal(terminal.try_clone()?, mode.clone());
         turn_echo_off(&terminal, mode)?;
         Ok(Self { _restored: restored })

@@ -27,18 +27,12 @@ fn line(text: &dyn Display) {
 /// Tells what is wrong with the arguments, or shows the help that was asked for.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        let text = error.render();
-        let text = if io::IsTerminal::is_terminal(&io::stderr()) { text.ansi().to_string() } else { text.to_string() };
-        // clap's own beginning, plain or coloured, gives way to the program's name.
-        let told = text.split_once("error:").map(|(_, fact)| fact.trim_start_matches("\u{1b}[0m").trim_start());
-        match told {
-            Some(fact) => {
-                let _ = write!(io::stderr().lock(), "reelseal: {fact}");
-            }
-            None => {
-                let _ = write!(io::stderr().lock(), "{text}");
-            }
-        }
+        let text = error.render().to_string();
+        // clap's own beginning gives way to the program's name; help that nobody asked for has none.
+        let _ = match text.strip_prefix("error: ") {
+            Some(fact) => write!(io::stderr().lock(), "reelseal: {fact}"),
+            None => write!(io::stderr().lock(), "{text}"),
+        };
         return ExitCode::from(2);
     }
     match error.print() {

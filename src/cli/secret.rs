@@ -5,11 +5,17 @@ use std::{
     ffi::OsString,
     fs::{File, Metadata},
     io::{self, Read},
-    os::{fd::OwnedFd, unix::ffi::OsStringExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::ffi::OsStringExt,
+    },
     path::{Path, PathBuf},
 };
 
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use rustix::{
+    io::Errno,
+    process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -32,7 +38,7 @@ pub(super) enum Secret {
 pub(super) enum SecretSource {
     KeyFile(PathBuf),
     File(PathBuf),
-    Descriptor(i32),
+    Descriptor(OwnedFd, i32),
     Environment(Zeroizing<Vec<u8>>),
     Terminal,
 }
@@ -46,7 +52,7 @@ pub(super) enum Purpose {
 }
 
 impl SecretSource {
-    /// Chooses the source: a flag, else the environment, else the terminal.
+    /// Chooses the source: a flag, else the environment, else the terminal. To be called before anything is opened.
     pub fn choose(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Self, Failure> {
         if let Some(path) = &arguments.key_file {
             return Ok(Self::KeyFile(path.clone()));
@@ -59,7 +65,11 @@ impl SecretSource {
                 return Err(Failure::usage("standard input cannot be both the input and the passphrase")
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
-            return Ok(Self::Descriptor(number));
+            // Now, while no descriptor of our own could be taken for it.
+            let copied = copy_descriptor(number);
+            let name = descriptor_name(number);
+            let copied = copied.map_err(|error| Failure::system(&name, "cannot read the passphrase", &error))?;
+            return Ok(Self::Descriptor(copied, number));
         }
         if let Some(value) = env::var_os(VARIABLE) {
             return Ok(Self::Environment(Zeroizing::new(OsString::into_vec(value))));
@@ -85,8 +95,8 @@ impl SecretSource {
         match self {
             Self::KeyFile(path) => read_key_file(path),
             Self::File(path) => read_passphrase(&shown(path), File::open(path)),
-            Self::Descriptor(number) => {
-                read_passphrase(&format!("descriptor {number}"), open_descriptor(*number).map(File::from))
+            Self::Descriptor(copied, number) => {
+                read_passphrase(&descriptor_name(*number), copied.try_clone().map(File::from))
             }
             Self::Environment(value) => passphrase(VARIABLE, Passphrase::from_variable(value)),
             Self::Terminal => ask(purpose),
@@ -150,13 +160,20 @@ fn read_at_most(opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<V
     Ok(bytes)
 }
 
+fn descriptor_name(number: i32) -> String {
+    format!("descriptor {number}")
+}
+
 /// A copy of an inherited descriptor: asked of the kernel by number, which is safe for any number; where that is not
 /// allowed, by its name.
-fn open_descriptor(number: i32) -> io::Result<OwnedFd> {
-    let copied = pidfd_open(getpid(), PidfdFlags::empty())
-        .and_then(|process| pidfd_getfd(process, number, PidfdGetfdFlags::empty()));
-    match copied {
-        Err(error) if error != rustix::io::Errno::BADF => Ok(File::open(format!("/dev/fd/{number}"))?.into()),
+fn copy_descriptor(number: i32) -> io::Result<OwnedFd> {
+    let process = pidfd_open(getpid(), PidfdFlags::empty());
+    if process.as_ref().is_ok_and(|process| process.as_raw_fd() == number) {
+        // The number was free until just now.
+        return Err(Errno::BADF.into());
+    }
+    match process.and_then(|process| pidfd_getfd(process, number, PidfdGetfdFlags::empty())) {
+        Err(error) if error != Errno::BADF => Ok(File::open(format!("/dev/fd/{number}"))?.into()),
         copied => Ok(copied?),
     }
 }

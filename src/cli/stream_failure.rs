@@ -3,7 +3,7 @@
 use super::failure::{Exit, Failure, describe};
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
-    keys::{KdfError, UnlockError},
+    keys::{KdfError, SlotKind, UnlockError},
     pipeline::{HeaderInputError, PipelineError},
     stage::FrameFault,
 };
@@ -42,10 +42,15 @@ pub(super) fn unlock(input: &str, error: &UnlockError) -> Failure {
     match error {
         UnlockError::Header(error) => header(input, error),
         UnlockError::Kdf(error) => kdf(input, error),
-        UnlockError::NoSuchSlot("passphrase") => {
+        UnlockError::NoSuchSlot { other: false, .. } => {
+            told(Exit::BadStream).with_hint("nothing that is known opens it")
+        }
+        UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, .. } => {
             told(Exit::Usage).with_hint("it opens with a key file: --key-file FILE")
         }
-        UnlockError::NoSuchSlot(_) => told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file away"),
+        UnlockError::NoSuchSlot { wanted: SlotKind::KeyFile, .. } => {
+            told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file away")
+        }
         UnlockError::WrongPassphrase | UnlockError::WrongKeyFile => told(Exit::WrongSecret),
         UnlockError::TooManySlots(_) | UnlockError::Altered => {
             told(Exit::BadStream).with_hint("somebody may have tampered with the file; use another copy")
@@ -109,7 +114,9 @@ pub(super) fn pipeline(input: &str, output: &str, released: bool, layout: Layout
         }
         PipelineError::InputChanged => Failure::new(Exit::InputOutput, format!("{input}: changed while it was read"))
             .with_hint("wait until nothing writes to it any more, and try again"),
-        PipelineError::TooLong | PipelineError::Stopped => Failure::new(Exit::InputOutput, format!("{input}: {error}")),
+        PipelineError::TooLong | PipelineError::Stopped | PipelineError::FailedBefore => {
+            Failure::new(Exit::InputOutput, format!("{input}: {error}"))
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 use std::{
     fs::{File, Metadata},
     io::{self, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, FileTypeExt},
 };
+
+use rustix::pipe::fcntl_setpipe_size;
 
 use super::{
     failure::Failure,
@@ -24,6 +26,8 @@ pub(super) struct Transfer<'a> {
     input: &'a str,
     destination: &'a Destination,
     output: Output,
+    /// Whether the output is a pipe.
+    pub to_pipe: bool,
     layout: Layout,
 }
 
@@ -38,12 +42,13 @@ impl<'a> Transfer<'a> {
         carried: Option<&Metadata>,
     ) -> Result<Self, Failure> {
         let mut output = destination.open(carried.is_some())?;
+        let to_pipe = matches!(&output, Output::Direct(file) if widen_pipe(file));
         if let Output::Whole(file) = &mut output {
             let prepared =
                 carried.map_or(Ok(()), |from| file.carry(from)).and_then(|()| file.reserve(length.unwrap_or(0)));
             prepared.map_err(|error| Failure::system(&destination.name, "cannot write", &error))?;
         }
-        Ok(Self { input, destination, output, layout })
+        Ok(Self { input, destination, output, to_pipe, layout })
     }
 
     /// Writes what stands in front of the frames.
@@ -87,6 +92,19 @@ impl<'a> Transfer<'a> {
 
 fn ordered(file: &File) -> OrderedSink<DescriptorOutput<&File>> {
     OrderedSink::new(DescriptorOutput::new(file))
+}
+
+/// The bytes that a pipe is to hold: what the system allows anyone. A reader and a writer that take turns on a full pipe
+/// otherwise meet for every 64 KiB.
+const PIPE_BYTES: usize = 1 << 20;
+
+/// Makes `file` hold more, if it is a pipe and the system lets us; says whether it is one.
+pub(super) fn widen_pipe(file: &File) -> bool {
+    let is_pipe = file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+    if is_pipe {
+        let _ = fcntl_setpipe_size(file, PIPE_BYTES);
+    }
+    is_pipe
 }
 
 /// The means to end a wait, which the system may deny.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, linkat, open},
+    fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstatfs, linkat, open},
     io::Errno,
 };
 use tempfile::TempPath;
@@ -19,6 +19,8 @@ use super::on_signal::{self, RemoveFile};
 const PREFIX: &str = ".reelseal-";
 const SUFFIX: &str = ".partial";
 const MAX_LINKS: usize = 40;
+/// From the kernel's magic.h.
+const TMPFS_MAGIC: i64 = 0x0102_1994;
 const PERMISSION_BITS: u32 = 0o777;
 
 /// A file under way. Dropped without [`WholeFile::commit`], it is gone.
@@ -32,7 +34,7 @@ pub(super) struct WholeFile {
 
 struct Named {
     path: TempPath,
-    _on_signal: RemoveFile,
+    _on_signal: Option<RemoveFile>,
 }
 
 impl WholeFile {
@@ -46,14 +48,18 @@ impl WholeFile {
         if let Some(file) = unnamed.ok().map(File::from).filter(|file| fs::metadata(proc_path(file)).is_ok()) {
             return Ok(Self { file, destination, name: None, carried: None });
         }
-        let (file, path) = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .suffix(SUFFIX)
-            .permissions(Permissions::from_mode(mode.as_raw_mode()))
-            .tempfile_in(folder_of(&destination))?
-            .into_parts();
-        let name = Some(Named { _on_signal: on_signal::remove_file(&path), path });
-        Ok(Self { file, destination, name, carried: None })
+        Self::create_named(destination, mode)
+    }
+
+    /// With a temporary name, which a signal removes from before it is there.
+    fn create_named(destination: PathBuf, mode: Mode) -> io::Result<Self> {
+        let mut on_signal = None;
+        let made = temporary_name().make_in(folder_of(&destination), |path| {
+            on_signal = Some(on_signal::remove_file(path));
+            Ok(open(path, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC, mode).map(File::from)?)
+        })?;
+        let (file, path) = made.into_parts();
+        Ok(Self { file, destination, name: Some(Named { path, _on_signal: on_signal }), carried: None })
     }
 
     pub fn file(&self) -> &File {
@@ -64,6 +70,14 @@ impl WholeFile {
     pub fn reserve(&self, length: u64) -> io::Result<()> {
         if length == 0 {
             return Ok(());
+        }
+        if let Ok(system) = fstatfs(&self.file)
+            && system.f_type == TMPFS_MAGIC
+        {
+            // There, reserving takes each page in turn, as long as writing them: look for room instead. Without a limit
+            // there are no blocks at all.
+            let room = system.f_bavail.saturating_mul(system.f_bsize.unsigned_abs());
+            return if system.f_blocks > 0 && room < length { Err(Errno::NOSPC.into()) } else { Ok(()) };
         }
         loop {
             match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, length) {
@@ -81,31 +95,61 @@ impl WholeFile {
         Ok(())
     }
 
+    /// Gives the file the mode and modification time it is to have.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, if that is not merely that the file system has no such thing.
+    pub fn apply_carried(&self) -> io::Result<Carried> {
+        let Some((permissions, modified)) = &self.carried else { return Ok(Carried::Done) };
+        let applied = self.file.set_permissions(permissions.clone());
+        let applied = applied.and_then(|()| self.file.set_times(FileTimes::new().set_modified(*modified)));
+        match applied.as_ref().map_err(io::Error::kind) {
+            Ok(()) => Ok(Carried::Done),
+            Err(ErrorKind::PermissionDenied | ErrorKind::Unsupported) => Ok(Carried::NotSupported),
+            Err(_) => applied.map(|()| Carried::Done),
+        }
+    }
+
     /// Syncs the file and gives it its name, in place of a file of that name only if `overwrite`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::AlreadyExists`] for a file that appeared in the meantime; else what the system says. The file is gone.
-    pub fn commit(self, overwrite: bool) -> io::Result<()> {
-        if let Some((permissions, modified)) = &self.carried {
-            self.file.set_permissions(permissions.clone())?;
-            self.file.set_times(FileTimes::new().set_modified(*modified))?;
-        }
-        self.file.sync_all()?;
+    /// [`CommitError`].
+    pub fn commit(self, overwrite: bool) -> Result<(), CommitError> {
         let folder = folder_of(&self.destination);
-        match self.name {
-            Some(Named { path, .. }) if overwrite => path.persist(&self.destination)?,
-            Some(Named { path, .. }) => path.persist_noclobber(&self.destination)?,
-            None if overwrite => {
-                let path = free_name(folder)?;
-                let _on_signal = on_signal::remove_file(&path);
-                link(&self.file, &path)?;
-                TempPath::try_from_path(path)?.persist(&self.destination)?;
-            }
-            None => link(&self.file, &self.destination)?,
-        }
-        sync_folder(folder)
+        self.file.sync_all().map_err(CommitError::NotNamed)?;
+        let named = match self.name {
+            Some(Named { path, .. }) if overwrite => path.persist(&self.destination).map_err(io::Error::from),
+            Some(Named { path, .. }) => path.persist_noclobber(&self.destination).map_err(io::Error::from),
+            None if overwrite => link_over(&self.file, &self.destination),
+            None => link(&self.file, &self.destination),
+        };
+        named.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => CommitError::Exists,
+            _ => CommitError::NotNamed(error),
+        })?;
+        sync_folder(folder).map_err(CommitError::FolderNotSynced)
     }
+}
+
+/// Whether the file has the mode and modification time it is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    Done,
+    /// Its file system has no such thing.
+    NotSupported,
+}
+
+/// Why a file was not committed.
+#[derive(Debug)]
+pub(super) enum CommitError {
+    /// A file of its name is there by now; ours is gone.
+    Exists,
+    /// It has not got its name, and is gone.
+    NotNamed(io::Error),
+    /// It has its name, which a power cut might still undo.
+    FolderNotSynced(io::Error),
 }
 
 /// Where `path` leads, also if nothing is there: every symbolic link at its end is followed.
@@ -138,11 +182,20 @@ fn link(file: &File, name: &Path) -> io::Result<()> {
     Ok(linkat(CWD, proc_path(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// A name in `folder` that nobody has.
-fn free_name(folder: &Path) -> io::Result<PathBuf> {
-    let path = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(folder, |_| Ok(()))?.into_temp_path();
-    // Nothing was made there: the name alone is wanted.
-    Ok(path.keep()?)
+/// Gives `file` the name `destination`, in place of what has it: by way of a temporary name, as a link never replaces.
+fn link_over(file: &File, destination: &Path) -> io::Result<()> {
+    let mut on_signal = None;
+    let linked = temporary_name().make_in(folder_of(destination), |path| {
+        on_signal = Some(on_signal::remove_file(path));
+        link(file, path)
+    })?;
+    Ok(linked.into_temp_path().persist(destination)?)
+}
+
+fn temporary_name() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    builder
 }
 
 /// Makes the name last. File systems that have no such thing say EINVAL; a folder that may be written but not read
@@ -152,5 +205,54 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     match synced.as_ref().map_err(io::Error::kind) {
         Err(ErrorKind::InvalidInput | ErrorKind::PermissionDenied) => Ok(()),
         _ => synced,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A file without a temporary name, or with one.
+    fn create(destination: &Path, named: bool) -> WholeFile {
+        if named {
+            WholeFile::create_named(destination.to_owned(), Mode::from_raw_mode(0o600)).unwrap()
+        } else {
+            WholeFile::create(destination, true).unwrap()
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<PathBuf> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn a_file_that_is_dropped_is_gone_with_or_without_a_temporary_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for named in [false, true] {
+            let file = create(&folder.path().join("film"), named);
+            file.file().write_all(b"frames").unwrap();
+            assert_eq!(names(folder.path()).len(), usize::from(named));
+        }
+        assert_eq!(names(folder.path()), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_file_that_appeared_in_the_meantime_is_kept_unless_it_is_to_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("film");
+        for named in [false, true] {
+            let file = create(&destination, named);
+            file.file().write_all(b"frames").unwrap();
+            fs::write(&destination, b"precious").unwrap();
+            assert!(matches!(file.commit(false), Err(CommitError::Exists)));
+            assert_eq!(fs::read(&destination).unwrap(), b"precious");
+            let file = create(&destination, named);
+            file.file().write_all(b"frames").unwrap();
+            file.commit(true).unwrap();
+            assert_eq!(fs::read(&destination).unwrap(), b"frames");
+            assert_eq!(names(folder.path()), std::slice::from_ref(&destination));
+        }
     }
 }

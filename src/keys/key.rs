@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand::{TryRng, rngs::SysRng};
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A 32-byte key. It stays at one place in memory, which is wiped when it is dropped.
 #[derive(Clone)]
@@ -38,6 +38,13 @@ impl Key {
     /// The key's bytes.
     pub fn bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
+    }
+
+    /// The key that is `hash`, which is wiped.
+    pub(super) fn from_hash(mut hash: blake3::Hash) -> Self {
+        let key = Self::from_bytes(*hash.as_bytes());
+        hash.zeroize();
+        key
     }
 
     pub(super) fn zeroed() -> Self {

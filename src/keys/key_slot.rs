@@ -1,6 +1,7 @@
 //! Wrapping the file key into a slot and unwrapping it (AES-256 key wrap, RFC 3394).
 
 use aes_kw::{KeyInit, KwAes256, cipher::consts::U32};
+use zeroize::Zeroizing;
 
 use super::{KdfError, Key, KeyFile, Passphrase, ScryptCost};
 use crate::container::{KeyFileSlot, PassphraseSlot, SALT_LENGTH, WRAPPED_KEY_LENGTH};
@@ -59,9 +60,9 @@ pub fn new_key_file_slot(file_key: &Key, key_file: &KeyFile, salt: [u8; SALT_LEN
 
 /// The key-encryption key of `key_file` under `salt`.
 pub(super) fn key_file_kek(key_file: &KeyFile, salt: &[u8; SALT_LENGTH]) -> Key {
-    let mut hasher = blake3::Hasher::new_derive_key(KEY_FILE_CONTEXT);
+    let mut hasher = Zeroizing::new(blake3::Hasher::new_derive_key(KEY_FILE_CONTEXT));
     hasher.update(key_file.key().bytes()).update(salt);
-    Key::from_bytes(*hasher.finalize().as_bytes())
+    Key::from_hash(hasher.finalize())
 }
 
 fn wrap(key_encryption_key: &Key, file_key: &Key) -> [u8; WRAPPED_KEY_LENGTH] {

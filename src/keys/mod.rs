@@ -14,4 +14,4 @@ pub use key_slot::{KeyEncryptionKeys, new_key_file_slot, new_passphrase_slot};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
 pub use stage_keys::StageKeys;
-pub use unlock::{Credential, KeySlots, UnlockError, unlock};
+pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, unlock};

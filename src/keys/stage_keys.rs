@@ -1,5 +1,7 @@
 //! The keys of the stages and of the header, from the file key.
 
+use zeroize::Zeroizing;
+
 use super::Key;
 use crate::container::{Header, Prefix, RecordError};
 
@@ -22,9 +24,9 @@ impl StageKeys {
     pub fn derive(file_key: &Key, prefix: &Prefix) -> Self {
         let prefix = prefix.encode();
         let derive = |context| {
-            let mut hasher = blake3::Hasher::new_derive_key(context);
+            let mut hasher = Zeroizing::new(blake3::Hasher::new_derive_key(context));
             hasher.update(file_key.bytes()).update(&prefix);
-            Key::from_bytes(*hasher.finalize().as_bytes())
+            Key::from_hash(hasher.finalize())
         };
         Self {
             frame_encryption: derive(FRAME_ENCRYPTION),

@@ -1,5 +1,7 @@
 //! Opening a header: from a passphrase or a key file, through the slots, to the file key.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, ScryptCost, StageKeys, key_slot};
@@ -11,6 +13,24 @@ pub enum Credential<'a> {
     Passphrase(KeyEncryptionKeys<'a>, KdfLimits),
     /// A key file.
     KeyFile(&'a KeyFile),
+}
+
+/// What opens a key slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotKind {
+    /// Kind 1.
+    Passphrase,
+    /// Kind 2.
+    KeyFile,
+}
+
+impl fmt::Display for SlotKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Passphrase => "passphrase",
+            Self::KeyFile => "key file",
+        })
+    }
 }
 
 /// Why a header does not open.
@@ -26,11 +46,13 @@ pub enum UnlockError {
     #[error(transparent)]
     Kdf(#[from] KdfError),
     /// No slot is of the credential's kind.
-    #[error("the stream has no key slot for a {0}")]
-    NoSuchSlot(
-        /// "passphrase" or "key file".
-        &'static str,
-    ),
+    #[error("the stream has no key slot for a {wanted}")]
+    NoSuchSlot {
+        /// What the credential is.
+        wanted: SlotKind,
+        /// Whether it has one of the other kind.
+        other: bool,
+    },
     /// No slot unwrapped with the passphrase.
     #[error("wrong passphrase")]
     WrongPassphrase,
@@ -72,7 +94,7 @@ impl KeySlots {
     pub fn check_passphrase(&self, limits: KdfLimits) -> Result<(), UnlockError> {
         let slots = self.passphrase_slots();
         if slots.is_empty() {
-            return Err(UnlockError::NoSuchSlot("passphrase"));
+            return Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, other: !self.0.is_empty() });
         }
         Ok(limits.check(&slots)?)
     }
@@ -84,7 +106,8 @@ impl KeySlots {
     /// [`UnlockError::NoSuchSlot`].
     pub fn check_key_file(&self) -> Result<(), UnlockError> {
         let known = self.0.iter().any(|slot| matches!(slot, Slot::KeyFile(_)));
-        if known { Ok(()) } else { Err(UnlockError::NoSuchSlot("key file")) }
+        let missing = UnlockError::NoSuchSlot { wanted: SlotKind::KeyFile, other: !self.0.is_empty() };
+        if known { Ok(()) } else { Err(missing) }
     }
 
     fn passphrase_slots(&self) -> Vec<PassphraseSlot> {
@@ -193,7 +216,10 @@ mod tests {
         assert!(unlock(copy, header, &mut Credential::KeyFile(&key_file)).is_ok());
         let other = KeyFile::from_key(Key::from_bytes([5; 32]));
         assert!(matches!(unlock(copy, header, &mut Credential::KeyFile(&other)), Err(UnlockError::WrongKeyFile)));
-        assert!(matches!(open(&found, "one"), Err(UnlockError::NoSuchSlot("passphrase"))));
+        assert!(matches!(
+            open(&found, "one"),
+            Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, other: true })
+        ));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Whether a file changed while it was read.
 
-use std::{fs::File, time::SystemTime};
+use std::{
+    fs::{File, Metadata},
+    time::SystemTime,
+};
 
 use super::PipelineError;
 
@@ -18,8 +21,17 @@ impl<'a> FileSnapshot<'a> {
     ///
     /// [`PipelineError::Read`] if the system does not say.
     pub fn take(file: &'a File) -> Result<Self, PipelineError> {
-        let (size, modified) = state(file)?;
-        Ok(Self { file, size, modified })
+        Self::of(file, &file.metadata().map_err(PipelineError::Read)?)
+    }
+
+    /// What `file` was when it had this `metadata`.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Read`] if the system does not say.
+    pub fn of(file: &'a File, metadata: &Metadata) -> Result<Self, PipelineError> {
+        let modified = metadata.modified().map_err(PipelineError::Read)?;
+        Ok(Self { file, size: metadata.len(), modified })
     }
 
     /// The file's size then, in bytes.
@@ -33,16 +45,11 @@ impl<'a> FileSnapshot<'a> {
     ///
     /// [`PipelineError::InputChanged`] if not; [`PipelineError::Read`] if the system does not say.
     pub fn confirm(&self) -> Result<(), PipelineError> {
-        let (size, modified) = state(self.file)?;
+        let now = Self::take(self.file)?;
         // Files that the kernel makes up, as under /proc, have no size, and a modification time that means nothing.
-        if size != self.size || (modified != self.modified && self.size > 0) {
+        if now.size != self.size || (now.modified != self.modified && self.size > 0) {
             return Err(PipelineError::InputChanged);
         }
         Ok(())
     }
-}
-
-fn state(file: &File) -> Result<(u64, SystemTime), PipelineError> {
-    let metadata = file.metadata().map_err(PipelineError::Read)?;
-    Ok((metadata.len(), metadata.modified().map_err(PipelineError::Read)?))
 }

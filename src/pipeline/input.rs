@@ -5,7 +5,10 @@ use std::{
     os::fd::AsFd,
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 
 use super::Stop;
 
@@ -82,7 +85,7 @@ impl<F: AsFd + Send> Input for DescriptorInput<'_, F> {
         loop {
             match poll(&mut descriptors, timeout) {
                 Ok(_) => break,
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -97,7 +100,11 @@ impl<F: AsFd + Send> Input for DescriptorInput<'_, F> {
     }
 
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(&self.descriptor, area)?)
+        match rustix::io::read(&self.descriptor, area) {
+            // Others have set it non-blocking, and taken what was ready: it is to be waited for again.
+            Err(Errno::AGAIN) => Err(ErrorKind::Interrupted.into()),
+            read => Ok(read?),
+        }
     }
 }
 
@@ -136,7 +143,7 @@ impl<R: Input> Input for Resumed<R> {
 ///
 /// # Errors
 ///
-/// What the input says. EINTR is read over, and so is a descriptor that others have set non-blocking.
+/// What the input says. EINTR is read over.
 pub(super) fn fill(
     input: &mut impl Input,
     area: &mut [u8],
@@ -158,7 +165,7 @@ pub(super) fn fill(
                 }
                 *filled += read;
             }
-            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

@@ -73,6 +73,9 @@ pub enum PipelineError {
     /// A stop was requested.
     #[error("stopped")]
     Stopped,
+    /// A reader or writer is used after it failed.
+    #[error("an earlier read or write failed")]
+    FailedBefore,
     /// The input is not what it was when reading began.
     #[error("the input changed while it was read")]
     InputChanged,

@@ -49,9 +49,9 @@ struct Read {
 }
 
 impl<R: Input> FrameReader<R> {
-    fn new(input: R, frame_size: FrameSize) -> Mutex<Self> {
+    fn new(input: R, frame_size: FrameSize) -> Self {
         let buffer = FrameBuffer::new(frame_size);
-        Mutex::new(Self { input, buffer, filled: 0, time: 0, index: 0, hand: 0, ended: false })
+        Self { input, buffer, filled: 0, time: 0, index: 0, hand: 0, ended: false }
     }
 
     /// Reads on until `area` of the buffer is full or the input ends, and hands the buffer out for `empty`'s last;
@@ -115,7 +115,7 @@ impl<'a, R: Input> PlaintextSource<'a, R> {
     /// All of `input` in frames of `frame_size`, with times from `clock`. If the input is a file, `snapshot` is what
     /// it was before.
     pub fn new(input: R, frame_size: FrameSize, clock: Clock, snapshot: Option<FileSnapshot<'a>>) -> Self {
-        Self { frames: FrameReader::new(input, frame_size), frame_size, clock, snapshot }
+        Self { frames: Mutex::new(FrameReader::new(input, frame_size)), frame_size, clock, snapshot }
     }
 }
 
@@ -143,7 +143,7 @@ impl<'a, R: Input> CiphertextSource<'a, R> {
     /// All of `input`, which stands behind the header, in frames of `frame_size`. If the input is a file, `snapshot`
     /// is what it was before.
     pub fn new(input: R, frame_size: FrameSize, snapshot: Option<FileSnapshot<'a>>) -> Self {
-        Self { frames: FrameReader::new(input, frame_size), frame_size, snapshot }
+        Self { frames: Mutex::new(FrameReader::new(input, frame_size)), frame_size, snapshot }
     }
 }
 

@@ -98,7 +98,7 @@ impl<R: Read + Send> Read for Reader<R> {
         }
         loop {
             match std::mem::replace(&mut self.state, State::Failed) {
-                State::Failed => return Err(io::Error::other(PipelineError::Stopped)),
+                State::Failed => return Err(io::Error::other(PipelineError::FailedBefore)),
                 State::Ended => {
                     self.state = State::Ended;
                     return Ok(0);

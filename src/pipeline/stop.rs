@@ -1,4 +1,4 @@
-//! Stopping a run from elsewhere, also while its source waits for input.
+//! Ending the wait of a source for input that may never come.
 
 use std::{
     io,
@@ -7,7 +7,8 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-/// Ends the wait of a blocked source, once and for good. A failure in the run does so, and whoever else holds it.
+/// Ends the wait of a [`DescriptorInput`](super::DescriptorInput), once and for good: a failure in the run does so, and
+/// whoever else holds it. Other inputs do not know it.
 pub struct Stop {
     woken: OwnedFd,
     wake: OwnedFd,

@@ -214,8 +214,8 @@ where
                 Some(turn) => turn,
                 None => None,
             };
-            let final_ones = taken.ends && failure.is_none();
-            if let Err(first) = self.deliver(&mut outgoing, &mut empty, turn.as_ref(), final_ones) {
+            let ends = taken.ends && failure.is_none();
+            if let Err(first) = self.deliver(&mut outgoing, &mut empty, turn.as_ref(), ends) {
                 failure = Some(first);
             }
             if let Some((index, error)) = failure {
@@ -228,21 +228,22 @@ where
         }
     }
 
-    /// Writes `frames`, the first failure with its index; in turn, the last are the `final_ones` only of an input that
-    /// did not change.
+    /// Writes `frames`, and gives the first failure with its index. In turn, the final frame, the last of them if the
+    /// stream `ends` here, is written only if the input did not change.
     fn deliver(
         &self,
         frames: &mut Vec<Frame<T::To>>,
         empty: &mut Vec<FrameBuffer>,
         turn: Option<&Turn<'_>>,
-        final_ones: bool,
+        ends: bool,
     ) -> Result<(), (u64, PipelineError)> {
-        if let (Some(_), true, Some(last)) = (turn, final_ones, frames.last()) {
-            self.source.confirm().map_err(|error| (last.index(), error))?;
-        }
+        let final_index = frames.last().filter(|_| ends).map(Frame::index);
         for frame in frames.drain(..) {
             let index = frame.index();
             if turn.is_some() {
+                if Some(index) == final_index {
+                    self.source.confirm().map_err(|error| (index, error))?;
+                }
                 let in_order = self.transform.check_in_turn(&frame);
                 in_order.map_err(|fault| (index, PipelineError::Frame { index, fault }))?;
             }
@@ -465,16 +466,13 @@ mod tests {
 
     #[test]
     fn a_failure_ends_the_wait_for_a_silent_peer() {
-        let (reader, mut writer) = io::pipe().unwrap();
+        let (reader, writer) = io::pipe().unwrap();
         let mut wire = seal(&plaintext(3 * SIZE.payload()), 1);
         wire.truncate(2 * SIZE.wire());
         wire[SIZE.wire()] ^= 1;
         std::thread::scope(|scope| {
-            scope.spawn(move || {
-                io::Write::write_all(&mut writer, &wire).unwrap();
-                // The pipe stays open until the run has ended.
-                writer
-            });
+            // The pipe stays open until the run has ended.
+            scope.spawn(|| io::Write::write_all(&mut &writer, &wire).unwrap());
             let stop = Stop::new().unwrap();
             let source = CiphertextSource::new(DescriptorInput::new(reader, &stop), SIZE, None);
             let (chain, sink) = (chain(Features::TIMED), OrderedSink::new(Vec::new()));

@@ -62,7 +62,7 @@ impl<W: Write> Writer<W> {
         if self.index >= self.frame_size.max_frames() {
             return Err(io::Error::other(PipelineError::TooLong));
         }
-        let buffer = self.buffer.take().ok_or_else(|| io::Error::other(PipelineError::Stopped))?;
+        let buffer = self.buffer.take().ok_or_else(|| io::Error::other(PipelineError::FailedBefore))?;
         let offset = self.index * self.frame_size.payload() as u64;
         let tag = FrameTag { index: self.index, time: self.time, offset, length: self.filled as u32, flags };
         let frame = self.chain.seal(Frame::clear(buffer, tag));
@@ -75,7 +75,7 @@ impl<W: Write> Writer<W> {
 
 impl<W: Write> Write for Writer<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(PipelineError::Stopped)) };
+        let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(PipelineError::FailedBefore)) };
         if self.filled == 0 && !bytes.is_empty() {
             self.time = self.clock.now();
         }

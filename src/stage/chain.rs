@@ -18,7 +18,7 @@ impl Chain {
     /// The chain of the stream that starts with `prefix`: `private` stages, then tagging, encryption, authentication.
     pub fn new(keys: &StageKeys, prefix: &Prefix, private: Vec<Box<dyn Stage>>) -> Self {
         let mut stages = private;
-        stages.push(Box::new(FrameTagging { features: prefix.features }));
+        stages.push(Box::new(FrameTagging::new(prefix.features)));
         stages.push(Box::new(FrameEncryption::new(&keys.frame_encryption, prefix.iv, prefix.frame_size)));
         stages.push(Box::new(FrameAuthentication::new(&keys.frame_authentication)));
         Self { stages }

@@ -155,6 +155,13 @@ impl Frame<Clear> {
     }
 }
 
+impl Frame<Clear> {
+    /// What a single stage works on, for trying one out of its chain. The chain alone makes a sealed frame.
+    pub fn parts_mut(&mut self) -> &mut FrameParts {
+        &mut self.parts
+    }
+}
+
 impl Frame<Received> {
     /// The frame in the first `wire_length` bytes of `buffer`, expected at `index`; `None` if no frame has that length.
     pub fn received(buffer: FrameBuffer, index: u64, wire_length: usize) -> Option<Self> {

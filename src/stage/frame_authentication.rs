@@ -1,19 +1,23 @@
 //! Frame authentication: keyed BLAKE3 over the ciphertext and the index, checked before anything is decrypted.
 
+use zeroize::Zeroizing;
+
 use super::{FrameFault, FrameParts, Stage};
 use crate::{container::MAC_LENGTH, keys::Key};
 
-pub(super) struct FrameAuthentication {
+/// Puts a MAC behind the ciphertext of a frame, and refuses a frame whose MAC does not match.
+pub struct FrameAuthentication {
     key: Key,
 }
 
 impl FrameAuthentication {
-    pub(super) fn new(key: &Key) -> Self {
+    /// Authentication under `key`.
+    pub fn new(key: &Key) -> Self {
         Self { key: key.clone() }
     }
 
     fn mac(&self, frame: &FrameParts) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(self.key.bytes());
+        let mut hasher = Zeroizing::new(blake3::Hasher::new_keyed(self.key.bytes()));
         hasher.update(frame.text()).update(&frame.index().to_le_bytes());
         hasher.finalize()
     }

@@ -14,14 +14,16 @@ use crate::{
 
 const BLOCK_LENGTH: usize = 16;
 
-pub(super) struct FrameEncryption {
+/// Encrypts tag and payload field of a frame.
+pub struct FrameEncryption {
     cipher: Aes256Enc,
     iv: u128,
     frame_size: FrameSize,
 }
 
 impl FrameEncryption {
-    pub(super) fn new(key: &Key, iv: [u8; IV_LENGTH], frame_size: FrameSize) -> Self {
+    /// Encryption under `key`, from the counter `iv` at the first block of frame 0.
+    pub fn new(key: &Key, iv: [u8; IV_LENGTH], frame_size: FrameSize) -> Self {
         Self { cipher: Aes256Enc::new(key.bytes().into()), iv: u128::from_be_bytes(iv), frame_size }
     }
 

@@ -3,8 +3,16 @@
 use super::{FrameFault, FrameParts, Stage};
 use crate::container::{Features, FrameTag, TAG_LENGTH};
 
-pub(super) struct FrameTagging {
-    pub(super) features: Features,
+/// Puts the tag in front of the payload, and refuses one that does not belong there.
+pub struct FrameTagging {
+    features: Features,
+}
+
+impl FrameTagging {
+    /// Tagging in a stream with `features`.
+    pub fn new(features: Features) -> Self {
+        Self { features }
+    }
 }
 
 impl Stage for FrameTagging {

@@ -11,6 +11,9 @@ mod frame_tagging;
 
 pub use chain::Chain;
 pub use frame::{Clear, Frame, FrameBuffer, FrameParts, Received, Sealed, Verified};
+pub use frame_authentication::FrameAuthentication;
+pub use frame_encryption::FrameEncryption;
+pub use frame_tagging::FrameTagging;
 
 use thiserror::Error;
 

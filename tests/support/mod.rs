@@ -22,11 +22,7 @@ pub struct Folder {
 
 impl Folder {
     pub fn new() -> Self {
-        Self::of(TempDir::new().unwrap())
-    }
-
-    pub fn of(folder: TempDir) -> Self {
-        let folder = Self { folder };
+        let folder = Self { folder: TempDir::new().unwrap() };
         let made = folder.reelseal(&["keygen", "-o", "key"]).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         folder
