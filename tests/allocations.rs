@@ -15,7 +15,8 @@ use reelseal::{
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const SIZE: FrameSize = FrameSize::MIN;
+// Several hands even in 100 frames.
+const SIZE: FrameSize = FrameSize::from_log2(14).expect("16 KiB is within bounds");
 const LAYOUT: Layout = Layout { frame_size: SIZE, header_length: HeaderLength::MIN };
 
 fn allocations(work: impl FnOnce()) -> u64 {

@@ -1,7 +1,7 @@
 //! Output to a descriptor: a pipe, a socket, a terminal, also one that others have set non-blocking.
 
 use std::{
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     os::fd::AsFd,
 };
 
@@ -20,10 +20,11 @@ impl<F: AsFd> DescriptorOutput<F> {
     }
 }
 
-impl<F: AsFd> Write for DescriptorOutput<F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl<F: AsFd> DescriptorOutput<F> {
+    /// Waits where `write` would block.
+    fn when_ready(&self, mut write: impl FnMut(&F) -> rustix::io::Result<usize>) -> io::Result<usize> {
         loop {
-            match rustix::io::write(&self.0, bytes) {
+            match write(&self.0) {
                 Err(Errno::AGAIN) => match poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None) {
                     Ok(_) | Err(Errno::INTR) => {}
                     Err(error) => return Err(error.into()),
@@ -31,6 +32,16 @@ impl<F: AsFd> Write for DescriptorOutput<F> {
                 written => return Ok(written?),
             }
         }
+    }
+}
+
+impl<F: AsFd> Write for DescriptorOutput<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.when_ready(|descriptor| rustix::io::write(descriptor, bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.when_ready(|descriptor| rustix::io::writev(descriptor, slices))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -26,7 +26,7 @@ pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
 pub use ordered_source::{CiphertextSource, PlaintextSource};
 pub use positional_source::{CiphertextFile, PlaintextFile, StreamFile};
 pub use reader::{Reader, ReaderError};
-pub use sink::{OrderedSink, Outgoing, PositionalSink, Sink};
+pub use sink::{MAX_HAND, OrderedSink, Outgoing, PositionalSink, Sink};
 pub use source::{Source, Taken};
 pub use stop::Stop;
 pub use worker::{Opening, Sealing, Transform, Workers};

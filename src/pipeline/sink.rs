@@ -2,10 +2,11 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
-    os::unix::fs::FileExt,
+    io::{self, ErrorKind, IoSlice, Write},
     sync::{Mutex, PoisonError},
 };
+
+use rustix::io::pwritev;
 
 use crate::{
     container::Layout,
@@ -17,13 +18,16 @@ pub trait Sink<S>: Sync {
     /// Whether frames are to be written in the order of their indexes.
     const IN_TURN: bool;
 
-    /// Writes one frame.
+    /// Writes frames that follow one another, at most [`MAX_HAND`] of them.
     ///
     /// # Errors
     ///
     /// What the output says.
-    fn write(&self, frame: &Frame<S>) -> io::Result<()>;
+    fn write(&self, frames: &[Frame<S>]) -> io::Result<()>;
 }
+
+/// The most frames that are written at once.
+pub const MAX_HAND: usize = 256;
 
 /// A frame in a state in which it may leave: sealed or verified.
 pub trait Outgoing {
@@ -75,8 +79,9 @@ where
 {
     const IN_TURN: bool = true;
 
-    fn write(&self, frame: &Frame<S>) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(frame.bytes())
+    fn write(&self, frames: &[Frame<S>]) -> io::Result<()> {
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        write_all(frames, |slices, _| writer.write_vectored(slices))
     }
 }
 
@@ -97,15 +102,53 @@ impl<'a> PositionalSink<'a> {
 impl Sink<Sealed> for PositionalSink<'_> {
     const IN_TURN: bool = false;
 
-    fn write(&self, frame: &Frame<Sealed>) -> io::Result<()> {
-        self.file.write_all_at(frame.wire(), self.layout.frame_position(frame.index()))
+    fn write(&self, frames: &[Frame<Sealed>]) -> io::Result<()> {
+        let Some(first) = frames.first() else { return Ok(()) };
+        self.write_at(frames, self.layout.frame_position(first.index()))
     }
 }
 
 impl Sink<Verified> for PositionalSink<'_> {
     const IN_TURN: bool = false;
 
-    fn write(&self, frame: &Frame<Verified>) -> io::Result<()> {
-        self.file.write_all_at(frame.payload(), frame.tag().offset)
+    fn write(&self, frames: &[Frame<Verified>]) -> io::Result<()> {
+        let Some(first) = frames.first() else { return Ok(()) };
+        self.write_at(frames, first.tag().offset)
     }
+}
+
+impl PositionalSink<'_> {
+    fn write_at<S>(&self, frames: &[Frame<S>], position: u64) -> io::Result<()>
+    where
+        Frame<S>: Outgoing,
+    {
+        // One call for all: writers of one file wait for each other at each.
+        write_all(frames, |slices, written| Ok(pwritev(self.file, slices, position + written)?))
+    }
+}
+
+/// Writes the bytes of `frames` one after the other, with `write` from how many are written already.
+fn write_all<S>(frames: &[Frame<S>], mut write: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>) -> io::Result<()>
+where
+    Frame<S>: Outgoing,
+{
+    let mut slices = [IoSlice::new(&[]); MAX_HAND];
+    for (slice, frame) in slices.iter_mut().zip(frames) {
+        *slice = IoSlice::new(frame.bytes());
+    }
+    let mut left = slices.get_mut(..frames.len()).unwrap_or_default();
+    let mut written = 0;
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match write(left, written) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                written += count as u64;
+                IoSlice::advance_slices(&mut left, count);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

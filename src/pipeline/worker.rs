@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     PipelineError, Sink, Source, Stop,
-    sink::Outgoing,
+    sink::{MAX_HAND, Outgoing},
     turns::{Turn, Turns},
 };
 use crate::{
@@ -120,7 +120,7 @@ pub struct Workers<'a> {
 impl<'a> Workers<'a> {
     /// At most `count` workers on frames of `frame_size`, and no more than their buffers find room for in 256 MiB.
     pub fn new(count: NonZero<usize>, frame_size: FrameSize) -> Self {
-        let hand = (HAND_BYTES / frame_size.wire()).max(1);
+        let hand = (HAND_BYTES / frame_size.wire()).clamp(1, MAX_HAND);
         let most = MAX_BUFFER_BYTES / (hand * frame_size.wire());
         Self { count: count.get().min(most), hand, frame_size, stop: None, delivered: None }
     }
@@ -162,8 +162,8 @@ impl<'a> Workers<'a> {
     }
 }
 
-// Few enough frames to stay in a core's cache, enough that passing turns does not count.
-const HAND_BYTES: usize = 256 << 10;
+// Few enough frames to stay in a core's cache, enough that passing turns and waiting for a file do not count.
+const HAND_BYTES: usize = 512 << 10;
 const MAX_BUFFER_BYTES: usize = 256 << 20;
 
 /// One run: what its workers share.
@@ -228,8 +228,8 @@ where
         }
     }
 
-    /// Writes `frames`, and gives the first failure with its index. In turn, the final frame, the last of them if the
-    /// stream `ends` here, is written only if the input did not change.
+    /// Writes `frames`, and gives the first failure with its index. In turn, only frames that follow on those before
+    /// are written, and the final one, the last if the stream `ends` here, only if the input did not change.
     fn deliver(
         &self,
         frames: &mut Vec<Frame<T::To>>,
@@ -237,23 +237,31 @@ where
         turn: Option<&Turn<'_>>,
         ends: bool,
     ) -> Result<(), (u64, PipelineError)> {
-        let final_index = frames.last().filter(|_| ends).map(Frame::index);
-        for frame in frames.drain(..) {
-            let index = frame.index();
-            if turn.is_some() {
-                if Some(index) == final_index {
-                    self.source.confirm().map_err(|error| (index, error))?;
-                }
-                let in_order = self.transform.check_in_turn(&frame);
-                in_order.map_err(|fault| (index, PipelineError::Frame { index, fault }))?;
+        let mut failure = None;
+        if turn.is_some() {
+            failure = self.check_in_turn(frames).err();
+            if let (None, true, Some(last)) = (&failure, ends, frames.last()) {
+                failure = self.source.confirm().err().map(|error| (last.index(), error));
             }
-            self.sink.write(&frame).map_err(|error| (index, PipelineError::Write(error)))?;
-            if let Some(delivered) = self.workers.delivered {
-                delivered.fetch_add(frame.payload_length() as u64, Ordering::Relaxed);
-            }
-            empty.push(frame.into_buffer());
         }
-        Ok(())
+        if let Some((index, _)) = &failure {
+            frames.truncate(frames.iter().take_while(|frame| frame.index() < *index).count());
+        }
+        let first_index = frames.first().map_or(0, Frame::index);
+        self.sink.write(frames).map_err(|error| (first_index, PipelineError::Write(error)))?;
+        let payloads = frames.iter().map(|frame| frame.payload_length() as u64).sum();
+        if let Some(delivered) = self.workers.delivered {
+            delivered.fetch_add(payloads, Ordering::Relaxed);
+        }
+        empty.extend(frames.drain(..).map(Frame::into_buffer));
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn check_in_turn(&self, frames: &[Frame<T::To>]) -> Result<(), (u64, PipelineError)> {
+        frames.iter().try_for_each(|frame| {
+            let index = frame.index();
+            self.transform.check_in_turn(frame).map_err(|fault| (index, PipelineError::Frame { index, fault }))
+        })
     }
 }
 
