@@ -357,3 +357,29 @@ fn files_that_claim_more_than_they_hold_are_read_to_their_end() {
         assert!(folder.run(&["decrypt", "enabled.reel", "-o", "-"]).stdout == content);
     }
 }
+
+#[test]
+fn the_secret_is_neither_the_input_nor_overwritten() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    folder.write("secret", b"open sesame");
+    let secret = || File::open(folder.path("secret")).unwrap();
+    let by_name = &mut folder.reelseal(&["encrypt", "-o", "out", "--passphrase-file", "/dev/stdin"]);
+    assert_refused(&by_name.stdin(secret()).output().unwrap(), 2, "cannot be both the input and the secret");
+    let piped = &mut folder.reelseal(&["encrypt", "-o", "out", "--key-file", "/dev/stdin"]);
+    assert_refused(&feed(piped, &folder.read("key")), 2, "cannot be both the input and the secret");
+    assert_refused(&folder.run(&["encrypt", "key"]), 2, "cannot be both the input and the secret");
+    let over = &mut folder.reelseal(&["encrypt", "film", "--force", "-o", "secret", "--passphrase-fd", "0"]);
+    assert_refused(&over.stdin(secret()).output().unwrap(), 2, "writing would destroy it");
+    assert_eq!(folder.names(), ["film", "secret"]);
+}
+
+#[test]
+fn a_descriptor_by_name_is_a_stream() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let encrypt = &mut folder.reelseal(&["encrypt", "/dev/stdin", "--key-file", "key"]);
+    let sealed = encrypt.stdin(File::open(folder.path("film")).unwrap()).output().unwrap();
+    assert_done(&sealed);
+    assert_eq!(folder.pipe(&["decrypt"], &sealed.stdout).stdout, b"frames");
+}

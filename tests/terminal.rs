@@ -12,7 +12,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 use support::{CHEAP, Folder, assert_refused};
 
 // Until it gives up on what never comes; nothing is measured by it.
-const GUARD_MILLISECONDS: Option<u64> = Some(120_000);
+const GUARD_MILLISECONDS: Option<u64> = Some(60_000);
 
 /// The command on a terminal that echoes, as terminals do.
 fn on_terminal(folder: &Folder, arguments: &[&str]) -> PtySession {
@@ -239,14 +239,39 @@ fn a_second_signal_does_not_keep_the_terminal_from_being_restored() {
 }
 
 #[test]
-fn a_prompt_in_the_background_stops_and_can_be_ended() {
+fn a_prompt_in_the_background_is_refused() {
     let folder = Folder::new();
     folder.write("film", b"frames");
-    let script = "set -m; $reelseal encrypt film & until jobs | grep Stopped; do :; done; kill %1; kill -CONT %1; wait %1; echo ended with $?";
+    let script = "set -m; $reelseal encrypt film & wait $!; echo ended with $?";
     let mut command = Command::new("bash");
     command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
     let mut session = spawn_command(command, GUARD_MILLISECONDS).unwrap();
-    session.exp_string("Stopped").unwrap();
-    session.exp_string("ended with 143").unwrap();
+    session.exp_string("reelseal: cannot ask for a passphrase in the background").unwrap();
+    session.exp_string("ended with 2").unwrap();
     assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
+fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = on_terminal(&folder, &["encrypt", "film"]);
+    session.exp_string("Passphrase: ").unwrap();
+    let mut terminal = session.process().get_file_handle().unwrap();
+    std::io::Write::write_all(&mut terminal, b"caf\xff!\n").unwrap();
+    session.exp_string("reelseal: the passphrase is not UTF-8 text").unwrap();
+    assert_eq!(exit_code(&mut session), 2);
+}
+
+#[test]
+fn an_interrupt_meant_for_the_producer_ends_the_recording_properly() {
+    let folder = Folder::new();
+    let script = "stty -echo; cat | (trap '' INT; $reelseal encrypt --progress always --key-file key -o night.reel)";
+    let mut session = shell(&folder, script);
+    session.send_line("the night").unwrap();
+    session.exp_string("standard input").unwrap();
+    session.send_control('c').unwrap();
+    session.exp_eof().unwrap();
+    let opened = folder.run(&["decrypt", "night.reel", "-o", "-"]);
+    assert_eq!(opened.stdout, b"the night\n");
 }

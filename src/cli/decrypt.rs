@@ -32,6 +32,7 @@ pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
     let secret_source = SecretSource::choose(&arguments.secret, input::is_standard(arguments.input.as_deref()))?;
     let input = InputFile::open(arguments.input.as_deref())?;
     let access = input.access()?;
+    secret_source.check_apart_from(&input)?;
     let destination = destination(arguments, &input, &secret_source)?;
 
     let stop = new_stop()?;

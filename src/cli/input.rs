@@ -92,15 +92,22 @@ impl InputFile {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
     }
 
-    /// The path, if the output may stand beside it: not for a pipe or device.
+    /// The path, if the output may stand beside it: not for a pipe, a device or a descriptor's name.
     pub fn regular_path(&self) -> Option<&Path> {
-        self.path.as_deref().filter(|_| self.metadata.is_file())
+        let names_a_descriptor =
+            |path: &Path| path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc");
+        self.path.as_deref().filter(|path| self.metadata.is_file() && !names_a_descriptor(path))
     }
 }
 
 /// Whether `path` means standard input.
 pub(super) fn is_standard(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path == Path::new("-"))
+}
+
+/// Whether both are the same thing of whatever kind: what one reads, the other does not get.
+pub(super) fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
 }
 
 /// Whether both are the same stored file or block device. Two ends on one terminal or on /dev/null are no harm.

@@ -1,34 +1,42 @@
 //! What is put right before a signal ends the process: a file to remove, a terminal to restore.
 //!
-//! Nothing is set up until there is something to put right; until then a signal does what it always does. Afterwards
-//! the process dies by that very signal, so that a shell sees what happened. Signals that were ignored when the process
-//! started, as under nohup, stay ignored.
+//! The process then dies by that very signal, so that a shell sees what happened. Signals that were ignored when the
+//! process started, as under nohup, stay ignored.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
+    process,
     sync::{
-        Mutex, MutexGuard, Once, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
 };
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::{
     process::getpgrp,
     termios::{OptionalActions, Termios, tcgetpgrp, tcsetattr},
 };
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-    iterator::Signals,
-    low_level::emulate_default_handler,
-};
+use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
 
-const FATAL: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// The signals that end a process unless it sees to them, and that others send.
+const FATAL: [Signal; 10] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGALRM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGXCPU,
+];
 
-static UNDO: Mutex<Undo> = Mutex::new(Undo { files: Vec::new(), terminal: None });
-static WATCHING: Once = Once::new();
 static INTERRUPT_HANDLED: AtomicBool = AtomicBool::new(false);
+static UNDO: Mutex<Undo> = Mutex::new(Undo { files: Vec::new(), terminal: None });
 
 struct Undo {
     files: Vec<PathBuf>,
@@ -41,17 +49,54 @@ pub(super) struct RemoveFile(PathBuf);
 /// While this lives, a signal restores the terminal; when it is dropped, the terminal is restored, too.
 pub(super) struct RestoreTerminal(());
 
-/// Has a signal remove `path`.
-pub(super) fn remove_file(path: &Path) -> RemoveFile {
-    lock().files.push(path.to_owned());
-    watch();
-    RemoveFile(path.to_owned())
+/// Begins to see to signals; to be called before there is a second thread. Where the system gives no thread for it,
+/// signals do what they always do.
+pub(super) fn watch() {
+    let ignored = ignored_signals();
+    let handled: SigSet = FATAL.into_iter().filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0).collect();
+    // A signal that came between a handler and the data behind it would be lost: it waits until both are there.
+    let blocked = handled.thread_block();
+    if blocked.is_ok() {
+        if start_watching(&handled) {
+            INTERRUPT_HANDLED.store(handled.contains(Signal::SIGINT), Ordering::Release);
+        }
+        let _ = handled.thread_unblock();
+    }
+    // Blocked for good: a write beyond the limit then fails with an error that can be told.
+    let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
+}
+
+fn start_watching(handled: &SigSet) -> bool {
+    let Ok(mut signals) = Signals::new(handled.iter().map(|signal| signal as i32)) else { return false };
+    let handle = signals.handle();
+    let watching = thread::Builder::new().spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            end_by_signal(signal);
+        }
+    });
+    if watching.is_err() {
+        handle.close();
+    }
+    watching.is_ok()
+}
+
+/// Makes a file with `make`, and has a signal remove it.
+pub(super) fn make_file<F>(path: &Path, make: impl FnOnce() -> io::Result<F>) -> io::Result<(F, RemoveFile)> {
+    let mut undo = lock();
+    let made = make()?;
+    undo.files.push(path.to_owned());
+    Ok((made, RemoveFile(path.to_owned())))
+}
+
+/// Does `work` with no signal coming between its steps.
+pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    let _held = lock();
+    work()
 }
 
 /// Has a signal, and the drop of the guard, set `terminal` to `mode`.
 pub(super) fn restore_terminal(terminal: fs::File, mode: Termios) -> RestoreTerminal {
     lock().terminal = Some((terminal, mode));
-    watch();
     RestoreTerminal(())
 }
 
@@ -98,26 +143,13 @@ fn lock() -> MutexGuard<'static, Undo> {
     UNDO.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn watch() {
-    WATCHING.call_once(|| {
-        let ignored = ignored_signals();
-        let handled: Vec<i32> = FATAL.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0).collect();
-        // Without a handler, signals do what they always do, and nothing is put right.
-        let Ok(mut signals) = Signals::new(&handled) else { return };
-        let handle = signals.handle();
-        let watching = thread::Builder::new().spawn(move || {
-            if let Some(signal) = signals.forever().next() {
-                // The lock is kept: nobody registers anything any more, and no file gets its final name half-way.
-                let mut undo = lock();
-                undo.undo_all();
-                let _ = emulate_default_handler(signal);
-            }
-        });
-        match watching {
-            Ok(_) => INTERRUPT_HANDLED.store(handled.contains(&SIGINT), Ordering::Release),
-            Err(_) => handle.close(),
-        }
-    });
+/// Puts everything right and dies of `signal`. The lock is kept to the end: nobody makes a file any more.
+fn end_by_signal(signal: i32) {
+    let mut undo = lock();
+    undo.undo_all();
+    let _ = emulate_default_handler(signal);
+    // Not reached where the signal has a default that ends a process.
+    process::exit(128 + signal);
 }
 
 /// The signals that this process was started to ignore, a bit each, as /proc tells them.

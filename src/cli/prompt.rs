@@ -5,7 +5,10 @@ use std::{
     io::{self, ErrorKind},
 };
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::{
+    process::getpgrp,
+    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr},
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -24,22 +27,32 @@ pub(super) struct Prompt {
 impl Prompt {
     /// Takes the terminal.
     pub fn open() -> Result<Self, Failure> {
-        Self::take().map_err(|error| Failure::system(TERMINAL, "cannot open", &error))
+        let cannot_open = |error: io::Error| Failure::system(TERMINAL, "cannot open", &error);
+        let terminal = open_terminal().map_err(cannot_open)?;
+        // Touching it from the background would stop us, deaf to all that others send.
+        if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground != getpgrp()) {
+            return Err(Failure::usage("cannot ask for a passphrase in the background")
+                .with_hint("start it in the foreground, or give the passphrase with --passphrase-file"));
+        }
+        Self::take(&terminal).map_err(cannot_open)
     }
 
-    fn take() -> io::Result<Self> {
-        let terminal = open_terminal()?;
-        let mode = tcgetattr(&terminal)?;
-        // In the background this stops us, while signals still do what they always do.
-        tcsetattr(&terminal, OptionalActions::Now, &mode)?;
+    fn take(terminal: &File) -> io::Result<Self> {
+        let mode = tcgetattr(terminal)?;
         let restored = on_signal::restore_terminal(terminal.try_clone()?, mode.clone());
-        turn_echo_off(&terminal, mode)?;
+        turn_echo_off(terminal, mode)?;
         Ok(Self { _restored: restored })
     }
 
     /// Asks once.
     pub fn ask(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
         match rpassword::prompt_password(format!("{question}: ")) {
+            // What is not UTF-8 comes as replacement characters: many passphrases would become one.
+            Ok(answer) if answer.contains(char::REPLACEMENT_CHARACTER) => {
+                drop(Zeroizing::new(answer));
+                Err(Failure::usage("the passphrase is not UTF-8 text")
+                    .with_hint("set the terminal to UTF-8, or use --passphrase-file"))
+            }
             Ok(answer) => Ok(Zeroizing::new(answer)),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 on_signal::wait_for_interrupt();

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::failure::Failure;
+use super::failure::{Failure, describe};
 
 pub(super) fn failure(failure: &Failure) {
     line(&failure);
@@ -37,7 +37,10 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
     }
     match error.print() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(1),
+        Err(error) => {
+            line(&format_args!("standard output: cannot write: {}", describe(&error)));
+            ExitCode::from(1)
+        }
     }
 }
 

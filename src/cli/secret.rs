@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use super::{
     arguments::SecretArguments,
     failure::{Exit, Failure},
+    input::{InputFile, is_same_source},
     prompt::{self, Prompt},
     shown::shown,
 };
@@ -77,6 +78,17 @@ impl SecretSource {
         if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
     }
 
+    /// Refuses `input` as the secret's own source: neither would get all of it.
+    pub fn check_apart_from(&self, input: &InputFile) -> Result<(), Failure> {
+        match self.metadata() {
+            Some(secret) if is_same_source(&secret, &input.metadata) => {
+                Err(Failure::usage(format!("{}: cannot be both the input and the secret", input.name))
+                    .with_hint("give the secret in a file of its own"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether this is a key file.
     pub fn is_key_file(&self) -> bool {
         matches!(self, Self::KeyFile(_))
@@ -86,7 +98,8 @@ impl SecretSource {
     pub fn metadata(&self) -> Option<Metadata> {
         match self {
             Self::KeyFile(path) | Self::File(path) => path.metadata().ok(),
-            _ => None,
+            Self::Descriptor(copied, _) => copied.try_clone().and_then(|copied| File::from(copied).metadata()).ok(),
+            Self::Environment(_) | Self::Terminal => None,
         }
     }
 

@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File, FileTimes, Metadata, Permissions},
     io::{self, ErrorKind},
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt, fchown},
+    },
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -29,12 +32,19 @@ pub(super) struct WholeFile {
     destination: PathBuf,
     /// The temporary name; `None` for a file that has no name at all yet.
     name: Option<Named>,
-    carried: Option<(Permissions, SystemTime)>,
+    carried: Option<CarriedOver>,
+}
+
+/// What a file takes over from another.
+struct CarriedOver {
+    mode: u32,
+    group: u32,
+    modified: SystemTime,
 }
 
 struct Named {
     path: TempPath,
-    _on_signal: Option<RemoveFile>,
+    _on_signal: RemoveFile,
 }
 
 impl WholeFile {
@@ -51,14 +61,13 @@ impl WholeFile {
         Self::create_named(destination, mode)
     }
 
-    /// With a temporary name, which a signal removes from before it is there.
+    /// With a temporary name, which a signal removes.
     fn create_named(destination: PathBuf, mode: Mode) -> io::Result<Self> {
-        let mut on_signal = None;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let made = temporary_name().make_in(folder_of(&destination), |path| {
-            on_signal = Some(on_signal::remove_file(path));
-            Ok(open(path, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC, mode).map(File::from)?)
+            on_signal::make_file(path, || Ok(open(path, flags, mode).map(File::from)?))
         })?;
-        let (file, path) = made.into_parts();
+        let ((file, on_signal), path) = made.into_parts();
         Ok(Self { file, destination, name: Some(Named { path, _on_signal: on_signal }), carried: None })
     }
 
@@ -88,10 +97,10 @@ impl WholeFile {
         }
     }
 
-    /// The file is to have the mode and modification time of `from`.
+    /// The file is to have the mode and modification time of `from`, and its group where we may give it.
     pub fn carry(&mut self, from: &Metadata) -> io::Result<()> {
-        let permissions = Permissions::from_mode(from.permissions().mode() & PERMISSION_BITS);
-        self.carried = Some((permissions, from.modified()?));
+        let (mode, group) = (from.mode() & PERMISSION_BITS, from.gid());
+        self.carried = Some(CarriedOver { mode, group, modified: from.modified()? });
         Ok(())
     }
 
@@ -101,8 +110,14 @@ impl WholeFile {
     ///
     /// What the system says, if that is not merely that the file system has no such thing.
     pub fn apply_carried(&self) -> io::Result<Carried> {
-        let Some((permissions, modified)) = &self.carried else { return Ok(Carried::Done) };
-        let applied = self.file.set_permissions(permissions.clone());
+        let Some(CarriedOver { mode, group, modified }) = &self.carried else { return Ok(Carried::Done) };
+        let group_kept = fchown(&self.file, None, Some(*group)).is_ok();
+        let applied = self.file.set_permissions(Permissions::from_mode(if group_kept {
+            *mode
+        } else {
+            // Another group gets no more than everybody does.
+            *mode & (!0o070 | (*mode & 0o007) << 3)
+        }));
         let applied = applied.and_then(|()| self.file.set_times(FileTimes::new().set_modified(*modified)));
         match applied.as_ref().map_err(io::Error::kind) {
             Ok(()) => Ok(Carried::Done),
@@ -184,12 +199,10 @@ fn link(file: &File, name: &Path) -> io::Result<()> {
 
 /// Gives `file` the name `destination`, in place of what has it: by way of a temporary name, as a link never replaces.
 fn link_over(file: &File, destination: &Path) -> io::Result<()> {
-    let mut on_signal = None;
-    let linked = temporary_name().make_in(folder_of(destination), |path| {
-        on_signal = Some(on_signal::remove_file(path));
-        link(file, path)
-    })?;
-    Ok(linked.into_temp_path().persist(destination)?)
+    on_signal::without_signals(|| {
+        let linked = temporary_name().make_in(folder_of(destination), |path| link(file, path))?;
+        Ok(linked.into_temp_path().persist(destination)?)
+    })
 }
 
 fn temporary_name() -> tempfile::Builder<'static, 'static> {

@@ -1,0 +1,595 @@
+//! Streams frozen in tests/vectors, each with a line in its INDEX of what must happen: the name, the secret, the outcome,
+//! the bytes released. REELSEAL_WRITE_VECTORS=1 has this file, which makes them all, write them anew.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::{
+    env, fs,
+    io::{self, Read},
+    path::PathBuf,
+    process::Command,
+};
+
+use aes::Aes256;
+use ctr::{
+    Ctr128BE,
+    cipher::{KeyIvInit, StreamCipher},
+};
+use reelseal::{
+    container::{
+        Features, FrameSize, FrameTag, Header, HeaderError, HeaderLength, IV_LENGTH, PassphraseSlot, Prefix, Slot,
+        TagFlags,
+    },
+    keys::{
+        Credential, KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys,
+        UnlockError, new_key_file_slot, new_passphrase_slot,
+    },
+    pipeline::{HeaderInputError, PipelineError, Reader, ReaderError},
+    stage::FrameFault,
+};
+use support::Folder;
+
+const SIZE: FrameSize = FrameSize::MIN;
+const PAYLOAD: usize = SIZE.payload();
+const WIRE: usize = SIZE.wire();
+const HEADER: usize = 512;
+const PHRASE: &str = "caf\u{e9} noir";
+
+/// The secrets that vectors name.
+fn key_file() -> KeyFile {
+    KeyFile::from_key(Key::from_bytes([4; 32]))
+}
+
+fn file_key() -> Key {
+    Key::from_bytes([9; 32])
+}
+
+/// A stream under construction: all of it fixed, any of it wrong where a vector wants it so.
+struct Maker {
+    prefix: Prefix,
+    file_key: Key,
+    slots: Vec<Slot>,
+    generation: u64,
+}
+
+impl Maker {
+    fn new(features: Features) -> Self {
+        let slot = Slot::KeyFile(new_key_file_slot(&file_key(), &key_file(), [3; 32]));
+        let prefix = Prefix { frame_size: SIZE, features, iv: [7; IV_LENGTH] };
+        Self { prefix, file_key: file_key(), slots: vec![slot], generation: 1 }
+    }
+
+    fn plain() -> Self {
+        Self::new(Features::NONE)
+    }
+
+    fn with_slots(slots: Vec<Slot>) -> Self {
+        Self { slots, ..Self::plain() }
+    }
+
+    fn keys(&self) -> StageKeys {
+        StageKeys::derive(&self.file_key, &self.prefix)
+    }
+
+    fn copy(&self) -> Vec<u8> {
+        let records = self.slots.iter().map(Into::into).collect();
+        // Nine slots take more than the smallest header.
+        let units = if self.slots.len() > 4 { 16 } else { 8 };
+        let length = HeaderLength::from_units(units).unwrap();
+        let header = Header { prefix: self.prefix, length, generation: self.generation, records };
+        let mut copies = self.keys().seal_header(&header).unwrap();
+        copies.truncate(copies.len() / 2);
+        copies
+    }
+
+    fn header(&self) -> Vec<u8> {
+        self.copy().repeat(2)
+    }
+
+    /// A header whose first copy `change` has altered and authenticated anew, unless the change is behind the MAC.
+    fn altered(&self, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut copy = self.copy();
+        change(&mut copy);
+        let mac_start = copy.len() - 48;
+        let mac = self.keys().header_mac(&copy[..mac_start]);
+        copy[mac_start..mac_start + 32].copy_from_slice(mac.as_bytes());
+        checked(copy).repeat(2)
+    }
+
+    /// A frame of any tag and field: sealed here, by other means than the library's chain.
+    fn frame(&self, index: u64, tag: FrameTag, field: &[u8]) -> Vec<u8> {
+        let keys = self.keys();
+        let block = index as u128 * ((PAYLOAD + 32) / 16) as u128;
+        let counter = u128::from_be_bytes(self.prefix.iv).wrapping_add(block).to_be_bytes();
+        let mut wire = [tag.encode().as_slice(), field].concat();
+        Ctr128BE::<Aes256>::new(keys.frame_encryption.bytes().into(), &counter.into()).apply_keystream(&mut wire);
+        let authenticated = [wire.as_slice(), &index.to_le_bytes()].concat();
+        wire.extend(blake3::keyed_hash(keys.frame_authentication.bytes(), &authenticated).as_bytes());
+        wire
+    }
+
+    fn frames(&self, length: usize) -> Vec<Vec<u8>> {
+        let plaintext = plaintext(length);
+        let last = length / PAYLOAD;
+        (0..=last)
+            .map(|index| {
+                let field = &plaintext[index * PAYLOAD..length.min((index + 1) * PAYLOAD)];
+                let tag = tag(index as u64, field.len(), if index == last { TagFlags::FINAL } else { TagFlags::NONE });
+                self.frame(index as u64, tag, field)
+            })
+            .collect()
+    }
+
+    fn stream(&self, length: usize) -> Vec<u8> {
+        [self.header(), self.frames(length).concat()].concat()
+    }
+
+    /// A stream of one final frame with this tag and the bytes "frame".
+    fn final_frame(&self, change: impl FnOnce(&mut FrameTag)) -> Vec<u8> {
+        let mut tag = tag(0, 5, TagFlags::FINAL);
+        change(&mut tag);
+        [self.header(), self.frame(0, tag, &plaintext(5))].concat()
+    }
+}
+
+fn tag(index: u64, length: usize, flags: TagFlags) -> FrameTag {
+    FrameTag { index, time: 0, offset: index * PAYLOAD as u64, length: length as u32, flags }
+}
+
+fn plaintext(length: usize) -> Vec<u8> {
+    support::plaintext(length)
+}
+
+/// `copy` with its checksum made right.
+fn checked(mut copy: Vec<u8>) -> Vec<u8> {
+    let start = copy.len() - 16;
+    let checksum = blake3::hash(&copy[..start]);
+    copy[start..].copy_from_slice(&checksum.as_bytes()[..16]);
+    copy
+}
+
+fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
+    let passphrase = Passphrase::new(passphrase).unwrap();
+    let cost = ScryptCost::new(10, 8, 1).unwrap();
+    Slot::Passphrase(
+        new_passphrase_slot(&file_key(), &mut KeyEncryptionKeys::new(&passphrase), [salt; 32], cost).unwrap(),
+    )
+}
+
+fn costly_slot(log_n: u8, r: u32, p: u32, salt: u8) -> Slot {
+    Slot::Passphrase(PassphraseSlot { log_n, r, p, salt: [salt; 32], wrapped: [0; 40] })
+}
+
+fn flipped(mut stream: Vec<u8>, places: &[usize]) -> Vec<u8> {
+    for &place in places {
+        stream[place] ^= 1;
+    }
+    stream
+}
+
+/// A vector: its name, the secret to open it with, the outcome, how much plaintext is released, its bytes.
+type Vector = (&'static str, &'static str, &'static str, usize, Vec<u8>);
+
+fn sound() -> Vec<Vector> {
+    let plain = Maker::plain();
+    let live = Maker::new(Features::LIVE.union(Features::TIMED));
+    let wrapping = Maker { prefix: Prefix { iv: [0xff; IV_LENGTH], ..plain.prefix }, ..Maker::plain() };
+    let newer = Maker { generation: 2, ..Maker::plain() };
+    let second_opens = Maker::with_slots(vec![passphrase_slot("another", 1), passphrase_slot(PHRASE, 2)]);
+    let mut unknown_record = plain.copy();
+    unknown_record[48 + 76..48 + 82].copy_from_slice(&[0x90, 0, 2, 0, 1, 2]);
+    let live_frame = |index: u64, offset: usize, length: usize, time: i64, last: bool| {
+        let flags = if last { TagFlags::FINAL } else { TagFlags::NONE };
+        let tag = FrameTag { index, time, offset: offset as u64, length: length as u32, flags };
+        let mut field = plaintext(offset + length)[offset..].to_vec();
+        if !last {
+            field.resize(PAYLOAD, 0);
+        }
+        live.frame(index, tag, &field)
+    };
+    let live_stream = [
+        live.header(),
+        live_frame(0, 0, 100, 5, false),
+        live_frame(1, 100, 0, 5, false),
+        live_frame(2, 100, 9, 7, true),
+    ];
+    vec![
+        ("empty", "key", "whole", 0, plain.stream(0)),
+        ("one-byte", "key", "whole", 1, plain.stream(1)),
+        ("one-byte-less-than-a-frame", "key", "whole", PAYLOAD - 1, plain.stream(PAYLOAD - 1)),
+        ("full-frame-and-empty-final-frame", "key", "whole", PAYLOAD, plain.stream(PAYLOAD)),
+        ("three-frames", "key", "whole", 2 * PAYLOAD + 9, plain.stream(2 * PAYLOAD + 9)),
+        ("counter-wraps", "key", "whole", PAYLOAD + 9, wrapping.stream(PAYLOAD + 9)),
+        ("live-and-timed", "key", "whole", 109, live_stream.concat()),
+        ("interrupted", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(3))),
+        ("advisory-flags", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(0xffff_0001))),
+        ("passphrase", "passphrase", "whole", 5, Maker::with_slots(vec![passphrase_slot(PHRASE, 1)]).stream(5)),
+        ("second-slot-opens", "passphrase", "whole", 5, second_opens.stream(5)),
+        (
+            "unknown-record",
+            "key",
+            "whole",
+            5,
+            [plain.altered(|copy| *copy = unknown_record), plain.frames(5).concat()].concat(),
+        ),
+        ("damaged-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[100])),
+        ("damaged-magic-of-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[0])),
+        ("damaged-length-of-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[32])),
+        ("damaged-second-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[HEADER + 100])),
+        (
+            "newer-second-copy",
+            "key",
+            "whole",
+            5,
+            [Maker::with_slots(vec![passphrase_slot("old", 1)]).copy(), newer.copy(), newer.frames(5).concat()]
+                .concat(),
+        ),
+    ]
+}
+
+fn bad_headers() -> Vec<Vector> {
+    let plain = Maker::plain();
+    let field = |place: usize, value: &'static [u8]| {
+        plain.altered(|copy| copy[place..place + value.len()].copy_from_slice(value))
+    };
+    let slot_field = |place: usize, value: &'static [u8]| {
+        let maker = Maker::with_slots(vec![passphrase_slot(PHRASE, 1)]);
+        let start = 48 + 4 + place;
+        maker.altered(|copy| copy[start..start + value.len()].copy_from_slice(value))
+    };
+    let unauthenticated = checked(flipped(plain.copy(), &[40])).repeat(2);
+    let distinct = |log_n, p, count: u8| {
+        Maker::with_slots((0..count).map(|salt| costly_slot(log_n, 8, p, salt)).collect()).header()
+    };
+    let two_keys = Maker { file_key: Key::from_bytes([8; 32]), ..Maker::plain() };
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(plain.stream(5).into_iter().flat_map(|byte| [byte, 0])).collect();
+    let text: Vec<u8> = {
+        let stream = plain.stream(5);
+        [&stream[..4], b"\n\x1a\n", &stream[8..]].concat()
+    };
+    vec![
+        ("nothing", "key", "cut", 0, Vec::new()),
+        ("other-file", "key", "magic", 0, b"\0\0\0\x20ftypisom".repeat(200)),
+        ("mangled-utf16", "key", "magic", 0, utf16),
+        ("mangled-text", "key", "magic", 0, text),
+        ("version-0", "key", "version", 0, field(8, &[0])),
+        ("version-2", "key", "version", 0, field(8, &[2])),
+        ("frame-size-2-to-11", "key", "frame-size", 0, field(9, &[11])),
+        ("frame-size-2-to-25", "key", "frame-size", 0, field(9, &[25])),
+        ("header-length-448", "key", "header-length", 0, field(32, &[7, 0])),
+        ("header-length-65600", "key", "header-length", 0, field(32, &[1, 4])),
+        ("header-cut-in-the-magic", "key", "cut", 0, plain.header()[..5].to_vec()),
+        ("header-cut-in-the-first-copy", "key", "cut", 0, plain.header()[..300].to_vec()),
+        ("header-cut-in-the-second-copy", "key", "cut", 0, plain.header()[..800].to_vec()),
+        ("both-copies-damaged", "key", "damaged", 0, flipped(plain.stream(5), &[100, HEADER + 100])),
+        ("unknown-feature", "key", "features", 0, field(12, &[4])),
+        ("private-stage", "key", "features", 0, field(15, &[0x80])),
+        ("reserved-at-10", "key", "reserved", 0, field(10, &[1])),
+        ("reserved-at-34", "key", "reserved", 0, field(34, &[1])),
+        ("reserved-in-a-record", "key", "reserved", 0, field(49, &[1])),
+        ("bytes-behind-the-records", "key", "reserved", 0, field(48 + 76 + 9, &[1])),
+        ("reserved-in-a-slot", "passphrase", "reserved", 0, slot_field(2, &[1])),
+        ("record-overrun", "key", "record-overrun", 0, field(50, &[0xff, 0xff])),
+        ("slot-too-short", "key", "slot-length", 0, field(50, &[71, 0])),
+        ("cost-n-2-to-0", "passphrase", "cost-bounds", 0, slot_field(0, &[0])),
+        ("cost-n-2-to-31", "passphrase", "cost-bounds", 0, slot_field(0, &[31])),
+        ("cost-n-2-to-255", "passphrase", "cost-bounds", 0, slot_field(0, &[255])),
+        ("cost-r-0", "passphrase", "cost-bounds", 0, slot_field(4, &[0])),
+        ("cost-r-33", "passphrase", "cost-bounds", 0, slot_field(4, &[33])),
+        ("cost-r-overflows-u32", "passphrase", "cost-bounds", 0, slot_field(4, &[0xff; 4])),
+        ("cost-p-0", "passphrase", "cost-bounds", 0, slot_field(8, &[0])),
+        ("cost-p-17", "passphrase", "cost-bounds", 0, slot_field(8, &[17])),
+        (
+            "cost-all-overflow-u64",
+            "passphrase",
+            "cost-bounds",
+            0,
+            slot_field(0, &[255, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]),
+        ),
+        ("cost-memory", "passphrase", "cost", 0, distinct(20, 1, 1)),
+        ("cost-most-memory", "passphrase", "cost", 0, Maker::with_slots(vec![costly_slot(30, 32, 16, 1)]).header()),
+        ("cost-work", "passphrase", "cost", 0, distinct(19, 3, 3)),
+        (
+            "nine-passphrase-slots",
+            "passphrase",
+            "too-many-slots",
+            0,
+            Maker::with_slots(vec![passphrase_slot(PHRASE, 1); 9]).header(),
+        ),
+        (
+            "nine-passphrase-slots-and-a-key",
+            "key",
+            "too-many-slots",
+            0,
+            Maker::with_slots(vec![passphrase_slot(PHRASE, 1); 9]).header(),
+        ),
+        ("no-slots", "key", "no-slot", 0, Maker::with_slots(Vec::new()).stream(5)),
+        ("no-slot-for-a-passphrase", "passphrase", "no-slot", 0, plain.stream(5)),
+        (
+            "wrong-passphrase",
+            "passphrase",
+            "wrong-secret",
+            0,
+            Maker::with_slots(vec![passphrase_slot("another", 1)]).stream(5),
+        ),
+        (
+            "wrong-key",
+            "key",
+            "wrong-secret",
+            0,
+            Maker::with_slots(vec![Slot::KeyFile(new_key_file_slot(
+                &file_key(),
+                &KeyFile::from_key(Key::from_bytes([5; 32])),
+                [3; 32],
+            ))])
+            .stream(5),
+        ),
+        ("right-checksum-wrong-mac", "key", "altered", 0, [unauthenticated, plain.frames(5).concat()].concat()),
+        ("slot-of-another-file-key", "key", "altered", 0, two_keys.stream(5)),
+    ]
+}
+
+fn bad_frames() -> Vec<Vector> {
+    let plain = Maker::plain();
+    let frames = plain.frames(3 * PAYLOAD + 5);
+    let of = |frames: &[&Vec<u8>]| {
+        [vec![plain.header()], frames.iter().map(|&frame| frame.clone()).collect()].concat().concat()
+    };
+    let [first, second, third, last] = frames.as_slice() else { unreachable!() };
+    let other_iv =
+        Maker { prefix: Prefix { iv: [6; IV_LENGTH], ..plain.prefix }, ..Maker::plain() }.frames(3 * PAYLOAD);
+    let other_key = Maker { file_key: Key::from_bytes([8; 32]), ..Maker::plain() }.frames(3 * PAYLOAD);
+    let early_final = plain.frame(1, tag(1, 5, TagFlags::FINAL), &plaintext(5));
+    let full_final = plain.frame(1, tag(1, PAYLOAD, TagFlags::FINAL), &plaintext(PAYLOAD));
+    let short_not_final = plain.frame(1, tag(1, 5, TagFlags::NONE), &plaintext(5));
+    let end = HEADER * 2;
+    let cut = |length: usize| plain.stream(3 * PAYLOAD + 5)[..length].to_vec();
+    let garbage = |length: usize| [plain.stream(5), vec![0xaa; length]].concat();
+    let tagged = |change: fn(&mut FrameTag)| plain.final_frame(change);
+    let (live, timed) = (Maker::new(Features::LIVE), Maker::new(Features::TIMED));
+    let live_pair = |offset: u64, padding: u8| {
+        let mut field = plaintext(100);
+        field.resize(PAYLOAD, padding);
+        let full = live.frame(0, FrameTag { length: 100, ..tag(0, 0, TagFlags::NONE) }, &field);
+        let last = live.frame(1, FrameTag { offset, ..tag(1, 5, TagFlags::FINAL) }, &plaintext(105)[100..]);
+        [live.header(), full, last].concat()
+    };
+    let timed_pair = |one: i64, two: i64| {
+        let full = timed.frame(0, FrameTag { time: one, ..tag(0, PAYLOAD, TagFlags::NONE) }, &plaintext(PAYLOAD));
+        let last =
+            timed.frame(1, FrameTag { time: two, ..tag(1, 5, TagFlags::FINAL) }, &plaintext(PAYLOAD + 5)[PAYLOAD..]);
+        [timed.header(), full, last].concat()
+    };
+    vec![
+        ("no-frames", "key", "end", 0, plain.header()),
+        ("cut-between-frames", "key", "end", PAYLOAD, cut(end + WIRE)),
+        ("cut-before-the-final-frame", "key", "end", 3 * PAYLOAD, cut(end + 3 * WIRE)),
+        ("cut-after-one-byte-of-a-frame", "key", "cut-frame", PAYLOAD, cut(end + WIRE + 1)),
+        ("cut-in-a-tag", "key", "cut-frame", PAYLOAD, cut(end + WIRE + 63)),
+        ("cut-in-a-payload", "key", "mac", PAYLOAD, cut(end + WIRE + 64)),
+        ("cut-by-one-byte", "key", "mac", 3 * PAYLOAD, cut(end + 3 * WIRE + 64 + 4)),
+        ("one-byte-behind-the-end", "key", "mac", 0, garbage(1)),
+        ("a-frame-behind-the-end", "key", "mac", 0, garbage(WIRE)),
+        ("more-than-a-frame-behind-the-end", "key", "mac", 0, garbage(2 * WIRE + 9)),
+        ("damaged-first-frame", "key", "mac", 0, flipped(plain.stream(2 * PAYLOAD), &[end])),
+        ("damaged-second-frame", "key", "mac", PAYLOAD, flipped(plain.stream(2 * PAYLOAD), &[end + WIRE + 40])),
+        ("damaged-last-mac", "key", "mac", 2 * PAYLOAD, flipped(plain.stream(2 * PAYLOAD), &[end + 2 * WIRE + 63])),
+        ("frame-dropped", "key", "mac", PAYLOAD, of(&[first, third, last])),
+        ("first-frame-dropped", "key", "mac", 0, of(&[second, third, last])),
+        ("frames-swapped", "key", "mac", PAYLOAD, of(&[first, third, second, last])),
+        ("frame-doubled", "key", "mac", PAYLOAD, of(&[first, first, second, third, last])),
+        ("final-frame-moved-up", "key", "mac", PAYLOAD, of(&[first, last])),
+        ("spliced-same-key-other-iv", "key", "mac", PAYLOAD, of(&[first, &other_iv[1], third, last])),
+        ("spliced-other-key", "key", "mac", PAYLOAD, of(&[first, &other_key[1], third, last])),
+        ("final-frame-in-the-middle", "key", "mac", PAYLOAD, of(&[first, &early_final, third, last])),
+        ("two-final-frames", "key", "mac", PAYLOAD, of(&[first, &early_final, &early_final])),
+        ("full-frame-marked-final", "key", "final-but-full", PAYLOAD, of(&[first, &full_final])),
+        ("short-frame-not-marked-final", "key", "not-final", PAYLOAD, of(&[first, &short_not_final])),
+        ("interrupted-but-not-final", "key", "not-final", 0, {
+            let tag = tag(0, PAYLOAD, TagFlags::INTERRUPTED);
+            [plain.header(), plain.frame(0, tag, &plaintext(PAYLOAD)), early_final.clone()].concat()
+        }),
+        ("wrong-index", "key", "index", 0, tagged(|tag| tag.index = 1)),
+        ("wrong-offset", "key", "offset", 0, tagged(|tag| tag.offset = 1)),
+        ("length-too-small", "key", "length", 0, tagged(|tag| tag.length = 4)),
+        ("length-too-large", "key", "length", 0, tagged(|tag| tag.length = 6)),
+        ("length-overflows", "key", "length", 0, tagged(|tag| tag.length = u32::MAX)),
+        ("critical-flag-2", "key", "flags", 0, tagged(|tag| tag.flags = TagFlags::from_bits(1 | 1 << 2))),
+        ("critical-flag-15", "key", "flags", 0, tagged(|tag| tag.flags = TagFlags::from_bits(1 | 1 << 15))),
+        ("time-in-an-untimed-stream", "key", "time", 0, tagged(|tag| tag.time = 1)),
+        ("negative-time-in-an-untimed-stream", "key", "time", 0, tagged(|tag| tag.time = -1)),
+        ("no-time-in-a-timed-stream", "key", "time", PAYLOAD, timed_pair(5, 0)),
+        ("negative-time", "key", "time", 0, timed_pair(-5, 5)),
+        ("falling-time", "key", "time", PAYLOAD, timed_pair(5, 4)),
+        ("live-gap", "key", "offset", 100, live_pair(101, 0)),
+        ("live-overlap", "key", "offset", 100, live_pair(99, 0)),
+        ("live-dirty-padding", "key", "padding", 0, live_pair(100, 1)),
+    ]
+}
+
+fn vectors() -> Vec<Vector> {
+    [sound(), bad_headers(), bad_frames()].concat()
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn path(name: &str) -> PathBuf {
+    folder().join(name).with_extension("reel")
+}
+
+#[test]
+fn the_vectors_are_frozen_byte_for_byte() {
+    let index: String = vectors()
+        .iter()
+        .map(|(name, secret, outcome, released, _)| format!("{name} {secret} {outcome} {released}\n"))
+        .collect();
+    if env::var_os("REELSEAL_WRITE_VECTORS").is_some() {
+        fs::write(folder().join("INDEX"), &index).unwrap();
+        fs::write(folder().join("key"), key_file().to_text().as_bytes()).unwrap();
+        for (name, _, _, _, bytes) in vectors() {
+            fs::write(path(name), bytes).unwrap();
+        }
+    }
+    assert_eq!(fs::read_to_string(folder().join("INDEX")).unwrap(), index);
+    for (name, _, _, _, bytes) in vectors() {
+        assert!(fs::read(path(name)).unwrap() == bytes, "{name}");
+    }
+}
+
+/// What a reader says of `stream`, and what it released.
+fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
+    let (key_file, passphrase) = (key_file(), Passphrase::new(PHRASE).unwrap());
+    let mut credential = match secret {
+        "key" => Credential::KeyFile(&key_file),
+        _ => Credential::Passphrase(KeyEncryptionKeys::new(&passphrase), KdfLimits::default()),
+    };
+    let mut released = Vec::new();
+    let outcome = match Reader::new(stream, &mut credential, Vec::new()) {
+        Err(ReaderError::Input(HeaderInputError::Header(error))) => header_outcome(&error),
+        Err(ReaderError::Input(error)) => panic!("{error}"),
+        Err(ReaderError::Unlock(error)) => unlock_outcome(&error),
+        Ok(mut reader) => match reader.read_to_end(&mut released) {
+            Ok(_) if reader.damaged_copy().is_some() => "whole-but-a-copy",
+            Ok(_) => "whole",
+            Err(error) => frame_outcome(&error),
+        },
+    };
+    (outcome, released)
+}
+
+fn header_outcome(error: &HeaderError) -> &'static str {
+    match error {
+        HeaderError::NotReelseal(_) => "magic",
+        HeaderError::Cut => "cut",
+        HeaderError::Version(_) => "version",
+        HeaderError::FrameSize(_) => "frame-size",
+        HeaderError::HeaderLength(_) => "header-length",
+        HeaderError::Damaged => "damaged",
+        HeaderError::UnknownFeatures(_) => "features",
+        HeaderError::ReservedNotZero => "reserved",
+        HeaderError::Records(error) => match error {
+            reelseal::container::RecordError::Overrun => "record-overrun",
+            reelseal::container::RecordError::ReservedNotZero => "reserved",
+            reelseal::container::RecordError::SlotLength { .. } => "slot-length",
+            reelseal::container::RecordError::NoRoom => panic!("{error}"),
+        },
+    }
+}
+
+fn unlock_outcome(error: &UnlockError) -> &'static str {
+    match error {
+        UnlockError::Header(error) => header_outcome(error),
+        UnlockError::TooManySlots(_) => "too-many-slots",
+        UnlockError::Kdf(KdfError::OutOfBounds { .. }) => "cost-bounds",
+        UnlockError::Kdf(KdfError::Memory { .. } | KdfError::Work { .. }) => "cost",
+        UnlockError::Kdf(error) => panic!("{error}"),
+        UnlockError::NoSuchSlot { .. } => "no-slot",
+        UnlockError::WrongPassphrase | UnlockError::WrongKeyFile => "wrong-secret",
+        UnlockError::Altered => "altered",
+    }
+}
+
+fn frame_outcome(error: &io::Error) -> &'static str {
+    match error.get_ref().unwrap().downcast_ref().unwrap() {
+        PipelineError::EndBeforeFinalFrame { .. } => "end",
+        PipelineError::CutFrame { .. } => "cut-frame",
+        PipelineError::Frame { fault, .. } => match fault {
+            FrameFault::Mac => "mac",
+            FrameFault::Index(_) => "index",
+            FrameFault::Offset(_) => "offset",
+            FrameFault::Length(_) => "length",
+            FrameFault::Time(_) => "time",
+            FrameFault::FinalButFull => "final-but-full",
+            FrameFault::NotFinal => "not-final",
+            FrameFault::UnknownFlags(_) => "flags",
+            FrameFault::Padding => "padding",
+        },
+        other => panic!("{other}"),
+    }
+}
+
+/// The exit code of the command for an outcome.
+fn exit_code(name: &str, outcome: &str) -> i32 {
+    match outcome {
+        "whole" | "whole-but-a-copy" => 0,
+        "cost" => 2,
+        // Another kind of secret opens the one, nothing the other.
+        "no-slot" => {
+            if name == "no-slots" {
+                4
+            } else {
+                2
+            }
+        }
+        "wrong-secret" => 3,
+        _ => 4,
+    }
+}
+
+#[test]
+fn the_library_does_with_each_vector_what_its_line_says() {
+    for (name, secret, outcome, length, bytes) in vectors() {
+        let (found, released) = read(&bytes, secret);
+        assert_eq!((found, released.len()), (outcome, length), "{name}");
+        assert!(released == plaintext(length), "{name}");
+    }
+}
+
+#[test]
+fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
+    let folder = Folder::new();
+    for (name, secret, outcome, length, bytes) in vectors() {
+        let command = |arguments: &[&str]| {
+            let mut command = folder.reelseal(arguments);
+            match secret {
+                "key" => command.arg("--key-file").arg(self::folder().join("key")),
+                _ => command.env("REELSEAL_PASSPHRASE", PHRASE),
+            };
+            command
+        };
+        let piped = support::feed(&mut command(&["decrypt", "--threads", "3"]), &bytes);
+        assert_eq!(piped.status.code(), Some(exit_code(name, outcome)), "{name}: {}", support::text(&piped.stderr));
+        assert!(piped.stdout == plaintext(length), "{name}");
+
+        let output = folder.path("output");
+        let file = command(&["decrypt", path(name).to_str().unwrap(), "-o", "output"]).output().unwrap();
+        let told = support::text(&file.stderr);
+        assert_eq!(file.status.code(), Some(exit_code(name, outcome)), "{name}: {told}");
+        assert_eq!(told.is_empty(), outcome == "whole", "{name}: {told}");
+        if outcome.starts_with("whole") {
+            assert!(fs::read(&output).unwrap() == plaintext(length), "{name}");
+            fs::remove_file(&output).unwrap();
+        } else {
+            assert!(told.starts_with("reelseal: "), "{name}: {told}");
+        }
+        assert_eq!(folder.names(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs python3 with cryptography and blake3"]
+fn an_independent_reader_says_the_same_of_each() {
+    let reader = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference/reelseal.py");
+    for (name, secret, outcome, length, _) in vectors() {
+        let command = &mut Command::new("python3");
+        command.arg(&reader).arg(path(name));
+        match secret {
+            "key" => command.arg("--key-file").arg(folder().join("key")),
+            _ => command.args(["--passphrase", PHRASE]),
+        };
+        let output = command.output().unwrap();
+        let told = support::text(&output.stderr);
+        let expected = match outcome {
+            "whole" => "",
+            "whole-but-a-copy" => "damaged-copy\n",
+            outcome => &format!("{outcome}\n"),
+        };
+        assert_eq!(told, expected, "{name}");
+        assert!(output.stdout == plaintext(length), "{name}");
+    }
+}
