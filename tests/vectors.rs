@@ -217,6 +217,7 @@ fn sound() -> Vec<Vector> {
         ("damaged-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[100])),
         ("damaged-magic-of-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[0])),
         ("damaged-length-of-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[32])),
+        ("damaged-length-of-first-copy-past-the-end", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[33])),
         ("damaged-second-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[HEADER + 100])),
         (
             "newer-second-copy",

@@ -36,7 +36,8 @@ pub enum Search {
 /// [`HeaderError`] if no copy is sound: what is wrong with the first.
 pub fn search_header(bytes: &[u8], complete: bool) -> Result<Search, HeaderError> {
     let first = match HeaderCopy::examine(bytes) {
-        Examined::Need(_) if complete => return Err(HeaderError::Cut),
+        // A damaged length may reach past the end.
+        Examined::Need(_) if complete => return search_second(bytes, complete, HeaderError::Cut),
         Examined::Need(more) => return Ok(Search::Need(more)),
         Examined::Sound(copy) => copy,
         Examined::Faulty(error) => return search_second(bytes, complete, error),

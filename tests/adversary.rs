@@ -1,0 +1,161 @@
+//! A sound stream altered in every way of a kind: what is released is a prefix of whole verified frames, and the error is
+//! the one that the specification names for the place.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::io::{Read, Write};
+
+use reelseal::{
+    container::{CopyNumber, Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},
+    keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
+    pipeline::{Clock, PipelineError, Reader, Writer},
+    stage::FrameFault,
+};
+use support::{Folder, assert_refused, plaintext, text};
+
+const SIZE: FrameSize = FrameSize::MIN;
+const PAYLOAD: usize = SIZE.payload();
+const WIRE: usize = SIZE.wire();
+const HEADER: usize = HeaderLength::MIN.bytes();
+const FRAMES_START: usize = 2 * HEADER;
+const LENGTH: usize = 2 * PAYLOAD + 9;
+
+fn key_file() -> KeyFile {
+    KeyFile::from_key(Key::from_bytes([4; 32]))
+}
+
+/// A stream of three frames, the last of nine bytes.
+fn stream() -> Vec<u8> {
+    let file_key = Key::from_bytes([9; 32]);
+    let slot = Slot::KeyFile(new_key_file_slot(&file_key, &key_file(), [3; 32]));
+    let prefix = Prefix { frame_size: SIZE, features: Features::NONE, iv: [7; IV_LENGTH] };
+    let header = Header { prefix, length: HeaderLength::MIN, generation: 1, records: vec![(&slot).into()] };
+    let keys = StageKeys::derive(&file_key, &prefix);
+    let mut writer = Writer::new(Vec::new(), &header, &keys, Vec::new(), Clock::None).unwrap();
+    writer.write_all(&plaintext(LENGTH)).unwrap();
+    writer.finish().unwrap()
+}
+
+/// How reading ended: whole, perhaps with a damaged copy; refused at a frame; refused at the header.
+enum Outcome {
+    Whole(Option<CopyNumber>),
+    Frames(PipelineError),
+    Header,
+}
+
+fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
+    let mut released = Vec::new();
+    let outcome = match Reader::new(stream, &mut Credential::KeyFile(&key_file()), Vec::new()) {
+        Err(_) => Outcome::Header,
+        Ok(mut reader) => match reader.read_to_end(&mut released) {
+            Ok(_) => Outcome::Whole(reader.damaged_copy()),
+            Err(error) => Outcome::Frames(error.into_inner().unwrap().downcast().map(|error| *error).unwrap()),
+        },
+    };
+    (outcome, released)
+}
+
+#[test]
+fn a_flipped_bit_in_one_header_copy_is_survived_and_reported() {
+    let stream = stream();
+    for bit in 0..FRAMES_START * 8 {
+        let mut flipped = stream.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let expected = if bit / 8 < HEADER { CopyNumber::First } else { CopyNumber::Second };
+        let (outcome, released) = read(&flipped);
+        assert!(matches!(outcome, Outcome::Whole(Some(copy)) if copy == expected), "bit {bit}");
+        assert!(released == plaintext(LENGTH), "bit {bit}");
+    }
+}
+
+#[test]
+fn the_same_bit_flipped_in_both_header_copies_is_refused_at_the_header() {
+    let stream = stream();
+    for bit in 0..HEADER * 8 {
+        let mut flipped = stream.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        flipped[HEADER + bit / 8] ^= 1 << (bit % 8);
+        let (outcome, released) = read(&flipped);
+        assert!(matches!(outcome, Outcome::Header) && released.is_empty(), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_frame_releases_just_the_frames_before_it() {
+    let stream = stream();
+    for bit in FRAMES_START * 8..stream.len() * 8 {
+        let mut flipped = stream.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let frame = (bit / 8 - FRAMES_START) / WIRE;
+        let (outcome, released) = read(&flipped);
+        let refused = matches!(
+            outcome,
+            Outcome::Frames(PipelineError::Frame { index, fault: FrameFault::Mac }) if index == frame as u64
+        );
+        assert!(refused, "bit {bit}");
+        assert!(released == plaintext(frame * PAYLOAD), "bit {bit}");
+    }
+}
+
+#[test]
+fn every_truncation_releases_whole_frames_and_says_where_the_stream_ends() {
+    let stream = stream();
+    for length in 0..stream.len() {
+        let (outcome, released) = read(&stream[..length]);
+        let Some(frames) = length.checked_sub(FRAMES_START) else {
+            assert!(matches!(outcome, Outcome::Header) && released.is_empty(), "{length}");
+            continue;
+        };
+        let frame = frames / WIRE;
+        let refused = match (outcome, frames % WIRE) {
+            (Outcome::Frames(PipelineError::EndBeforeFinalFrame { index }), 0) => index,
+            (Outcome::Frames(PipelineError::CutFrame { index }), 1..64) => index,
+            (Outcome::Frames(PipelineError::Frame { index, fault: FrameFault::Mac }), 64..) => index,
+            _ => panic!("{length}"),
+        };
+        assert_eq!(refused, frame as u64, "{length}");
+        assert!(released == plaintext(frame * PAYLOAD), "{length}");
+    }
+}
+
+#[test]
+fn trailing_garbage_of_any_length_past_a_frame_is_refused() {
+    let stream = stream();
+    for length in 1..WIRE + 200 {
+        let (outcome, released) = read(&[stream.as_slice(), &vec![0; length]].concat());
+        assert!(
+            matches!(outcome, Outcome::Frames(PipelineError::Frame { index: 2, fault: FrameFault::Mac })),
+            "{length}"
+        );
+        assert!(released == plaintext(2 * PAYLOAD), "{length}");
+    }
+}
+
+#[test]
+fn the_command_says_for_each_region_where_it_was_altered() {
+    let folder = Folder::new();
+    folder.write("key", key_file().to_text().as_bytes());
+    for (place, code, fact) in [
+        (100, 0, "the first of the two header copies is damaged"),
+        (HEADER + 100, 0, "the second of the two header copies is damaged"),
+        (FRAMES_START + 5, 4, "in frame 0, at byte 1024"),
+        (FRAMES_START + 500, 4, "in frame 0, at byte 1024"),
+        (FRAMES_START + WIRE - 1, 4, "in frame 0, at byte 1024"),
+        (FRAMES_START + WIRE, 4, "in frame 1, at byte 5184"),
+        (FRAMES_START + 2 * WIRE + 8, 4, "in frame 2, at byte 9344"),
+    ] {
+        let mut altered = stream();
+        altered[place] ^= 0x10;
+        let output = folder.pipe(&["decrypt"], &altered);
+        assert_eq!(output.status.code(), Some(code), "{place}");
+        assert!(text(&output.stderr).contains(fact), "{place}: {}", text(&output.stderr));
+        let frames = if code == 0 { LENGTH } else { (place - FRAMES_START) / WIRE * PAYLOAD };
+        assert!(output.stdout == plaintext(frames), "{place}");
+    }
+    let mut both = stream();
+    both[100] ^= 1;
+    both[HEADER + 100] ^= 1;
+    assert_refused(&folder.pipe(&["decrypt"], &both), 4, "both header copies are damaged");
+}
