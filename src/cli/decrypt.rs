@@ -11,6 +11,7 @@ use super::{
     encrypt::SUFFIX,
     failure::Failure,
     input::{self, Access, InputFile},
+    on_signal,
     output::{Destination, Wanted},
     progress::Progress,
     report,
@@ -30,6 +31,7 @@ use crate::{
 
 pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
     let secret_source = SecretSource::choose(&arguments.secret, input::is_standard(arguments.input.as_deref()))?;
+    on_signal::watch();
     let input = InputFile::open(arguments.input.as_deref())?;
     let access = input.access()?;
     secret_source.check_apart_from(&input)?;

@@ -9,6 +9,7 @@ use super::{
     arguments::{EncryptArguments, When},
     failure::{Exit, Failure},
     input::{self, Access, InputFile},
+    on_signal,
     output::{Destination, Wanted},
     progress::Progress,
     secret::{Purpose, Secret, SecretSource},
@@ -30,6 +31,7 @@ pub(super) const SUFFIX: &str = ".reel";
 
 pub(super) fn encrypt(arguments: &EncryptArguments) -> Result<(), Failure> {
     let secret_source = SecretSource::choose(&arguments.secret, input::is_standard(arguments.input.as_deref()))?;
+    on_signal::watch();
     let input = InputFile::open(arguments.input.as_deref())?;
     let access = input.access()?;
     secret_source.check_apart_from(&input)?;

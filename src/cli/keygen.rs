@@ -5,11 +5,13 @@ use std::{io::Write, os::unix::fs::FileExt};
 use super::{
     arguments::KeygenArguments,
     failure::{Exit, Failure},
+    on_signal,
     output::{Destination, Output, Wanted},
 };
 use crate::keys::KeyFile;
 
 pub(super) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
+    on_signal::watch();
     let destination = Destination::resolve(&Wanted::named(&arguments.output), &[], arguments.force)?;
     let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     let text = key_file.to_text();

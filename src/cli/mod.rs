@@ -25,7 +25,6 @@ pub use report::report_usage;
 
 /// Does what the arguments ask for, tells of it on standard error, and gives the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    on_signal::watch();
     let result = match &arguments.command {
         Command::Encrypt(arguments) => encrypt::encrypt(arguments),
         Command::Decrypt(arguments) => decrypt::decrypt(arguments),

@@ -49,7 +49,8 @@ pub(super) struct RemoveFile(PathBuf);
 /// While this lives, a signal restores the terminal; when it is dropped, the terminal is restored, too.
 pub(super) struct RestoreTerminal(());
 
-/// Begins to see to signals; to be called before there is a second thread. Where the system gives no thread for it,
+/// Begins to see to signals; to be called before there is a second thread, and after inherited descriptors were
+/// copied, whose numbers it may take. Where the system gives no thread for it,
 /// signals do what they always do.
 pub(super) fn watch() {
     let ignored = ignored_signals();
