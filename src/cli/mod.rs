@@ -4,6 +4,7 @@ mod arguments;
 mod decrypt;
 mod encrypt;
 mod failure;
+mod hardening;
 mod input;
 mod keygen;
 mod on_signal;
@@ -25,6 +26,7 @@ pub use report::report_usage;
 
 /// Does what the arguments ask for, tells of it on standard error, and gives the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {
+    hardening::harden();
     let result = match &arguments.command {
         Command::Encrypt(arguments) => encrypt::encrypt(arguments),
         Command::Decrypt(arguments) => decrypt::decrypt(arguments),

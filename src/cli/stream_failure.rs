@@ -76,7 +76,7 @@ pub(super) fn kdf(name: &str, error: &KdfError) -> Failure {
             let needs = mebibytes(needed);
             Failure::new(
                 Exit::InputOutput,
-                format!("{name}: scrypt needs {needs} of memory, which the system does not give"),
+                format!("{name}: scrypt needs {needs} MiB of memory, which the system does not give"),
             )
             .with_hint("free some memory, or lift the limit that the shell set (ulimit -v)")
         }
