@@ -9,10 +9,10 @@ use std::{
 use super::{
     arguments::DecryptArguments,
     encrypt::SUFFIX,
+    ends::Ends,
     failure::Failure,
-    input::{self, Access, InputFile},
-    on_signal,
-    output::{Destination, Wanted},
+    input::{Access, InputFile},
+    output::Destination,
     progress::Progress,
     report,
     secret::{Purpose, Secret, SecretSource},
@@ -30,12 +30,9 @@ use crate::{
 };
 
 pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
-    let secret_source = SecretSource::choose(&arguments.secret, input::is_standard(arguments.input.as_deref()))?;
-    on_signal::watch();
-    let input = InputFile::open(arguments.input.as_deref())?;
-    let access = input.access()?;
-    secret_source.check_apart_from(&input)?;
-    let destination = destination(arguments, &input, &secret_source)?;
+    let ends = Ends::open(&arguments.secret, arguments.input.as_deref())?;
+    let destination = destination(arguments, &ends)?;
+    let Ends { secret_source, input, access } = ends;
 
     let stop = new_stop()?;
     let mut descriptor = DescriptorInput::new(&input.file, &stop);
@@ -134,23 +131,13 @@ fn stream_file<'a>(
     snapshot.map(|snapshot| StreamFile::new(&input.file, snapshot.size(), start, layout)).transpose()
 }
 
-fn destination(
-    arguments: &DecryptArguments,
-    input: &InputFile,
-    secret_source: &SecretSource,
-) -> Result<Destination, Failure> {
-    let original = match (&arguments.output, input.regular_path()) {
-        (None, Some(path)) => Some(without_suffix(path).ok_or_else(|| no_suffix(&input.name))?),
+fn destination(arguments: &DecryptArguments, ends: &Ends) -> Result<Destination, Failure> {
+    let named = arguments.output.as_deref();
+    let original = match ends.input.regular_path() {
+        Some(path) if named.is_none() => Some(without_suffix(path).ok_or_else(|| no_suffix(&ends.input.name))?),
         _ => None,
     };
-    let wanted = match (&arguments.output, &original) {
-        (Some(output), _) => Wanted::named(output),
-        (None, Some(original)) => Wanted::File(original),
-        (None, None) => Wanted::StandardOutputByDefault,
-    };
-    let key = secret_source.metadata();
-    let precious: Vec<_> = [Some(&input.metadata), key.as_ref()].into_iter().flatten().collect();
-    Destination::resolve(&wanted, &precious, arguments.run.force)
+    ends.destination(named, original.as_ref(), arguments.run.force)
 }
 
 fn no_suffix(name: &str) -> Failure {

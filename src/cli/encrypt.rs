@@ -7,12 +7,12 @@ use std::{
 
 use super::{
     arguments::{EncryptArguments, When},
+    ends::Ends,
     failure::{Exit, Failure},
-    input::{self, Access, InputFile},
-    on_signal,
-    output::{Destination, Wanted},
+    input::{Access, InputFile},
+    output::Destination,
     progress::Progress,
-    secret::{Purpose, Secret, SecretSource},
+    secret::{Purpose, Secret},
     stream_failure,
     transfer::{Transfer, new_stop, widen_pipe},
 };
@@ -30,12 +30,9 @@ use crate::{
 pub(super) const SUFFIX: &str = ".reel";
 
 pub(super) fn encrypt(arguments: &EncryptArguments) -> Result<(), Failure> {
-    let secret_source = SecretSource::choose(&arguments.secret, input::is_standard(arguments.input.as_deref()))?;
-    on_signal::watch();
-    let input = InputFile::open(arguments.input.as_deref())?;
-    let access = input.access()?;
-    secret_source.check_apart_from(&input)?;
-    let destination = destination(arguments, &input, &secret_source)?;
+    let ends = Ends::open(&arguments.secret, arguments.input.as_deref())?;
+    let destination = destination(arguments, &ends)?;
+    let Ends { secret_source, input, access } = ends;
     let cost = arguments.scrypt_cost();
     if !secret_source.is_key_file() {
         let limits = arguments.secret.kdf_limits();
@@ -98,21 +95,10 @@ fn seal_frames(
     }
 }
 
-fn destination(
-    arguments: &EncryptArguments,
-    input: &InputFile,
-    secret_source: &SecretSource,
-) -> Result<Destination, Failure> {
-    let beside = input.regular_path().map(with_suffix);
-    let wanted = match (&arguments.output, &beside) {
-        (Some(output), _) => Wanted::named(output),
-        (None, Some(beside)) => Wanted::File(beside),
-        (None, None) => Wanted::StandardOutputByDefault,
-    };
-    let key = secret_source.metadata();
-    let precious: Vec<_> = [Some(&input.metadata), key.as_ref()].into_iter().flatten().collect();
-    let destination = Destination::resolve(&wanted, &precious, arguments.run.force)?;
-    if matches!(wanted, Wanted::StandardOutputByDefault) && destination.is_terminal() {
+fn destination(arguments: &EncryptArguments, ends: &Ends) -> Result<Destination, Failure> {
+    let (named, beside) = (arguments.output.as_deref(), ends.input.regular_path().map(with_suffix));
+    let destination = ends.destination(named, beside.as_ref(), arguments.run.force)?;
+    if named.is_none() && destination.is_terminal() {
         return Err(Failure::usage("standard output is a terminal, which ciphertext would garble")
             .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
     }

@@ -3,6 +3,7 @@
 mod arguments;
 mod decrypt;
 mod encrypt;
+mod ends;
 mod failure;
 mod hardening;
 mod input;

@@ -49,8 +49,6 @@ pub(super) enum Output {
 /// Where a user asked the output to go.
 pub(super) enum Wanted<'a> {
     StandardOutput,
-    /// Standard output, because the input is a stream and nothing else was asked for.
-    StandardOutputByDefault,
     File(&'a Path),
 }
 
@@ -66,7 +64,7 @@ impl Destination {
     /// file without `overwrite`.
     pub fn resolve(wanted: &Wanted<'_>, precious: &[&Metadata], overwrite: bool) -> Result<Self, Failure> {
         match wanted {
-            Wanted::StandardOutput | Wanted::StandardOutputByDefault => Self::standard_output(precious),
+            Wanted::StandardOutput => Self::standard_output(precious),
             Wanted::File(path) => Self::file(path, precious, overwrite),
         }
     }

@@ -14,6 +14,7 @@ mod reader;
 mod sink;
 mod source;
 mod stop;
+mod transform;
 mod turns;
 mod worker;
 mod writer;
@@ -29,7 +30,8 @@ pub use reader::{Reader, ReaderError};
 pub use sink::{MAX_HAND, OrderedSink, Outgoing, PositionalSink, Sink};
 pub use source::{Source, Taken};
 pub use stop::Stop;
-pub use worker::{Opening, Sealing, Transform, Workers};
+pub use transform::{Opening, Sealing, Transform};
+pub use worker::Workers;
 pub use writer::Writer;
 
 use std::io;

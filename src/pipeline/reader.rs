@@ -5,10 +5,9 @@ use std::io::{self, Read};
 use thiserror::Error;
 
 use super::{
-    HeaderInputError, PipelineError, ReaderInput, Resumed, Transform,
+    HeaderInputError, Opening, PipelineError, ReaderInput, Resumed, Transform,
     input::{Wait, fill},
     read_header,
-    worker::Opening,
 };
 use crate::{
     container::{CopyNumber, Header},

@@ -1,7 +1,6 @@
 //! The worker loop, one for both directions and every pair of ends.
 
 use std::{
-    borrow::Borrow,
     num::NonZero,
     sync::{
         Mutex, PoisonError,
@@ -11,102 +10,14 @@ use std::{
 };
 
 use super::{
-    PipelineError, Sink, Source, Stop,
+    PipelineError, Sink, Source, Stop, Transform,
     sink::{MAX_HAND, Outgoing},
     turns::{Turn, Turns},
 };
 use crate::{
-    container::{Features, FrameSize},
-    stage::{Chain, Clear, Frame, FrameBuffer, FrameFault, Received, Sealed, Verified},
+    container::FrameSize,
+    stage::{Frame, FrameBuffer},
 };
-
-/// One direction of a chain.
-pub trait Transform: Sync {
-    /// The state of frames going in.
-    type From;
-    /// The state of frames coming out.
-    type To;
-
-    /// Runs the chain on one frame.
-    ///
-    /// # Errors
-    ///
-    /// [`FrameFault`] if the frame is refused.
-    fn apply(&self, frame: Frame<Self::From>) -> Result<Frame<Self::To>, FrameFault>;
-
-    /// Checks what needs order, at the frame's turn.
-    ///
-    /// # Errors
-    ///
-    /// [`FrameFault`] if the frame does not follow on the one before.
-    fn check_in_turn(&self, _frame: &Frame<Self::To>) -> Result<(), FrameFault> {
-        Ok(())
-    }
-
-    /// Whether [`Transform::check_in_turn`] is needed even for a sink that takes frames in any order.
-    fn needs_turns(&self) -> bool {
-        false
-    }
-}
-
-/// Sealing, forwards through the chain.
-pub struct Sealing<'a>(pub &'a Chain);
-
-impl Transform for Sealing<'_> {
-    type From = Clear;
-    type To = Sealed;
-
-    fn apply(&self, frame: Frame<Clear>) -> Result<Frame<Sealed>, FrameFault> {
-        Ok(self.0.seal(frame))
-    }
-}
-
-/// Opening, backwards through the chain; live offsets and times are checked at the turn.
-pub struct Opening<C> {
-    chain: C,
-    features: Features,
-    follows: Mutex<Follows>,
-}
-
-#[derive(Default)]
-struct Follows {
-    offset: u64,
-    time: i64,
-}
-
-impl<C: Borrow<Chain>> Opening<C> {
-    /// Opening with `chain` a stream with `features`.
-    pub fn new(chain: C, features: Features) -> Self {
-        Self { chain, features, follows: Mutex::default() }
-    }
-}
-
-impl<C: Borrow<Chain> + Sync> Transform for Opening<C> {
-    type From = Received;
-    type To = Verified;
-
-    fn apply(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
-        self.chain.borrow().open(frame)
-    }
-
-    fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
-        let mut follows = self.follows.lock().unwrap_or_else(PoisonError::into_inner);
-        let tag = frame.tag();
-        if self.features.contains(Features::LIVE) && tag.offset != follows.offset {
-            return Err(FrameFault::Offset(tag.offset));
-        }
-        if tag.time < follows.time {
-            return Err(FrameFault::Time(tag.time));
-        }
-        follows.offset = tag.offset.checked_add(tag.length.into()).ok_or(FrameFault::Offset(tag.offset))?;
-        follows.time = tag.time;
-        Ok(())
-    }
-
-    fn needs_turns(&self) -> bool {
-        self.features != Features::NONE
-    }
-}
 
 /// The threads of a run.
 pub struct Workers<'a> {
@@ -318,13 +229,14 @@ mod tests {
     use std::{io, os::unix::fs::FileExt};
 
     use super::super::{
-        CiphertextFile, CiphertextSource, Clock, DescriptorInput, FileSnapshot, OrderedSink, PlaintextFile,
-        PlaintextSource, PositionalSink, ReaderInput, StreamFile,
+        CiphertextFile, CiphertextSource, Clock, DescriptorInput, FileSnapshot, Opening, OrderedSink, PlaintextFile,
+        PlaintextSource, PositionalSink, ReaderInput, Sealing, StreamFile,
     };
     use super::*;
     use crate::{
-        container::{HeaderLength, IV_LENGTH, Layout, Prefix},
+        container::{Features, HeaderLength, IV_LENGTH, Layout, Prefix},
         keys::{Key, StageKeys},
+        stage::{Chain, FrameFault},
     };
 
     const SIZE: FrameSize = FrameSize::MIN;

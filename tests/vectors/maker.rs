@@ -1,0 +1,153 @@
+//! Makes streams of any kind, sound or wrong, the same each time.
+
+use aes::Aes256;
+use ctr::{
+    Ctr128BE,
+    cipher::{KeyIvInit, StreamCipher},
+};
+use reelseal::{
+    container::{
+        Features, FrameSize, FrameTag, Header, HeaderLength, IV_LENGTH, PassphraseSlot, Prefix, Slot, TagFlags,
+    },
+    keys::{
+        Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, new_key_file_slot, new_passphrase_slot,
+    },
+};
+
+pub const SIZE: FrameSize = FrameSize::MIN;
+pub const PAYLOAD: usize = SIZE.payload();
+pub const WIRE: usize = SIZE.wire();
+pub const HEADER: usize = 512;
+pub const PHRASE: &str = "caf\u{e9} noir";
+
+/// The secrets that vectors name.
+pub fn key_file() -> KeyFile {
+    KeyFile::from_key(Key::from_bytes([4; 32]))
+}
+
+pub fn file_key() -> Key {
+    Key::from_bytes([9; 32])
+}
+
+/// A stream under construction: all of it fixed, any of it wrong where a vector wants it so.
+pub struct Maker {
+    pub prefix: Prefix,
+    pub file_key: Key,
+    pub slots: Vec<Slot>,
+    pub generation: u64,
+}
+
+impl Maker {
+    pub fn new(features: Features) -> Self {
+        let slot = Slot::KeyFile(new_key_file_slot(&file_key(), &key_file(), [3; 32]));
+        let prefix = Prefix { frame_size: SIZE, features, iv: [7; IV_LENGTH] };
+        Self { prefix, file_key: file_key(), slots: vec![slot], generation: 1 }
+    }
+
+    pub fn plain() -> Self {
+        Self::new(Features::NONE)
+    }
+
+    pub fn with_slots(slots: Vec<Slot>) -> Self {
+        Self { slots, ..Self::plain() }
+    }
+
+    fn keys(&self) -> StageKeys {
+        StageKeys::derive(&self.file_key, &self.prefix)
+    }
+
+    pub fn copy(&self) -> Vec<u8> {
+        let records = self.slots.iter().map(Into::into).collect();
+        // Nine slots take more than the smallest header.
+        let units = if self.slots.len() > 4 { 16 } else { 8 };
+        let length = HeaderLength::from_units(units).unwrap();
+        let header = Header { prefix: self.prefix, length, generation: self.generation, records };
+        let mut copies = self.keys().seal_header(&header).unwrap();
+        copies.truncate(copies.len() / 2);
+        copies
+    }
+
+    pub fn header(&self) -> Vec<u8> {
+        self.copy().repeat(2)
+    }
+
+    /// A header whose first copy `change` has altered and authenticated anew, unless the change is behind the MAC.
+    pub fn altered(&self, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut copy = self.copy();
+        change(&mut copy);
+        let mac_start = copy.len() - 48;
+        let mac = self.keys().header_mac(&copy[..mac_start]);
+        copy[mac_start..mac_start + 32].copy_from_slice(mac.as_bytes());
+        checked(copy).repeat(2)
+    }
+
+    /// A frame of any tag and field: sealed here, by other means than the library's chain.
+    pub fn frame(&self, index: u64, tag: FrameTag, field: &[u8]) -> Vec<u8> {
+        let keys = self.keys();
+        let block = index as u128 * ((PAYLOAD + 32) / 16) as u128;
+        let counter = u128::from_be_bytes(self.prefix.iv).wrapping_add(block).to_be_bytes();
+        let mut wire = [tag.encode().as_slice(), field].concat();
+        Ctr128BE::<Aes256>::new(keys.frame_encryption.bytes().into(), &counter.into()).apply_keystream(&mut wire);
+        let authenticated = [wire.as_slice(), &index.to_le_bytes()].concat();
+        wire.extend(blake3::keyed_hash(keys.frame_authentication.bytes(), &authenticated).as_bytes());
+        wire
+    }
+
+    pub fn frames(&self, length: usize) -> Vec<Vec<u8>> {
+        let plaintext = plaintext(length);
+        let last = length / PAYLOAD;
+        (0..=last)
+            .map(|index| {
+                let field = &plaintext[index * PAYLOAD..length.min((index + 1) * PAYLOAD)];
+                let tag = tag(index as u64, field.len(), if index == last { TagFlags::FINAL } else { TagFlags::NONE });
+                self.frame(index as u64, tag, field)
+            })
+            .collect()
+    }
+
+    pub fn stream(&self, length: usize) -> Vec<u8> {
+        [self.header(), self.frames(length).concat()].concat()
+    }
+
+    /// A stream of one final frame with this tag and the bytes "frame".
+    pub fn final_frame(&self, change: impl FnOnce(&mut FrameTag)) -> Vec<u8> {
+        let mut tag = tag(0, 5, TagFlags::FINAL);
+        change(&mut tag);
+        [self.header(), self.frame(0, tag, &plaintext(5))].concat()
+    }
+}
+
+pub fn tag(index: u64, length: usize, flags: TagFlags) -> FrameTag {
+    FrameTag { index, time: 0, offset: index * PAYLOAD as u64, length: length as u32, flags }
+}
+
+pub fn plaintext(length: usize) -> Vec<u8> {
+    crate::support::plaintext(length)
+}
+
+/// `copy` with its checksum made right.
+pub fn checked(mut copy: Vec<u8>) -> Vec<u8> {
+    let start = copy.len() - 16;
+    let checksum = blake3::hash(&copy[..start]);
+    copy[start..].copy_from_slice(&checksum.as_bytes()[..16]);
+    copy
+}
+
+pub fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
+    let passphrase = Passphrase::new(passphrase).unwrap();
+    let cost = ScryptCost::new(10, 8, 1).unwrap();
+    Slot::Passphrase(
+        new_passphrase_slot(&file_key(), &mut KeyEncryptionKeys::new(&passphrase), [salt; 32], cost).unwrap(),
+    )
+}
+
+pub fn costly_slot(log_n: u8, r: u32, p: u32, salt: u8) -> Slot {
+    Slot::Passphrase(PassphraseSlot { log_n, r, p, salt: [salt; 32], wrapped: [0; 40] })
+}
+
+pub fn flipped(mut stream: Vec<u8>, places: &[usize]) -> Vec<u8> {
+    for &place in places {
+        stream[place] ^= 1;
+    }
+    stream
+}
