@@ -1,29 +1,20 @@
 //! The command: what a person types and sees. Not an interface for programs; those use the rest of the library.
 
 mod arguments;
-mod decrypt;
-mod encrypt;
-mod ends;
-mod failure;
-mod hardening;
-mod input;
-mod keygen;
+mod commands;
+mod files;
+mod messages;
 mod on_signal;
-mod output;
-mod progress;
-mod prompt;
-mod report;
-mod secret;
-mod shown;
-mod stream_failure;
-mod transfer;
-mod whole_file;
+mod secrets;
 
 use std::process::ExitCode;
 
 pub use arguments::Arguments;
 use arguments::Command;
-pub use report::report_usage;
+use commands::{decrypt, encrypt, keygen};
+use messages::report;
+pub use messages::report::report_usage;
+use secrets::hardening;
 
 /// Does what the arguments ask for, tells of it on standard error, and gives the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {

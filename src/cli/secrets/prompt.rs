@@ -11,8 +11,8 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use super::{
-    failure::{Exit, Failure},
+use crate::cli::{
+    messages::failure::{Exit, Failure},
     on_signal::{self, RestoreTerminal},
 };
 
@@ -20,7 +20,7 @@ const TERMINAL: &str = "/dev/tty";
 
 /// The terminal, wherever standard input and output lead, with its echo off until this is dropped: what is typed
 /// ahead of the second prompt is not shown either.
-pub(super) struct Prompt {
+pub(in crate::cli) struct Prompt {
     _restored: RestoreTerminal,
 }
 
@@ -67,7 +67,7 @@ impl Prompt {
 }
 
 /// Whether there is a terminal to ask on.
-pub(super) fn is_possible() -> bool {
+pub(in crate::cli) fn is_possible() -> bool {
     open_terminal().is_ok()
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 /// A failure: one lower-case fact, and what to do about it where that is known.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(in crate::cli) struct Failure {
     exit: Exit,
     fact: String,
     hint: Option<String>,
@@ -12,7 +12,7 @@ pub(super) struct Failure {
 
 /// The exit codes of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
+pub(in crate::cli) enum Exit {
     /// Input or output failed, a closed pipe included.
     InputOutput = 1,
     /// A different command line would cure it.
@@ -59,7 +59,7 @@ impl fmt::Display for Failure {
 }
 
 /// The system's own words, lower case and without the number that Rust adds.
-pub(super) fn describe(error: &io::Error) -> String {
+pub(in crate::cli) fn describe(error: &io::Error) -> String {
     let error = system_error(error);
     let mut text = error.to_string();
     if error.raw_os_error().is_some() {

@@ -17,7 +17,7 @@ use rustix::{
 };
 use tempfile::TempPath;
 
-use super::on_signal::{self, RemoveFile};
+use crate::cli::on_signal::{self, RemoveFile};
 
 const PREFIX: &str = ".reelseal-";
 const SUFFIX: &str = ".partial";
@@ -27,7 +27,7 @@ const TMPFS_MAGIC: i64 = 0x0102_1994;
 const PERMISSION_BITS: u32 = 0o777;
 
 /// A file under way. Dropped without [`WholeFile::commit`], it is gone.
-pub(super) struct WholeFile {
+pub(in crate::cli) struct WholeFile {
     file: File,
     destination: PathBuf,
     /// The temporary name; `None` for a file that has no name at all yet.
@@ -150,7 +150,7 @@ impl WholeFile {
 
 /// Whether the file has the mode and modification time it is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carried {
+pub(in crate::cli) enum Carried {
     Done,
     /// Its file system has no such thing.
     NotSupported,
@@ -158,7 +158,7 @@ pub(super) enum Carried {
 
 /// Why a file was not committed.
 #[derive(Debug)]
-pub(super) enum CommitError {
+pub(in crate::cli) enum CommitError {
     /// A file of its name is there by now; ours is gone.
     Exists,
     /// It has not got its name, and is gone.
@@ -168,7 +168,7 @@ pub(super) enum CommitError {
 }
 
 /// Where `path` leads, also if nothing is there: every symbolic link at its end is followed.
-pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
+pub(in crate::cli) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut resolved = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&resolved) {
@@ -182,7 +182,7 @@ pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The folder in which `path` stands.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(in crate::cli) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

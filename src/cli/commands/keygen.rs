@@ -2,15 +2,15 @@
 
 use std::{io::Write, os::unix::fs::FileExt};
 
-use super::{
+use crate::cli::{
     arguments::KeygenArguments,
-    failure::{Exit, Failure},
+    files::output::{Destination, Output, Wanted},
+    messages::failure::{Exit, Failure},
     on_signal,
-    output::{Destination, Output, Wanted},
 };
 use crate::keys::KeyFile;
 
-pub(super) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
+pub(in crate::cli) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
     on_signal::watch();
     let destination = Destination::resolve(&Wanted::named(&arguments.output), &[], arguments.force)?;
     let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;

@@ -13,9 +13,9 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{
+use crate::cli::{
     arguments::{RunArguments, When},
-    shown::shown_bytes,
+    messages::{report, shown::shown_bytes},
 };
 
 const KNOWN: &str = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
@@ -24,7 +24,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 const LINE: Duration = Duration::from_secs(1);
 
 /// Shows how far a run has come, until it is dropped or finished.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     delivered: Arc<AtomicU64>,
     display: Option<Display>,
 }
@@ -107,8 +107,8 @@ fn print(name: &str, total: Option<u64>, delivered: &AtomicU64, ended: &Ended) {
         let end = ended.recv_timeout(LINE);
         let bytes = shown_bytes(delivered.load(Ordering::Relaxed));
         match total {
-            Some(total) => super::report::progress(&format!("{name}: {bytes} of {}", shown_bytes(total))),
-            None => super::report::progress(&format!("{name}: {bytes}")),
+            Some(total) => report::progress(&format!("{name}: {bytes} of {}", shown_bytes(total))),
+            None => report::progress(&format!("{name}: {bytes}")),
         }
         if end != Err(RecvTimeoutError::Timeout) {
             return;

@@ -8,10 +8,9 @@ use std::{
 
 use rustix::pipe::fcntl_setpipe_size;
 
-use super::{
-    failure::Failure,
-    output::{Destination, Output},
-    stream_failure,
+use crate::cli::{
+    files::output::{Destination, Output},
+    messages::{failure::Failure, stream_failure},
 };
 use crate::{
     container::Layout,
@@ -22,7 +21,7 @@ use crate::{
 };
 
 /// Where a run leads, and under which names its ends are told of.
-pub(super) struct Transfer<'a> {
+pub(in crate::cli) struct Transfer<'a> {
     input: &'a str,
     destination: &'a Destination,
     output: Output,
@@ -99,7 +98,7 @@ fn ordered(file: &File) -> OrderedSink<DescriptorOutput<&File>> {
 const PIPE_BYTES: usize = 1 << 20;
 
 /// Makes `file` hold more, if it is a pipe and the system lets us; says whether it is one.
-pub(super) fn widen_pipe(file: &File) -> bool {
+pub(in crate::cli) fn widen_pipe(file: &File) -> bool {
     let is_pipe = file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     if is_pipe {
         let _ = fcntl_setpipe_size(file, PIPE_BYTES);
@@ -108,6 +107,6 @@ pub(super) fn widen_pipe(file: &File) -> bool {
 }
 
 /// The means to end a wait, which the system may deny.
-pub(super) fn new_stop() -> Result<crate::pipeline::Stop, Failure> {
+pub(in crate::cli) fn new_stop() -> Result<crate::pipeline::Stop, Failure> {
     crate::pipeline::Stop::new().map_err(|error: io::Error| Failure::system("pipe", "cannot open", &error))
 }

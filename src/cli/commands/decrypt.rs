@@ -6,18 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
+use crate::cli::{
     arguments::DecryptArguments,
-    encrypt::SUFFIX,
-    ends::Ends,
-    failure::Failure,
-    input::{Access, InputFile},
-    output::Destination,
-    progress::Progress,
-    report,
-    secret::{Purpose, Secret, SecretSource},
-    stream_failure,
-    transfer::{Transfer, new_stop, widen_pipe},
+    commands::encrypt::SUFFIX,
+    files::{
+        ends::Ends,
+        input::{Access, InputFile},
+        output::Destination,
+        transfer::{Transfer, new_stop, widen_pipe},
+    },
+    messages::{failure::Failure, progress::Progress, report, stream_failure},
+    secrets::secret_source::{Purpose, Secret, SecretSource},
 };
 use crate::{
     container::{FoundHeader, Header, Layout},
@@ -29,7 +28,7 @@ use crate::{
     stage::Chain,
 };
 
-pub(super) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
+pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
     let ends = Ends::open(&arguments.secret, arguments.input.as_deref())?;
     let destination = destination(arguments, &ends)?;
     let Ends { secret_source, input, access } = ends;

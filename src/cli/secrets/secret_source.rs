@@ -18,25 +18,27 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use super::{
+use crate::cli::{
     arguments::SecretArguments,
-    failure::{Exit, Failure},
-    input::{InputFile, is_same_source},
-    prompt::{self, Prompt},
-    shown::shown,
+    files::input::{InputFile, is_same_source},
+    messages::{
+        failure::{Exit, Failure},
+        shown::shown,
+    },
+    secrets::prompt::{self, Prompt},
 };
 use crate::keys::{KeyFile, Passphrase};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
 
 /// What a user has to open a stream with, or to close one.
-pub(super) enum Secret {
+pub(in crate::cli) enum Secret {
     Passphrase(Passphrase),
     KeyFile(KeyFile),
 }
 
 /// Where the secret comes from; nothing is read yet.
-pub(super) enum SecretSource {
+pub(in crate::cli) enum SecretSource {
     KeyFile(PathBuf),
     File(PathBuf),
     Descriptor(OwnedFd, i32),
@@ -46,7 +48,7 @@ pub(super) enum SecretSource {
 
 /// Why the secret is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(in crate::cli) enum Purpose {
     /// A new secret: asked for twice.
     Encrypt,
     Decrypt,

@@ -1,6 +1,6 @@
 //! How the library's errors are told: which file, where in it, what to do.
 
-use super::failure::{Exit, Failure, describe};
+use crate::cli::messages::failure::{Exit, Failure, describe};
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
     keys::{KdfError, SlotKind, UnlockError},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A header that could not be read from `input`.
-pub(super) fn header_input(input: &str, error: &HeaderInputError) -> Failure {
+pub(in crate::cli) fn header_input(input: &str, error: &HeaderInputError) -> Failure {
     match error {
         HeaderInputError::Read(error) => Failure::system(input, "cannot read", error),
         HeaderInputError::Header(error) => header(input, error),
@@ -18,7 +18,7 @@ pub(super) fn header_input(input: &str, error: &HeaderInputError) -> Failure {
 }
 
 /// A header in `input` that is refused.
-pub(super) fn header(input: &str, error: &HeaderError) -> Failure {
+pub(in crate::cli) fn header(input: &str, error: &HeaderError) -> Failure {
     let failure = Failure::new(Exit::BadStream, format!("{input}: {error}"));
     match error {
         HeaderError::NotReelseal(Some(Mangling::Utf16)) => failure.with_hint(
@@ -37,7 +37,7 @@ pub(super) fn header(input: &str, error: &HeaderError) -> Failure {
 }
 
 /// Key slots of `input` that do not open.
-pub(super) fn unlock(input: &str, error: &UnlockError) -> Failure {
+pub(in crate::cli) fn unlock(input: &str, error: &UnlockError) -> Failure {
     let told = |exit| Failure::new(exit, format!("{input}: {error}"));
     match error {
         UnlockError::Header(error) => header(input, error),
@@ -59,7 +59,7 @@ pub(super) fn unlock(input: &str, error: &UnlockError) -> Failure {
 }
 
 /// scrypt was not run for `name`.
-pub(super) fn kdf(name: &str, error: &KdfError) -> Failure {
+pub(in crate::cli) fn kdf(name: &str, error: &KdfError) -> Failure {
     let mebibytes = |bytes: &u64| bytes.div_ceil(1 << 20);
     let raise = |bytes: &u64| format!("allow it with --max-kdf-memory {}M", mebibytes(bytes));
     match error {
@@ -85,7 +85,13 @@ pub(super) fn kdf(name: &str, error: &KdfError) -> Failure {
 
 /// A run from `input` to `output` that ended early; `layout` says where a frame stands in the stream, `released` whether
 /// what came before it has left.
-pub(super) fn pipeline(input: &str, output: &str, released: bool, layout: Layout, error: &PipelineError) -> Failure {
+pub(in crate::cli) fn pipeline(
+    input: &str,
+    output: &str,
+    released: bool,
+    layout: Layout,
+    error: &PipelineError,
+) -> Failure {
     let place = |index: u64| format!("frame {index}, at byte {}", layout.frame_position(index));
     let damaged = |fact: String| {
         Failure::new(Exit::BadStream, fact).with_hint(if released {
@@ -121,7 +127,7 @@ pub(super) fn pipeline(input: &str, output: &str, released: bool, layout: Layout
 }
 
 /// The warning for a damaged header copy in `input`.
-pub(super) fn damaged_copy(input: &str, copy: CopyNumber) -> String {
+pub(in crate::cli) fn damaged_copy(input: &str, copy: CopyNumber) -> String {
     let which = match copy {
         CopyNumber::First => "first",
         CopyNumber::Second => "second",

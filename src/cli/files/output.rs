@@ -12,17 +12,17 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{
-    failure::Failure,
-    input::is_same_file,
-    report,
-    shown::shown,
-    whole_file::{self, Carried, CommitError, WholeFile},
+use crate::cli::{
+    files::{
+        input::is_same_file,
+        whole_file::{self, Carried, CommitError, WholeFile},
+    },
+    messages::{failure::Failure, report, shown::shown},
 };
 
 /// Where output is to go; nothing is opened yet.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub(in crate::cli) struct Destination {
     place: Place,
     /// As it is shown.
     pub name: String,
@@ -39,7 +39,7 @@ enum Place {
 }
 
 /// An output that is open.
-pub(super) enum Output {
+pub(in crate::cli) enum Output {
     /// Written in order, as it comes.
     Direct(File),
     /// Written in any order, named once it is whole.
@@ -47,7 +47,7 @@ pub(super) enum Output {
 }
 
 /// Where a user asked the output to go.
-pub(super) enum Wanted<'a> {
+pub(in crate::cli) enum Wanted<'a> {
     StandardOutput,
     File(&'a Path),
 }

@@ -10,11 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{failure::Failure, shown::shown};
+use crate::cli::messages::{failure::Failure, shown::shown};
 use crate::pipeline::{FileSnapshot, PipelineError};
 
 /// An input that can be opened.
-pub(super) struct InputFile {
+pub(in crate::cli) struct InputFile {
     pub file: File,
     /// As it is shown.
     pub name: String,
@@ -28,7 +28,7 @@ const UNTRUSTED_SIZE: u64 = 4096;
 
 /// How an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(in crate::cli) enum Access {
     /// A regular file that we opened: each frame at its own place.
     Positional,
     /// A regular file, from where it stands: one that somebody else opened, or one whose size is not to be trusted.
@@ -101,17 +101,17 @@ impl InputFile {
 }
 
 /// Whether `path` means standard input.
-pub(super) fn is_standard(path: Option<&Path>) -> bool {
+pub(in crate::cli) fn is_standard(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path == Path::new("-"))
 }
 
 /// Whether both are the same thing of whatever kind: what one reads, the other does not get.
-pub(super) fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
+pub(in crate::cli) fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
 }
 
 /// Whether both are the same stored file or block device. Two ends on one terminal or on /dev/null are no harm.
-pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(in crate::cli) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     let stored = one.is_file() || one.file_type().is_block_device();
     stored && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

@@ -5,16 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
+use crate::cli::{
     arguments::{EncryptArguments, When},
-    ends::Ends,
-    failure::{Exit, Failure},
-    input::{Access, InputFile},
-    output::Destination,
-    progress::Progress,
-    secret::{Purpose, Secret},
-    stream_failure,
-    transfer::{Transfer, new_stop, widen_pipe},
+    files::{
+        ends::Ends,
+        input::{Access, InputFile},
+        output::Destination,
+        transfer::{Transfer, new_stop, widen_pipe},
+    },
+    messages::{
+        failure::{Exit, Failure},
+        progress::Progress,
+        stream_failure,
+    },
+    secrets::secret_source::{Purpose, Secret},
 };
 use crate::{
     container::{Features, Header, HeaderLength, Prefix, Slot},
@@ -27,9 +31,9 @@ use crate::{
 };
 
 /// What an encrypted file's name ends in.
-pub(super) const SUFFIX: &str = ".reel";
+pub(in crate::cli) const SUFFIX: &str = ".reel";
 
-pub(super) fn encrypt(arguments: &EncryptArguments) -> Result<(), Failure> {
+pub(in crate::cli) fn encrypt(arguments: &EncryptArguments) -> Result<(), Failure> {
     let ends = Ends::open(&arguments.secret, arguments.input.as_deref())?;
     let destination = destination(arguments, &ends)?;
     let Ends { secret_source, input, access } = ends;

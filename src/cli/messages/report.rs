@@ -6,16 +6,16 @@ use std::{
     process::ExitCode,
 };
 
-use super::failure::{Failure, describe};
+use crate::cli::messages::failure::{Failure, describe};
 
-pub(super) fn failure(failure: &Failure) {
+pub(in crate::cli) fn failure(failure: &Failure) {
     line(&failure);
     if let Some(text) = failure.hint() {
         line(&format_args!("hint: {text}"));
     }
 }
 
-pub(super) fn warning(text: &str) {
+pub(in crate::cli) fn warning(text: &str) {
     line(&format_args!("warning: {text}"));
 }
 
@@ -44,6 +44,6 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-pub(super) fn progress(text: &str) {
+pub(in crate::cli) fn progress(text: &str) {
     line(&text);
 }

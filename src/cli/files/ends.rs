@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
+use crate::cli::{
     arguments::SecretArguments,
-    failure::Failure,
-    input::{self, Access, InputFile},
+    files::{
+        input::{self, Access, InputFile},
+        output::{Destination, Wanted},
+    },
+    messages::failure::Failure,
     on_signal,
-    output::{Destination, Wanted},
-    secret::SecretSource,
+    secrets::secret_source::SecretSource,
 };
 
 /// The ends of a run: nothing is asked, and nothing written yet.
-pub(super) struct Ends {
+pub(in crate::cli) struct Ends {
     pub secret_source: SecretSource,
     pub input: InputFile,
     pub access: Access,

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
-pub(super) fn shown(path: &Path) -> String {
+pub(in crate::cli) fn shown(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -17,7 +17,7 @@ pub(super) fn shown(path: &Path) -> String {
 }
 
 /// A number of bytes in binary units, rounded.
-pub(super) fn shown_bytes(bytes: u64) -> String {
+pub(in crate::cli) fn shown_bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
 }
 

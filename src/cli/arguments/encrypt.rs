@@ -1,0 +1,44 @@
+//! The arguments of `reelseal encrypt`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{RunArguments, SecretArguments, When, size::parse_frame_size};
+use crate::{container::FrameSize, keys::ScryptCost};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EncryptArguments {
+    /// What to encrypt; standard input without it, or for -
+    pub input: Option<PathBuf>,
+    /// Where the result goes, - for standard output [default: INPUT.reel, or standard output for a stream]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory (18 takes 256 MiB)
+    #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u8).range(14..=30))]
+    pub scrypt_log_n: u8,
+    /// Payload of a frame: a power of two from 4K to 16M
+    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = parse_frame_size)]
+    pub frame_size: FrameSize,
+    /// Store in each frame the time at which it arrived; auto does for streams and not for files
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "always"
+    )]
+    pub timestamps: When,
+}
+
+impl EncryptArguments {
+    #[expect(clippy::expect_used, reason = "clap has checked the range")]
+    pub fn scrypt_cost(&self) -> ScryptCost {
+        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
+    }
+}

@@ -1,0 +1,38 @@
+//! How a run goes: over what, with how many threads, and how much of it is told.
+
+use std::{num::NonZero, thread};
+
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RunArguments {
+    /// Replace an existing output file
+    #[arg(short, long)]
+    pub force: bool,
+    /// Say nothing but warnings and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress: auto does on a terminal
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: When,
+    /// Worker threads [default: one for each core, one less between two pipes]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl RunArguments {
+    /// The threads asked for, else one for each core; `between_pipes`, the processes at the other ends need cores, too.
+    pub fn threads(&self, between_pipes: bool) -> NonZero<usize> {
+        self.threads.unwrap_or_else(|| {
+            let cores = thread::available_parallelism().map_or(1, NonZero::get);
+            NonZero::new(cores - usize::from(between_pipes)).unwrap_or(NonZero::<usize>::MIN)
+        })
+    }
+}

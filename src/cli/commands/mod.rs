@@ -1,0 +1,5 @@
+//! What each command does: one file a command.
+
+pub(super) mod decrypt;
+pub(super) mod encrypt;
+pub(super) mod keygen;

@@ -1,0 +1,7 @@
+//! The ends of a run: what is read, where the result goes, and files that appear whole or not at all.
+
+pub(super) mod ends;
+pub(super) mod input;
+pub(super) mod output;
+pub(super) mod transfer;
+pub(super) mod whole_file;

@@ -1,0 +1,7 @@
+//! What a person is told: progress, warnings, failures and what to do about them.
+
+pub(super) mod failure;
+pub(super) mod progress;
+pub(super) mod report;
+pub(super) mod shown;
+pub(super) mod stream_failure;

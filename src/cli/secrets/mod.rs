@@ -1,0 +1,5 @@
+//! Where the secret comes from, and how it is kept.
+
+pub(super) mod hardening;
+pub(super) mod prompt;
+pub(super) mod secret_source;
