@@ -1,6 +1,7 @@
 //! The command: what a person types and sees. Not an interface for programs; those use the rest of the library.
 
 mod arguments;
+mod batch;
 mod commands;
 mod files;
 mod messages;
@@ -12,23 +13,25 @@ use std::process::ExitCode;
 pub use arguments::Arguments;
 use arguments::Command;
 use commands::{decrypt, encrypt, keygen};
-use messages::report;
 pub use messages::report::report_usage;
+use messages::{
+    failure::{Exit, Failure},
+    report,
+};
 use secrets::hardening;
 
 /// Does what the arguments ask for, tells of it on standard error, and gives the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {
     hardening::harden();
     let result = match &arguments.command {
-        Command::Encrypt(arguments) => encrypt::encrypt(arguments),
-        Command::Decrypt(arguments) => decrypt::decrypt(arguments),
-        Command::Keygen(arguments) => keygen::keygen(arguments),
+        Command::Encrypt(arguments) => one(encrypt::encrypt(arguments)),
+        Command::Decrypt(arguments) => one(decrypt::decrypt(arguments)),
+        Command::Keygen(arguments) => one(keygen::keygen(arguments)),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            report::failure(&failure);
-            failure.exit_code()
-        }
-    }
+    result.map_or_else(Into::into, |()| ExitCode::SUCCESS)
+}
+
+/// A command that does one thing: its failure is told here.
+fn one(result: Result<(), Failure>) -> Result<(), Exit> {
+    result.map_err(|failure| report::failure(&failure))
 }

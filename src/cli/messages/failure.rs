@@ -10,8 +10,8 @@ pub(in crate::cli) struct Failure {
     hint: Option<String>,
 }
 
-/// The exit codes of the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The exit codes of the command; of several, the highest is the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Exit {
     /// Input or output failed, a closed pipe included.
     InputOutput = 1,
@@ -47,8 +47,14 @@ impl Failure {
         self.hint.as_deref()
     }
 
-    pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.exit as u8)
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
     }
 }
 

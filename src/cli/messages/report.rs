@@ -6,12 +6,22 @@ use std::{
     process::ExitCode,
 };
 
-use crate::cli::messages::failure::{Failure, describe};
+use crate::cli::messages::failure::{Exit, Failure, describe};
 
-pub(in crate::cli) fn failure(failure: &Failure) {
+/// Tells of `failure`, and gives its exit code.
+pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     line(&failure);
     if let Some(text) = failure.hint() {
         line(&format_args!("hint: {text}"));
+    }
+    failure.exit()
+}
+
+/// Names `failures` that have been told of before, under a heading.
+pub(in crate::cli) fn summary(heading: &str, failures: &[Failure]) {
+    line(&heading);
+    for failure in failures {
+        line(&format_args!("  {failure}"));
     }
 }
 
