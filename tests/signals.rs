@@ -97,7 +97,7 @@ fn where_files_must_have_names_a_signal_removes_the_temporary_one() {
     let done = injected(&folder, std::slice::from_ref(&no_unnamed), &arguments);
     assert!(done.success(), "{done:?}");
     assert_whole_or_absent(&folder, "new.reel", "no signal");
-    for signal in ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGXCPU"] {
+    for signal in ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2", "SIGXCPU"] {
         for call in ["pwrite64", "pwritev", "fsync", "renameat2", "close"] {
             for when in [1, 2, 6] {
                 let moment = format!("{signal} at {call} {when}");

@@ -306,7 +306,7 @@ fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     let (key_file, passphrase) = (key_file(), Passphrase::new(PHRASE).unwrap());
     let mut credential = match secret {
         "key" => Credential::KeyFile(&key_file),
-        _ => Credential::Passphrase(KeyEncryptionKeys::new(&passphrase), KdfLimits::default()),
+        _ => Credential::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default()),
     };
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut credential, Vec::new()) {

@@ -24,8 +24,8 @@ use secrets::hardening;
 pub fn run(arguments: &Arguments) -> ExitCode {
     hardening::harden();
     let result = match &arguments.command {
-        Command::Encrypt(arguments) => one(encrypt::encrypt(arguments)),
-        Command::Decrypt(arguments) => one(decrypt::decrypt(arguments)),
+        Command::Encrypt(arguments) => encrypt::encrypt(arguments),
+        Command::Decrypt(arguments) => decrypt::decrypt(arguments),
         Command::Keygen(arguments) => one(keygen::keygen(arguments)),
     };
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ use std::{
     thread,
 };
 
+use crate::cli::messages::progress;
 use nix::sys::signal::{SigSet, Signal};
 use rustix::{
     process::getpgrp,
@@ -22,7 +23,7 @@ use rustix::{
 use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
 
 /// The signals that end a process unless it sees to them, and that others send.
-const FATAL: [Signal; 10] = [
+const HANDLED: [Signal; 10] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -36,6 +37,7 @@ const FATAL: [Signal; 10] = [
 ];
 
 static INTERRUPT_HANDLED: AtomicBool = AtomicBool::new(false);
+static IGNORE_INTERRUPTS: AtomicBool = AtomicBool::new(false);
 static UNDO: Mutex<Undo> = Mutex::new(Undo { files: Vec::new(), terminal: None });
 
 struct Undo {
@@ -51,10 +53,11 @@ pub(super) struct RestoreTerminal(());
 
 /// Begins to see to signals; to be called before there is a second thread, and after inherited descriptors were
 /// copied, whose numbers it may take. Where the system gives no thread for it,
-/// signals do what they always do.
-pub(super) fn watch() {
+/// signals do what they always do. An interrupt is ignored, if that is asked for; SIGUSR1 asks for the status.
+pub(super) fn watch(ignore_interrupts: bool) {
     let ignored = ignored_signals();
-    let handled: SigSet = FATAL.into_iter().filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0).collect();
+    IGNORE_INTERRUPTS.store(ignore_interrupts, Ordering::Release);
+    let handled: SigSet = HANDLED.into_iter().filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0).collect();
     // A signal that came between a handler and the data behind it would be lost: it waits until both are there.
     let blocked = handled.thread_block();
     if blocked.is_ok() {
@@ -71,8 +74,12 @@ fn start_watching(handled: &SigSet) -> bool {
     let Ok(mut signals) = Signals::new(handled.iter().map(|signal| signal as i32)) else { return false };
     let handle = signals.handle();
     let watching = thread::Builder::new().spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            end_by_signal(signal);
+        for signal in signals.forever() {
+            match Signal::try_from(signal) {
+                Ok(Signal::SIGUSR1) => progress::report_status(),
+                Ok(Signal::SIGINT) if interrupts_are_ignored() => {}
+                _ => end_by_signal(signal),
+            }
         }
     });
     if watching.is_err() {
@@ -99,6 +106,11 @@ pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
 pub(super) fn restore_terminal(terminal: fs::File, mode: Termios) -> RestoreTerminal {
     lock().terminal = Some((terminal, mode));
     RestoreTerminal(())
+}
+
+/// Whether an interrupt is for others. While a terminal is to be restored, it is for us: somebody sits at the prompt.
+fn interrupts_are_ignored() -> bool {
+    IGNORE_INTERRUPTS.load(Ordering::Acquire) && lock().terminal.is_none()
 }
 
 /// Waits for the end of the process, if an interrupt that was just raised brings it.

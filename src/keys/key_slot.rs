@@ -10,14 +10,14 @@ const KEY_FILE_CONTEXT: &str = "reelseal v1 key-file slot";
 
 /// The key-encryption keys that one process has derived from one passphrase, so that equal (salt, N, r, p) run scrypt
 /// once.
-pub struct KeyEncryptionKeys<'a> {
-    passphrase: &'a Passphrase,
+pub struct KeyEncryptionKeys {
+    passphrase: Passphrase,
     derived: Vec<([u8; SALT_LENGTH], ScryptCost, Key)>,
 }
 
-impl<'a> KeyEncryptionKeys<'a> {
+impl KeyEncryptionKeys {
     /// An empty store for `passphrase`.
-    pub fn new(passphrase: &'a Passphrase) -> Self {
+    pub fn new(passphrase: Passphrase) -> Self {
         Self { passphrase, derived: Vec::new() }
     }
 
@@ -31,7 +31,7 @@ impl<'a> KeyEncryptionKeys<'a> {
         if let Some((_, _, key)) = known {
             return Ok(key.clone());
         }
-        let key = cost.derive(self.passphrase, salt)?;
+        let key = cost.derive(&self.passphrase, salt)?;
         self.derived.push((*salt, cost, key.clone()));
         Ok(key)
     }
@@ -44,13 +44,22 @@ impl<'a> KeyEncryptionKeys<'a> {
 /// [`KdfError::OutOfMemory`].
 pub fn new_passphrase_slot(
     file_key: &Key,
-    keys: &mut KeyEncryptionKeys<'_>,
+    keys: &mut KeyEncryptionKeys,
     salt: [u8; SALT_LENGTH],
     cost: ScryptCost,
 ) -> Result<PassphraseSlot, KdfError> {
-    let wrapped = wrap(&keys.get(&salt, cost)?, file_key);
+    Ok(passphrase_slot(file_key, &keys.get(&salt, cost)?, salt, cost))
+}
+
+/// A slot that opens with the passphrase that gives `key_encryption_key` under `salt` at `cost`.
+pub(super) fn passphrase_slot(
+    file_key: &Key,
+    key_encryption_key: &Key,
+    salt: [u8; SALT_LENGTH],
+    cost: ScryptCost,
+) -> PassphraseSlot {
     let (log_n, r, p) = cost.parameters();
-    Ok(PassphraseSlot { log_n, r, p, salt, wrapped })
+    PassphraseSlot { log_n, r, p, salt, wrapped: wrap(key_encryption_key, file_key) }
 }
 
 /// A slot that opens with `key_file`.

@@ -3,6 +3,7 @@
 mod key;
 mod key_file;
 mod key_slot;
+mod lock;
 mod passphrase;
 mod scrypt_cost;
 mod stage_keys;
@@ -11,6 +12,7 @@ mod unlock;
 pub use key::{Key, RandomnessUnavailable, random_bytes};
 pub use key_file::{KeyFile, KeyFileError};
 pub use key_slot::{KeyEncryptionKeys, new_key_file_slot, new_passphrase_slot};
+pub use lock::{Lock, LockError, NewStream};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
 pub use stage_keys::StageKeys;

@@ -4,15 +4,28 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, ScryptCost, StageKeys, key_slot};
+use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, key_slot};
 use crate::container::{Header, HeaderCopy, HeaderError, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Slot};
 
 /// What a user has to open a stream with.
 pub enum Credential<'a> {
     /// A passphrase, with what scrypt has given for it so far.
-    Passphrase(KeyEncryptionKeys<'a>, KdfLimits),
+    Passphrase(KeyEncryptionKeys, KdfLimits),
     /// A key file.
     KeyFile(&'a KeyFile),
+}
+
+impl From<Passphrase> for Credential<'_> {
+    /// The passphrase, with the default limits on what scrypt may cost.
+    fn from(passphrase: Passphrase) -> Self {
+        Self::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default())
+    }
+}
+
+impl<'a> From<&'a KeyFile> for Credential<'a> {
+    fn from(key_file: &'a KeyFile) -> Self {
+        Self::KeyFile(key_file)
+    }
 }
 
 /// What opens a key slot.
@@ -164,7 +177,7 @@ pub fn unlock(
 mod tests {
     use super::*;
     use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
-    use crate::keys::{Passphrase, new_key_file_slot, new_passphrase_slot};
+    use crate::keys::{new_key_file_slot, new_passphrase_slot};
 
     const FILE_KEY: [u8; 32] = [9; 32];
 
@@ -190,13 +203,13 @@ mod tests {
     fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
         let passphrase = Passphrase::new(passphrase).unwrap();
         let cost = ScryptCost::new(10, 8, 1).unwrap();
-        let mut keys = KeyEncryptionKeys::new(&passphrase);
+        let mut keys = KeyEncryptionKeys::new(passphrase);
         Slot::Passphrase(new_passphrase_slot(&Key::from_bytes(FILE_KEY), &mut keys, [salt; 32], cost).unwrap())
     }
 
     fn open(found: &(HeaderCopy, Header), passphrase: &str) -> Result<(Key, StageKeys), UnlockError> {
         let passphrase = Passphrase::new(passphrase).unwrap();
-        let keys = KeyEncryptionKeys::new(&passphrase);
+        let keys = KeyEncryptionKeys::new(passphrase);
         unlock(&found.0, &found.1, &mut Credential::Passphrase(keys, KdfLimits::default()))
     }
 

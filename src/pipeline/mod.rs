@@ -4,6 +4,7 @@
 //! turn is due. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
 
 mod clock;
+mod comparison;
 mod descriptor_output;
 mod file_snapshot;
 mod header_input;
@@ -20,6 +21,7 @@ mod worker;
 mod writer;
 
 pub use clock::Clock;
+pub use comparison::ComparisonSink;
 pub use descriptor_output::DescriptorOutput;
 pub use file_snapshot::FileSnapshot;
 pub use header_input::{HeaderInputError, read_header};

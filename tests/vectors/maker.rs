@@ -137,7 +137,7 @@ pub fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
     let passphrase = Passphrase::new(passphrase).unwrap();
     let cost = ScryptCost::new(10, 8, 1).unwrap();
     Slot::Passphrase(
-        new_passphrase_slot(&file_key(), &mut KeyEncryptionKeys::new(&passphrase), [salt; 32], cost).unwrap(),
+        new_passphrase_slot(&file_key(), &mut KeyEncryptionKeys::new(passphrase), [salt; 32], cost).unwrap(),
     )
 }
 

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{RunArguments, SecretArguments};
+use super::{FilesArguments, RunArguments, SecretArguments};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DecryptArguments {
     /// What to decrypt; standard input without it, or for -
-    pub input: Option<PathBuf>,
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
     /// Where the result goes, - for standard output [default: INPUT without .reel, or standard output for a stream]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub files: FilesArguments,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]

@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::{RunArguments, SecretArguments, When, size::parse_frame_size};
+use super::{FilesArguments, RunArguments, SecretArguments, size::parse_frame_size};
 use crate::{container::FrameSize, keys::ScryptCost};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EncryptArguments {
     /// What to encrypt; standard input without it, or for -
-    pub input: Option<PathBuf>,
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
     /// Where the result goes, - for standard output [default: INPUT.reel, or standard output for a stream]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub files: FilesArguments,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
@@ -33,7 +36,14 @@ pub(in crate::cli) struct EncryptArguments {
         require_equals = true,
         default_missing_value = "always"
     )]
-    pub timestamps: When,
+    pub timestamps: Timestamps,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Timestamps {
+    Auto,
+    Always,
+    Never,
 }
 
 impl EncryptArguments {

@@ -2,6 +2,7 @@
 
 mod decrypt;
 mod encrypt;
+mod files;
 mod keygen;
 mod run;
 mod secret;
@@ -9,9 +10,10 @@ mod size;
 
 use clap::{Parser, Subcommand};
 pub(in crate::cli) use decrypt::DecryptArguments;
-pub(in crate::cli) use encrypt::EncryptArguments;
+pub(in crate::cli) use encrypt::{EncryptArguments, Timestamps};
+pub(in crate::cli) use files::FilesArguments;
 pub(in crate::cli) use keygen::KeygenArguments;
-pub(in crate::cli) use run::{RunArguments, When};
+pub(in crate::cli) use run::{ProgressMode, RunArguments};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
 
@@ -38,10 +40,10 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Encrypt a file or a stream
+    /// Encrypt files or a stream
     #[command(visible_alias = "enc", after_help = SECRET_HELP)]
     Encrypt(EncryptArguments),
-    /// Decrypt a file or a stream
+    /// Decrypt files or a stream
     #[command(visible_alias = "dec", after_help = SECRET_HELP)]
     Decrypt(DecryptArguments),
     /// Make a key file, readable by its owner alone

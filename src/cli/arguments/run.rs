@@ -6,25 +6,29 @@ use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArguments {
-    /// Replace an existing output file
-    #[arg(short, long)]
-    pub force: bool,
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
-    /// Show progress: auto does on a terminal
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub progress: When,
+    /// Tell what becomes of each file
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Show progress: auto does on a terminal, json writes an object a line on standard error, errors included
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: ProgressMode,
+    /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe
+    #[arg(long)]
+    pub ignore_interrupts: bool,
     /// Worker threads [default: one for each core, one less between two pipes]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum When {
+pub(in crate::cli) enum ProgressMode {
     Auto,
     Always,
     Never,
+    Json,
 }
 
 impl RunArguments {

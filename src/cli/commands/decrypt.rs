@@ -1,26 +1,29 @@
 //! `reelseal decrypt`.
 
-use std::{
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::{path::Path, sync::Arc};
 
-use crate::cli::{
-    arguments::DecryptArguments,
-    commands::encrypt::SUFFIX,
-    files::{
-        ends::Ends,
-        input::{Access, InputFile},
-        output::Destination,
-        transfer::{Transfer, new_stop, widen_pipe},
-    },
-    messages::{failure::Failure, progress::Progress, report, stream_failure},
-    secrets::secret_source::{Purpose, Secret, SecretSource},
-};
 use crate::{
-    container::{FoundHeader, Header, Layout},
-    keys::{Credential, KeyEncryptionKeys, KeySlots, StageKeys, UnlockError, unlock},
+    cli::{
+        arguments::DecryptArguments,
+        batch::Batch,
+        files::{
+            ends::{Begun, Ends, Job, Named},
+            input::{Access, InputFile},
+            inputs::NamedInput,
+            read_back::{Direction, remove_input},
+            suffix::{SUFFIX, has_suffix, without_suffix},
+            transfer::{Transfer, new_stop, widen_pipe},
+        },
+        messages::{
+            failure::{Exit, Failure},
+            progress::Progress,
+            report,
+            shown::shown,
+            stream_failure,
+        },
+        secrets::keyring::Keyring,
+    },
+    container::Layout,
     pipeline::{
         CiphertextFile, CiphertextSource, DescriptorInput, FileSnapshot, Opening, PipelineError, Resumed, StreamFile,
         Workers, read_header,
@@ -28,91 +31,84 @@ use crate::{
     stage::Chain,
 };
 
-pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failure> {
-    let ends = Ends::open(&arguments.secret, arguments.input.as_deref())?;
-    let destination = destination(arguments, &ends)?;
-    let Ends { secret_source, input, access } = ends;
-
-    let stop = new_stop()?;
-    let mut descriptor = DescriptorInput::new(&input.file, &stop);
-    let (found, ahead) =
-        read_header(&mut descriptor).map_err(|error| stream_failure::header_input(&input.name, &error))?;
-    if let Some(copy) = found.damaged {
-        report::warning(&stream_failure::damaged_copy(&input.name, copy));
-    }
-    let refused = |error: UnlockError| stream_failure::unlock(&input.name, &error);
-    let header = found.copy.parse(Chain::known_features(&[])).map_err(|error| refused(error.into()))?;
-    let keys = open_header(arguments, &secret_source, &found, &header).map_err(|error| match error {
-        OpenError::Secret(failure) => failure,
-        OpenError::Unlock(error) => refused(error),
-    })?;
-
-    let (layout, features) = (header.layout(), header.prefix.features);
-    let chain = Chain::new(&keys, &header.prefix, Vec::new());
-    let opening = Opening::new(&chain, features);
-    let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
-    let snapshot = input.snapshot().map_err(failed)?;
-    let stream = stream_file(&input, access, snapshot.as_ref(), layout).map_err(failed)?;
-    let size = match &stream {
-        Some(stream) => {
-            let last = stream.verify_final_frame(&chain).map_err(failed)?;
-            last.tag().offset.checked_add(last.tag().length.into())
-        }
-        None => None,
-    };
-
-    let carried = Some(&input.metadata).filter(|metadata| metadata.is_file());
-    let transfer = Transfer::open(&input.name, &destination, layout, size, carried)?;
-    let progress = Progress::start(&arguments.run, &input.name, size, destination.is_terminal());
-    let threads = arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
-    let workers = Workers::new(threads, layout.frame_size);
-    let workers = workers.with_stop(&stop).with_progress(progress.delivered());
-    match (access, stream, snapshot) {
-        (Access::Positional, Some(stream), Some(snapshot)) => {
-            transfer.run(&workers, &CiphertextFile::new(stream, snapshot), &opening)?;
-        }
-        (_, _, snapshot) => {
-            let source = CiphertextSource::new(Resumed::new(ahead, descriptor), layout.frame_size, snapshot);
-            transfer.run(&workers, &source, &opening)?;
-        }
-    }
-    transfer.finish()?;
-    progress.finish();
-    Ok(())
+/// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.
+struct Decryption<'a> {
+    arguments: &'a DecryptArguments,
+    ends: Ends<'a>,
+    progress: Progress,
 }
 
-enum OpenError {
-    Secret(Failure),
-    Unlock(UnlockError),
+/// An input with its share in the keyring, which is wiped when the last share is given up.
+type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
+
+pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Exit> {
+    let (decryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
+    Batch::side_by_side(inputs, decryption.ends.most_at_once(), |(input, keyring)| decryption.decrypt(&input?, keyring))
 }
 
-impl From<UnlockError> for OpenError {
-    fn from(error: UnlockError) -> Self {
-        Self::Unlock(error)
-    }
+fn begin(arguments: &DecryptArguments) -> Result<(Decryption<'_>, Vec<Locked>), Failure> {
+    let DecryptArguments { inputs, output, files, secret, run } = arguments;
+    report::configure(run);
+    let named = Named { inputs, output: output.as_deref(), files, secret, run };
+    let Begun { secret_source, inputs, ends } = Ends::begin(named, has_suffix)?;
+    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+    let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
+    let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
+    Ok((Decryption { arguments, ends, progress }, inputs))
 }
 
-/// Refuses what the header alone shows, and only then asks for the secret.
-fn open_header(
-    arguments: &DecryptArguments,
-    secret_source: &SecretSource,
-    found: &FoundHeader,
-    header: &Header,
-) -> Result<StageKeys, OpenError> {
-    let limits = arguments.secret.kdf_limits();
-    let slots = KeySlots::of(header)?;
-    if secret_source.is_key_file() {
-        slots.check_key_file()?;
-    } else {
-        slots.check_passphrase(limits)?;
+impl Decryption<'_> {
+    fn decrypt(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
+        let job = self.ends.open(named, |path| without_suffix(path).ok_or_else(|| no_suffix(path)))?;
+        let Job { input, access, destination } = &job;
+        let stop = new_stop()?;
+        let mut descriptor = DescriptorInput::new(&input.file, &stop);
+        let (found, ahead) =
+            read_header(&mut descriptor).map_err(|error| stream_failure::header_input(&input.name, &error))?;
+        if let Some(copy) = found.damaged {
+            report::warning(&stream_failure::damaged_copy(&input.name, copy));
+        }
+        let header = found.copy.parse(Chain::known_features(&[]));
+        let header = header.map_err(|error| stream_failure::header(&input.name, &error))?;
+        let keys = keyring.open(&input.name, &found, &header)?;
+        drop(keyring);
+
+        let (layout, features) = (header.layout(), header.prefix.features);
+        let chain = Chain::new(&keys, &header.prefix, Vec::new());
+        let opening = Opening::new(&chain, features);
+        let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
+        let snapshot = input.snapshot().map_err(failed)?;
+        let stream = stream_file(input, *access, snapshot.as_ref(), layout).map_err(failed)?;
+        let size = match &stream {
+            Some(stream) => {
+                let last = stream.verify_final_frame(&chain).map_err(failed)?;
+                last.tag().offset.checked_add(last.tag().length.into())
+            }
+            None => None,
+        };
+
+        let going = self.ends.side_by_side().wait(size);
+        let transfer = Transfer::open(&input.name, destination, layout, size, input.carried())?;
+        let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
+        let threads = going.workers(threads);
+        let progress = self.progress.file(&input.name, input.metadata.len(), size, destination.is_terminal());
+        let workers = Workers::new(threads, layout.frame_size).with_stop(&stop).with_progress(progress.delivered());
+        match (access, stream, snapshot) {
+            (Access::Positional, Some(stream), Some(snapshot)) => {
+                transfer.run(&workers, &CiphertextFile::new(stream, snapshot), &opening)?;
+            }
+            (_, _, snapshot) => {
+                let source = CiphertextSource::new(Resumed::new(ahead, descriptor), layout.frame_size, snapshot);
+                transfer.run(&workers, &source, &opening)?;
+            }
+        }
+        transfer.finish()?;
+        if self.ends.removes() {
+            remove_input(&job, &Direction::Decrypted, &header, &keys, threads)?;
+        }
+        progress.finish(&destination.name);
+        Ok(())
     }
-    let secret = secret_source.read(Purpose::Decrypt).map_err(OpenError::Secret)?;
-    let mut credential = match &secret {
-        Secret::Passphrase(passphrase) => Credential::Passphrase(KeyEncryptionKeys::new(passphrase), limits),
-        Secret::KeyFile(key_file) => Credential::KeyFile(key_file),
-    };
-    let (_, keys) = unlock(&found.copy, header, &mut credential)?;
-    Ok(keys)
 }
 
 /// The stream, if its end can be looked at before its beginning.
@@ -130,21 +126,8 @@ fn stream_file<'a>(
     snapshot.map(|snapshot| StreamFile::new(&input.file, snapshot.size(), start, layout)).transpose()
 }
 
-fn destination(arguments: &DecryptArguments, ends: &Ends) -> Result<Destination, Failure> {
-    let named = arguments.output.as_deref();
-    let original = match ends.input.regular_path() {
-        Some(path) if named.is_none() => Some(without_suffix(path).ok_or_else(|| no_suffix(&ends.input.name))?),
-        _ => None,
-    };
-    ends.destination(named, original.as_ref(), arguments.run.force)
-}
-
-fn no_suffix(name: &str) -> Failure {
+fn no_suffix(path: &Path) -> Failure {
+    let name = shown(path);
     Failure::usage(format!("{name}: does not end in {SUFFIX} behind a name, so that there is none for the output"))
         .with_hint("name the output with -o FILE, or -o - for standard output")
-}
-
-fn without_suffix(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
-    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
 }

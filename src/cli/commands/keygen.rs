@@ -4,15 +4,18 @@ use std::{io::Write, os::unix::fs::FileExt};
 
 use crate::cli::{
     arguments::KeygenArguments,
-    files::output::{Destination, Output, Wanted},
+    files::{
+        output::{Destination, Output, Wanted},
+        precious::Precious,
+    },
     messages::failure::{Exit, Failure},
     on_signal,
 };
 use crate::keys::KeyFile;
 
 pub(in crate::cli) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
-    on_signal::watch();
-    let destination = Destination::resolve(&Wanted::named(&arguments.output), &[], arguments.force)?;
+    on_signal::watch(false);
+    let destination = Destination::resolve(&Wanted::named(&arguments.output), &Precious::default(), arguments.force)?;
     let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     let text = key_file.to_text();
     let failed = |error| Failure::system(&destination.name, "cannot write", &error);

@@ -1,50 +1,139 @@
-//! How every run begins: the secret's source, the input, and where the output may go.
+//! The ends of a run: every input, and the place of each result.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, Metadata},
+    num::NonZero,
+    path::{Path, PathBuf},
+};
 
 use crate::cli::{
-    arguments::SecretArguments,
+    arguments::{FilesArguments, RunArguments, SecretArguments},
     files::{
-        input::{self, Access, InputFile},
+        input::{self, Access, InputFile, is_same_source},
+        inputs::{self, NamedInput},
         output::{Destination, Wanted},
+        precious::Precious,
+        side_by_side::SideBySide,
+        whole_file::folder_of,
     },
-    messages::failure::Failure,
+    messages::{failure::Failure, shown::shown},
     on_signal,
     secrets::secret_source::SecretSource,
 };
 
-/// The ends of a run: nothing is asked, and nothing written yet.
-pub(in crate::cli) struct Ends {
-    pub secret_source: SecretSource,
-    pub input: InputFile,
-    pub access: Access,
+/// What all files of a run have in common.
+pub(in crate::cli) struct Ends<'a> {
+    files: &'a FilesArguments,
+    output: Option<&'a Path>,
+    secret: Option<Metadata>,
+    precious: Precious,
+    side_by_side: SideBySide,
 }
 
-impl Ends {
-    /// Opens `input`, or standard input without one.
-    pub fn open(secret: &SecretArguments, input: Option<&Path>) -> Result<Self, Failure> {
-        let secret_source = SecretSource::choose(secret, input::is_standard(input))?;
-        on_signal::watch();
-        let input = InputFile::open(input)?;
-        let access = input.access()?;
-        secret_source.check_apart_from(&input)?;
-        Ok(Self { secret_source, input, access })
+/// One file's ends: nothing is asked, and nothing written yet.
+pub(in crate::cli) struct Job {
+    pub input: InputFile,
+    pub access: Access,
+    pub destination: Destination,
+}
+
+/// What a run begins with.
+pub(in crate::cli) struct Begun<'a> {
+    pub secret_source: SecretSource,
+    pub inputs: Vec<Result<NamedInput, Failure>>,
+    pub ends: Ends<'a>,
+}
+
+/// The arguments that say what a run reads and writes.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Named<'a> {
+    pub inputs: &'a [PathBuf],
+    pub output: Option<&'a Path>,
+    pub files: &'a FilesArguments,
+    pub secret: &'a SecretArguments,
+    pub run: &'a RunArguments,
+}
+
+impl<'a> Ends<'a> {
+    /// Finds the secret's source and the inputs; of folders, the files that are `wanted`.
+    pub fn begin(named: Named<'a>, wanted: impl Fn(&Path) -> bool) -> Result<Begun<'a>, Failure> {
+        let Named { files, output, .. } = named;
+        let from_stdin = named.inputs.is_empty() || named.inputs.iter().any(|path| input::is_standard(Some(path)));
+        let secret_source = SecretSource::choose(named.secret, from_stdin)?;
+        on_signal::watch(named.run.ignore_interrupts);
+        let inputs = inputs::expand(named.inputs, files.recursive, wanted);
+        if inputs.len() > 1 && from_stdin {
+            return Err(
+                Failure::usage("standard input cannot be one of several inputs").with_hint("give it a run of its own")
+            );
+        }
+        if inputs.len() > 1 && output.is_some() {
+            return Err(Failure::usage("several inputs cannot all go to one output")
+                .with_hint("leave -o away, or put the results into a folder with --output-dir DIR"));
+        }
+        let secret = secret_source.metadata();
+        let mut precious = Precious::default();
+        secret.iter().for_each(|metadata| precious.add(metadata));
+        // What cannot be looked at is told of in its turn.
+        inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| precious.add(&metadata));
+        let side_by_side = SideBySide::new(named.run.threads(false));
+        Ok(Begun { secret_source, inputs, ends: Self { files, output, secret, precious, side_by_side } })
     }
 
-    /// Where the output goes: to the place `named`, else to the file `beside` the input, else to standard output.
-    pub fn destination(
+    /// Opens an input, and finds the place of its result: what `-o` names, else, in the folder of the results or beside
+    /// the input, the name that `rename` gives, else standard output.
+    pub fn open(
         &self,
-        named: Option<&Path>,
-        beside: Option<&PathBuf>,
-        overwrite: bool,
-    ) -> Result<Destination, Failure> {
-        let wanted = match (named, beside) {
-            (Some(named), _) => Wanted::named(named),
+        named: &NamedInput,
+        rename: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
+    ) -> Result<Job, Failure> {
+        let input = InputFile::open(named.path.as_deref())?;
+        let access = input.access()?;
+        if self.secret.as_ref().is_some_and(|secret| is_same_source(secret, &input.metadata)) {
+            return Err(Failure::usage(format!("{}: cannot be both the input and the secret", input.name))
+                .with_hint("give the secret in a file of its own"));
+        }
+        let beside = match (self.output, input.regular_path(), &self.files.output_dir) {
+            (Some(_), ..) => None,
+            (None, Some(path), None) => Some(rename(path)?),
+            (None, Some(_), Some(folder)) => Some(rename(&folder.join(&named.below))?),
+            (None, None, Some(_)) => return Err(no_name(&input.name)),
+            (None, None, None) => None,
+        };
+        if let (Some(_), Some(place)) = (&self.files.output_dir, &beside) {
+            let folder = folder_of(place);
+            fs::create_dir_all(folder)
+                .map_err(|error| Failure::system(&shown(folder), "cannot make the folder", &error))?;
+        }
+        let wanted = match (self.output, &beside) {
+            (Some(output), _) => Wanted::named(output),
             (None, Some(beside)) => Wanted::File(beside),
             (None, None) => Wanted::StandardOutput,
         };
-        let secret = self.secret_source.metadata();
-        let precious: Vec<_> = [Some(&self.input.metadata), secret.as_ref()].into_iter().flatten().collect();
-        Destination::resolve(&wanted, &precious, overwrite)
+        let destination = Destination::resolve(&wanted, &self.precious, self.files.force)?;
+        if self.files.remove {
+            input.check_removable(&destination)?;
+        }
+        Ok(Job { input, access, destination })
     }
+
+    /// How many files may be in hand at once.
+    pub fn most_at_once(&self) -> NonZero<usize> {
+        self.side_by_side.most()
+    }
+
+    /// Waits until a file of `size` may go, if that is known.
+    pub fn side_by_side(&self) -> &SideBySide {
+        &self.side_by_side
+    }
+
+    /// Whether inputs are removed.
+    pub fn removes(&self) -> bool {
+        self.files.remove
+    }
+}
+
+fn no_name(input: &str) -> Failure {
+    Failure::usage(format!("{input}: has no name for a file in the output folder"))
+        .with_hint("name the output with -o FILE")
 }

@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::cli::messages::{failure::Failure, shown::shown};
+use crate::cli::{
+    files::output::Destination,
+    messages::{failure::Failure, shown::shown},
+};
 use crate::pipeline::{FileSnapshot, PipelineError};
 
 /// An input that can be opened.
@@ -42,13 +45,13 @@ impl InputFile {
     pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
         match path {
             Some(path) if !is_standard(Some(path)) => Self::open_path(path),
-            _ => Self::standard_input(path.is_some()),
+            _ => Self::open_standard_input(path.is_some()),
         }
     }
 
     fn open_path(path: &Path) -> Result<Self, Failure> {
         let name = shown(path);
-        let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
+        let cannot_open = |error: io::Error| open_failure(&name, error);
         let metadata = path.metadata().map_err(cannot_open)?;
         if metadata.is_dir() {
             return Err(folder(&name));
@@ -58,14 +61,14 @@ impl InputFile {
         Ok(Self { file, name, path: Some(path.to_owned()), metadata })
     }
 
-    fn standard_input(named: bool) -> Result<Self, Failure> {
+    fn open_standard_input(named: bool) -> Result<Self, Failure> {
         let name = "standard input".to_owned();
         if !named && io::stdin().is_terminal() {
             return Err(Failure::usage("no input: standard input is a terminal")
                 .with_hint("name a file, or - to type the input"));
         }
-        let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
-        let file = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(cannot_open)?);
+        let cannot_open = |error: io::Error| open_failure(&name, error);
+        let file = standard_input().map_err(cannot_open)?;
         let metadata = file.metadata().map_err(cannot_open)?;
         if metadata.is_dir() {
             return Err(folder(&name));
@@ -92,12 +95,39 @@ impl InputFile {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
     }
 
+    /// What a regular output takes over from a regular input.
+    pub fn carried(&self) -> Option<&Metadata> {
+        Some(&self.metadata).filter(|metadata| metadata.is_file())
+    }
+
+    /// Refuses an input that could not be deleted once it is at `destination`.
+    pub fn check_removable(&self, destination: &Destination) -> Result<(), Failure> {
+        let is_link = self.path.as_deref().is_some_and(Path::is_symlink);
+        if is_link || self.regular_path().is_none() {
+            return Err(Failure::usage(format!("{}: is not a regular file, which --remove could delete", self.name))
+                .with_hint("name the file itself, or leave --remove away"));
+        }
+        if destination.path().is_none() {
+            return Err(Failure::usage(format!(
+                "{}: cannot be read back, as --remove would have to",
+                destination.name
+            ))
+            .with_hint("write to a file, or leave --remove away"));
+        }
+        Ok(())
+    }
+
     /// The path, if the output may stand beside it: not for a pipe, a device or a descriptor's name.
     pub fn regular_path(&self) -> Option<&Path> {
         let names_a_descriptor =
             |path: &Path| path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc");
         self.path.as_deref().filter(|path| self.metadata.is_file() && !names_a_descriptor(path))
     }
+}
+
+/// Standard input's descriptor, without std's buffer.
+pub(in crate::cli) fn standard_input() -> io::Result<File> {
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// Whether `path` means standard input.
@@ -110,13 +140,23 @@ pub(in crate::cli) fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
 }
 
-/// Whether both are the same stored file or block device. Two ends on one terminal or on /dev/null are no harm.
-pub(in crate::cli) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
-    let stored = one.is_file() || one.file_type().is_block_device();
-    stored && (one.dev(), one.ino()) == (other.dev(), other.ino())
+impl Access {
+    /// The bytes of an input with this `metadata` that will be read, if that is known.
+    pub fn length(self, metadata: &Metadata) -> Option<u64> {
+        match self {
+            Self::Positional => Some(metadata.len()),
+            Self::From(position) => Some(metadata.len().saturating_sub(position)),
+            Self::Stream => None,
+        }
+    }
+}
+
+/// An input that the system does not let us have.
+pub(in crate::cli) fn open_failure(name: &str, error: io::Error) -> Failure {
+    Failure::system(name, "cannot open", &error)
 }
 
 fn folder(name: &str) -> Failure {
     Failure::usage(format!("{name}: is a folder"))
-        .with_hint("to encrypt one, pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel")
+        .with_hint("take each file in it with -r, or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel")
 }

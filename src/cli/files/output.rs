@@ -14,7 +14,7 @@ use rustix::fs::{Access, access};
 
 use crate::cli::{
     files::{
-        input::is_same_file,
+        precious::Precious,
         whole_file::{self, Carried, CommitError, WholeFile},
     },
     messages::{failure::Failure, report, shown::shown},
@@ -61,15 +61,15 @@ impl<'a> Wanted<'a> {
 
 impl Destination {
     /// Checks that output may go where it is `wanted`: not over one of the files in `precious`, not over an existing
-    /// file without `overwrite`.
-    pub fn resolve(wanted: &Wanted<'_>, precious: &[&Metadata], overwrite: bool) -> Result<Self, Failure> {
+    /// file without `overwrite`. A file's place is claimed.
+    pub fn resolve(wanted: &Wanted<'_>, precious: &Precious, overwrite: bool) -> Result<Self, Failure> {
         match wanted {
             Wanted::StandardOutput => Self::standard_output(precious),
             Wanted::File(path) => Self::file(path, precious, overwrite),
         }
     }
 
-    fn standard_output(precious: &[&Metadata]) -> Result<Self, Failure> {
+    fn standard_output(precious: &Precious) -> Result<Self, Failure> {
         let name = "standard output".to_owned();
         let metadata = standard_output().and_then(|file| file.metadata());
         let metadata = metadata.map_err(|error| Failure::system(&name, "cannot open", &error))?;
@@ -77,14 +77,15 @@ impl Destination {
         Ok(Self { place: Place::StandardOutput, name, overwrite: true })
     }
 
-    fn file(path: &Path, precious: &[&Metadata], overwrite: bool) -> Result<Self, Failure> {
+    fn file(path: &Path, precious: &Precious, overwrite: bool) -> Result<Self, Failure> {
         let name = shown(path);
         let cannot_write = |error: io::Error| Failure::system(&name, "cannot write", &error);
         match path.metadata() {
             Ok(metadata) => {
                 refuse_same_file(&name, &metadata, precious)?;
                 if metadata.is_dir() {
-                    return Err(Failure::usage(format!("{name}: is a folder")).with_hint("name a file with -o"));
+                    return Err(Failure::usage(format!("{name}: is a folder"))
+                        .with_hint("name a file with -o, or put results into a folder with --output-dir"));
                 }
                 if !metadata.is_file() {
                     return Ok(Self { place: Place::Special(path.to_owned()), name, overwrite });
@@ -102,7 +103,19 @@ impl Destination {
         }
         let folder = whole_file::folder_of(&resolved);
         access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| cannot_write(error.into()))?;
+        if !precious.claim(&resolved).map_err(cannot_write)? {
+            return Err(Failure::usage(format!("{name}: another input of this run goes there, too"))
+                .with_hint("encrypt them apart, or into different folders"));
+        }
         Ok(Self { place: Place::File(resolved), name, overwrite })
+    }
+
+    /// The file that the output is to become; `None` where it is written directly.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File(path) => Some(path),
+            Place::StandardOutput | Place::Special(_) => None,
+        }
     }
 
     /// Whether the output is a terminal.
@@ -153,8 +166,8 @@ fn open_special(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(path)
 }
 
-fn refuse_same_file(name: &str, output: &Metadata, precious: &[&Metadata]) -> Result<(), Failure> {
-    if precious.iter().any(|file| is_same_file(file, output)) {
+fn refuse_same_file(name: &str, output: &Metadata, precious: &Precious) -> Result<(), Failure> {
+    if precious.is_read(output) {
         return Err(Failure::usage(format!("{name}: is the input or the key, too; writing would destroy it"))
             .with_hint("name another output with -o"));
     }

@@ -8,6 +8,7 @@ pub(in crate::cli) struct Failure {
     exit: Exit,
     fact: String,
     hint: Option<String>,
+    concerns_all: bool,
 }
 
 /// The exit codes of the command; of several, the highest is the worst.
@@ -25,7 +26,7 @@ pub(in crate::cli) enum Exit {
 
 impl Failure {
     pub fn new(exit: Exit, fact: impl Into<String>) -> Self {
-        Self { exit, fact: fact.into(), hint: None }
+        Self { exit, fact: fact.into(), hint: None, concerns_all: false }
     }
 
     pub fn usage(fact: impl Into<String>) -> Self {
@@ -41,6 +42,18 @@ impl Failure {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// It would meet every other file of the run, too.
+    #[must_use]
+    pub fn for_all(mut self) -> Self {
+        self.concerns_all = true;
+        self
+    }
+
+    /// Whether to go on with other files is in vain.
+    pub fn concerns_all(&self) -> bool {
+        self.concerns_all
     }
 
     pub fn hint(&self) -> Option<&str> {

@@ -1,7 +1,9 @@
 //! What a person is told: progress, warnings, failures and what to do about them.
 
+mod bars;
 pub(super) mod failure;
 pub(super) mod progress;
 pub(super) mod report;
+mod screen;
 pub(super) mod shown;
 pub(super) mod stream_failure;

@@ -1,117 +1,284 @@
-//! The progress bar.
+//! How far a run has come: what is counted, and when it is shown.
 
 use std::{
     io::{self, IsTerminal},
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{RecvTimeoutError, Sender, channel},
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
 
-use crate::cli::{
-    arguments::{RunArguments, When},
-    messages::{report, shown::shown_bytes},
-};
+use super::{bars, report, shown::shown_bytes};
+use crate::cli::arguments::{ProgressMode, RunArguments};
 
-const KNOWN: &str = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
-const UNKNOWN: &str = "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec}";
-const REDRAW: Duration = Duration::from_millis(100);
 const LINE: Duration = Duration::from_secs(1);
 
-/// Shows how far a run has come, until it is dropped or finished.
+/// The run whose status SIGUSR1 asks for.
+static CURRENT: Mutex<Weak<Counts>> = Mutex::new(Weak::new());
+
+/// Shows how far a run has come, until it is dropped.
 pub(in crate::cli) struct Progress {
-    delivered: Arc<AtomicU64>,
-    display: Option<Display>,
+    counts: Arc<Counts>,
+    form: Option<Form>,
+    display: Mutex<Option<Display>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Bars,
+    Lines,
 }
 
 struct Display {
-    done: Sender<bool>,
+    events: Sender<Event>,
     thread: JoinHandle<()>,
 }
 
+/// What a display is told.
+pub(super) enum Event {
+    Began(Arc<FileCount>),
+    Ended,
+}
+
+/// What is counted in a run.
+pub(super) struct Counts {
+    /// The run's files.
+    pub files: usize,
+    /// The bytes of all inputs, if they are known.
+    pub total: Option<u64>,
+    started: Instant,
+    ended: Mutex<EndedFiles>,
+    in_hand: Mutex<Vec<Arc<FileCount>>>,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct EndedFiles {
+    pub files: usize,
+    pub bytes: u64,
+}
+
+/// What is counted in a file.
+pub(super) struct FileCount {
+    pub name: String,
+    /// The payload bytes that are to come, if that is known.
+    pub total: Option<u64>,
+    input_bytes: u64,
+    delivered: Arc<AtomicU64>,
+    outcome: AtomicU8,
+    started: Instant,
+}
+
+const UNDER_WAY: u8 = 0;
+const DONE: u8 = 1;
+const FAILED: u8 = 2;
+
+/// A file in hand. Dropped without [`FileProgress::finish`], it has failed.
+pub(in crate::cli) struct FileProgress<'a> {
+    file: Arc<FileCount>,
+    progress: &'a Progress,
+}
+
 impl Progress {
-    /// Progress of `name` towards `total` payload bytes, if that is known. `to_terminal` says that the output itself
-    /// goes to the terminal, which leaves no room for a bar.
-    pub fn start(arguments: &RunArguments, name: &str, total: Option<u64>, to_terminal: bool) -> Self {
-        let delivered = Arc::new(AtomicU64::new(0));
-        let terminal = io::stderr().is_terminal();
-        let shown = match arguments.progress {
-            When::Always => true,
-            When::Auto => terminal && !arguments.quiet && !to_terminal,
-            When::Never => false,
+    /// Progress of a run over inputs of these sizes.
+    pub fn start(arguments: &RunArguments, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
+        let form = match (arguments.progress, io::stderr().is_terminal()) {
+            (ProgressMode::Never, _) => None,
+            (ProgressMode::Json, _) | (ProgressMode::Always, false) => Some(Form::Lines),
+            (ProgressMode::Always, true) => Some(Form::Bars),
+            (ProgressMode::Auto, terminal) => (terminal && !arguments.quiet).then_some(Form::Bars),
         };
-        let display = shown.then_some(()).and_then(|()| {
-            let (counter, name) = (Arc::clone(&delivered), name.to_owned());
-            let (done, ended) = channel();
-            let thread = thread::Builder::new().spawn(move || {
-                if terminal { draw(&name, total, &counter, &ended) } else { print(&name, total, &counter, &ended) }
+        let (files, total) = (sizes.len(), sizes.sum());
+        let (started, ended, in_hand) = (Instant::now(), Mutex::default(), Mutex::default());
+        let counts = Arc::new(Counts { files, total, started, ended, in_hand });
+        *lock(&CURRENT) = Arc::downgrade(&counts);
+        Self { counts, form, display: Mutex::default() }
+    }
+
+    /// Begins with the file `name`, of `input_bytes`, from which `total` payload bytes are to come, if that is known.
+    /// `to_terminal` says that the output itself goes to the terminal, which leaves no room for a bar.
+    pub fn file(&self, name: &str, input_bytes: u64, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
+        let (delivered, outcome) = (Arc::default(), AtomicU8::new(UNDER_WAY));
+        let file = FileCount { name: name.to_owned(), total, input_bytes, delivered, outcome, started: Instant::now() };
+        let file = Arc::new(file);
+        lock(&self.counts.in_hand).push(Arc::clone(&file));
+        match self.form {
+            Some(Form::Bars) if to_terminal => {}
+            Some(form) => self.show(form, &file),
+            None => {}
+        }
+        FileProgress { file, progress: self }
+    }
+
+    fn show(&self, form: Form, file: &Arc<FileCount>) {
+        let mut display = lock(&self.display);
+        if display.is_none() {
+            let (counts, (events, receiver)) = (Arc::clone(&self.counts), channel());
+            let thread = thread::Builder::new().spawn(move || match form {
+                Form::Bars => bars::draw(&counts, &receiver),
+                Form::Lines => print(&counts, &receiver),
             });
             // Where the system gives no more threads, the work matters more than its display.
-            thread.ok().map(|thread| Display { done, thread })
-        });
-        Self { delivered, display }
-    }
-
-    /// Counts the payload bytes delivered.
-    pub fn delivered(&self) -> &AtomicU64 {
-        &self.delivered
-    }
-
-    /// Leaves the last state of the bar on the terminal.
-    pub fn finish(mut self) {
-        self.end(true);
-    }
-
-    fn end(&mut self, finished: bool) {
-        if let Some(display) = self.display.take() {
-            // A display that is gone has nothing to end.
-            let _ = display.done.send(finished);
-            let _ = display.thread.join();
+            *display = thread.ok().map(|thread| Display { events, thread });
+        }
+        if let Some(display) = &*display {
+            // A display that is gone has nothing to show.
+            let _ = display.events.send(Event::Began(Arc::clone(file)));
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.end(false);
+        if let Some(Display { events, thread }) = lock(&self.display).take() {
+            let _ = events.send(Event::Ended);
+            let _ = thread.join();
+        }
     }
 }
 
-type Ended = std::sync::mpsc::Receiver<bool>;
+impl FileProgress<'_> {
+    /// Counts the payload bytes delivered.
+    pub fn delivered(&self) -> &AtomicU64 {
+        &self.file.delivered
+    }
 
-fn draw(name: &str, total: Option<u64>, delivered: &AtomicU64, ended: &Ended) {
-    let target = ProgressDrawTarget::stderr();
-    let bar = ProgressBar::with_draw_target(total, target).with_message(name.to_owned());
-    let template = if total.is_some() { KNOWN } else { UNKNOWN };
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    /// The file is done: `output` is written.
+    pub fn finish(self, output: &str) {
+        self.file.outcome.store(DONE, Ordering::Release);
+        let FileCount { name, .. } = &*self.file;
+        let (bytes, elapsed) = (self.file.bytes(), self.file.started.elapsed());
+        report::event(
+            || json!({"event": "done", "file": name, "output": output, "bytes": bytes, "seconds": elapsed.as_secs_f64()}),
+        );
+        let rate = shown_bytes(self.file.rate());
+        report::detail(&format!(
+            "{name} -> {output}: {} in {:.1} s, {rate}/s",
+            shown_bytes(bytes),
+            elapsed.as_secs_f64()
+        ));
+    }
+}
+
+impl Drop for FileProgress<'_> {
+    fn drop(&mut self) {
+        let _ = self.file.outcome.compare_exchange(UNDER_WAY, FAILED, Ordering::AcqRel, Ordering::Acquire);
+        lock(&self.progress.counts.in_hand).retain(|file| !Arc::ptr_eq(file, &self.file));
+        let mut ended = lock(&self.progress.counts.ended);
+        *ended = EndedFiles { files: ended.files + 1, bytes: ended.bytes + self.file.input_bytes };
+    }
+}
+
+impl FileCount {
+    /// The payload bytes delivered so far.
+    pub fn bytes(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file is done, once it is no longer under way.
+    pub fn outcome(&self) -> Option<bool> {
+        match self.outcome.load(Ordering::Acquire) {
+            UNDER_WAY => None,
+            outcome => Some(outcome == DONE),
+        }
+    }
+
+    fn rate(&self) -> u64 {
+        (self.bytes() as f64 / self.started.elapsed().as_secs_f64()) as u64
+    }
+
+    fn report(&self, counts: &Counts) {
+        let (bytes, rate) = (self.bytes(), self.rate());
+        let of = self.total.map(|total| format!(" of {}", shown_bytes(total))).unwrap_or_default();
+        let text = format!("{}: {}{of}, {}/s", self.name, shown_bytes(bytes), shown_bytes(rate));
+        report::progress(&text, || self.object(counts));
+    }
+
+    fn object(&self, counts: &Counts) -> Value {
+        json!({
+            "event": "progress",
+            "file": self.name,
+            "bytes": self.bytes(),
+            "total": self.total,
+            "bytes_per_second": self.rate(),
+            "files_done": counts.ended().files,
+            "files": counts.files,
+        })
+    }
+}
+
+impl Counts {
+    /// The files that are done or have failed.
+    pub fn ended(&self) -> EndedFiles {
+        *lock(&self.ended)
+    }
+
+    /// The bytes of files that have ended, and those delivered of files in hand.
+    pub fn bytes(&self) -> u64 {
+        let in_hand: u64 = lock(&self.in_hand).iter().map(|file| file.bytes()).sum();
+        self.ended().bytes + in_hand
+    }
+
+    fn report(&self) {
+        let in_hand: Vec<_> = lock(&self.in_hand).clone();
+        in_hand.iter().for_each(|file| file.report(self));
+        if self.files > 1 {
+            let rate = self.bytes() as f64 / self.started.elapsed().as_secs_f64();
+            let text = format!(
+                "{} of {} files, {}, {}/s",
+                self.ended().files,
+                self.files,
+                shown_bytes(self.bytes()),
+                shown_bytes(rate as u64)
+            );
+            report::progress(&text, || {
+                json!({
+                    "event": "progress",
+                    "files_done": self.ended().files,
+                    "files": self.files,
+                    "bytes": self.bytes(),
+                    "total": self.total,
+                    "bytes_per_second": rate as u64,
+                })
+            });
+        }
+    }
+}
+
+/// Tells how far the run has come, if one is under way.
+pub(in crate::cli) fn report_status() {
+    let counts = lock(&CURRENT).upgrade();
+    match counts {
+        Some(counts) => counts.report(),
+        None => report::progress("nothing is under way yet", || json!({"event": "progress", "files_done": 0})),
+    }
+}
+
+/// Lines in place of bars: one a second, and one at the end of each file that is done.
+fn print(counts: &Counts, events: &Receiver<Event>) {
+    let mut in_hand: Vec<Arc<FileCount>> = Vec::new();
     loop {
-        let end = ended.recv_timeout(REDRAW);
-        bar.set_position(delivered.load(Ordering::Relaxed));
-        bar.tick();
-        match end {
+        let event = events.recv_timeout(LINE);
+        let due = event.is_err();
+        in_hand.retain(|file| {
+            let outcome = file.outcome();
+            if due && outcome.is_none() || outcome == Some(true) {
+                file.report(counts);
+            }
+            outcome.is_none()
+        });
+        match event {
+            Ok(Event::Began(file)) => in_hand.push(file),
             Err(RecvTimeoutError::Timeout) => {}
-            Ok(true) => return bar.abandon(),
-            Ok(false) | Err(RecvTimeoutError::Disconnected) => return bar.finish_and_clear(),
+            Ok(Event::Ended) | Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-/// Lines in place of a bar, where it was asked for without a terminal.
-fn print(name: &str, total: Option<u64>, delivered: &AtomicU64, ended: &Ended) {
-    loop {
-        let end = ended.recv_timeout(LINE);
-        let bytes = shown_bytes(delivered.load(Ordering::Relaxed));
-        match total {
-            Some(total) => report::progress(&format!("{name}: {bytes} of {}", shown_bytes(total))),
-            None => report::progress(&format!("{name}: {bytes}")),
-        }
-        if end != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,37 +1,91 @@
-//! What the command says on standard error: the program's name in front, a hint on a line of its own.
+//! What the command says on standard error: the program's name in front, a hint on a line of its own; or, for programs,
+//! an object a line.
 
 use std::{
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::cli::messages::failure::{Exit, Failure, describe};
+use serde_json::{Value, json};
+
+use super::{
+    failure::{Exit, Failure, describe},
+    screen,
+};
+use crate::cli::arguments::{ProgressMode, RunArguments};
+
+static JSON: AtomicBool = AtomicBool::new(false);
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// Has all that follows told as the arguments of the run ask.
+pub(in crate::cli) fn configure(arguments: &RunArguments) {
+    JSON.store(arguments.progress == ProgressMode::Json, Ordering::Relaxed);
+    VERBOSE.store(arguments.verbose, Ordering::Relaxed);
+}
 
 /// Tells of `failure`, and gives its exit code.
 pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
-    line(&failure);
-    if let Some(text) = failure.hint() {
+    let exit = failure.exit();
+    let object =
+        || json!({"event": "error", "message": failure.to_string(), "hint": failure.hint(), "exit_code": exit as u8});
+    say(&failure, object);
+    if let Some(text) = failure.hint().filter(|_| !is_json()) {
         line(&format_args!("hint: {text}"));
     }
-    failure.exit()
+    exit
 }
 
 /// Names `failures` that have been told of before, under a heading.
 pub(in crate::cli) fn summary(heading: &str, failures: &[Failure]) {
-    line(&heading);
-    for failure in failures {
+    let names = || failures.iter().map(Failure::to_string).collect::<Vec<_>>();
+    say(&heading, || json!({"event": "summary", "message": heading, "failures": names()}));
+    for failure in failures.iter().filter(|_| !is_json()) {
         line(&format_args!("  {failure}"));
     }
 }
 
 pub(in crate::cli) fn warning(text: &str) {
-    line(&format_args!("warning: {text}"));
+    say(&format_args!("warning: {text}"), || json!({"event": "warning", "message": text}));
+}
+
+/// What only a user who asked for it is told.
+pub(in crate::cli) fn detail(text: &str) {
+    if VERBOSE.load(Ordering::Relaxed) {
+        say(&text, || json!({"event": "detail", "message": text}));
+    }
+}
+
+/// Progress: the line `text`, or the object.
+pub(super) fn progress(text: &str, object: impl FnOnce() -> Value) {
+    say(&text, object);
+}
+
+/// Tells programs of something that people see for themselves.
+pub(super) fn event(object: impl FnOnce() -> Value) {
+    if is_json() {
+        raw_line(&object());
+    }
+}
+
+fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+fn say(text: &dyn Display, object: impl FnOnce() -> Value) {
+    if is_json() { raw_line(&object()) } else { line(text) }
+}
+
+fn line(text: &dyn Display) {
+    raw_line(&format_args!("reelseal: {text}"));
 }
 
 /// Standard error may be closed; there is nobody left to tell that to.
-fn line(text: &dyn Display) {
-    let _ = writeln!(io::stderr().lock(), "reelseal: {text}");
+fn raw_line(text: &dyn Display) {
+    screen::give_way(|| {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    });
 }
 
 /// Tells what is wrong with the arguments, or shows the help that was asked for.
@@ -52,8 +106,4 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
             ExitCode::from(1)
         }
     }
-}
-
-pub(in crate::cli) fn progress(text: &str) {
-    line(&text);
 }

@@ -20,7 +20,6 @@ use zeroize::Zeroizing;
 
 use crate::cli::{
     arguments::SecretArguments,
-    files::input::{InputFile, is_same_source},
     messages::{
         failure::{Exit, Failure},
         shown::shown,
@@ -78,17 +77,6 @@ impl SecretSource {
             return Ok(Self::Environment(Zeroizing::new(OsString::into_vec(value))));
         }
         if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
-    }
-
-    /// Refuses `input` as the secret's own source: neither would get all of it.
-    pub fn check_apart_from(&self, input: &InputFile) -> Result<(), Failure> {
-        match self.metadata() {
-            Some(secret) if is_same_source(&secret, &input.metadata) => {
-                Err(Failure::usage(format!("{}: cannot be both the input and the secret", input.name))
-                    .with_hint("give the secret in a file of its own"))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Whether this is a key file.

@@ -1,0 +1,21 @@
+//! Which files, and where their results go.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FilesArguments {
+    /// Put the results into a folder, which is made if it is missing
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub output_dir: Option<PathBuf>,
+    /// Take every file in the folders that are named, and in those below; symbolic links are not followed
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// Replace existing output files
+    #[arg(short, long)]
+    pub force: bool,
+    /// Delete each input once its output is synced, read back, decrypted and found the same
+    #[arg(long)]
+    pub remove: bool,
+}

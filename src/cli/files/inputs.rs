@@ -1,0 +1,121 @@
+//! The inputs of a run: what was named, and, where that was asked for, what stands in the folders that were named.
+
+use std::{
+    fs::Metadata,
+    path::{Path, PathBuf},
+};
+
+use walkdir::WalkDir;
+
+use crate::cli::{
+    files::input::{is_standard, open_failure, standard_input},
+    messages::{failure::Failure, report, shown::shown},
+};
+
+/// An input that was named or found.
+#[derive(Debug)]
+pub(in crate::cli) struct NamedInput {
+    /// `None` for standard input, which `-` stands for, too.
+    pub path: Option<PathBuf>,
+    /// Where it stands below what was named, the last part of that included: its place in an output folder.
+    pub below: PathBuf,
+}
+
+impl NamedInput {
+    /// What the input is now, if it can be looked at.
+    pub fn metadata(&self) -> Option<Metadata> {
+        match self.path.as_deref() {
+            path if is_standard(path) => standard_input().and_then(|file| file.metadata()).ok(),
+            path => path?.metadata().ok(),
+        }
+    }
+
+    /// The bytes of a regular file; `None` for a stream, and for what cannot be looked at.
+    pub fn size(&self) -> Option<u64> {
+        self.metadata().filter(Metadata::is_file).map(|metadata| metadata.len())
+    }
+
+    fn named(path: &Path) -> Self {
+        let below = path.file_name().map(PathBuf::from).unwrap_or_default();
+        Self { path: Some(path.to_owned()), below }
+    }
+}
+
+/// What `named` stands for: standard input if that is nothing. If `recursive`, a folder stands for all regular files
+/// below it that are `wanted`, in the order of their names; what could not be looked at is a failure in its place.
+pub(in crate::cli) fn expand(
+    named: &[PathBuf],
+    recursive: bool,
+    wanted: impl Fn(&Path) -> bool,
+) -> Vec<Result<NamedInput, Failure>> {
+    if named.is_empty() {
+        return vec![Ok(NamedInput { path: None, below: PathBuf::new() })];
+    }
+    let mut inputs = Vec::new();
+    for path in named {
+        if recursive && path.is_dir() {
+            let before = inputs.len();
+            walk(path, &wanted, &mut inputs);
+            if inputs.len() == before {
+                inputs.push(Err(nothing_found(path)));
+            }
+        } else {
+            inputs.push(Ok(NamedInput::named(path)));
+        }
+    }
+    inputs
+}
+
+fn walk(folder: &Path, wanted: impl Fn(&Path) -> bool, inputs: &mut Vec<Result<NamedInput, Failure>>) {
+    let last = folder.file_name().map(Path::new).unwrap_or(Path::new(""));
+    for entry in WalkDir::new(folder).sort_by_file_name() {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => {
+                let below = entry.path().strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
+                inputs.push(Ok(NamedInput { path: Some(entry.into_path()), below }));
+            }
+            Ok(entry) => report::detail(&format!("{}: passed over", shown(entry.path()))),
+            Err(error) => {
+                let name = error.path().map_or_else(|| shown(folder), shown);
+                inputs.push(Err(open_failure(&name, error.into())));
+            }
+        }
+    }
+}
+
+fn nothing_found(folder: &Path) -> Failure {
+    Failure::usage(format!("{}: holds no file for this command", shown(folder)))
+        .with_hint("encrypt passes over what ends in .reel, decrypt over everything else; links are not followed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_stands_for_the_wanted_files_below_it_in_order_and_links_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = folder.path().join("clips");
+        fs::create_dir_all(clips.join("day/night")).unwrap();
+        for name in ["b", "a", "a.reel", "day/night/c"] {
+            fs::write(clips.join(name), b"frames").unwrap();
+        }
+        symlink("b", clips.join("link")).unwrap();
+        symlink("..", clips.join("loop")).unwrap();
+        let inputs = expand(std::slice::from_ref(&clips), true, |path| path.extension().is_none());
+        let below: Vec<_> = inputs.into_iter().map(|input| input.unwrap().below).collect();
+        assert_eq!(below, ["clips/a", "clips/b", "clips/day/night/c"].map(PathBuf::from));
+        assert!(expand(&[clips], true, |_| false).remove(0).is_err());
+    }
+
+    #[test]
+    fn a_file_stands_for_itself_and_nothing_for_standard_input() {
+        let [file, dash] = expand(&["some/film".into(), "-".into()], false, |_| false).try_into().unwrap();
+        assert_eq!(file.unwrap().below, PathBuf::from("film"));
+        assert!(is_standard(dash.unwrap().path.as_deref()));
+        assert_eq!(expand(&[], true, |_| true).remove(0).unwrap().path, None);
+    }
+}

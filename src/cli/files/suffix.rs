@@ -1,0 +1,41 @@
+//! What an encrypted file's name ends in.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+pub(in crate::cli) const SUFFIX: &str = ".reel";
+
+/// `path` with the suffix behind its name.
+pub(in crate::cli) fn with_suffix(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(SUFFIX);
+    name.into()
+}
+
+/// `path` without the suffix, if there is a name in front of it.
+pub(in crate::cli) fn without_suffix(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
+    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
+}
+
+/// Whether `path` has the suffix behind a name.
+pub(in crate::cli) fn has_suffix(path: &Path) -> bool {
+    without_suffix(path).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suffix_goes_behind_the_name_and_comes_off_again() {
+        assert_eq!(with_suffix(Path::new("a/film.mp4")), Path::new("a/film.mp4.reel"));
+        assert_eq!(without_suffix(Path::new("a/film.mp4.reel")), Some("a/film.mp4".into()));
+        for path in ["film.mp4", ".reel", "a/.reel", "..", "film.reel.gz"] {
+            assert!(!has_suffix(Path::new(path)), "{path}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The secret of a run that opens streams: read once, when the first header asks for it, and wiped with the last.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::{
+    cli::{
+        messages::{failure::Failure, stream_failure},
+        secrets::secret_source::{Purpose, Secret, SecretSource},
+    },
+    container::{FoundHeader, Header},
+    keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, KeySlots, StageKeys, UnlockError, unlock},
+};
+
+/// Opens headers, one after the other, whoever asks. Streams that share salt and cost take one scrypt run.
+pub(in crate::cli) struct Keyring {
+    source: SecretSource,
+    limits: KdfLimits,
+    secret: Mutex<Option<Held>>,
+}
+
+enum Held {
+    Passphrase(Credential<'static>),
+    KeyFile(KeyFile),
+}
+
+impl Keyring {
+    /// A keyring for the secret that `source` gives.
+    pub fn new(source: SecretSource, limits: KdfLimits) -> Self {
+        Self { source, limits, secret: Mutex::default() }
+    }
+
+    /// The stage keys of the stream `name` with the sound copy `found`, whose fields `header` holds. What the header
+    /// alone shows is refused before the secret is asked for.
+    pub fn open(&self, name: &str, found: &FoundHeader, header: &Header) -> Result<StageKeys, Failure> {
+        let refused = |error: UnlockError| stream_failure::unlock(name, &error);
+        self.check(header).map_err(refused)?;
+        let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = match &mut *secret {
+            Some(held) => held,
+            none => none.insert(self.read()?),
+        };
+        let opened = match held {
+            Held::Passphrase(credential) => unlock(&found.copy, header, credential),
+            Held::KeyFile(key_file) => unlock(&found.copy, header, &mut Credential::KeyFile(key_file)),
+        };
+        opened.map(|(_, keys)| keys).map_err(refused)
+    }
+
+    fn check(&self, header: &Header) -> Result<(), UnlockError> {
+        let slots = KeySlots::of(header)?;
+        if self.source.is_key_file() { slots.check_key_file() } else { slots.check_passphrase(self.limits) }
+    }
+
+    fn read(&self) -> Result<Held, Failure> {
+        Ok(match self.source.read(Purpose::Decrypt).map_err(Failure::for_all)? {
+            Secret::Passphrase(passphrase) => {
+                Held::Passphrase(Credential::Passphrase(KeyEncryptionKeys::new(passphrase), self.limits))
+            }
+            Secret::KeyFile(key_file) => Held::KeyFile(key_file),
+        })
+    }
+}

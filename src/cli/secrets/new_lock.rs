@@ -1,0 +1,56 @@
+//! The lock of a run that makes streams: its secret is read, and scrypt run, once, when the first stream asks for it.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::{
+    cli::{
+        messages::{
+            failure::{Exit, Failure},
+            stream_failure,
+        },
+        secrets::secret_source::{Purpose, Secret, SecretSource},
+    },
+    container::{Features, FrameSize},
+    keys::{Lock, LockError, NewStream, ScryptCost},
+};
+
+/// Locks new streams, whoever asks.
+pub(in crate::cli) struct NewLock {
+    source: SecretSource,
+    cost: ScryptCost,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl NewLock {
+    /// Streams that open with the secret that `source` gives; with a passphrase, at `cost`.
+    pub fn new(source: SecretSource, cost: ScryptCost) -> Self {
+        Self { source, cost, lock: Mutex::default() }
+    }
+
+    /// A fresh stream.
+    pub fn new_stream(&self, frame_size: FrameSize, features: Features) -> Result<NewStream, Failure> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = match &mut *lock {
+            Some(lock) => lock,
+            none => none.insert(self.make().map_err(Failure::for_all)?),
+        };
+        lock.new_stream(frame_size, features).map_err(|error| failure(&error.into()))
+    }
+
+    /// The secret is wiped on the way out: the lock does not need it any more.
+    fn make(&self) -> Result<Lock, Failure> {
+        match self.source.read(Purpose::Encrypt)? {
+            Secret::KeyFile(key_file) => Ok(Lock::with_key_file(&key_file)),
+            Secret::Passphrase(passphrase) => {
+                Lock::with_passphrase(&passphrase, self.cost).map_err(|error| failure(&error))
+            }
+        }
+    }
+}
+
+fn failure(error: &LockError) -> Failure {
+    match error {
+        LockError::Kdf(error) => stream_failure::kdf("passphrase", error),
+        LockError::Randomness(error) => Failure::new(Exit::InputOutput, error.to_string()),
+    }
+}
