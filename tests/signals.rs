@@ -5,8 +5,9 @@
 mod support;
 
 use std::{
+    io::{BufRead, BufReader, Write},
     os::unix::process::ExitStatusExt,
-    process::{Command, ExitStatus},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use support::{Folder, plaintext, text};
@@ -84,6 +85,25 @@ fn unnamed_opening(folder: &Folder, arguments: &[&str]) -> usize {
     let log = text(&folder.read("log"));
     std::fs::remove_file(folder.path("log")).unwrap();
     1 + log.lines().position(|line| line.contains("O_TMPFILE")).unwrap()
+}
+
+#[test]
+fn a_request_for_the_status_is_answered_and_the_run_goes_on() {
+    let folder = Folder::new();
+    let encrypt = &mut folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key"]);
+    let mut child = encrypt.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // More than the pipe holds: when it is written, frames are under way.
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(&plaintext(4 << 20)).unwrap();
+    let process = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGUSR1).unwrap();
+    let mut told = String::new();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut told).unwrap();
+    assert!(told.starts_with("reelseal: standard input: ") && told.ends_with("iB/s\n"), "{told}");
+    drop(pipe);
+    assert!(child.wait().unwrap().success());
+    assert!(folder.run(&["decrypt", "film.reel", "-o", "-"]).stdout == plaintext(4 << 20));
 }
 
 #[test]

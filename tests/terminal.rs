@@ -266,12 +266,93 @@ fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
 #[test]
 fn an_interrupt_meant_for_the_producer_ends_the_recording_properly() {
     let folder = Folder::new();
-    let script = "stty -echo; cat | (trap '' INT; $reelseal encrypt --progress always --key-file key -o night.reel)";
-    let mut session = shell(&folder, script);
-    session.send_line("the night").unwrap();
-    session.exp_string("standard input").unwrap();
+    for encrypt in ["(trap '' INT; $reelseal encrypt", "($reelseal encrypt --ignore-interrupts"] {
+        let script = format!("stty -echo; cat | {encrypt} --progress always --force --key-file key -o night.reel)");
+        let mut session = shell(&folder, &script);
+        session.send_line("the night").unwrap();
+        session.exp_string("standard input").unwrap();
+        session.send_control('c').unwrap();
+        session.exp_eof().unwrap();
+        let opened = folder.run(&["decrypt", "night.reel", "-o", "-"]);
+        assert_eq!(opened.stdout, b"the night\n", "{encrypt}");
+        std::fs::remove_file(folder.path("night.reel")).unwrap();
+    }
+}
+
+#[test]
+fn interrupts_that_are_to_be_ignored_still_end_a_prompt() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = on_terminal(&folder, &["encrypt", "film", "--ignore-interrupts"]);
+    session.exp_string("Passphrase").unwrap();
     session.send_control('c').unwrap();
     session.exp_eof().unwrap();
-    let opened = folder.run(&["decrypt", "night.reel", "-o", "-"]);
-    assert_eq!(opened.stdout, b"the night\n");
+    let status = session.process().wait().unwrap();
+    assert!(matches!(status, WaitStatus::Signaled(_, Signal::SIGINT, _)), "{status:?}");
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn many_files_are_asked_for_once_and_shown_as_a_whole() {
+    let folder = Folder::new();
+    let names: Vec<_> = (0..30).map(|at| format!("clip{at}")).collect();
+    names.iter().for_each(|name| drop(folder.write(name, b"frames")));
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut session = on_terminal(&folder, &[["encrypt"].as_slice(), &CHEAP, &names].concat());
+    session.exp_string("Passphrase").unwrap();
+    session.send_line("open sesame").unwrap();
+    session.exp_string("again: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("30 of 30 files") && shown.contains("180 B/180 B"), "{shown}");
+    assert!(!shown.contains("Passphrase"), "{shown}");
+    assert_eq!(folder.names().len(), 60);
+}
+
+#[test]
+fn a_warning_while_a_bar_is_shown_has_a_line_of_its_own() {
+    let folder = Folder::new();
+    for name in ["one", "two"] {
+        folder.write(name, b"frames");
+        assert!(folder.run(&["encrypt", name]).status.success());
+        let mut damaged = folder.read(&format!("{name}.reel"));
+        damaged[100] ^= 1;
+        folder.write(&format!("{name}.reel"), &damaged);
+    }
+    let arguments = ["decrypt", "one.reel", "two.reel", "--force", "--key-file", "key"];
+    let mut session = on_terminal(&folder, &arguments);
+    let shown = session.exp_eof().unwrap();
+    for name in ["one", "two"] {
+        let warning = format!("reelseal: warning: {name}.reel: the first of the two header copies");
+        let (before, after) = shown.split_once(&warning).unwrap();
+        // At the start of the output, or behind a movement to a line that was cleared.
+        assert!(before.is_empty() || before.ends_with("\u{1b}[2K") || before.ends_with("A"), "{name}");
+        assert!(after.starts_with(" is damaged; the other one serves\r\n"), "{name}");
+    }
+}
+
+#[test]
+fn colour_goes_when_it_is_not_wanted() {
+    const CYAN: &str = "\u{1b}[36m";
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for (variable, coloured) in [("COLUMNS=80", true), ("NO_COLOR=1", false)] {
+        let script = format!("{variable} $reelseal encrypt film --key-file key --force");
+        let shown = shell(&folder, &script).exp_eof().unwrap();
+        assert_eq!(shown.contains(CYAN), coloured, "{variable}: {shown:?}");
+    }
+}
+
+#[test]
+fn the_bar_follows_the_width_of_the_terminal() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let width = |columns: u16| {
+        let script = format!("stty rows 24 cols {columns}; NO_COLOR=1 $reelseal encrypt film --key-file key --force");
+        let shown = shell(&folder, &script).exp_eof().unwrap();
+        // What comes from the terminal are bytes, each as a character.
+        let shown = String::from_utf8(shown.chars().map(|byte| byte as u8).collect()).unwrap();
+        console::measure_text_width(shown.split(['\r', '\n']).rfind(|line| line.contains("6 B/6 B")).unwrap())
+    };
+    assert_eq!((width(60), width(110)), (60, 110));
 }

@@ -95,3 +95,49 @@ fn kept(job: &Job, fact: &str) -> Failure {
     Failure::new(Exit::InputOutput, format!("{}: {fact}", job.destination.name))
         .with_hint(format!("{} is kept", job.input.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, os::unix::fs::FileExt};
+
+    use super::*;
+    use crate::{
+        container::{Features, FrameSize},
+        keys::{KeyFile, Lock, NewStream},
+        pipeline::{Clock, Writer},
+    };
+
+    fn file_with(bytes: &[u8]) -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        file
+    }
+
+    fn is_same(stream: &[u8], plaintext: &[u8], NewStream { header, keys }: &NewStream) -> Result<bool, PipelineError> {
+        is_sealed_form(&file_with(stream), &file_with(plaintext), header, keys, NonZero::new(2).unwrap())
+    }
+
+    #[test]
+    fn a_stream_is_the_sealed_form_of_its_plaintext_and_of_nothing_else() {
+        let lock = Lock::with_key_file(&KeyFile::random().unwrap());
+        let new = lock.new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        let plaintext: Vec<u8> = (0..100_000u32).map(|at| (at % 251) as u8).collect();
+        let mut writer = Writer::new(Vec::new(), &new.header, &new.keys, Vec::new(), Clock::None).unwrap();
+        writer.write_all(&plaintext).unwrap();
+        let stream = writer.finish().unwrap();
+        assert!(is_same(&stream, &plaintext, &new).unwrap());
+
+        let mut other = plaintext.clone();
+        other[60_000] ^= 1;
+        assert!(!is_same(&stream, &other, &new).unwrap());
+        assert!(!is_same(&stream, &plaintext[..99_999], &new).unwrap());
+        assert!(!is_same(&stream, &[plaintext.as_slice(), b"x"].concat(), &new).unwrap());
+        let mut damaged = stream.clone();
+        damaged[50_000] ^= 1;
+        assert!(is_same(&damaged, &plaintext, &new).is_err());
+        assert!(is_same(&stream[..stream.len() - 1], &plaintext, &new).is_err());
+        assert!(!is_same(&stream[1..], &plaintext, &new).unwrap());
+        let another = lock.new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        assert!(!is_same(&stream, &plaintext, &another).unwrap());
+    }
+}

@@ -258,7 +258,7 @@ pub(in crate::cli) fn report_status() {
     }
 }
 
-/// Lines in place of bars: one a second, and one at the end of each file that is done.
+/// Lines in place of bars: one a second, and, for people, one at the end of each file that is done.
 fn print(counts: &Counts, events: &Receiver<Event>) {
     let mut in_hand: Vec<Arc<FileCount>> = Vec::new();
     loop {
@@ -266,7 +266,7 @@ fn print(counts: &Counts, events: &Receiver<Event>) {
         let due = event.is_err();
         in_hand.retain(|file| {
             let outcome = file.outcome();
-            if due && outcome.is_none() || outcome == Some(true) {
+            if due && outcome.is_none() || outcome == Some(true) && !report::is_json() {
                 file.report(counts);
             }
             outcome.is_none()

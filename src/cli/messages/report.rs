@@ -69,7 +69,7 @@ pub(super) fn event(object: impl FnOnce() -> Value) {
     }
 }
 
-fn is_json() -> bool {
+pub(super) fn is_json() -> bool {
     JSON.load(Ordering::Relaxed)
 }
 

@@ -1,0 +1,231 @@
+//! Many files in one run: one secret, one failure not stopping the rest, inputs removed only once that is safe.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+    path::Path,
+    process::Output,
+};
+
+use support::{CHEAP, Folder, assert_done, assert_refused, plaintext, text};
+
+const SALT: std::ops::Range<usize> = 48 + 4 + 12..48 + 4 + 12 + 32;
+const WRAPPED_KEY: std::ops::Range<usize> = SALT.end..SALT.end + 40;
+const IV: std::ops::Range<usize> = 16..32;
+
+/// A folder with clips of these names, each with a content of its own.
+fn clips(names: &[&str]) -> Folder {
+    let folder = Folder::new();
+    for (at, name) in names.iter().enumerate() {
+        fs::create_dir_all(folder.path(name).parent().unwrap()).unwrap();
+        folder.write(name, &content(at));
+    }
+    folder
+}
+
+fn content(at: usize) -> Vec<u8> {
+    plaintext(10_000 + at)[at..].to_vec()
+}
+
+fn with_passphrase(folder: &Folder, arguments: &[&str]) -> Output {
+    folder.reelseal(arguments).env("REELSEAL_PASSPHRASE", "open sesame").output().unwrap()
+}
+
+#[test]
+fn all_files_are_encrypted_and_decrypted_in_one_run() {
+    let names = ["a", "b", "c", "d", "e"];
+    let folder = clips(&names);
+    assert_done(&folder.run(&[["encrypt"].as_slice(), &names].concat()));
+    for name in names {
+        fs::remove_file(folder.path(name)).unwrap();
+    }
+    assert_done(&folder.run(&["decrypt", "a.reel", "b.reel", "c.reel", "d.reel", "e.reel"]));
+    for (at, name) in names.iter().enumerate() {
+        assert!(folder.read(name) == content(at), "{name}");
+    }
+}
+
+#[test]
+fn files_of_a_batch_share_the_salt_and_nothing_else() {
+    let folder = clips(&["a", "b"]);
+    assert_done(&with_passphrase(&folder, &[["encrypt", "a", "b"].as_slice(), &CHEAP].concat()));
+    let (one, other) = (folder.read("a.reel"), folder.read("b.reel"));
+    assert_eq!(one[SALT], other[SALT]);
+    assert_ne!(one[IV], other[IV]);
+    assert_ne!(one[WRAPPED_KEY], other[WRAPPED_KEY]);
+    assert_done(&with_passphrase(&folder, &["encrypt", "a", "-o", "apart.reel", "--scrypt-log-n", "14"]));
+    assert_ne!(one[SALT], folder.read("apart.reel")[SALT]);
+}
+
+#[test]
+fn a_failure_does_not_stop_the_rest_is_named_at_the_end_and_the_worst_code_counts() {
+    let folder = clips(&["a", "b", "c"]);
+    assert_done(&folder.run(&["encrypt", "a", "b", "c"]));
+    let mut damaged = folder.read("b.reel");
+    damaged[9000] ^= 1;
+    folder.write("b.reel", &damaged);
+    let output = folder.run(&["decrypt", "a.reel", "b.reel", "missing.reel", "c.reel", "--output-dir", "out"]);
+    assert_refused(&output, 4, "reelseal: 2 of 4 files failed:\n");
+    let told = text(&output.stderr);
+    let (_, summary) = told.split_once("files failed:\n").unwrap();
+    for line in [
+        "reelseal:   b.reel: cut short, extended or damaged in frame 0, at byte 8192\n",
+        "reelseal:   missing.reel: cannot open: no such file or directory\n",
+    ] {
+        assert!(summary.contains(line), "{summary}");
+    }
+    assert!(folder.read("out/a") == content(0) && folder.read("out/c") == content(2));
+    assert!(!folder.path("out/b").exists());
+}
+
+#[test]
+fn a_folder_is_taken_with_all_below_it_and_mirrored_in_the_output_folder() {
+    let folder = clips(&["clips/a", "clips/day/b", "clips/day/night/c"]);
+    symlink("a", folder.path("clips/link")).unwrap();
+    assert_refused(
+        &folder.run(&["encrypt", "clips"]),
+        2,
+        "clips: is a folder\nreelseal: hint: take each file in it with -r",
+    );
+    assert_done(&folder.run(&["encrypt", "-r", "clips", "--output-dir", "sealed"]));
+    assert_done(&folder.run(&["decrypt", "-r", "sealed/clips", "--output-dir", "back/here"]));
+    for (at, name) in ["a", "day/b", "day/night/c"].iter().enumerate() {
+        assert!(folder.path(&format!("sealed/clips/{name}.reel")).is_file(), "{name}");
+        assert!(folder.read(&format!("back/here/clips/{name}")) == content(at), "{name}");
+    }
+    assert!(!folder.path("sealed/clips/link.reel").exists());
+}
+
+#[test]
+fn without_an_output_folder_results_stand_beside_their_inputs_and_are_passed_over_the_next_time() {
+    let folder = clips(&["clips/a", "clips/day/b"]);
+    assert_done(&folder.run(&["encrypt", "-r", "clips"]));
+    assert!(folder.path("clips/a.reel").is_file() && folder.path("clips/day/b.reel").is_file());
+    assert_done(&folder.run(&["encrypt", "-r", "clips", "--force"]));
+    assert!(!folder.path("clips/a.reel.reel").exists());
+    fs::create_dir(folder.path("empty")).unwrap();
+    assert_refused(&folder.run(&["encrypt", "-r", "empty"]), 2, "empty: holds no file for this command");
+}
+
+#[test]
+fn two_inputs_never_go_to_one_output_not_even_with_force() {
+    let folder = clips(&["a/film", "b/film"]);
+    let output = folder.run(&["encrypt", "a/film", "b/film", "--output-dir", "out", "--force"]);
+    assert_refused(&output, 2, "out/film.reel: another input of this run goes there, too");
+    assert_done(&folder.run(&["decrypt", "out/film.reel"]));
+    let back = folder.read("out/film");
+    assert!(back == content(0) || back == content(1));
+}
+
+#[test]
+fn an_input_is_never_the_output_of_another_not_even_with_force() {
+    let folder = clips(&["film", "film.reel"]);
+    let output = folder.run(&["encrypt", "film", "film.reel", "--force"]);
+    assert_refused(&output, 2, "film.reel: is the input or the key, too; writing would destroy it");
+    assert!(folder.read("film.reel") == content(1));
+}
+
+#[test]
+fn several_inputs_neither_go_to_one_named_output_nor_come_from_standard_input() {
+    let folder = clips(&["a", "b"]);
+    assert_refused(&folder.run(&["encrypt", "a", "b", "-o", "c"]), 2, "several inputs cannot all go to one output");
+    assert_refused(&folder.run(&["encrypt", "a", "-"]), 2, "standard input cannot be one of several inputs");
+    assert_refused(&folder.pipe(&["encrypt", "--output-dir", "out"], b"frames"), 2, "has no name for a file");
+    assert_eq!(folder.names(), ["a", "b"]);
+}
+
+#[test]
+fn a_secret_that_cannot_be_had_is_told_once_and_not_for_every_file() {
+    let folder = clips(&["a", "b", "c"]);
+    let output = folder.reelseal(&["encrypt", "a", "b", "c", "--passphrase-file", "missing"]).output().unwrap();
+    assert_refused(&output, 1, "1 of 3 files failed, 2 not begun:");
+    assert_eq!(text(&output.stderr).matches("missing: cannot read the passphrase").count(), 2);
+    assert_eq!(folder.names(), ["a", "b", "c"]);
+}
+
+#[test]
+fn names_of_any_bytes_are_kept_and_shown_escaped() {
+    let folder = Folder::new();
+    let name = OsStr::from_bytes(b"caf\xe9\n\x1b[2Jfilm");
+    fs::write(folder.path("").join(name), b"frames").unwrap();
+    folder.write("other", b"frames");
+    let sealed = folder.reelseal(&["encrypt", "--key-file", "key", "-v", "other"]).arg(name).output().unwrap();
+    assert_done(&sealed);
+    let escaped = r"caf\xe9\n\u{1b}[2Jfilm";
+    let line = format!("reelseal: {escaped} -> {escaped}.reel: 6 B in ");
+    assert!(text(&sealed.stderr).contains(&line), "{}", text(&sealed.stderr));
+    fs::remove_file(folder.path("").join(name)).unwrap();
+    assert_done(&folder.run(&["decrypt", "-r", ".", "--output-dir", "out"]));
+    assert_eq!(fs::read(folder.path("out").join(name)).unwrap(), b"frames");
+}
+
+#[test]
+fn an_input_is_removed_once_its_output_was_read_back() {
+    let folder = clips(&["a", "b"]);
+    assert_done(&folder.run(&["encrypt", "a", "b", "--remove"]));
+    assert_eq!(folder.names(), ["a.reel", "b.reel"]);
+    assert_done(&folder.run(&["decrypt", "a.reel", "b.reel", "--remove"]));
+    assert_eq!(folder.names(), ["a", "b"]);
+    assert!(folder.read("a") == content(0) && folder.read("b") == content(1));
+}
+
+#[test]
+fn an_input_is_kept_when_its_run_fails_or_it_could_not_be_removed() {
+    let folder = clips(&["film"]);
+    symlink("film", folder.path("link")).unwrap();
+    assert_refused(&folder.run(&["encrypt", "link", "--remove"]), 2, "link: is not a regular file, which --remove");
+    let output = folder.run(&["encrypt", "film", "--remove", "-o", "-"]);
+    assert_refused(&output, 2, "standard output: cannot be read back, as --remove would have to");
+    assert_refused(&folder.pipe(&["encrypt", "--remove", "-o", "x"], b"frames"), 2, "standard input: is not a regular");
+    folder.write("film.reel", b"precious");
+    assert_refused(&folder.run(&["encrypt", "film", "--remove"]), 2, "film.reel: exists already");
+    assert_eq!(folder.names(), ["film", "film.reel", "link"]);
+}
+
+#[test]
+fn small_and_large_files_go_through_one_run_together() {
+    let folder = Folder::new();
+    let length = |at: usize| if at % 5 == 3 { 5 << 20 } else { 100 * at };
+    let names: Vec<_> = (0..20).map(|at| format!("clip{at}")).collect();
+    for (at, name) in names.iter().enumerate() {
+        folder.write(name, &plaintext(length(at)));
+    }
+    let inputs: Vec<_> = names.iter().map(String::as_str).collect();
+    assert_done(&folder.run(&[["encrypt", "--remove", "--threads", "4"].as_slice(), &inputs].concat()));
+    let sealed: Vec<_> = names.iter().map(|name| format!("{name}.reel")).collect();
+    assert_eq!(folder.names().len(), sealed.len());
+    for (at, name) in sealed.iter().enumerate() {
+        assert!(folder.run(&["decrypt", name, "-o", "-"]).stdout == plaintext(length(at)), "{name}");
+    }
+}
+
+#[test]
+fn for_programs_every_line_is_an_object() {
+    let folder = clips(&["a", "b"]);
+    let output = folder.run(&["encrypt", "a", "b", "missing", "--progress", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    let objects: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |event: &str| objects.iter().filter(|object| object["event"] == event).collect::<Vec<_>>();
+    let mut done: Vec<_> = of("done").iter().map(|object| object["output"].as_str().unwrap().to_owned()).collect();
+    done.sort();
+    assert_eq!(done, ["a.reel", "b.reel"]);
+    let [error] = of("error")[..] else { panic!("{told}") };
+    assert_eq!(error["exit_code"], 1);
+    assert_eq!(error["message"], "missing: cannot open: no such file or directory");
+    let [summary] = of("summary")[..] else { panic!("{told}") };
+    assert_eq!(summary["failures"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_link_to_a_folder_that_is_named_is_followed() {
+    let folder = clips(&["store/a"]);
+    symlink("store", folder.path("clips")).unwrap();
+    assert_done(&folder.run(&["encrypt", "-r", "clips", "--output-dir", "out"]));
+    assert!(Path::new(&folder.path("out/clips/a.reel")).is_file());
+}
