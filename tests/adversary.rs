@@ -8,9 +8,9 @@ mod support;
 use std::io::{Read, Write};
 
 use reelseal::{
-    container::{CopyNumber, Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},
+    container::{CopyNumber, Features, FrameSize, Header, HeaderError, HeaderLength, IV_LENGTH, Prefix, Slot},
     keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
-    pipeline::{Clock, PipelineError, Reader, Writer},
+    pipeline::{Clock, HeaderInputError, PipelineError, Reader, ReaderError, Writer},
     stage::FrameFault,
 };
 use support::{Folder, assert_refused, plaintext, text};
@@ -42,13 +42,14 @@ fn stream() -> Vec<u8> {
 enum Outcome {
     Whole(Option<CopyNumber>),
     Frames(PipelineError),
-    Header,
+    Header(HeaderError),
 }
 
 fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut Credential::KeyFile(&key_file()), Vec::new()) {
-        Err(_) => Outcome::Header,
+        Err(ReaderError::Input(HeaderInputError::Header(error))) => Outcome::Header(error),
+        Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {
             Ok(_) => Outcome::Whole(reader.damaged_copy()),
             Err(error) => Outcome::Frames(error.into_inner().unwrap().downcast().map(|error| *error).unwrap()),
@@ -70,15 +71,36 @@ fn a_flipped_bit_in_one_header_copy_is_survived_and_reported() {
     }
 }
 
+/// What the specification names for a stream of which both header copies are altered in the byte at `place`.
+fn fault_of_both_copies(altered: &[u8], place: usize) -> HeaderError {
+    let units = u16::from_le_bytes([altered[32], altered[33]]);
+    match place {
+        0..8 => HeaderError::NotReelseal(None),
+        8 => HeaderError::Version(altered[8]),
+        9 if FrameSize::from_log2(altered[9]).is_none() => HeaderError::FrameSize(altered[9]),
+        32..34 if HeaderLength::from_units(units).is_none() => HeaderError::HeaderLength(units),
+        32..34 if usize::from(units) * 64 > altered.len() => HeaderError::Cut,
+        _ => HeaderError::Damaged,
+    }
+}
+
 #[test]
-fn the_same_bit_flipped_in_both_header_copies_is_refused_at_the_header() {
+fn the_same_bit_flipped_in_both_header_copies_is_refused_with_the_error_of_its_field() {
     let stream = stream();
     for bit in 0..HEADER * 8 {
         let mut flipped = stream.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         flipped[HEADER + bit / 8] ^= 1 << (bit % 8);
+        let expected = fault_of_both_copies(&flipped, bit / 8);
         let (outcome, released) = read(&flipped);
-        assert!(matches!(outcome, Outcome::Header) && released.is_empty(), "bit {bit}");
+        let refused = match outcome {
+            // What a text tool may have done to it is a guess, and held elsewhere.
+            Outcome::Header(HeaderError::NotReelseal(_)) => HeaderError::NotReelseal(None),
+            Outcome::Header(error) => error,
+            _ => panic!("bit {bit}"),
+        };
+        assert_eq!(refused, expected, "bit {bit}");
+        assert!(released.is_empty(), "bit {bit}");
     }
 }
 
@@ -105,7 +127,7 @@ fn every_truncation_releases_whole_frames_and_says_where_the_stream_ends() {
     for length in 0..stream.len() {
         let (outcome, released) = read(&stream[..length]);
         let Some(frames) = length.checked_sub(FRAMES_START) else {
-            assert!(matches!(outcome, Outcome::Header) && released.is_empty(), "{length}");
+            assert!(matches!(outcome, Outcome::Header(HeaderError::Cut)) && released.is_empty(), "{length}");
             continue;
         };
         let frame = frames / WIRE;
@@ -154,8 +176,23 @@ fn the_command_says_for_each_region_where_it_was_altered() {
         let frames = if code == 0 { LENGTH } else { (place - FRAMES_START) / WIRE * PAYLOAD };
         assert!(output.stdout == plaintext(frames), "{place}");
     }
-    let mut both = stream();
-    both[100] ^= 1;
-    both[HEADER + 100] ^= 1;
-    assert_refused(&folder.pipe(&["decrypt"], &both), 4, "both header copies are damaged");
+    for (place, fact) in [
+        (0, "not a reelseal stream"),
+        (8, "format version 17 is not supported"),
+        (9, "the frame size 2^28 in the header is out of range"),
+        (12, "both header copies are damaged"),
+        (20, "both header copies are damaged"),
+        (33, "the header length 4104 × 64 in the header is out of range"),
+        (40, "both header copies are damaged"),
+        (60, "both header copies are damaged"),
+        (HEADER - 40, "both header copies are damaged"),
+        (HEADER - 1, "both header copies are damaged"),
+    ] {
+        let mut both = stream();
+        both[place] ^= 0x10;
+        both[HEADER + place] ^= 0x10;
+        let output = folder.pipe(&["decrypt"], &both);
+        assert_refused(&output, 4, fact);
+        assert_eq!(output.stdout, b"", "{place}");
+    }
 }

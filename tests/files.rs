@@ -171,6 +171,15 @@ fn a_redirected_file_is_read_from_where_it_stands() {
     let mut appended = Vec::new();
     File::open(&log).unwrap().read_to_end(&mut appended).unwrap();
     assert!(appended == [b"before ".as_slice(), &plaintext[1000..]].concat());
+
+    // Standard output that stands at an offset.
+    let slot = folder.write("slot", &[b'.'; 3 * PAYLOAD]);
+    let mut output = File::options().write(true).open(&slot).unwrap();
+    output.seek(SeekFrom::Start(500)).unwrap();
+    let decrypt = &mut folder.reelseal(&["decrypt", "--key-file", "key"]);
+    assert!(decrypt.stdin(from("behind", 17)).stdout(output).status().unwrap().success());
+    let expected = [vec![b'.'; 500], plaintext[1000..].to_vec(), vec![b'.'; 500]].concat();
+    assert!(folder.read("slot") == expected);
 }
 
 #[test]

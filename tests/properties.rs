@@ -1,5 +1,7 @@
 //! For any length, frame size, number of workers and way in which readers and writers take pieces: the same bytes.
 
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
 mod support;
 
 use std::{
@@ -11,22 +13,27 @@ use std::{
 
 use proptest::prelude::*;
 use reelseal::{
-    container::{Features, FrameSize, IV_LENGTH, Prefix},
-    keys::{Key, StageKeys},
-    pipeline::{CiphertextSource, Clock, Opening, OrderedSink, PlaintextSource, ReaderInput, Sealing, Workers},
+    container::{Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},
+    keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
+    pipeline::{
+        CiphertextSource, Clock, Input, Opening, OrderedSink, PlaintextSource, Reader, Readiness, Sealing, Wait,
+        Workers, Writer,
+    },
     stage::Chain,
 };
 use support::plaintext;
 
-/// Gives or takes the next of `pieces` bytes, over and over; 0 stands for an interruption.
+/// Gives or takes the next of `pieces` bytes, over and over; 0 stands for an interruption. As an input it stalls now and
+/// then, wherever it stands in a frame.
 struct Pieces<'a, T> {
     inner: T,
     pieces: Cycle<slice::Iter<'a, usize>>,
+    asked: usize,
 }
 
 impl<'a, T> Pieces<'a, T> {
     fn new(inner: T, pieces: &'a [usize]) -> Self {
-        Self { inner, pieces: pieces.iter().cycle() }
+        Self { inner, pieces: pieces.iter().cycle(), asked: 0 }
     }
 
     fn next(&mut self) -> io::Result<usize> {
@@ -41,6 +48,18 @@ impl<T: Read> Read for Pieces<'_, T> {
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
         let most = self.next()?.min(area.len());
         self.inner.read(&mut area[..most])
+    }
+}
+
+impl<T: Read + Send> Input for Pieces<'_, T> {
+    fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
+        self.asked += 1;
+        let stalls = wait == Wait::Never && self.asked.is_multiple_of(3);
+        Ok(if stalls { Readiness::NotReady } else { Readiness::Ready })
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, area)
     }
 }
 
@@ -67,6 +86,38 @@ fn pieces() -> impl Strategy<Value = Vec<usize>> {
     ]
 }
 
+/// A header of the shortest length, and the keys of its stream.
+fn header(key_file: &KeyFile) -> (Header, StageKeys) {
+    let file_key = Key::from_bytes([1; 32]);
+    let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::TIMED, iv: [7; IV_LENGTH] };
+    let slot = Slot::KeyFile(new_key_file_slot(&file_key, key_file, [3; 32]));
+    let header = Header { prefix, length: HeaderLength::MIN, generation: 1, records: vec![(&slot).into()] };
+    (header, StageKeys::derive(&file_key, &prefix))
+}
+
+#[test]
+fn a_read_or_write_that_stops_short_at_any_byte_of_a_stream_changes_nothing() {
+    let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
+    let (header, keys) = header(&key_file);
+    let plaintext = plaintext(FrameSize::MIN.payload() + 9);
+    let write = |pieces: &[usize]| {
+        let inner = Pieces::new(Vec::new(), pieces);
+        let mut writer = Writer::new(inner, &header, &keys, Vec::new(), Clock::Fixed(3)).unwrap();
+        writer.write_all(&plaintext).unwrap();
+        writer.finish().unwrap().inner
+    };
+    let stream = write(&[usize::MAX]);
+    for place in 1..=stream.len() {
+        let pieces = [place, usize::MAX];
+        assert!(write(&pieces) == stream, "{place}");
+        let inner = Pieces::new(stream.as_slice(), &pieces);
+        let mut reader = Reader::new(inner, &mut Credential::KeyFile(&key_file), Vec::new()).unwrap();
+        let mut opened = Vec::new();
+        reader.read_to_end(&mut opened).unwrap();
+        assert!(opened == plaintext, "{place}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -83,7 +134,7 @@ proptest! {
         let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new());
         let plaintext = plaintext(length);
         let seal = |workers: usize, reading: &[usize], writing: &[usize]| {
-            let input = ReaderInput(Pieces::new(plaintext.as_slice(), reading));
+            let input = Pieces::new(plaintext.as_slice(), reading);
             let source = PlaintextSource::new(input, frame_size, Clock::Fixed(3), None);
             let sink = OrderedSink::new(Pieces::new(Vec::new(), writing));
             Workers::new(NonZero::new(workers).unwrap(), frame_size).run(&source, &Sealing(&chain), &sink).unwrap();
@@ -92,7 +143,7 @@ proptest! {
         let stream = seal(1, &[usize::MAX], &[usize::MAX]);
         prop_assert!(seal(workers, &reading, &writing) == stream);
 
-        let source = CiphertextSource::new(ReaderInput(Pieces::new(stream.as_slice(), &reading)), frame_size, None);
+        let source = CiphertextSource::new(Pieces::new(stream.as_slice(), &reading), frame_size, None);
         let sink = OrderedSink::new(Pieces::new(Vec::new(), &writing));
         let workers = Workers::new(NonZero::new(workers).unwrap(), frame_size);
         workers.run(&source, &Opening::new(&chain, Features::TIMED), &sink).unwrap();

@@ -133,6 +133,21 @@ fn without_a_terminal_and_a_source_the_three_ways_are_named() {
 }
 
 #[test]
+#[ignore = "needs root"]
+fn where_dev_has_no_terminal_the_three_ways_are_named() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut command = Command::new("unshare");
+    let script = "mount -t tmpfs none /dev && exec \"$0\" encrypt film";
+    command.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_reelseal")]).current_dir(folder.path(""));
+    let output = command.env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null()).output().unwrap();
+    for way in ["--passphrase-file", "--passphrase-fd", "REELSEAL_PASSPHRASE"] {
+        assert_refused(&output, 2, way);
+    }
+    assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
 fn an_interrupt_at_the_prompt_ends_by_that_signal_and_restores_the_terminal() {
     let folder = Folder::new();
     folder.write("film", b"frames");

@@ -16,12 +16,15 @@ use std::{
 
 use maker::{
     HEADER, Maker, PAYLOAD, PHRASE, WIRE, checked, costly_slot, file_key, flipped, key_file, passphrase_slot,
-    plaintext, tag,
+    passphrase_slot_at_cost, plaintext, tag,
 };
 use reelseal::{
-    container::{Features, FrameTag, HeaderError, IV_LENGTH, Prefix, RecordError, Slot, TagFlags},
+    container::{
+        Features, FrameSize, FrameTag, HeaderError, HeaderLength, IV_LENGTH, Prefix, RecordError, Slot, TagFlags,
+    },
     keys::{
-        Credential, KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, UnlockError, new_key_file_slot,
+        Credential, KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, UnlockError,
+        new_key_file_slot,
     },
     pipeline::{HeaderInputError, PipelineError, Reader, ReaderError},
     stage::FrameFault,
@@ -36,6 +39,15 @@ fn sound() -> Vec<Vector> {
     let live = Maker::new(Features::LIVE.union(Features::TIMED));
     let wrapping = Maker { prefix: Prefix { iv: [0xff; IV_LENGTH], ..plain.prefix }, ..Maker::plain() };
     let newer = Maker { generation: 2, ..Maker::plain() };
+    let largest_frames = Maker { prefix: Prefix { frame_size: FrameSize::MAX, ..plain.prefix }, ..Maker::plain() };
+    let largest_header = Maker { header_length: HeaderLength::MAX, ..Maker::plain() };
+    let last_generation = Maker { generation: u64::MAX, ..Maker::plain() };
+    let at_cost = |log_n, r, p| {
+        let cost = ScryptCost::new(log_n, r, p).unwrap();
+        Maker::with_slots(vec![passphrase_slot_at_cost(PHRASE, 1, cost)]).stream(5)
+    };
+    let own_slot = plain.slots[0].clone();
+    let foreign_slot = Slot::KeyFile(new_key_file_slot(&Key::from_bytes([8; 32]), &key_file(), [4; 32]));
     let second_opens = Maker::with_slots(vec![passphrase_slot("another", 1), passphrase_slot(PHRASE, 2)]);
     let mut unknown_record = plain.copy();
     unknown_record[48 + 76..48 + 82].copy_from_slice(&[0x90, 0, 2, 0, 1, 2]);
@@ -60,12 +72,25 @@ fn sound() -> Vec<Vector> {
         ("one-byte-less-than-a-frame", "key", "whole", PAYLOAD - 1, plain.stream(PAYLOAD - 1)),
         ("full-frame-and-empty-final-frame", "key", "whole", PAYLOAD, plain.stream(PAYLOAD)),
         ("three-frames", "key", "whole", 2 * PAYLOAD + 9, plain.stream(2 * PAYLOAD + 9)),
+        ("past-256-frames", "key", "whole", 256 * PAYLOAD + 9, plain.stream(256 * PAYLOAD + 9)),
+        ("largest-frame-size", "key", "whole", 5, largest_frames.final_frame(|_| {})),
+        ("largest-header", "key", "whole", 5, largest_header.stream(5)),
+        ("last-generation", "key", "whole", 5, last_generation.stream(5)),
         ("counter-wraps", "key", "whole", PAYLOAD + 9, wrapping.stream(PAYLOAD + 9)),
         ("live-and-timed", "key", "whole", 109, live_stream.concat()),
         ("interrupted", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(3))),
         ("advisory-flags", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(0xffff_0001))),
         ("passphrase", "passphrase", "whole", 5, Maker::with_slots(vec![passphrase_slot(PHRASE, 1)]).stream(5)),
         ("second-slot-opens", "passphrase", "whole", 5, second_opens.stream(5)),
+        ("cost-least", "passphrase", "whole", 5, at_cost(1, 1, 1)),
+        ("cost-most-r-and-p", "passphrase", "whole", 5, at_cost(1, 32, 16)),
+        (
+            "slot-of-another-file-key-first",
+            "key",
+            "whole",
+            5,
+            Maker::with_slots(vec![foreign_slot, own_slot]).stream(5),
+        ),
         (
             "unknown-record",
             "key",
@@ -78,6 +103,7 @@ fn sound() -> Vec<Vector> {
         ("damaged-length-of-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[32])),
         ("damaged-length-of-first-copy-past-the-end", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[33])),
         ("damaged-second-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[HEADER + 100])),
+        ("older-second-copy", "key", "whole", 5, [newer.copy(), plain.copy(), plain.frames(5).concat()].concat()),
         (
             "newer-second-copy",
             "key",
@@ -103,6 +129,8 @@ fn bad_headers() -> Vec<Vector> {
     let distinct = |log_n, p, count: u8| {
         Maker::with_slots((0..count).map(|salt| costly_slot(log_n, 8, p, salt)).collect()).header()
     };
+    let unauthenticated_newer = checked(flipped(Maker { generation: 2, ..Maker::plain() }.copy(), &[40]));
+    let for_a_passphrase = Maker::with_slots(vec![passphrase_slot(PHRASE, 1)]);
     let two_keys = Maker { file_key: Key::from_bytes([8; 32]), ..Maker::plain() };
     let utf16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(plain.stream(5).into_iter().flat_map(|byte| [byte, 0])).collect();
@@ -152,6 +180,7 @@ fn bad_headers() -> Vec<Vector> {
         ("cost-memory", "passphrase", "cost", 0, distinct(20, 1, 1)),
         ("cost-most-memory", "passphrase", "cost", 0, Maker::with_slots(vec![costly_slot(30, 32, 16, 1)]).header()),
         ("cost-work", "passphrase", "cost", 0, distinct(19, 3, 3)),
+        ("cost-work-of-two-slots", "passphrase", "cost", 0, distinct(19, 5, 2)),
         (
             "nine-passphrase-slots",
             "passphrase",
@@ -188,6 +217,20 @@ fn bad_headers() -> Vec<Vector> {
             .stream(5),
         ),
         ("right-checksum-wrong-mac", "key", "altered", 0, [unauthenticated, plain.frames(5).concat()].concat()),
+        (
+            "right-checksum-wrong-mac-for-a-passphrase",
+            "passphrase",
+            "altered",
+            0,
+            [checked(flipped(for_a_passphrase.copy(), &[40])).repeat(2), plain.frames(5).concat()].concat(),
+        ),
+        (
+            "newer-copy-with-wrong-mac",
+            "key",
+            "altered",
+            0,
+            [plain.copy(), unauthenticated_newer, plain.frames(5).concat()].concat(),
+        ),
         ("slot-of-another-file-key", "key", "altered", 0, two_keys.stream(5)),
     ]
 }
@@ -231,6 +274,8 @@ fn bad_frames() -> Vec<Vector> {
         ("cut-in-a-tag", "key", "cut-frame", PAYLOAD, cut(end + WIRE + 63)),
         ("cut-in-a-payload", "key", "mac", PAYLOAD, cut(end + WIRE + 64)),
         ("cut-by-one-byte", "key", "mac", 3 * PAYLOAD, cut(end + 3 * WIRE + 64 + 4)),
+        ("last-mac-missing", "key", "mac", 0, plain.stream(100)[..end + 64 + 100 - 32].to_vec()),
+        ("short-middle-frame", "key", "mac", PAYLOAD, of(&[first, &short_not_final, third, last])),
         ("one-byte-behind-the-end", "key", "mac", 0, garbage(1)),
         ("a-frame-behind-the-end", "key", "mac", 0, garbage(WIRE)),
         ("more-than-a-frame-behind-the-end", "key", "mac", 0, garbage(2 * WIRE + 9)),
@@ -299,6 +344,16 @@ fn the_vectors_are_frozen_byte_for_byte() {
     for (name, _, _, _, bytes) in vectors() {
         assert!(fs::read(path(name)).unwrap() == bytes, "{name}");
     }
+}
+
+#[test]
+fn the_independent_reader_is_short_enough_to_be_read() {
+    let lines = fs::read_to_string(independent_reader()).unwrap().lines().count();
+    assert!(lines <= 200, "{lines}");
+}
+
+fn independent_reader() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference/reelseal.py")
 }
 
 /// What a reader says of `stream`, and what it released.
@@ -434,7 +489,7 @@ fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
 #[test]
 #[ignore = "needs python3 with cryptography and blake3"]
 fn an_independent_reader_says_the_same_of_each() {
-    let reader = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference/reelseal.py");
+    let reader = independent_reader();
     for (name, secret, outcome, length, _) in vectors() {
         let command = &mut Command::new("python3");
         command.arg(&reader).arg(path(name));

@@ -6,11 +6,16 @@ mod support;
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
+    io::{Read, Write},
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     process::{Command, Stdio},
 };
 
-use support::{Folder, assert_done, assert_refused, plaintext};
+use support::{Folder, assert_done, assert_refused, plaintext, text};
+
+const PAYLOAD: usize = 4096;
+const WIRE: usize = PAYLOAD + 64;
+const FRAMES_START: usize = 2 * 4096;
 
 /// A small file system of its own, on a folder.
 struct Mounted<'a>(&'a Folder);
@@ -49,7 +54,12 @@ fn a_full_disk_fails_at_once_for_a_file_and_in_time_for_a_stream_and_leaves_noth
     let full = "small/film.reel: cannot write: no space left on device";
     assert_refused(&folder.run(&["encrypt", "film", "-o", "small/film.reel"]), 1, full);
     assert_refused(&folder.pipe(&["encrypt", "-o", "small/film.reel"], &plaintext(3 << 20)), 1, full);
+    assert_done(&folder.run(&["encrypt", "film"]));
+    let full = "small/film: cannot write: no space left on device";
+    assert_refused(&folder.run(&["decrypt", "film.reel", "-o", "small/film"]), 1, full);
+    assert_refused(&folder.pipe(&["decrypt", "-o", "small/film"], &folder.read("film.reel")), 1, full);
     assert_eq!(small.names(), 0);
+    assert_eq!(folder.read("film"), plaintext(3 << 20));
 }
 
 #[test]
@@ -88,6 +98,108 @@ fn another_user_without_permission_is_told_so() {
     assert_refused(&as_nobody(&["encrypt", "film", "-o", "-"]), 1, "film: cannot open: permission denied");
     assert_eq!(folder.names(), ["film", "open", "reelseal"]);
     assert_eq!(fs::read_dir(folder.path("open")).unwrap().count(), 1);
+}
+
+/// A block device over a file of the folder.
+struct Device(String);
+
+impl Device {
+    fn new(folder: &Folder, name: &str, content: &[u8]) -> Self {
+        let made = Command::new("losetup").args(["-f", "--show"]).arg(folder.write(name, content)).output().unwrap();
+        assert_done(&made);
+        Self(text(&made.stdout).trim().to_owned())
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["-d", &self.0]).status();
+    }
+}
+
+#[test]
+#[ignore = "needs root and loop devices"]
+fn a_block_device_is_read_whole_and_written_directly() {
+    let folder = Folder::new();
+    let content = plaintext(1 << 20);
+    let (disk, small) = (Device::new(&folder, "disk", &content), Device::new(&folder, "small", &[0; 1 << 18]));
+    assert_done(&folder.run(&["encrypt", &disk.0, "-o", "disk.reel"]));
+    assert!(folder.run(&["decrypt", "disk.reel", "-o", "-"]).stdout == content);
+    let over_itself = folder.run(&["encrypt", &disk.0, "-o", &disk.0]);
+    assert_refused(&over_itself, 2, "is the input or the key, too; writing would destroy it");
+    let full = format!("{}: cannot write: no space left on device", small.0);
+    assert_refused(&folder.run(&["decrypt", "disk.reel", "-o", &small.0]), 1, &full);
+    assert_done(&folder.run(&["decrypt", "disk.reel", "-o", &disk.0]));
+    assert!(fs::read(&disk.0).unwrap() == content);
+    assert_eq!(folder.names(), ["disk", "disk.reel", "small"]);
+}
+
+#[test]
+fn what_goes_to_the_null_device_is_done_and_leaves_it_one() {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(300_000));
+    assert_done(&folder.run(&["encrypt", "film", "-o", "/dev/null"]));
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
+fn a_peer_that_goes_silent_after_a_damaged_frame_does_not_hold_the_end() {
+    let folder = Folder::new();
+    let film = plaintext(10 * PAYLOAD);
+    let mut stream = folder.pipe(&["encrypt", "--frame-size", "4K"], &film).stdout;
+    stream.truncate(FRAMES_START + 3 * WIRE);
+    stream[FRAMES_START + 2 * WIRE + 40] ^= 1;
+    for (output, threads) in [("-", "1"), ("-", "4"), ("back", "1"), ("back", "4")] {
+        let decrypt = &mut folder.reelseal(&["decrypt", "-o", output, "--threads", threads, "--key-file", "key"]);
+        decrypt.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = decrypt.spawn().unwrap();
+        // Open until the command has ended.
+        let mut silent = child.stdin.take().unwrap();
+        silent.write_all(&stream).unwrap();
+        let told = child.wait_with_output().unwrap();
+        assert_refused(&told, 4, "standard input: cut short, extended or damaged in frame 2, at byte 16512");
+        let released = if output == "-" { 2 * PAYLOAD } else { 0 };
+        assert!(told.stdout == film[..released]);
+        assert_eq!(folder.names(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_consumer_that_hangs_up_ends_the_wait_for_a_silent_producer() {
+    let folder = Folder::new();
+    for threads in ["1", "4"] {
+        let encrypt = &mut folder.reelseal(&["encrypt", "--threads", threads, "--key-file", "key"]);
+        encrypt.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = encrypt.spawn().unwrap();
+        let mut silent = child.stdin.take().unwrap();
+        let mut header = [0; FRAMES_START];
+        child.stdout.take().unwrap().read_exact(&mut header).unwrap();
+        silent.write_all(&plaintext(1 << 16)).unwrap();
+        let told = child.wait_with_output().unwrap();
+        assert_refused(&told, 1, "standard output: the reader has closed the pipe");
+    }
+}
+
+#[test]
+fn a_peer_that_stalls_anywhere_in_a_frame_holds_back_only_that_frame() {
+    let folder = Folder::new();
+    let film = plaintext(3 * PAYLOAD);
+    let stream = folder.pipe(&["encrypt", "--frame-size", "4K"], &film).stdout;
+    for place in [1, 31, 32, 33, WIRE / 2, WIRE - 33, WIRE - 32, WIRE - 1] {
+        let decrypt = &mut folder.reelseal(&["decrypt", "--key-file", "key"]);
+        let mut child = decrypt.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut released = vec![0; PAYLOAD];
+        let (before, after) = stream.split_at(FRAMES_START + WIRE + place);
+        input.write_all(before).unwrap();
+        output.read_exact(&mut released).unwrap();
+        input.write_all(after).unwrap();
+        drop(input);
+        output.read_to_end(&mut released).unwrap();
+        assert!(released == film, "{place}");
+        assert!(child.wait().unwrap().success(), "{place}");
+    }
 }
 
 /// Runs the command under limits that the shell sets.
@@ -134,7 +246,7 @@ fn of_two_runs_on_one_output_one_wins_and_the_other_says_so() {
     let (mut one, mut other) = (start(), start());
     // Both have checked, and neither has named its output: each has taken more than its pipe holds.
     for child in [&mut one, &mut other] {
-        std::io::Write::write_all(child.stdin.as_mut().unwrap(), &plaintext(4 << 20)).unwrap();
+        child.stdin.as_mut().unwrap().write_all(&plaintext(4 << 20)).unwrap();
     }
     assert_done(&one.wait_with_output().unwrap());
     assert_refused(&other.wait_with_output().unwrap(), 2, "film.reel: exists already");

@@ -35,13 +35,58 @@ pub enum Search {
 ///
 /// [`HeaderError`] if no copy is sound: what is wrong with the first.
 pub fn search_header(bytes: &[u8], complete: bool) -> Result<Search, HeaderError> {
-    let first = match HeaderCopy::examine(bytes) {
-        // A damaged length may reach past the end.
-        Examined::Need(_) if complete => return search_second(bytes, complete, HeaderError::Cut),
-        Examined::Need(more) => return Ok(Search::Need(more)),
-        Examined::Sound(copy) => copy,
-        Examined::Faulty(error) => return search_second(bytes, complete, error),
-    };
+    HeaderSearch::default().look(bytes, complete)
+}
+
+/// A search of which each look sees more of the stream. No place is looked at twice: looking costs a checksum, and
+/// whoever made the stream can have every place ask for one.
+#[derive(Debug, Default)]
+pub struct HeaderSearch {
+    first_fault: Option<HeaderError>,
+    /// How many of the lengths have no sound copy 2 behind them.
+    lengths_tried: usize,
+}
+
+impl HeaderSearch {
+    /// Looks for the header in `bytes`, the stream's first, which go on from those of the look before; `complete` says
+    /// that the stream has no more.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] if no copy is sound: what is wrong with the first.
+    pub fn look(&mut self, bytes: &[u8], complete: bool) -> Result<Search, HeaderError> {
+        if let Some(fault) = self.first_fault {
+            return self.look_for_second(bytes, complete, fault);
+        }
+        let fault = match HeaderCopy::examine(bytes) {
+            // A damaged length may reach past the end.
+            Examined::Need(_) if complete => HeaderError::Cut,
+            Examined::Need(more) => return Ok(Search::Need(more)),
+            Examined::Sound(first) => return beside_sound_first(first, bytes, complete),
+            Examined::Faulty(error) => error,
+        };
+        self.first_fault = Some(fault);
+        self.look_for_second(bytes, complete, fault)
+    }
+
+    /// Looks for copy 2 wherever it can stand, copy 1 being damaged.
+    fn look_for_second(&mut self, bytes: &[u8], complete: bool, fault: HeaderError) -> Result<Search, HeaderError> {
+        for length in HeaderLength::all().skip(self.lengths_tried) {
+            let (start, end) = (length.bytes(), 2 * length.bytes());
+            if bytes.len() < end && !complete {
+                return Ok(Search::Need(end));
+            }
+            let Some(second) = bytes.get(start..end) else { break };
+            if let Some(copy) = sound_at(second, length) {
+                return Ok(Search::Found(FoundHeader { copy, damaged: Some(CopyNumber::First) }));
+            }
+            self.lengths_tried += 1;
+        }
+        Err(fault)
+    }
+}
+
+fn beside_sound_first(first: HeaderCopy, bytes: &[u8], complete: bool) -> Result<Search, HeaderError> {
     let second_start = first.length().bytes();
     let Some(second) = bytes.get(second_start..2 * second_start) else {
         return if complete { Err(HeaderError::Cut) } else { Ok(Search::Need(2 * second_start)) };
@@ -52,21 +97,6 @@ pub fn search_header(bytes: &[u8], complete: bool) -> Result<Search, HeaderError
         None => FoundHeader { copy: first, damaged: Some(CopyNumber::Second) },
     };
     Ok(Search::Found(found))
-}
-
-/// Looks for copy 2 wherever it can stand, copy 1 being damaged.
-fn search_second(bytes: &[u8], complete: bool, first_error: HeaderError) -> Result<Search, HeaderError> {
-    for length in HeaderLength::all() {
-        let (start, end) = (length.bytes(), 2 * length.bytes());
-        if bytes.len() < end && !complete {
-            return Ok(Search::Need(end));
-        }
-        let Some(second) = bytes.get(start..end) else { break };
-        if let Some(copy) = sound_at(second, length) {
-            return Ok(Search::Found(FoundHeader { copy, damaged: Some(CopyNumber::First) }));
-        }
-    }
-    Err(first_error)
 }
 
 fn sound_at(bytes: &[u8], length: HeaderLength) -> Option<HeaderCopy> {

@@ -8,7 +8,7 @@ use super::{
     Input,
     input::{Filled, Wait, fill},
 };
-use crate::container::{FoundHeader, HeaderError, Search, search_header};
+use crate::container::{FoundHeader, HeaderError, HeaderSearch, Search};
 
 /// Why no header was read.
 #[derive(Debug, Error)]
@@ -31,9 +31,9 @@ pub enum HeaderInputError {
 ///
 /// [`HeaderInputError`].
 pub fn read_header(input: &mut impl Input) -> Result<(FoundHeader, Vec<u8>), HeaderInputError> {
-    let (mut bytes, mut complete) = (Vec::new(), false);
+    let (mut search, mut bytes, mut complete) = (HeaderSearch::default(), Vec::new(), false);
     loop {
-        match search_header(&bytes, complete)? {
+        match search.look(&bytes, complete)? {
             Search::Found(found) => {
                 let frames_start = 2 * found.copy.length().bytes();
                 let behind = bytes.get(frames_start..).unwrap_or_default().to_vec();

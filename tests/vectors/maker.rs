@@ -34,6 +34,7 @@ pub struct Maker {
     pub prefix: Prefix,
     pub file_key: Key,
     pub slots: Vec<Slot>,
+    pub header_length: HeaderLength,
     pub generation: u64,
 }
 
@@ -41,7 +42,7 @@ impl Maker {
     pub fn new(features: Features) -> Self {
         let slot = Slot::KeyFile(new_key_file_slot(&file_key(), &key_file(), [3; 32]));
         let prefix = Prefix { frame_size: SIZE, features, iv: [7; IV_LENGTH] };
-        Self { prefix, file_key: file_key(), slots: vec![slot], generation: 1 }
+        Self { prefix, file_key: file_key(), slots: vec![slot], header_length: HeaderLength::MIN, generation: 1 }
     }
 
     pub fn plain() -> Self {
@@ -49,7 +50,9 @@ impl Maker {
     }
 
     pub fn with_slots(slots: Vec<Slot>) -> Self {
-        Self { slots, ..Self::plain() }
+        // Nine slots take more than the smallest header.
+        let header_length = HeaderLength::from_units(if slots.len() > 4 { 16 } else { 8 }).unwrap();
+        Self { slots, header_length, ..Self::plain() }
     }
 
     fn keys(&self) -> StageKeys {
@@ -58,10 +61,7 @@ impl Maker {
 
     pub fn copy(&self) -> Vec<u8> {
         let records = self.slots.iter().map(Into::into).collect();
-        // Nine slots take more than the smallest header.
-        let units = if self.slots.len() > 4 { 16 } else { 8 };
-        let length = HeaderLength::from_units(units).unwrap();
-        let header = Header { prefix: self.prefix, length, generation: self.generation, records };
+        let header = Header { prefix: self.prefix, length: self.header_length, generation: self.generation, records };
         let mut copies = self.keys().seal_header(&header).unwrap();
         copies.truncate(copies.len() / 2);
         copies
@@ -134,8 +134,11 @@ pub fn checked(mut copy: Vec<u8>) -> Vec<u8> {
 }
 
 pub fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
+    passphrase_slot_at_cost(passphrase, salt, ScryptCost::new(10, 8, 1).unwrap())
+}
+
+pub fn passphrase_slot_at_cost(passphrase: &str, salt: u8, cost: ScryptCost) -> Slot {
     let passphrase = Passphrase::new(passphrase).unwrap();
-    let cost = ScryptCost::new(10, 8, 1).unwrap();
     Slot::Passphrase(
         new_passphrase_slot(&file_key(), &mut KeyEncryptionKeys::new(passphrase), [salt; 32], cost).unwrap(),
     )
