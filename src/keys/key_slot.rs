@@ -48,9 +48,18 @@ pub fn new_passphrase_slot(
     salt: [u8; SALT_LENGTH],
     cost: ScryptCost,
 ) -> Result<PassphraseSlot, KdfError> {
-    let wrapped = wrap(&keys.get(&salt, cost)?, file_key);
+    Ok(passphrase_slot(file_key, &keys.get(&salt, cost)?, salt, cost))
+}
+
+/// A slot that opens with the passphrase that gives `key_encryption_key` under `salt` at `cost`.
+pub(super) fn passphrase_slot(
+    file_key: &Key,
+    key_encryption_key: &Key,
+    salt: [u8; SALT_LENGTH],
+    cost: ScryptCost,
+) -> PassphraseSlot {
     let (log_n, r, p) = cost.parameters();
-    Ok(PassphraseSlot { log_n, r, p, salt, wrapped })
+    PassphraseSlot { log_n, r, p, salt, wrapped: wrap(key_encryption_key, file_key) }
 }
 
 /// A slot that opens with `key_file`.

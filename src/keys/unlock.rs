@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, ScryptCost, StageKeys, key_slot};
+use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, key_slot};
 use crate::container::{Header, HeaderCopy, HeaderError, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Slot};
 
 /// What a user has to open a stream with.
@@ -13,6 +13,19 @@ pub enum Credential<'a> {
     Passphrase(KeyEncryptionKeys<'a>, KdfLimits),
     /// A key file.
     KeyFile(&'a KeyFile),
+}
+
+impl<'a> From<&'a Passphrase> for Credential<'a> {
+    /// The passphrase, with the default limits on what scrypt may cost.
+    fn from(passphrase: &'a Passphrase) -> Self {
+        Self::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default())
+    }
+}
+
+impl<'a> From<&'a KeyFile> for Credential<'a> {
+    fn from(key_file: &'a KeyFile) -> Self {
+        Self::KeyFile(key_file)
+    }
 }
 
 /// What opens a key slot.
@@ -164,7 +177,7 @@ pub fn unlock(
 mod tests {
     use super::*;
     use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
-    use crate::keys::{Passphrase, new_key_file_slot, new_passphrase_slot};
+    use crate::keys::{new_key_file_slot, new_passphrase_slot};
 
     const FILE_KEY: [u8; 32] = [9; 32];
 
