@@ -21,11 +21,8 @@ use crate::cli::{
     secrets::secret_source::{Purpose, Secret},
 };
 use crate::{
-    container::{Features, Header, HeaderLength, Prefix, Slot},
-    keys::{
-        KdfError, Key, KeyEncryptionKeys, RandomnessUnavailable, ScryptCost, StageKeys, new_key_file_slot,
-        new_passphrase_slot, random_bytes,
-    },
+    container::{Features, Header},
+    keys::{Lock, LockError, NewStream, RandomnessUnavailable, ScryptCost, StageKeys},
     pipeline::{Clock, DescriptorInput, PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
 };
@@ -123,19 +120,14 @@ fn new_stream(
     cost: ScryptCost,
 ) -> Result<(Header, StageKeys), Failure> {
     let no_randomness = |error: RandomnessUnavailable| Failure::new(Exit::InputOutput, error.to_string());
-    let file_key = Key::random().map_err(no_randomness)?;
-    let salt = random_bytes().map_err(no_randomness)?;
-    let slot = match secret {
-        Secret::KeyFile(key_file) => Slot::KeyFile(new_key_file_slot(&file_key, key_file, salt)),
-        Secret::Passphrase(passphrase) => {
-            let slot = new_passphrase_slot(&file_key, &mut KeyEncryptionKeys::new(passphrase), salt, cost);
-            Slot::Passphrase(slot.map_err(|error: KdfError| stream_failure::kdf("passphrase", &error))?)
-        }
+    let lock = match secret {
+        Secret::KeyFile(key_file) => Lock::with_key_file(key_file),
+        Secret::Passphrase(passphrase) => Lock::with_passphrase(passphrase, cost).map_err(|error| match error {
+            LockError::Kdf(error) => stream_failure::kdf("passphrase", &error),
+            LockError::Randomness(error) => no_randomness(error),
+        })?,
     };
     let features = if timed { Features::TIMED } else { Features::NONE };
-    let iv = random_bytes().map_err(no_randomness)?;
-    let prefix = Prefix { frame_size: arguments.frame_size, features, iv };
-    let header = Header { prefix, length: HeaderLength::default(), generation: 1, records: vec![(&slot).into()] };
-    let keys = StageKeys::derive(&file_key, &prefix);
+    let NewStream { header, keys } = lock.new_stream(arguments.frame_size, features).map_err(no_randomness)?;
     Ok((header, keys))
 }
