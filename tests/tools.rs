@@ -1,18 +1,20 @@
-//! Pipes with the tools that people use: ffmpeg, nc, socat, curl.
+//! Pipes with the tools that people use. Where README has a recipe, it is README's text that is run.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
 mod support;
 
 use std::{
+    env, fs,
     io::{BufRead, BufReader},
     net::TcpListener,
-    path::PathBuf,
-    process::{Command, Stdio},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
     thread,
 };
 
-use support::{Folder, assert_done, text};
+use support::{Folder, assert_done, plaintext, text};
 
 fn sample() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/sample.mp4")
@@ -54,24 +56,24 @@ fn a_decrypted_clip_plays_through_to_its_end() {
 
 #[test]
 #[ignore = "needs ffmpeg, nc"]
-fn a_camera_goes_through_nc() {
+fn a_film_goes_through_nc() {
     let folder = Folder::new();
+    fs::copy(sample(), folder.path("film.mp4")).unwrap();
     let port = free_port().to_string();
-    let receive = "nc -lv 127.0.0.1 $port | $reelseal decrypt --key-file key | ffprobe -v error \
-                   -show_entries stream=codec_name -of csv=p=0 -";
-    let mut receiver =
-        shell(&folder, receive).env("port", &port).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut told = BufReader::new(receiver.stderr.take().unwrap()).lines();
-    let listening = told.next().unwrap().unwrap();
+    let recipe = recipe("nc -N");
+    let [send, receive] = recipe.as_slice() else { panic!("{recipe:?}") };
+    // -v, to know when it listens.
+    let receive = replace(receive, "nc -l 9000", "nc -lv 127.0.0.1 $port");
+    let mut receiver = recipe_shell(&folder, &receive).env("port", &port).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(receiver.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let listening = told.next().unwrap();
     assert!(listening.starts_with("Listening"), "{listening}");
-    let send = "ffmpeg -v error -re -i $sample -c copy -t 2 -f mpegts - | $reelseal encrypt --key-file key \
-                | nc -N 127.0.0.1 $port";
-    assert_done(&shell(&folder, send).env("port", &port).output().unwrap());
-    thread::spawn(move || told.count());
-    let output = receiver.wait_with_output().unwrap();
-    assert!(output.status.success(), "{:?}", output.status);
-    let probed = text(&output.stdout);
-    assert!(probed.contains("h264") && probed.contains("aac"), "{probed}");
+    run(recipe_shell(&folder, &replace(send, "host 9000", "127.0.0.1 $port")).env("port", &port));
+    let told: Vec<_> = told.collect();
+    assert!(receiver.wait().unwrap().success(), "{told:?}");
+    for codec in ["h264", "aac"] {
+        assert!(told.iter().any(|line| line.contains("Stream #") && line.contains(codec)), "{told:?}");
+    }
 }
 
 #[test]
@@ -101,8 +103,295 @@ fn a_clip_goes_up_and_down_with_curl() {
         upload.respond(tiny_http::Response::empty(204)).unwrap();
         server.recv().unwrap().respond(tiny_http::Response::from_data(stored)).unwrap();
     });
-    let script = "$reelseal encrypt --key-file key <$sample | curl -sSf -T - http://$address/clip.reel \
-                  && curl -sSf http://$address/clip.reel | $reelseal decrypt --key-file key | cmp - $sample";
-    assert_done(&shell(&folder, script).env("address", address).output().unwrap());
+    fs::copy(sample(), folder.path("film.mp4")).unwrap();
+    let recipe = recipe("| curl");
+    let [up, down] = recipe.as_slice() else { panic!("{recipe:?}") };
+    run(recipe_shell(&folder, &replace(up, "https://host", "http://$address")).env("address", &address));
+    fs::remove_file(folder.path("film.mp4")).unwrap();
+    run(recipe_shell(&folder, &replace(down, "https://host", "http://$address")).env("address", &address));
+    assert!(folder.read("film.mp4") == fs::read(sample()).unwrap());
     serving.join().unwrap();
+}
+
+/// The code block of README that holds `marker`.
+fn recipe(marker: &str) -> Vec<&'static str> {
+    let lines: Vec<_> = include_str!("../README.md").lines().collect();
+    let blocks = lines.split(|line| !line.starts_with("    "));
+    let found: Vec<_> = blocks.filter(|block| block.iter().any(|line| line.contains(marker))).collect();
+    assert_eq!(found.len(), 1, "{marker} stands in one block");
+    found[0].iter().map(|line| &line[4..]).collect()
+}
+
+/// A line of a recipe with a place of the test's own in it.
+fn replace(line: &str, place: &str, own: &str) -> String {
+    assert!(line.contains(place), "{line}");
+    line.replace(place, own)
+}
+
+/// A shell command in the folder, where a recipe's `reelseal` and `home.key` are.
+fn recipe_shell(folder: &Folder, script: &str) -> Command {
+    let key = folder.path("home.key");
+    if !key.exists() {
+        fs::copy(folder.path("key"), key).unwrap();
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_reelseal")).parent().unwrap();
+    let path = format!("{}:{}:/usr/sbin", program.display(), env::var("PATH").unwrap());
+    let mut command = shell(folder, script);
+    command.env("PATH", path);
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert_done(&output);
+    output
+}
+
+/// A service that a test has started; it ends with the test.
+struct Service(Child);
+
+impl Service {
+    /// Starts `command`, and waits until it says `ready` on standard error.
+    fn start(command: &mut Command, ready: &str) -> Self {
+        let mut service = Self(command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+        let mut told = BufReader::new(service.0.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut before = Vec::new();
+        while before.last().is_none_or(|line: &String| !line.contains(ready)) {
+            before.push(told.next().unwrap_or_else(|| panic!("ended before it was ready: {before:?}")));
+        }
+        thread::spawn(move || told.count());
+        service
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An sshd on the loopback that takes a key of its own and works in the subfolder `far`; the folder's `ssh_config` knows
+/// it as `host`.
+fn ssh_host(folder: &Folder) -> Service {
+    let (root, port) = (folder.path("").display().to_string(), free_port());
+    for key in ["host_key", "user_key"] {
+        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.path(key)));
+    }
+    fs::create_dir(folder.path("far")).unwrap();
+    fs::create_dir_all("/run/sshd").unwrap();
+    let known = format!("[127.0.0.1]:{port} {}", text(&folder.read("host_key.pub")));
+    folder.write("known_hosts", known.as_bytes());
+    let ssh = format!(
+        "Host host\nHostName 127.0.0.1\nPort {port}\nUser root\nIdentitiesOnly yes\nBatchMode yes\n\
+         IdentityFile {root}/user_key\nUserKnownHostsFile {root}/known_hosts\n"
+    );
+    folder.write("ssh_config", ssh.as_bytes());
+    let sshd = format!(
+        "ListenAddress 127.0.0.1:{port}\nHostKey {root}/host_key\nAuthorizedKeysFile {root}/user_key.pub\n\
+         UsePAM no\nStrictModes no\nPermitRootLogin yes\nPidFile none\n\
+         ForceCommand cd {root}/far && eval \"$SSH_ORIGINAL_COMMAND\"\n"
+    );
+    let config = folder.write("sshd_config", sshd.as_bytes());
+    Service::start(Command::new("/usr/sbin/sshd").args(["-D", "-e", "-f"]).arg(config), "Server listening")
+}
+
+#[test]
+#[ignore = "needs root, sshd"]
+fn a_folder_is_backed_up_and_restored_through_ssh() {
+    let folder = Folder::new();
+    let _host = ssh_host(&folder);
+    fs::create_dir(folder.path("clips")).unwrap();
+    folder.write("clips/one", &plaintext(1 << 20));
+    folder.write("clips/two", b"two");
+    let recipe = recipe("ssh host");
+    let [backup, restore] = recipe.as_slice() else { panic!("{recipe:?}") };
+    let run_recipe = |line: &str| {
+        let script = format!("ssh() {{ command ssh -F ssh_config \"$@\"; }}; {line}");
+        run(recipe_shell(&folder, &script).env("REELSEAL_PASSPHRASE", "ostrich in a bathtub"))
+    };
+    run_recipe(backup);
+    assert!(folder.read("far/clips.tar.reel").starts_with(b"\x89RSL"));
+    fs::remove_dir_all(folder.path("clips")).unwrap();
+    run_recipe(restore);
+    assert!(folder.read("clips/one") == plaintext(1 << 20));
+    assert_eq!(folder.read("clips/two"), b"two");
+}
+
+/// A PostgreSQL server on a socket in the folder.
+struct Postgres<'a> {
+    folder: &'a Folder,
+    programs: PathBuf,
+}
+
+impl<'a> Postgres<'a> {
+    fn start(folder: &'a Folder) -> Self {
+        let versions = fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin"));
+        let programs = versions.max().unwrap();
+        fs::set_permissions(folder.path(""), PermissionsExt::from_mode(0o755)).unwrap();
+        fs::create_dir(folder.path("server")).unwrap();
+        run(Command::new("chown").arg("postgres").arg(folder.path("server")));
+        let server = Self { folder, programs };
+        run(server.owned("initdb").args(["-A", "trust", "--no-sync", "-E", "UTF8"]));
+        let options = format!("-c listen_addresses= -k {}", folder.path("server").display());
+        // With a log, pg_ctl does not leave its output open to the server, which nobody would see the end of.
+        run(server.owned("pg_ctl").args(["start", "-w", "-o", &options, "-l"]).arg(folder.path("server/log")));
+        server
+    }
+
+    /// One of the server's programs, run by its owner, as root may not.
+    fn owned(&self, program: &str) -> Command {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(self.programs.join(program)).arg("-D");
+        command.arg(self.folder.path("server/data")).current_dir("/");
+        command
+    }
+
+    fn client(&self, script: &str) -> String {
+        let mut command = recipe_shell(self.folder, script);
+        text(&run(command.env("PGHOST", self.folder.path("server")).env("PGUSER", "postgres")).stdout)
+    }
+}
+
+impl Drop for Postgres<'_> {
+    fn drop(&mut self) {
+        let _ = self.owned("pg_ctl").args(["stop", "-m", "immediate"]).output();
+    }
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL"]
+fn a_database_is_dumped_and_restored() {
+    let folder = Folder::new();
+    let server = Postgres::start(&folder);
+    let fill = "create table film as select i as id, md5(i::text) as title, now() as seen from generate_series(1, 200000) i; \
+                create index on film (title)";
+    let digest = "psql -qAt films -c \"select count(*), md5(string_agg(film::text, ',' order by id)) from film\"";
+    server.client(&format!("createdb films && psql -q films -c \"{fill}\""));
+    let before = server.client(digest);
+    assert!(before.starts_with("200000|"), "{before}");
+    let recipe = recipe("pg_dump");
+    let [dump, restore] = recipe.as_slice() else { panic!("{recipe:?}") };
+    server.client(dump);
+    server.client("dropdb films && createdb films");
+    server.client(restore);
+    assert_eq!(server.client(digest), before);
+}
+
+#[test]
+#[ignore = "needs parallel"]
+fn parallel_encrypts_a_folder_and_its_exit_code_tells_how_many_failed() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path("clips/more")).unwrap();
+    let clips = ["clips/one.mp4", "clips/a name\nof two lines.mp4", "clips/more/three.mp4"];
+    for clip in clips {
+        folder.write(clip, clip.as_bytes());
+    }
+    let recipe = recipe("parallel").concat();
+    run(&mut recipe_shell(&folder, &recipe));
+    for clip in clips {
+        assert_eq!(folder.run(&["decrypt", &format!("{clip}.reel"), "-o", "-"]).stdout, clip.as_bytes());
+    }
+    fs::remove_file(folder.path("clips/one.mp4.reel")).unwrap();
+    assert_eq!(recipe_shell(&folder, &recipe).output().unwrap().status.code(), Some(2));
+    assert!(folder.path("clips/one.mp4.reel").exists());
+}
+
+/// A Slurm cluster of this machine alone, its daemons in the folder.
+struct Slurm<'a> {
+    folder: &'a Folder,
+    _daemons: Vec<Service>,
+}
+
+impl<'a> Slurm<'a> {
+    fn start(folder: &'a Folder) -> Self {
+        let root = folder.path("").display().to_string();
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let host = host.trim().split('.').next().unwrap();
+        for name in ["munge", "state", "spool"] {
+            fs::create_dir(folder.path(name)).unwrap();
+        }
+        for name in ["", "munge"] {
+            fs::set_permissions(folder.path(name), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let key = folder.write("munge.key", &plaintext(128));
+        fs::set_permissions(key, PermissionsExt::from_mode(0o600)).unwrap();
+        let (controller_port, node_port) = (free_port(), free_port());
+        let config = format!(
+            "ClusterName=films\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\n\
+             AuthType=auth/munge\nAuthInfo=socket={root}/munge/socket\nCredType=cred/munge\n\
+             StateSaveLocation={root}/state\nSlurmdSpoolDir={root}/spool\n\
+             SlurmctldPidFile={root}/slurmctld.pid\nSlurmdPidFile={root}/slurmd.pid\n\
+             SlurmctldPort={controller_port}\nSlurmdPort={node_port}\n\
+             ProctrackType=proctrack/pgid\nTaskPlugin=task/none\nSelectType=select/cons_tres\n\
+             SelectTypeParameters=CR_Core\nSwitchType=switch/none\nMpiDefault=none\n\
+             SlurmdParameters=config_overrides\nSchedulerParameters=sched_interval=1\n\
+             NodeName={host} NodeAddr=127.0.0.1 CPUs=32\nPartitionName=main Nodes=ALL Default=YES\n"
+        );
+        folder.write("slurm.conf", config.as_bytes());
+        let mut slurm = Self { folder, _daemons: Vec::new() };
+        // Without --foreground it ends once its socket is there.
+        run(slurm.munged().arg(format!("--key-file={root}/munge.key")).args([
+            format!("--pid-file={root}/munge/pid"),
+            format!("--log-file={root}/munge.log"),
+            format!("--seed-file={root}/munge.seed"),
+        ]));
+        let daemon = |program: &str| {
+            let mut command = Command::new(program);
+            command.args(["-D", "-v"]).env("SLURM_CONF", folder.path("slurm.conf"));
+            command
+        };
+        slurm._daemons.push(Service::start(&mut daemon("/usr/sbin/slurmd"), "slurmd started"));
+        let ready = "Running as primary controller";
+        slurm._daemons.push(Service::start(&mut daemon("/usr/sbin/slurmctld"), ready));
+        slurm
+    }
+
+    fn munged(&self) -> Command {
+        let mut command = Command::new("/usr/sbin/munged");
+        command.args(["--force", &format!("--socket={}", self.folder.path("munge/socket").display())]);
+        command
+    }
+
+    fn submit(&self, script: &str) -> Output {
+        let mut command = recipe_shell(self.folder, &format!("sbatch --wait {script}"));
+        command.env("SLURM_CONF", self.folder.path("slurm.conf")).output().unwrap()
+    }
+}
+
+impl Drop for Slurm<'_> {
+    fn drop(&mut self) {
+        let _ = self.munged().arg("--stop").output();
+    }
+}
+
+#[test]
+#[ignore = "needs root, Slurm, munge"]
+fn a_slurm_array_encrypts_a_library_and_takes_up_again_what_is_missing() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path("library/old")).unwrap();
+    let films: Vec<_> =
+        (0..19).map(|at| format!("library/{}film {at}.mp4", if at % 2 == 0 { "old/" } else { "" })).collect();
+    for film in &films {
+        folder.write(film, film.as_bytes());
+    }
+    folder.write("library.sh", recipe("#SBATCH").join("\n").as_bytes());
+    let slurm = Slurm::start(&folder);
+    let assert_encrypted = || {
+        for film in &films {
+            assert_eq!(folder.run(&["decrypt", &format!("{film}.reel"), "-o", "-"]).stdout, film.as_bytes());
+        }
+    };
+    assert_done(&slurm.submit("library.sh"));
+    assert_encrypted();
+
+    let kept = folder.path("library/film 1.mp4.reel").metadata().unwrap().modified().unwrap();
+    fs::remove_file(folder.path("library/film 3.mp4.reel")).unwrap();
+    assert_done(&slurm.submit("library.sh"));
+    assert_encrypted();
+    assert_eq!(folder.path("library/film 1.mp4.reel").metadata().unwrap().modified().unwrap(), kept);
+
+    fs::remove_file(folder.path("library/film 3.mp4.reel")).unwrap();
+    folder.write("home.key", b"no key");
+    assert!(!slurm.submit("library.sh").status.success());
 }

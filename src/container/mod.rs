@@ -1,4 +1,18 @@
 #![doc = include_str!("SPEC.md")]
+//!
+//! # In this crate
+//!
+//! No input or output, no threads, no secrets: [`search_header`] finds the [`HeaderCopy`] that counts, which parses into a
+//! [`Header`]; [`Layout`] says where each frame stands.
+//!
+//! ```
+//! use reelseal::container::{FrameSize, HeaderLength, Layout};
+//!
+//! let layout = Layout { frame_size: FrameSize::default(), header_length: HeaderLength::default() };
+//! assert_eq!(layout.frame_position(0), 2 * 4096);
+//! assert_eq!(layout.frame_position(3), 2 * 4096 + 3 * (65_536 + 64));
+//! assert_eq!(layout.stream_length(100_000), Some(2 * 4096 + 100_000 + 2 * 64));
+//! ```
 
 mod features;
 mod frame_tag;

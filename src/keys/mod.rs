@@ -1,4 +1,37 @@
 //! Keys: from a passphrase or a key file to the file key, and from that to the keys of the stages.
+//!
+//! A [`Lock`] is what new streams are locked with, a [`Credential`] what they are opened with. scrypt is slow on purpose:
+//! a lock runs it once for all its streams, and a credential once for all that share a salt and a cost.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! use reelseal::{
+//!     keys::{Credential, Lock, Passphrase, ScryptCost},
+//!     pipeline::{Reader, StreamOptions, Writer},
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let passphrase = Passphrase::new("ostrich in a bathtub")?;
+//!
+//! // Good for an example. A guess should cost more: ScryptCost::default().
+//! let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1)?)?;
+//! let mut streams = Vec::new();
+//! for clip in ["the first clip", "the second"] {
+//!     let mut writer = Writer::create(Vec::new(), &lock, StreamOptions::default())?;
+//!     writer.write_all(clip.as_bytes())?;
+//!     streams.push(writer.finish()?);
+//! }
+//!
+//! let mut credential = Credential::from(passphrase);
+//! let mut clips = String::new();
+//! for stream in &streams {
+//!     Reader::new(stream.as_slice(), &mut credential, Vec::new())?.read_to_string(&mut clips)?;
+//! }
+//! assert_eq!(clips, "the first clipthe second");
+//! # Ok(())
+//! # }
+//! ```
 
 mod key;
 mod key_file;

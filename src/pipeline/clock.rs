@@ -2,9 +2,13 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::container::Features;
+
 /// What the times in a timed stream are taken from.
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Clock {
     /// Times are not taken: every time is 0.
+    #[default]
     None,
     /// The wall clock at the start plus the monotonic time since, so that times never fall.
     System(
@@ -22,6 +26,14 @@ impl Clock {
     pub fn system() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::System(i64::try_from(since.as_micros()).unwrap_or(i64::MAX).max(1), Instant::now())
+    }
+
+    /// [`Features::TIMED`] if times are taken.
+    pub fn features(&self) -> Features {
+        match self {
+            Self::None => Features::NONE,
+            Self::System(..) | Self::Fixed(_) => Features::TIMED,
+        }
     }
 
     pub(super) fn now(&self) -> i64 {

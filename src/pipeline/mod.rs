@@ -2,6 +2,48 @@
 //!
 //! Workers take turns: each takes a few frames from the source under its lock, runs the chain, and hands them on when their
 //! turn is due. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
+//!
+//! [`Writer`] and [`Reader`] are for whoever wants `std::io` on one thread. All cores work on one stream in a run of
+//! [`Workers`], which moves frames from a [`Source`] through a [`Transform`] to a [`Sink`]:
+//!
+//! | | in order: pipes, sockets, any `Read` or `Write` | at places: regular files |
+//! |---|---|---|
+//! | plaintext | [`PlaintextSource`] | [`PlaintextFile`] |
+//! | stream | [`CiphertextSource`] | [`CiphertextFile`] |
+//! | either, going out | [`OrderedSink`] | [`PositionalSink`] |
+//!
+//! What `run` gives is the outcome: a sink that is written in order holds a true prefix after an error, and after `Ok`
+//! all of it. A file that was written at places is worth nothing before `Ok`.
+//!
+//! ```
+//! use std::{io::Write, thread};
+//!
+//! use reelseal::{
+//!     container::{Features, FrameSize},
+//!     keys::{KeyFile, Lock},
+//!     pipeline::{Clock, OrderedSink, PlaintextSource, ReaderInput, Sealing, Workers},
+//!     stage::Chain,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let film = vec![7; 1 << 20];
+//! let frame_size = FrameSize::default();
+//! let stream = Lock::with_key_file(&KeyFile::random()?).new_stream(frame_size, Features::NONE)?;
+//!
+//! let mut output = Vec::new();
+//! output.write_all(&stream.keys.seal_header(&stream.header)?)?;
+//! let source = PlaintextSource::new(ReaderInput(film.as_slice()), frame_size, Clock::None, None);
+//! let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+//! let sink = OrderedSink::new(output);
+//! Workers::new(thread::available_parallelism()?, frame_size).run(&source, &Sealing(&chain), &sink)?;
+//!
+//! let length = stream.header.layout().stream_length(film.len() as u64);
+//! assert_eq!(Some(sink.into_inner().len() as u64), length);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/statistics_stage.rs` goes the way back too.
 
 mod clock;
 mod comparison;
@@ -34,7 +76,7 @@ pub use source::{Source, Taken};
 pub use stop::Stop;
 pub use transform::{Opening, Sealing, Transform};
 pub use worker::Workers;
-pub use writer::Writer;
+pub use writer::{StreamOptions, Writer};
 
 use std::io;
 

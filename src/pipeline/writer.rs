@@ -4,12 +4,23 @@ use std::io::{self, Write};
 
 use super::{Clock, PipelineError};
 use crate::{
-    container::{FrameSize, FrameTag, Header, TagFlags},
-    keys::StageKeys,
+    container::{Features, FrameSize, FrameTag, Header, TagFlags},
+    keys::{Lock, StageKeys},
     stage::{Chain, Frame, FrameBuffer, Stage},
 };
 
-/// Encrypts what is written to it. Only [`Writer::finish`] writes the final frame: a writer that is dropped without it
+/// How a new stream is sealed. The default: frames of 64 KiB, no times, no private stages.
+#[derive(Default)]
+pub struct StreamOptions {
+    /// Payload bytes of a full frame.
+    pub frame_size: FrameSize,
+    /// Where each frame's time is taken from, if it carries one.
+    pub clock: Clock,
+    /// Stages of one's own, in the order in which they seal. A reader needs the same ones.
+    pub private: Vec<Box<dyn Stage>>,
+}
+
+/// Encrypts what is written to it, in memory for one frame and the header. Only [`Writer::finish`] writes the final frame: a writer that is dropped without it
 /// leaves a stream that every reader refuses as cut short.
 pub struct Writer<W> {
     inner: W,
@@ -24,13 +35,27 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// A new stream in `inner`: writes `header` under `keys`, which [`StageKeys::derive`] gives for the header's
-    /// prefix. The `private` stages' features and those that `clock` implies (timed, or not) belong into the prefix.
-    /// A file key and IV must never be used twice.
+    /// A new stream in `inner` that opens with what `lock` was made with. Writes the header, and so 8 KiB.
     ///
     /// # Errors
     ///
-    /// What `inner` says; [`io::ErrorKind::InvalidInput`] if the records do not fit into the header.
+    /// What `inner` says; [`io::ErrorKind::Other`] around
+    /// [`RandomnessUnavailable`](crate::keys::RandomnessUnavailable).
+    pub fn create(inner: W, lock: &Lock, options: StreamOptions) -> io::Result<Self> {
+        let StreamOptions { frame_size, clock, private } = options;
+        let features = clock.features().union(Chain::private_features(&private));
+        let stream = lock.new_stream(frame_size, features).map_err(io::Error::other)?;
+        Self::new(inner, &stream.header, &stream.keys, private, clock)
+    }
+
+    /// A new stream in `inner` with a header and keys made by hand, where [`Writer::create`] does not do: writes `header`
+    /// under `keys`, which [`StageKeys::derive`] gives for the header's prefix. **A file key and IV must never be used
+    /// twice:** the two plaintexts would give each other away.
+    ///
+    /// # Errors
+    ///
+    /// What `inner` says; [`io::ErrorKind::InvalidInput`] if the records do not fit into the header, or if the prefix
+    /// lacks the features of a private stage, or is timed and there is no clock, or the other way round.
     pub fn new(
         mut inner: W,
         header: &Header,
@@ -38,6 +63,7 @@ impl<W: Write> Writer<W> {
         private: Vec<Box<dyn Stage>>,
         clock: Clock,
     ) -> io::Result<Self> {
+        check_features(header.prefix.features, &private, &clock)?;
         let copies = keys.seal_header(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         inner.write_all(&copies)?;
         let frame_size = header.prefix.frame_size;
@@ -46,11 +72,13 @@ impl<W: Write> Writer<W> {
         Ok(Self { inner, chain, clock, frame_size, buffer, filled: 0, time: 0, index: 0 })
     }
 
-    /// Writes the final frame, and gives `inner` back, flushed.
+    /// Writes the final frame, and gives `inner` back, flushed. Without this there is no stream: a writer that is dropped
+    /// leaves one that every reader refuses.
     ///
     /// # Errors
     ///
-    /// What `inner` says.
+    /// What `inner` says; [`PipelineError::TooLong`] and [`PipelineError::FailedBefore`] in an error of kind
+    /// [`io::ErrorKind::Other`]. The stream is lost then: nothing can be written on.
     pub fn finish(mut self) -> io::Result<W> {
         self.time = self.clock.now();
         self.seal(TagFlags::FINAL)?;
@@ -73,7 +101,25 @@ impl<W: Write> Writer<W> {
     }
 }
 
+/// The prefix says what the stages and the clock do, or no reader opens the stream.
+fn check_features(features: Features, private: &[Box<dyn Stage>], clock: &Clock) -> io::Result<()> {
+    let stages_are_named = features.contains(Chain::private_features(private));
+    let timed_by_a_clock = features.contains(Features::TIMED) == (clock.features() == Features::TIMED);
+    if stages_are_named && timed_by_a_clock {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the prefix does not have the features of the stages and the clock",
+    ))
+}
+
 impl<W: Write> Write for Writer<W> {
+    /// Takes as much of `bytes` as the frame has room for, and writes the frame to `inner` once it is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::finish`]; from a failed write there is no way on, as a frame is encrypted once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(PipelineError::FailedBefore)) };
         if self.filled == 0 && !bytes.is_empty() {
@@ -93,5 +139,44 @@ impl<W: Write> Write for Writer<W> {
     /// Flushes `inner`. A frame that is not full stays until it is, or until [`Writer::finish`].
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::super::Reader;
+    use super::*;
+    use crate::keys::KeyFile;
+
+    #[test]
+    fn a_created_stream_says_what_its_options_ask_for_and_comes_back() {
+        let key_file = KeyFile::random().unwrap();
+        let lock = Lock::with_key_file(&key_file);
+        for (clock, features) in [(Clock::None, Features::NONE), (Clock::system(), Features::TIMED)] {
+            let options = StreamOptions { frame_size: FrameSize::MIN, clock, ..StreamOptions::default() };
+            let mut writer = Writer::create(Vec::new(), &lock, options).unwrap();
+            writer.write_all(&[7; 10_000]).unwrap();
+            let stream = writer.finish().unwrap();
+            let mut reader = Reader::new(stream.as_slice(), &mut (&key_file).into(), Vec::new()).unwrap();
+            assert_eq!(reader.header().prefix.features, features);
+            assert_eq!(reader.header().prefix.frame_size, FrameSize::MIN);
+            let mut opened = Vec::new();
+            reader.read_to_end(&mut opened).unwrap();
+            assert!(opened == [7; 10_000]);
+        }
+    }
+
+    #[test]
+    fn a_prefix_that_does_not_fit_the_clock_is_refused_before_anything_is_written() {
+        let lock = Lock::with_key_file(&KeyFile::random().unwrap());
+        for (features, clock) in [(Features::NONE, Clock::Fixed(5)), (Features::TIMED, Clock::None)] {
+            let stream = lock.new_stream(FrameSize::MIN, features).unwrap();
+            let mut written = Vec::new();
+            let refused = Writer::new(&mut written, &stream.header, &stream.keys, Vec::new(), clock).err().unwrap();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+            assert!(written.is_empty());
+        }
     }
 }

@@ -15,9 +15,11 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The chain of the stream that starts with `prefix`: `private` stages, then tagging, encryption, authentication.
+    /// The chain of the stream that starts with `prefix`: `private` stages, then tagging, encryption, authentication. Of
+    /// the private stages, those run whose features the prefix has: a reader with a stage reads a stream without it too.
     pub fn new(keys: &StageKeys, prefix: &Prefix, private: Vec<Box<dyn Stage>>) -> Self {
         let mut stages = private;
+        stages.retain(|stage| prefix.features.contains(stage.features()));
         stages.push(Box::new(FrameTagging::new(prefix.features)));
         stages.push(Box::new(FrameEncryption::new(&keys.frame_encryption, prefix.iv, prefix.frame_size)));
         stages.push(Box::new(FrameAuthentication::new(&keys.frame_authentication)));
@@ -26,7 +28,12 @@ impl Chain {
 
     /// The features that a reader with the stages `private` knows.
     pub fn known_features(private: &[Box<dyn Stage>]) -> Features {
-        private.iter().fold(Features::LIVE.union(Features::TIMED), |known, stage| known.union(stage.features()))
+        Features::LIVE.union(Features::TIMED).union(Self::private_features(private))
+    }
+
+    /// The features that a stream sealed with the stages `private` carries for them.
+    pub fn private_features(private: &[Box<dyn Stage>]) -> Features {
+        private.iter().fold(Features::NONE, |features, stage| features.union(stage.features()))
     }
 
     /// Seals `frame`.
@@ -58,7 +65,7 @@ mod tests {
     use crate::{
         container::{FRAME_OVERHEAD, FrameSize, FrameTag, IV_LENGTH, TagFlags},
         keys::Key,
-        stage::FrameBuffer,
+        stage::{FrameBuffer, FrameParts},
     };
 
     const SIZE: FrameSize = FrameSize::MIN;
@@ -131,6 +138,37 @@ mod tests {
         assert_eq!(refused(FrameTag { flags: TagFlags::FINAL, ..good }), FrameFault::FinalButFull);
         assert_eq!(refused(FrameTag { flags: TagFlags::from_bits(4), ..good }), FrameFault::UnknownFlags(4));
         assert!(open(&plain, 1, &seal(&plain, FrameTag { flags: TagFlags::from_bits(1 << 16), ..good }, 7)).is_ok());
+    }
+
+    struct Flip;
+
+    impl Stage for Flip {
+        fn features(&self) -> Features {
+            Features::from_bits(1 << 24)
+        }
+
+        fn seal(&self, frame: &mut FrameParts) {
+            frame.payload_mut().iter_mut().for_each(|byte| *byte ^= 0xff);
+        }
+
+        fn open(&self, frame: &mut FrameParts) -> Result<(), FrameFault> {
+            self.seal(frame);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_private_stage_runs_in_the_streams_that_carry_its_feature_and_in_no_other() {
+        let with_flip = |features| {
+            let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
+            Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, vec![Box::new(Flip)])
+        };
+        let last = tag(0, 9, TagFlags::FINAL);
+        for (features, sealed) in [(Flip.features(), vec![!7; 9]), (Features::NONE, vec![7; 9])] {
+            let wire = seal(&with_flip(features), last, 7);
+            assert_eq!(open(&chain(features), 0, &wire).unwrap(), sealed);
+            assert_eq!(open(&with_flip(features), 0, &wire).unwrap(), [7; 9]);
+        }
     }
 
     #[test]

@@ -2,6 +2,67 @@
 //!
 //! A stage seals and opens; the [`Chain`] seals forwards and opens backwards, so that the opening chain is the sealing one
 //! mirrored. A new stage is one file here and one line in [`Chain::new`].
+//!
+//! # A stage of one's own
+//!
+//! A stage that changes the payload takes a bit of [`Features::PRIVATE`]. The header carries it, so that a reader without
+//! the stage refuses the stream in place of giving out what it does not understand:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! use reelseal::{
+//!     container::{Features, HeaderError},
+//!     keys::{KeyFile, Lock, UnlockError},
+//!     pipeline::{Reader, ReaderError, StreamOptions, Writer},
+//!     stage::{FrameFault, FrameParts, Stage},
+//! };
+//!
+//! /// Each byte as its difference from the one before.
+//! struct Delta;
+//!
+//! impl Stage for Delta {
+//!     fn features(&self) -> Features {
+//!         Features::from_bits(1 << 24)
+//!     }
+//!
+//!     fn seal(&self, frame: &mut FrameParts) {
+//!         let mut before = 0;
+//!         for byte in frame.payload_mut() {
+//!             (before, *byte) = (*byte, byte.wrapping_sub(before));
+//!         }
+//!     }
+//!
+//!     fn open(&self, frame: &mut FrameParts) -> Result<(), FrameFault> {
+//!         let mut before: u8 = 0;
+//!         for byte in frame.payload_mut() {
+//!             before = before.wrapping_add(*byte);
+//!             *byte = before;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key_file = KeyFile::random()?;
+//! let options = StreamOptions { private: vec![Box::new(Delta)], ..StreamOptions::default() };
+//! let mut writer = Writer::create(Vec::new(), &Lock::with_key_file(&key_file), options)?;
+//! writer.write_all(b"rising and falling")?;
+//! let stream = writer.finish()?;
+//!
+//! let mut text = String::new();
+//! Reader::new(stream.as_slice(), &mut (&key_file).into(), vec![Box::new(Delta)])?.read_to_string(&mut text)?;
+//! assert_eq!(text, "rising and falling");
+//!
+//! let stock = Reader::new(stream.as_slice(), &mut (&key_file).into(), Vec::new());
+//! let Err(ReaderError::Unlock(UnlockError::Header(refused))) = stock else { panic!("a stock reader opened it") };
+//! assert_eq!(refused, HeaderError::UnknownFeatures(Features::from_bits(1 << 24)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A stage that changes nothing and only observes needs no bit, and its streams are everybody's:
+//! `examples/statistics_stage.rs` is one.
 
 mod chain;
 mod frame;
@@ -51,17 +112,21 @@ pub enum FrameFault {
     Padding,
 }
 
-/// A pure function on one frame, in two directions. It keeps the payload's length.
+/// A pure function on one frame, in two directions. What becomes of a frame depends on that frame alone: workers run a
+/// stage on many at once and in any order, a frame may be opened more than once, and one that was sealed or opened may
+/// never be delivered, because an earlier one failed. A private stage keeps the payload's length, and works on the
+/// payload alone: [`FrameParts::payload_mut`].
 pub trait Stage: Send + Sync {
-    /// The private feature bit that a stream of this stage carries, so that a reader without it refuses the stream.
+    /// The private feature bit (24 to 31) that a stream of this stage carries, so that a reader without it refuses the
+    /// stream; none if the stage changes no byte.
     fn features(&self) -> Features {
         Features::NONE
     }
 
-    /// Transforms a frame on its way out.
+    /// Transforms a frame on its way out. There is no way to refuse one: every payload can be sealed.
     fn seal(&self, frame: &mut FrameParts);
 
-    /// Undoes [`Stage::seal`].
+    /// Undoes [`Stage::seal`]. A private stage is given only what was authenticated.
     ///
     /// # Errors
     ///
