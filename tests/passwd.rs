@@ -322,6 +322,13 @@ fn system_calls(folder: &Folder) -> Vec<(String, usize)> {
     (first..names.len()).map(|at| (names[at].to_owned(), number(at))).collect()
 }
 
+/// Runs the change under strace, which does `injection` to it.
+fn injected(folder: &Folder, injection: &str) -> Output {
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-o", "/dev/null", "-e", "signal=none", "-e", &format!("inject={injection}")]);
+    command.arg(env!("CARGO_BIN_EXE_reelseal")).args(CHANGE).current_dir(folder.path("")).output().unwrap()
+}
+
 /// A call that is killed at is not made: what is there then is what the call before it left.
 #[test]
 #[ignore = "needs strace"]
@@ -338,11 +345,8 @@ fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
         for (call, number) in calls {
             let moment = format!("{state}, killed at {call} {number}");
             folder.write("film.reel", &file);
-            let mut command = Command::new("strace");
-            command.args(["-qq", "-o", "/dev/null", "-e", "signal=none", "-e"]);
-            command.arg(format!("inject={call}:signal=SIGKILL:when={number}"));
-            command.arg(env!("CARGO_BIN_EXE_reelseal")).args(CHANGE).current_dir(folder.path(""));
-            killed += usize::from(command.output().unwrap().status.signal() == Some(9));
+            let change = injected(&folder, &format!("{call}:signal=SIGKILL:when={number}"));
+            killed += usize::from(change.status.signal() == Some(9));
             let [old, new] = ["old", "new"].map(|name| opens(&folder, "film.reel", KeyFile(name)));
             assert!(old != new, "{moment}: old {old}, new {new}");
             assert!(!opens(&folder, "film.reel", KeyFile("older")), "{moment}");
@@ -357,5 +361,45 @@ fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
             assert_sound(&folder, "film.reel", &file);
         }
         assert!(killed > 10 && opened_with_old > 3 && opened_with_new > 3, "{state}: {killed} killed");
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_interrupt_between_the_copies_waits_until_both_are_written() {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(LENGTH));
+    let [(_, file), ..] = starting_states(&folder);
+    for call in ["pwrite64:signal=SIGINT:when=1", "fsync:signal=SIGINT:when=1", "pwrite64:signal=SIGTERM:when=2"] {
+        folder.write("film.reel", &file);
+        let status = injected(&folder, call).status;
+        assert!(status.success() || status.signal().is_some(), "{call}: {status:?}");
+        assert!(opens(&folder, "film.reel", KeyFile("new")), "{call}");
+        assert_sound(&folder, "film.reel", &file);
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_disk_that_fails_in_a_rewrite_is_told_and_the_copy_that_counts_is_not_touched_before_the_other_is_safe() {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(LENGTH));
+    for (state, file) in starting_states(&folder) {
+        let counts = if matches!(state, "first damaged" | "second newer") { HEADER } else { 0 };
+        for (call, opens_with) in [
+            ("pwrite64:error=EIO:when=1", Some("old")),
+            // Written, and who knows whether it lasts.
+            ("fsync:error=EIO:when=1", None),
+            ("pwrite64:error=EIO:when=2", Some("new")),
+            ("fsync:error=EIO:when=2", Some("new")),
+        ] {
+            folder.write("film.reel", &file);
+            let told = "film.reel: cannot write the header: input/output error";
+            assert_refused(&injected(&folder, call), 1, told);
+            let [old, new] = ["old", "new"].map(|name| opens(&folder, "film.reel", KeyFile(name)));
+            assert!(old != new && opens_with.is_none_or(|name| (name == "new") == new), "{state}, {call}");
+            let untouched = folder.read("film.reel")[counts..][..HEADER] == file[counts..][..HEADER];
+            assert_eq!(untouched, call != "fsync:error=EIO:when=2", "{state}, {call}");
+        }
     }
 }

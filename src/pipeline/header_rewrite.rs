@@ -98,7 +98,7 @@ impl HeaderRewrite {
     ///
     /// # Errors
     ///
-    /// [`HeaderRewriteError`]. If it is none of the last three, the file is as it was.
+    /// [`HeaderRewriteError`]. The file is as it was, unless writing, syncing or reading back failed.
     pub fn finish(self, records: Vec<Record>, keys: &StageKeys) -> Result<(), HeaderRewriteError> {
         if keys.header_mac(self.copy().authenticated()) != self.copy().mac() {
             return Err(HeaderRewriteError::ForeignKeys);

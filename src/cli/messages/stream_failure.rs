@@ -153,7 +153,9 @@ pub(in crate::cli) fn header_rewrite(input: &str, error: &HeaderRewriteError) ->
         HeaderRewriteError::Lock(error) => Failure::system(input, "cannot lock", error),
         HeaderRewriteError::Header(error) => header_input(input, error),
         HeaderRewriteError::Records(_) => told(Exit::Usage).with_hint("remove a slot first, with --remove"),
-        HeaderRewriteError::ForeignKeys | HeaderRewriteError::TooOften => told(Exit::BadStream),
+        HeaderRewriteError::ForeignKeys | HeaderRewriteError::TooOften => {
+            told(Exit::BadStream).with_hint("decrypt the file, and encrypt it anew")
+        }
         HeaderRewriteError::Write(error) => {
             Failure::system(input, "cannot write the header", error).with_hint(HALF_WRITTEN)
         }
