@@ -154,7 +154,7 @@ fn decrypt<W: Write + Send>(
     let mut input = ReaderInput(pipe);
     let (found, ahead) = read_header(&mut input)?;
     let header = found.copy.parse(Chain::known_features(&private))?;
-    let (_, keys) = unlock(&found.copy, &header, &mut Credential::from(key_file))?;
+    let (_, keys) = unlock(&found.copy, &header, &mut Credential::from(key_file.clone()))?;
     let chain = Chain::new(&keys, &header.prefix, private);
     let frame_size = header.prefix.frame_size;
     let source = CiphertextSource::new(Resumed::new(ahead, input), frame_size, None);
@@ -281,7 +281,7 @@ mod tests {
         let stream = writer.finish().unwrap();
         assert_eq!(observer.so_far(), Statistics::of(&plaintext));
 
-        let mut reader = Reader::new(stream.as_slice(), &mut (&key_file).into(), Vec::new()).unwrap();
+        let mut reader = Reader::new(stream.as_slice(), &mut key_file.into(), Vec::new()).unwrap();
         let mut opened = Vec::new();
         reader.read_to_end(&mut opened).unwrap();
         assert!(opened == plaintext);

@@ -19,7 +19,7 @@
 //! writer.write_all(b"all the frames of a film")?;
 //! let stream = writer.finish()?;
 //!
-//! let mut reader = Reader::new(stream.as_slice(), &mut (&key_file).into(), Vec::new())?;
+//! let mut reader = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new())?;
 //! let mut film = Vec::new();
 //! reader.read_to_end(&mut film)?;
 //! assert_eq!(film, b"all the frames of a film");

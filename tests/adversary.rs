@@ -47,7 +47,7 @@ enum Outcome {
 
 fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     let mut released = Vec::new();
-    let outcome = match Reader::new(stream, &mut Credential::KeyFile(&key_file()), Vec::new()) {
+    let outcome = match Reader::new(stream, &mut Credential::KeyFile(key_file()), Vec::new()) {
         Err(ReaderError::Input(HeaderInputError::Header(error))) => Outcome::Header(error),
         Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {

@@ -12,7 +12,7 @@ use std::{
 use proptest::prelude::*;
 use reelseal::{
     container::{Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},
-    keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
+    keys::{Key, KeyFile, StageKeys, new_key_file_slot},
     pipeline::{
         CiphertextSource, Clock, Input, Opening, OrderedSink, PlaintextSource, Reader, Readiness, Sealing, Wait,
         Workers, Writer,
@@ -109,7 +109,7 @@ fn a_read_or_write_that_stops_short_at_any_byte_of_a_stream_changes_nothing() {
         let pieces = [place, usize::MAX];
         assert!(write(&pieces) == stream, "{place}");
         let inner = Pieces::new(stream.as_slice(), &pieces);
-        let mut reader = Reader::new(inner, &mut Credential::KeyFile(&key_file), Vec::new()).unwrap();
+        let mut reader = Reader::new(inner, &mut key_file.clone().into(), Vec::new()).unwrap();
         let mut opened = Vec::new();
         reader.read_to_end(&mut opened).unwrap();
         assert!(opened == plaintext, "{place}");

@@ -27,7 +27,8 @@ fn shell(folder: &Folder, script: &str) -> PtySession {
 fn spawn(folder: &Folder, script: &str, arguments: &[&str]) -> PtySession {
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh"]).args(arguments).current_dir(folder.path(""));
-    command.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).env_remove("REELSEAL_PASSPHRASE").env("TERM", "xterm");
+    command.env_remove("REELSEAL_PASSPHRASE").env_remove("REELSEAL_NEW_PASSPHRASE");
+    command.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).env("TERM", "xterm");
     spawn_command(command, GUARD_MILLISECONDS).unwrap()
 }
 
@@ -370,4 +371,55 @@ fn the_bar_follows_the_width_of_the_terminal() {
         console::measure_text_width(shown.split(['\r', '\n']).rfind(|line| line.contains("6 B/6 B")).unwrap())
     };
     assert_eq!((width(60), width(110)), (60, 110));
+}
+
+#[test]
+fn passwd_asks_once_for_the_old_passphrase_and_twice_for_the_new_however_many_files() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    std::fs::copy(folder.path("film.reel"), folder.path("copy.reel")).unwrap();
+    let files = ["passwd", "film.reel", "copy.reel"];
+    let mut session = on_terminal(&folder, &[files.as_slice(), &CHEAP].concat());
+    for (question, answer) in
+        [("Passphrase: ", "open sesame"), ("New passphrase: ", "shut it"), ("New passphrase again: ", "shut it")]
+    {
+        session.exp_string(question).unwrap();
+        session.send_line(answer).unwrap();
+    }
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("the old passphrase still opens copies") && !shown.contains("assphrase: "), "{shown}");
+    assert_terminal_restored(&session);
+    for name in ["film.reel", "copy.reel"] {
+        let opened = folder.reelseal(&["decrypt", name, "-o", "-"]).env("REELSEAL_PASSPHRASE", "shut it").output();
+        assert_eq!(opened.unwrap().stdout, b"frames", "{name}");
+    }
+}
+
+#[test]
+fn what_passwd_refuses_without_a_secret_it_refuses_before_the_prompt() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    for (arguments, code, fact) in [
+        (["passwd", "film"].as_slice(), 4, "not a reelseal stream"),
+        (&["passwd", "--remove", "film.reel"], 2, "the only key slot cannot be removed"),
+        (&["passwd", "--add", "film.reel", "--scrypt-log-n", "20"], 2, "--max-kdf-memory 1025M"),
+    ] {
+        let mut session = on_terminal(&folder, arguments);
+        let shown = session.exp_eof().unwrap();
+        assert!(shown.contains(fact) && !shown.contains("Passphrase"), "{shown}");
+        assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, exit) if exit == code));
+    }
+}
+
+#[test]
+fn without_a_terminal_and_a_new_passphrase_the_ways_to_give_one_are_named() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    let mut command = Command::new("setsid");
+    command.args(["--wait", env!("CARGO_BIN_EXE_reelseal"), "passwd", "film.reel"]).current_dir(folder.path(""));
+    command.env("REELSEAL_PASSPHRASE", "open sesame").env_remove("REELSEAL_NEW_PASSPHRASE").stdin(Stdio::null());
+    let output = command.output().unwrap();
+    for way in ["--new-passphrase-file", "--new-passphrase-fd", "REELSEAL_NEW_PASSPHRASE", "--new-key-file"] {
+        assert_refused(&output, 2, way);
+    }
 }

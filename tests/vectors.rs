@@ -360,7 +360,7 @@ fn independent_reader() -> PathBuf {
 fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     let (key_file, passphrase) = (key_file(), Passphrase::new(PHRASE).unwrap());
     let mut credential = match secret {
-        "key" => Credential::KeyFile(&key_file),
+        "key" => Credential::KeyFile(key_file),
         _ => Credential::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default()),
     };
     let mut released = Vec::new();

@@ -31,7 +31,7 @@ impl Batch {
     ) -> Result<(), Exit> {
         let (mut batch, mut items) = (Self::default(), items.into_iter());
         while let Some(item) = items.next() {
-            if batch.ended(work(item)) == Then::End {
+            if batch.note(work(item)) == Then::End {
                 batch.not_begun += items.by_ref().count();
             }
         }
@@ -56,7 +56,7 @@ impl Batch {
             let result = work(item);
             let done = result.is_ok();
             let mut batch = lock(&batch);
-            if batch.ended(result) == Then::End {
+            if batch.note(result) == Then::End {
                 batch.not_begun += lock(&items).by_ref().count();
             }
             Some(done)
@@ -73,7 +73,11 @@ impl Batch {
     }
 
     /// Notes how one file ended, and tells of it if it failed.
-    fn ended(&mut self, result: Result<(), Failure>) -> Then {
+    pub fn ended(&mut self, result: Result<(), Failure>) {
+        self.note(result);
+    }
+
+    fn note(&mut self, result: Result<(), Failure>) -> Then {
         let Err(failure) = result else {
             self.done += 1;
             return Then::GoOn;
@@ -85,7 +89,11 @@ impl Batch {
     }
 
     /// Names the failures, if there was more than the one file.
-    fn finish(self) -> Result<(), Exit> {
+    ///
+    /// # Errors
+    ///
+    /// The worst of the failures' exit codes.
+    pub fn finish(self) -> Result<(), Exit> {
         let Some(worst) = self.failures.iter().map(Failure::exit).max() else { return Ok(()) };
         let files = self.done + self.failures.len() + self.not_begun;
         if files > 1 {

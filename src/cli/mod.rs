@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{decrypt, encrypt, keygen};
+use commands::{decrypt, encrypt, keygen, passwd};
 pub use messages::report::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -27,6 +27,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Encrypt(arguments) => encrypt::encrypt(arguments),
         Command::Decrypt(arguments) => decrypt::decrypt(arguments),
         Command::Keygen(arguments) => one(keygen::keygen(arguments)),
+        Command::Passwd(arguments) => passwd::passwd(arguments),
     };
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)
 }

@@ -11,11 +11,31 @@ pub enum CopyNumber {
     Second,
 }
 
+impl CopyNumber {
+    /// The one that this is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+
+    /// Where the copy stands in a stream whose copies have this length, in bytes.
+    pub fn position(self, length: HeaderLength) -> u64 {
+        match self {
+            Self::First => 0,
+            Self::Second => length.bytes() as u64,
+        }
+    }
+}
+
 /// The copy that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundHeader {
     /// Its bytes.
     pub copy: HeaderCopy,
+    /// Which of the two it is.
+    pub number: CopyNumber,
     /// The other copy, if that is damaged.
     pub damaged: Option<CopyNumber>,
 }
@@ -78,7 +98,8 @@ impl HeaderSearch {
             }
             let Some(second) = bytes.get(start..end) else { break };
             if let Some(copy) = sound_at(second, length) {
-                return Ok(Search::Found(FoundHeader { copy, damaged: Some(CopyNumber::First) }));
+                let (number, damaged) = (CopyNumber::Second, Some(CopyNumber::First));
+                return Ok(Search::Found(FoundHeader { copy, number, damaged }));
             }
             self.lengths_tried += 1;
         }
@@ -91,12 +112,12 @@ fn beside_sound_first(first: HeaderCopy, bytes: &[u8], complete: bool) -> Result
     let Some(second) = bytes.get(second_start..2 * second_start) else {
         return if complete { Err(HeaderError::Cut) } else { Ok(Search::Need(2 * second_start)) };
     };
-    let found = match sound_at(second, first.length()) {
-        Some(second) if second.generation() > first.generation() => FoundHeader { copy: second, damaged: None },
-        Some(_) => FoundHeader { copy: first, damaged: None },
-        None => FoundHeader { copy: first, damaged: Some(CopyNumber::Second) },
+    let (copy, number, damaged) = match sound_at(second, first.length()) {
+        Some(second) if second.generation() > first.generation() => (second, CopyNumber::Second, None),
+        Some(_) => (first, CopyNumber::First, None),
+        None => (first, CopyNumber::First, Some(CopyNumber::Second)),
     };
-    Ok(Search::Found(found))
+    Ok(Search::Found(FoundHeader { copy, number, damaged }))
 }
 
 fn sound_at(bytes: &[u8], length: HeaderLength) -> Option<HeaderCopy> {
@@ -126,9 +147,12 @@ mod tests {
 
     #[test]
     fn the_higher_generation_counts_and_the_first_of_equals() {
-        assert_eq!(found(&[copy(1), copy(2)].concat()).copy.generation(), 2);
-        assert_eq!(found(&[copy(2), copy(1)].concat()).copy.generation(), 2);
-        assert_eq!(found(&[copy(1), copy(1)].concat()).damaged, None);
+        for (generations, counts) in
+            [([1, 2], CopyNumber::Second), ([2, 1], CopyNumber::First), ([2, 2], CopyNumber::First)]
+        {
+            let found = found(&generations.map(copy).concat());
+            assert_eq!((found.copy.generation(), found.number, found.damaged), (2, counts, None));
+        }
     }
 
     #[test]
@@ -138,7 +162,8 @@ mod tests {
             let mut flipped = stream.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             let expected = if bit < 640 * 8 { CopyNumber::First } else { CopyNumber::Second };
-            assert_eq!(found(&flipped).damaged, Some(expected), "bit {bit}");
+            let found = found(&flipped);
+            assert_eq!((found.damaged, found.number), (Some(expected), expected.other()), "bit {bit}");
         }
     }
 

@@ -93,7 +93,7 @@ mod tests {
     use crate::container::{Search, search_header};
     use crate::keys::{Credential, unlock};
 
-    fn opens(stream: &NewStream, mut credential: Credential<'_>) -> bool {
+    fn opens(stream: &NewStream, mut credential: Credential) -> bool {
         let copies = stream.keys.seal_header(&stream.header).unwrap();
         let Ok(Search::Found(found)) = search_header(&copies, true) else { panic!() };
         unlock(&found.copy, &stream.header, &mut credential)
@@ -109,7 +109,7 @@ mod tests {
         let (key_file, other) = (KeyFile::random().unwrap(), KeyFile::random().unwrap());
         let stream = Lock::with_key_file(&key_file).new_stream(FrameSize::MIN, Features::TIMED).unwrap();
         assert_eq!((stream.header.prefix.frame_size, stream.header.prefix.features), (FrameSize::MIN, Features::TIMED));
-        assert!(opens(&stream, (&key_file).into()) && !opens(&stream, (&other).into()));
+        assert!(opens(&stream, key_file.into()) && !opens(&stream, other.into()));
 
         let (passphrase, other) = (Passphrase::new("one").unwrap(), Passphrase::new("two").unwrap());
         let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1).unwrap()).unwrap();

@@ -39,6 +39,7 @@ mod key_slot;
 mod lock;
 mod passphrase;
 mod scrypt_cost;
+mod slot_change;
 mod stage_keys;
 mod unlock;
 
@@ -48,5 +49,6 @@ pub use key_slot::{KeyEncryptionKeys, new_key_file_slot, new_passphrase_slot};
 pub use lock::{Lock, LockError, NewStream};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
+pub use slot_change::{Place, SlotChangeError, check_new_passphrase_slot, with_slot, without_slot};
 pub use stage_keys::StageKeys;
-pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, unlock};
+pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, Unlocked, unlock, unlock_slot};

@@ -5,25 +5,25 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, key_slot};
-use crate::container::{Header, HeaderCopy, HeaderError, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Slot};
+use crate::container::{Header, HeaderCopy, HeaderError, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, Slot};
 
 /// What a user has to open a stream with.
-pub enum Credential<'a> {
+pub enum Credential {
     /// A passphrase, with what scrypt has given for it so far.
     Passphrase(KeyEncryptionKeys, KdfLimits),
     /// A key file.
-    KeyFile(&'a KeyFile),
+    KeyFile(KeyFile),
 }
 
-impl From<Passphrase> for Credential<'_> {
+impl From<Passphrase> for Credential {
     /// The passphrase, with the default limits on what scrypt may cost.
     fn from(passphrase: Passphrase) -> Self {
         Self::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default())
     }
 }
 
-impl<'a> From<&'a KeyFile> for Credential<'a> {
-    fn from(key_file: &'a KeyFile) -> Self {
+impl From<KeyFile> for Credential {
+    fn from(key_file: KeyFile) -> Self {
         Self::KeyFile(key_file)
     }
 }
@@ -77,8 +77,9 @@ pub enum UnlockError {
     Altered,
 }
 
-/// The key slots of a header, their number and the bounds of their parameters checked.
-pub struct KeySlots(Vec<Slot>);
+/// The key slots of a header, their number and the bounds of their parameters checked; each with its place among the
+/// records.
+pub struct KeySlots(Vec<(usize, Slot)>);
 
 impl KeySlots {
     /// The key slots of `header`.
@@ -87,7 +88,8 @@ impl KeySlots {
     ///
     /// [`UnlockError::TooManySlots`], [`UnlockError::Kdf`] for parameters out of bounds, [`UnlockError::Header`].
     pub fn of(header: &Header) -> Result<Self, UnlockError> {
-        let slots = header.records.iter().filter_map(|record| record.slot().transpose());
+        let slot_at = |(at, record): (usize, &Record)| Some(record.slot().transpose()?.map(|slot| (at, slot)));
+        let slots = header.records.iter().enumerate().filter_map(slot_at);
         let slots = Self(slots.collect::<Result<_, _>>().map_err(HeaderError::from)?);
         let passphrase_slots = slots.passphrase_slots();
         if passphrase_slots.len() > MAX_PASSPHRASE_SLOTS {
@@ -118,18 +120,33 @@ impl KeySlots {
     ///
     /// [`UnlockError::NoSuchSlot`].
     pub fn check_key_file(&self) -> Result<(), UnlockError> {
-        let known = self.0.iter().any(|slot| matches!(slot, Slot::KeyFile(_)));
+        let known = self.0.iter().any(|(_, slot)| matches!(slot, Slot::KeyFile(_)));
         let missing = UnlockError::NoSuchSlot { wanted: SlotKind::KeyFile, other: !self.0.is_empty() };
         if known { Ok(()) } else { Err(missing) }
     }
 
+    /// Each slot, with its place among the records, in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (usize, &Slot)> {
+        self.0.iter().map(|(at, slot)| (*at, slot))
+    }
+
     fn passphrase_slots(&self) -> Vec<PassphraseSlot> {
-        let passphrase_slot = |slot: &Slot| match slot {
+        let passphrase_slot = |(_, slot): &(usize, Slot)| match slot {
             Slot::Passphrase(slot) => Some(slot.clone()),
             Slot::KeyFile(_) => None,
         };
         self.0.iter().filter_map(passphrase_slot).collect()
     }
+}
+
+/// A header that was opened.
+pub struct Unlocked {
+    /// The file key.
+    pub file_key: Key,
+    /// The keys of the stages and of the header.
+    pub keys: StageKeys,
+    /// The record whose slot opened, counted from 0.
+    pub record: usize,
 }
 
 /// The file key and the stage keys of the stream with the sound copy `copy`, whose fields `header` holds.
@@ -140,8 +157,18 @@ impl KeySlots {
 pub fn unlock(
     copy: &HeaderCopy,
     header: &Header,
-    credential: &mut Credential<'_>,
+    credential: &mut Credential,
 ) -> Result<(Key, StageKeys), UnlockError> {
+    let unlocked = unlock_slot(copy, header, credential)?;
+    Ok((unlocked.file_key, unlocked.keys))
+}
+
+/// As [`unlock`] does, and which slot it was that opened.
+///
+/// # Errors
+///
+/// [`UnlockError`]. Nothing is paid before the cost was checked.
+pub fn unlock_slot(copy: &HeaderCopy, header: &Header, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
     let slots = KeySlots::of(header)?;
     match credential {
         Credential::Passphrase(_, limits) => slots.check_passphrase(*limits)?,
@@ -149,7 +176,7 @@ pub fn unlock(
     }
 
     let mut unwrapped = false;
-    for slot in &slots.0 {
+    for (record, slot) in slots.iter() {
         let file_key = match (slot, &mut *credential) {
             (Slot::Passphrase(slot), Credential::Passphrase(keys, _)) => {
                 key_slot::unwrap(&keys.get(&slot.salt, ScryptCost::of(slot)?)?, &slot.wrapped)
@@ -163,7 +190,7 @@ pub fn unlock(
         unwrapped = true;
         let keys = StageKeys::derive(&file_key, &header.prefix);
         if keys.header_mac(copy.authenticated()) == copy.mac() {
-            return Ok((file_key, keys));
+            return Ok(Unlocked { file_key, keys, record });
         }
     }
     Err(match credential {
@@ -221,14 +248,25 @@ mod tests {
     }
 
     #[test]
+    fn the_slot_that_opened_is_named_by_its_place_among_all_records() {
+        let two = passphrase_slot("two", 2);
+        let keys =
+            || Credential::Passphrase(KeyEncryptionKeys::new(Passphrase::new("two").unwrap()), KdfLimits::default());
+        for (slots, place) in [(vec![two.clone()], 0), (vec![passphrase_slot("one", 1), two.clone(), two], 1)] {
+            let (copy, header) = found(&slots, |_| {});
+            assert_eq!(unlock_slot(&copy, &header, &mut keys()).unwrap().record, place);
+        }
+    }
+
+    #[test]
     fn a_key_file_opens_its_slot_and_no_other() {
         let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
         let slot = Slot::KeyFile(new_key_file_slot(&Key::from_bytes(FILE_KEY), &key_file, [1; 32]));
         let found = found(&[slot], |_| {});
         let (copy, header) = &found;
-        assert!(unlock(copy, header, &mut Credential::KeyFile(&key_file)).is_ok());
+        assert!(unlock(copy, header, &mut key_file.into()).is_ok());
         let other = KeyFile::from_key(Key::from_bytes([5; 32]));
-        assert!(matches!(unlock(copy, header, &mut Credential::KeyFile(&other)), Err(UnlockError::WrongKeyFile)));
+        assert!(matches!(unlock(copy, header, &mut other.into()), Err(UnlockError::WrongKeyFile)));
         assert!(matches!(
             open(&found, "one"),
             Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, other: true })

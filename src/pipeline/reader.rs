@@ -55,7 +55,7 @@ impl<R: Read + Send> Reader<R> {
     /// # Errors
     ///
     /// [`ReaderError`].
-    pub fn new(inner: R, credential: &mut Credential<'_>, private: Vec<Box<dyn Stage>>) -> Result<Self, ReaderError> {
+    pub fn new(inner: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, ReaderError> {
         let mut input = ReaderInput(inner);
         let (found, ahead) = read_header(&mut input)?;
         let header = found.copy.parse(Chain::known_features(&private)).map_err(UnlockError::from)?;
@@ -160,7 +160,7 @@ mod tests {
     fn what_a_writer_wrote_a_reader_reads() {
         for length in [0, 1, 4095, 4096, 4097, 12_288, 100_000] {
             let stream = sealed(&plaintext(length));
-            let mut reader = Reader::new(stream.as_slice(), &mut Credential::KeyFile(&key_file()), Vec::new()).unwrap();
+            let mut reader = Reader::new(stream.as_slice(), &mut Credential::KeyFile(key_file()), Vec::new()).unwrap();
             let mut opened = Vec::new();
             reader.read_to_end(&mut opened).unwrap();
             assert!(opened == plaintext(length), "{length}");
@@ -171,7 +171,7 @@ mod tests {
     fn a_cut_stream_gives_its_whole_frames_and_then_errors_for_good() {
         let stream = sealed(&plaintext(10_000));
         let cut = &stream[..stream.len() - 1];
-        let mut reader = Reader::new(cut, &mut Credential::KeyFile(&key_file()), Vec::new()).unwrap();
+        let mut reader = Reader::new(cut, &mut Credential::KeyFile(key_file()), Vec::new()).unwrap();
         let mut opened = Vec::new();
         let error = reader.read_to_end(&mut opened).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

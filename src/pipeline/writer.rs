@@ -159,7 +159,7 @@ mod tests {
             let mut writer = Writer::create(Vec::new(), &lock, options).unwrap();
             writer.write_all(&[7; 10_000]).unwrap();
             let stream = writer.finish().unwrap();
-            let mut reader = Reader::new(stream.as_slice(), &mut (&key_file).into(), Vec::new()).unwrap();
+            let mut reader = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new()).unwrap();
             assert_eq!(reader.header().prefix.features, features);
             assert_eq!(reader.header().prefix.frame_size, FrameSize::MIN);
             let mut opened = Vec::new();

@@ -51,10 +51,10 @@
 //! let stream = writer.finish()?;
 //!
 //! let mut text = String::new();
-//! Reader::new(stream.as_slice(), &mut (&key_file).into(), vec![Box::new(Delta)])?.read_to_string(&mut text)?;
+//! Reader::new(stream.as_slice(), &mut key_file.clone().into(), vec![Box::new(Delta)])?.read_to_string(&mut text)?;
 //! assert_eq!(text, "rising and falling");
 //!
-//! let stock = Reader::new(stream.as_slice(), &mut (&key_file).into(), Vec::new());
+//! let stock = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new());
 //! let Err(ReaderError::Unlock(UnlockError::Header(refused))) = stock else { panic!("a stock reader opened it") };
 //! assert_eq!(refused, HeaderError::UnknownFeatures(Features::from_bits(1 << 24)));
 //! # Ok(())

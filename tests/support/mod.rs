@@ -55,7 +55,8 @@ impl Folder {
     /// The command, run in the folder and without a passphrase in its environment.
     pub fn reelseal(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
-        command.args(arguments).current_dir(self.folder.path()).env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null());
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_remove("REELSEAL_PASSPHRASE").env_remove("REELSEAL_NEW_PASSPHRASE");
         command
     }
 

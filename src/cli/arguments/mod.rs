@@ -4,6 +4,7 @@ mod decrypt;
 mod encrypt;
 mod files;
 mod keygen;
+mod passwd;
 mod run;
 mod secret;
 mod size;
@@ -13,6 +14,8 @@ pub(in crate::cli) use decrypt::DecryptArguments;
 pub(in crate::cli) use encrypt::{EncryptArguments, Timestamps};
 pub(in crate::cli) use files::FilesArguments;
 pub(in crate::cli) use keygen::KeygenArguments;
+use passwd::PASSWD_HELP;
+pub(in crate::cli) use passwd::{Mode, NewSecretArguments, PasswdArguments, SlotChange};
 pub(in crate::cli) use run::{ProgressMode, RunArguments};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
@@ -25,6 +28,7 @@ Examples:
   tar c clips | reelseal encrypt | ssh host 'cat > clips.tar.reel'
   reelseal keygen -o home.key                      a key file, for scripts
   reelseal encrypt --key-file home.key film.mp4
+  reelseal passwd *.reel                           changes the passphrase, in place, at once
 
 Exit codes: 0 done; 1 input or output failed; 2 a different command line would do;
 3 wrong passphrase or key; 4 not a reelseal stream, or damaged.";
@@ -48,6 +52,9 @@ pub(in crate::cli) enum Command {
     Decrypt(DecryptArguments),
     /// Make a key file, readable by its owner alone
     Keygen(KeygenArguments),
+    /// Change, add, remove or list what opens encrypted files, without encrypting them anew
+    #[command(after_help = PASSWD_HELP)]
+    Passwd(PasswdArguments),
 }
 
 #[cfg(test)]

@@ -46,6 +46,11 @@ pub(in crate::cli) fn summary(heading: &str, failures: &[Failure]) {
     }
 }
 
+/// What is worth knowing, and asks for nothing.
+pub(in crate::cli) fn note(text: &str) {
+    line(&text);
+}
+
 pub(in crate::cli) fn warning(text: &str) {
     say(&format_args!("warning: {text}"), || json!({"event": "warning", "message": text}));
 }

@@ -3,8 +3,8 @@
 use crate::cli::messages::failure::{Exit, Failure, describe};
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
-    keys::{KdfError, SlotKind, UnlockError},
-    pipeline::{HeaderInputError, PipelineError},
+    keys::{KdfError, SlotChangeError, SlotKind, UnlockError},
+    pipeline::{HeaderInputError, HeaderRewriteError, PipelineError},
     stage::FrameFault,
 };
 
@@ -124,6 +124,55 @@ pub(in crate::cli) fn pipeline(
             Failure::new(Exit::InputOutput, format!("{input}: {error}"))
         }
     }
+}
+
+/// Key slots of `input` that are left as they are.
+pub(in crate::cli) fn slot_change(input: &str, error: &SlotChangeError) -> Failure {
+    let told = Failure::usage(format!("{input}: {error}"));
+    match error {
+        SlotChangeError::Slots(error) => unlock(input, error),
+        SlotChangeError::Cost(error) => kdf(input, error),
+        SlotChangeError::Full => told.with_hint("remove one first, with --remove; --list shows them"),
+        SlotChangeError::Work(_) => told.with_hint(
+            "choose a smaller --scrypt-log-n, or remove a slot first: the file would open with --max-kdf-memory only",
+        ),
+        SlotChangeError::LastSlot => {
+            told.with_hint("change it, without --remove, or add another one first, with --add")
+        }
+    }
+}
+
+/// A header of `input` that could not be rewritten.
+pub(in crate::cli) fn header_rewrite(input: &str, error: &HeaderRewriteError) -> Failure {
+    let told = |exit| Failure::new(exit, format!("{input}: {error}"));
+    match error {
+        HeaderRewriteError::NotRegular => not_regular(input),
+        HeaderRewriteError::Locked => {
+            told(Exit::InputOutput).with_hint("wait until the other process has finished, and try again")
+        }
+        HeaderRewriteError::Lock(error) => Failure::system(input, "cannot lock", error),
+        HeaderRewriteError::Header(error) => header_input(input, error),
+        HeaderRewriteError::Records(_) => told(Exit::Usage).with_hint("remove a slot first, with --remove"),
+        HeaderRewriteError::ForeignKeys | HeaderRewriteError::TooOften => {
+            told(Exit::BadStream).with_hint("decrypt the file, and encrypt it anew")
+        }
+        HeaderRewriteError::Write(error) => {
+            Failure::system(input, "cannot write the header", error).with_hint(HALF_WRITTEN)
+        }
+        HeaderRewriteError::ReadBack(error) => {
+            Failure::system(input, "cannot read the header back", error).with_hint(HALF_WRITTEN)
+        }
+        HeaderRewriteError::NotAsWritten => told(Exit::InputOutput)
+            .with_hint("the disk may be failing; copy the file to another one while it still opens"),
+    }
+}
+
+const HALF_WRITTEN: &str = "the file opens with the old secret or with the new one; try both before you try again";
+
+/// `input` is a pipe or a device, whose header cannot be rewritten.
+pub(in crate::cli) fn not_regular(input: &str) -> Failure {
+    Failure::usage(format!("{input}: not a regular file"))
+        .with_hint("a header is rewritten in its place: store the stream in a file first")
 }
 
 /// The warning for a damaged header copy in `input`.

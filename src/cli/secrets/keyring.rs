@@ -5,28 +5,23 @@ use std::sync::{Mutex, PoisonError};
 use crate::{
     cli::{
         messages::{failure::Failure, stream_failure},
-        secrets::secret_source::{Purpose, Secret, SecretSource},
+        secrets::secret_source::{Purpose, SecretSource},
     },
     container::{FoundHeader, Header},
-    keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, KeySlots, StageKeys, UnlockError, unlock},
+    keys::{Credential, KdfLimits, KeySlots, StageKeys, UnlockError, unlock},
 };
 
 /// Opens headers, one after the other, whoever asks. Streams that share salt and cost take one scrypt run.
 pub(in crate::cli) struct Keyring {
     source: SecretSource,
     limits: KdfLimits,
-    secret: Mutex<Option<Held>>,
-}
-
-enum Held {
-    Passphrase(Credential<'static>),
-    KeyFile(KeyFile),
+    credential: Mutex<Option<Credential>>,
 }
 
 impl Keyring {
     /// A keyring for the secret that `source` gives.
     pub fn new(source: SecretSource, limits: KdfLimits) -> Self {
-        Self { source, limits, secret: Mutex::default() }
+        Self { source, limits, credential: Mutex::default() }
     }
 
     /// The stage keys of the stream `name` with the sound copy `found`, whose fields `header` holds. What the header
@@ -34,29 +29,18 @@ impl Keyring {
     pub fn open(&self, name: &str, found: &FoundHeader, header: &Header) -> Result<StageKeys, Failure> {
         let refused = |error: UnlockError| stream_failure::unlock(name, &error);
         self.check(header).map_err(refused)?;
-        let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = match &mut *secret {
-            Some(held) => held,
-            none => none.insert(self.read()?),
+        let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
+        let credential = match &mut *credential {
+            Some(credential) => credential,
+            none => {
+                none.insert(self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?.into_credential(self.limits))
+            }
         };
-        let opened = match held {
-            Held::Passphrase(credential) => unlock(&found.copy, header, credential),
-            Held::KeyFile(key_file) => unlock(&found.copy, header, &mut Credential::KeyFile(key_file)),
-        };
-        opened.map(|(_, keys)| keys).map_err(refused)
+        unlock(&found.copy, header, credential).map(|(_, keys)| keys).map_err(refused)
     }
 
     fn check(&self, header: &Header) -> Result<(), UnlockError> {
         let slots = KeySlots::of(header)?;
         if self.source.is_key_file() { slots.check_key_file() } else { slots.check_passphrase(self.limits) }
-    }
-
-    fn read(&self) -> Result<Held, Failure> {
-        Ok(match self.source.read(Purpose::Decrypt).map_err(Failure::for_all)? {
-            Secret::Passphrase(passphrase) => {
-                Held::Passphrase(Credential::Passphrase(KeyEncryptionKeys::new(passphrase), self.limits))
-            }
-            Secret::KeyFile(key_file) => Held::KeyFile(key_file),
-        })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         secrets::secret_source::{Purpose, Secret, SecretSource},
     },
     container::{Features, FrameSize},
-    keys::{Lock, LockError, NewStream, ScryptCost},
+    keys::{Lock, LockError, NewStream, RandomnessUnavailable, ScryptCost},
 };
 
 /// Locks new streams, whoever asks.
@@ -34,23 +34,26 @@ impl NewLock {
             Some(lock) => lock,
             none => none.insert(self.make().map_err(Failure::for_all)?),
         };
-        lock.new_stream(frame_size, features).map_err(|error| failure(&error.into()))
+        lock.new_stream(frame_size, features).map_err(|error| no_randomness(&error))
     }
 
     /// The secret is wiped on the way out: the lock does not need it any more.
     fn make(&self) -> Result<Lock, Failure> {
-        match self.source.read(Purpose::Encrypt)? {
-            Secret::KeyFile(key_file) => Ok(Lock::with_key_file(&key_file)),
-            Secret::Passphrase(passphrase) => {
-                Lock::with_passphrase(&passphrase, self.cost).map_err(|error| failure(&error))
-            }
-        }
+        new_lock(&self.source.read(Purpose::Encrypt)?, self.cost)
     }
 }
 
-fn failure(error: &LockError) -> Failure {
-    match error {
-        LockError::Kdf(error) => stream_failure::kdf("passphrase", error),
-        LockError::Randomness(error) => Failure::new(Exit::InputOutput, error.to_string()),
+/// A lock that opens with `secret`; a passphrase at `cost`.
+pub(in crate::cli) fn new_lock(secret: &Secret, cost: ScryptCost) -> Result<Lock, Failure> {
+    match secret {
+        Secret::KeyFile(key_file) => Ok(Lock::with_key_file(key_file)),
+        Secret::Passphrase(passphrase) => Lock::with_passphrase(passphrase, cost).map_err(|error| match error {
+            LockError::Kdf(error) => stream_failure::kdf("passphrase", &error),
+            LockError::Randomness(error) => no_randomness(&error),
+        }),
     }
+}
+
+pub(in crate::cli) fn no_randomness(error: &RandomnessUnavailable) -> Failure {
+    Failure::new(Exit::InputOutput, error.to_string())
 }

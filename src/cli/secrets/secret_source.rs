@@ -19,16 +19,17 @@ use rustix::{
 use zeroize::Zeroizing;
 
 use crate::cli::{
-    arguments::SecretArguments,
+    arguments::{NewSecretArguments, SecretArguments},
     messages::{
         failure::{Exit, Failure},
         shown::shown,
     },
     secrets::prompt::{self, Prompt},
 };
-use crate::keys::{KeyFile, Passphrase};
+use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
+const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
 
 /// What a user has to open a stream with, or to close one.
 pub(in crate::cli) enum Secret {
@@ -36,12 +37,22 @@ pub(in crate::cli) enum Secret {
     KeyFile(KeyFile),
 }
 
+impl Secret {
+    /// What opens streams with it, at a cost within `limits`.
+    pub fn into_credential(self, limits: KdfLimits) -> Credential {
+        match self {
+            Self::Passphrase(passphrase) => Credential::Passphrase(KeyEncryptionKeys::new(passphrase), limits),
+            Self::KeyFile(key_file) => Credential::KeyFile(key_file),
+        }
+    }
+}
+
 /// Where the secret comes from; nothing is read yet.
 pub(in crate::cli) enum SecretSource {
     KeyFile(PathBuf),
     File(PathBuf),
     Descriptor(OwnedFd, i32),
-    Environment(Zeroizing<Vec<u8>>),
+    Environment(&'static str, Zeroizing<Vec<u8>>),
     Terminal,
 }
 
@@ -51,6 +62,17 @@ pub(in crate::cli) enum Purpose {
     /// A new secret: asked for twice.
     Encrypt,
     Decrypt,
+    /// The new secret of a stream that has one: asked for twice, by that name.
+    Replace,
+}
+
+impl Purpose {
+    fn question(self) -> &'static str {
+        match self {
+            Self::Encrypt | Self::Decrypt => "Passphrase",
+            Self::Replace => "New passphrase",
+        }
+    }
 }
 
 impl SecretSource {
@@ -67,16 +89,37 @@ impl SecretSource {
                 return Err(Failure::usage("standard input cannot be both the input and the passphrase")
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
-            // Now, while no descriptor of our own could be taken for it.
-            let copied = copy_descriptor(number);
-            let name = descriptor_name(number);
-            let copied = copied.map_err(|error| Failure::system(&name, "cannot read the passphrase", &error))?;
-            return Ok(Self::Descriptor(copied, number));
+            return Self::descriptor(number);
         }
-        if let Some(value) = env::var_os(VARIABLE) {
-            return Ok(Self::Environment(Zeroizing::new(OsString::into_vec(value))));
+        Self::environment_or_terminal(VARIABLE).ok_or_else(no_source)
+    }
+
+    /// Chooses the source of a new secret, likewise.
+    pub fn choose_new(arguments: &NewSecretArguments) -> Result<Self, Failure> {
+        if let Some(path) = &arguments.new_key_file {
+            return Ok(Self::KeyFile(path.clone()));
         }
-        if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
+        if let Some(path) = &arguments.new_passphrase_file {
+            return Ok(Self::File(path.clone()));
+        }
+        if let Some(number) = arguments.new_passphrase_fd {
+            return Self::descriptor(number);
+        }
+        Self::environment_or_terminal(NEW_VARIABLE).ok_or_else(no_new_source)
+    }
+
+    fn descriptor(number: i32) -> Result<Self, Failure> {
+        // Now, while no descriptor of our own could be taken for it.
+        let copied = copy_descriptor(number);
+        let name = descriptor_name(number);
+        let copied = copied.map_err(|error| Failure::system(&name, "cannot read the passphrase", &error))?;
+        Ok(Self::Descriptor(copied, number))
+    }
+
+    fn environment_or_terminal(variable: &'static str) -> Option<Self> {
+        let value = env::var_os(variable);
+        let value = value.map(|value| Self::Environment(variable, Zeroizing::new(OsString::into_vec(value))));
+        value.or_else(|| prompt::is_possible().then_some(Self::Terminal))
     }
 
     /// Whether this is a key file.
@@ -89,7 +132,7 @@ impl SecretSource {
         match self {
             Self::KeyFile(path) | Self::File(path) => path.metadata().ok(),
             Self::Descriptor(copied, _) => copied.try_clone().and_then(|copied| File::from(copied).metadata()).ok(),
-            Self::Environment(_) | Self::Terminal => None,
+            Self::Environment(..) | Self::Terminal => None,
         }
     }
 
@@ -101,7 +144,7 @@ impl SecretSource {
             Self::Descriptor(copied, number) => {
                 read_passphrase(&descriptor_name(*number), copied.try_clone().map(File::from))
             }
-            Self::Environment(value) => passphrase(VARIABLE, Passphrase::from_variable(value)),
+            Self::Environment(variable, value) => passphrase(variable, Passphrase::from_variable(value)),
             Self::Terminal => ask(purpose),
         }
     }
@@ -113,11 +156,18 @@ fn no_source() -> Failure {
     ))
 }
 
+fn no_new_source() -> Failure {
+    Failure::usage("no new passphrase, and no terminal to ask for one").with_hint(format!(
+        "give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the environment's {NEW_VARIABLE}, or a key file with --new-key-file FILE"
+    ))
+}
+
 fn ask(purpose: Purpose) -> Result<Secret, Failure> {
     let prompt = Prompt::open()?;
-    let first = passphrase("the prompt", Passphrase::new(&prompt.ask("Passphrase")?))?;
-    if purpose == Purpose::Encrypt {
-        let again = passphrase("the prompt", Passphrase::new(&prompt.ask("Passphrase again")?))?;
+    let question = purpose.question();
+    let first = passphrase("the prompt", Passphrase::new(&prompt.ask(question)?))?;
+    if purpose != Purpose::Decrypt {
+        let again = passphrase("the prompt", Passphrase::new(&prompt.ask(&format!("{question} again"))?))?;
         if !matches!((&first, &again), (Secret::Passphrase(first), Secret::Passphrase(again)) if first == again) {
             return Err(Failure::usage("the two passphrases are not the same").with_hint("try again"));
         }

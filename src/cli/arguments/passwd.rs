@@ -1,0 +1,115 @@
+//! The arguments of `reelseal passwd`.
+
+use std::{num::NonZero, path::PathBuf};
+
+use clap::Args;
+
+use super::SecretArguments;
+use crate::keys::ScryptCost;
+
+pub(super) const PASSWD_HELP: &str = "\
+The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
+REELSEAL_PASSPHRASE, else it is asked for on the terminal; the new one from --new-passphrase-file
+or --new-passphrase-fd, else from REELSEAL_NEW_PASSPHRASE, else it is asked for twice.
+
+Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that
+were made before: to shut it out for good, decrypt and encrypt anew.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PasswdArguments {
+    /// The encrypted files; the secrets are asked for once
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Add a key slot, which opens the file with the new secret, too
+    #[arg(long, group = "mode")]
+    add: bool,
+    /// Remove key slot N, as --list numbers it, or the one that the given secret opens
+    #[arg(
+        long,
+        value_name = "N",
+        group = "mode",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with_all = ["new_passphrase_file", "new_passphrase_fd", "new_key_file", "scrypt_log_n"]
+    )]
+    remove: Option<Option<NonZero<usize>>>,
+    /// List the key slots; needs no secret
+    #[arg(
+        long,
+        group = "mode",
+        conflicts_with_all = [
+            "passphrase_file",
+            "passphrase_fd",
+            "key_file",
+            "max_kdf_memory",
+            "new_passphrase_file",
+            "new_passphrase_fd",
+            "new_key_file",
+            "scrypt_log_n"
+        ]
+    )]
+    list: bool,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub new_secret: NewSecretArguments,
+    /// scrypt's cost for the new passphrase: log2 N, with r = 8 and p = 1; each step doubles time and memory
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 18,
+        value_parser = clap::value_parser!(u8).range(14..=30),
+        conflicts_with = "new_key_file"
+    )]
+    scrypt_log_n: u8,
+    /// Say nothing but warnings and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Which secret is to open the file from now on.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct NewSecretArguments {
+    /// Read the new passphrase from a file
+    #[arg(long, value_name = "FILE", group = "new_secret")]
+    pub new_passphrase_file: Option<PathBuf>,
+    /// Read the new passphrase from an open file descriptor
+    #[arg(long, value_name = "N", group = "new_secret", value_parser = clap::value_parser!(i32).range(0..))]
+    pub new_passphrase_fd: Option<i32>,
+    /// Use a key file that `reelseal keygen` made, in place of a new passphrase
+    #[arg(long, value_name = "FILE", group = "new_secret")]
+    pub new_key_file: Option<PathBuf>,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Mode {
+    List,
+    Rewrite(SlotChange),
+}
+
+/// What is to become of the key slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum SlotChange {
+    /// The slot that the secret opens gives its place to a new one.
+    Replace,
+    Add,
+    /// This one, counted from 1, or the one that the secret opens.
+    Remove(Option<NonZero<usize>>),
+}
+
+impl PasswdArguments {
+    pub fn mode(&self) -> Mode {
+        match self.remove {
+            Some(number) => Mode::Rewrite(SlotChange::Remove(number)),
+            None if self.add => Mode::Rewrite(SlotChange::Add),
+            None if self.list => Mode::List,
+            None => Mode::Rewrite(SlotChange::Replace),
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "clap has checked the range")]
+    pub fn scrypt_cost(&self) -> ScryptCost {
+        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
+    }
+}

@@ -1,0 +1,312 @@
+//! `reelseal passwd`: what opens a file is changed in place.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    num::NonZero,
+    path::{Path, PathBuf},
+};
+
+use crate::cli::{
+    arguments::{Mode, PasswdArguments, SlotChange},
+    batch::Batch,
+    files::input::{InputFile, is_standard},
+    messages::{
+        failure::{Exit, Failure},
+        report,
+        shown::{shown, shown_bytes},
+        stream_failure,
+    },
+    on_signal,
+    secrets::{
+        new_lock::{new_lock, no_randomness},
+        secret_source::{Purpose, Secret, SecretSource},
+    },
+};
+use crate::{
+    container::{Header, Record, Slot},
+    keys::{
+        Credential, KdfLimits, KeySlots, Lock, Place, ScryptCost, SlotKind, Unlocked, check_new_passphrase_slot,
+        unlock_slot, with_slot, without_slot,
+    },
+    pipeline::{HeaderRewrite, ReaderInput, read_header},
+    stage::Chain,
+};
+
+pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
+    match arguments.mode() {
+        Mode::List => Batch::each(&arguments.files, |path| list(path, arguments.files.len() > 1)),
+        Mode::Rewrite(change) => rewrite_all(arguments, change),
+    }
+}
+
+/// A line a slot; in front of it the file's name, if there is more than the one file.
+fn list(path: &Path, named: bool) -> Result<(), Failure> {
+    let input = InputFile::open(Some(path))?;
+    let found = read_header(&mut ReaderInput(&input.file));
+    let (found, _) = found.map_err(|error| stream_failure::header_input(&input.name, &error))?;
+    if let Some(copy) = found.damaged {
+        report::warning(&stream_failure::damaged_copy(&input.name, copy));
+    }
+    let refused = |error| stream_failure::unlock(&input.name, &error);
+    let header = found.copy.parse(Chain::known_features(&[])).map_err(|error| refused(error.into()))?;
+    let slots = KeySlots::of(&header).map_err(refused)?;
+    let front = if named { format!("{}: ", input.name) } else { String::new() };
+    let lines = slots.iter().zip(1..).map(|((_, slot), number)| format!("{front}{number}: {}\n", described(slot)));
+    let unknown = header.records.iter().filter(|record| is_unknown_slot(record));
+    let unknown = unknown.map(|record| format!("{front}-: a key slot of unknown kind {}\n", record.kind()));
+    let text: String = lines.chain(unknown).collect();
+    let mut output = io::stdout().lock();
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    written.map_err(|error| Failure::system("standard output", "cannot write", &error))
+}
+
+fn described(slot: &Slot) -> String {
+    match slot {
+        Slot::KeyFile(_) => "key file".to_owned(),
+        Slot::Passphrase(slot) => {
+            let memory = ScryptCost::of(slot).map(|cost| shown_bytes(cost.memory())).unwrap_or_default();
+            format!("passphrase, scrypt with N = 2^{}, r = {}, p = {}: {memory}", slot.log_n, slot.r, slot.p)
+        }
+    }
+}
+
+/// Whether a later version may open the file with this record.
+fn is_unknown_slot(record: &Record) -> bool {
+    const FIRST_OTHER: u8 = 0x80;
+    record.kind() < FIRST_OTHER && matches!(record.slot(), Ok(None))
+}
+
+/// First whatever can be refused without a secret, then the questions, once, then the work.
+fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Exit> {
+    let told = |failure| report::failure(&failure);
+    refuse_stray_number(arguments, change).map_err(told)?;
+    let sources = Sources::choose(arguments, change).map_err(told)?;
+    on_signal::watch(false);
+    let mut batch = Batch::default();
+    let mut ready = Vec::new();
+    for path in &arguments.files {
+        match check(path, arguments, change, &sources) {
+            Ok(()) => ready.push(path),
+            Err(failure) => batch.ended(Err(failure)),
+        }
+    }
+    if !ready.is_empty() {
+        let secrets = sources.read().map_err(told)?;
+        let is_same = secrets.is_same();
+        let mut run = Run::new(arguments, change, secrets).map_err(told)?;
+        for path in ready {
+            batch.ended(run.rewrite(path));
+        }
+        if !arguments.quiet && !is_same {
+            run.note_what_stays_open();
+        }
+    }
+    batch.finish()
+}
+
+/// `--remove 2 FILE` would remove from FILE another slot than was meant.
+fn refuse_stray_number(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Failure> {
+    let is_number = |path: &&PathBuf| path.to_str().is_some_and(|name| name.parse::<usize>().is_ok());
+    match arguments.files.iter().find(is_number) {
+        Some(number) if change == SlotChange::Remove(None) && !number.exists() => {
+            let number = number.display();
+            Err(Failure::usage(format!("{number}: no such file"))
+                .with_hint(format!("to remove key slot {number}, write --remove={number}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Sources {
+    current: SecretSource,
+    /// `None` if no new secret is wanted.
+    new: Option<SecretSource>,
+}
+
+struct Secrets {
+    current: Secret,
+    new: Option<Secret>,
+}
+
+impl Sources {
+    fn choose(arguments: &PasswdArguments, change: SlotChange) -> Result<Self, Failure> {
+        let (current, new) = (arguments.secret.passphrase_fd, arguments.new_secret.new_passphrase_fd);
+        if new.is_some() && current == new {
+            return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
+                .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
+        }
+        let current = SecretSource::choose(&arguments.secret, false)?;
+        let new = match change {
+            SlotChange::Replace | SlotChange::Add => Some(SecretSource::choose_new(&arguments.new_secret)?),
+            SlotChange::Remove(_) => None,
+        };
+        if new.as_ref().is_some_and(|new| !new.is_key_file()) {
+            let limits = arguments.secret.kdf_limits();
+            let checked = limits.check_memory(arguments.scrypt_cost());
+            checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
+        }
+        Ok(Self { current, new })
+    }
+
+    fn read(&self) -> Result<Secrets, Failure> {
+        let current = self.current.read(Purpose::Decrypt)?;
+        let new = self.new.as_ref().map(|source| source.read(Purpose::Replace)).transpose()?;
+        Ok(Secrets { current, new })
+    }
+}
+
+impl Secrets {
+    /// Whether the new secret is the current one.
+    fn is_same(&self) -> bool {
+        matches!((&self.current, &self.new), (Secret::Passphrase(one), Some(Secret::Passphrase(other))) if one == other)
+    }
+}
+
+/// Refuses what the file and its header alone show.
+fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: &Sources) -> Result<(), Failure> {
+    let (name, rewrite) = begin(path)?;
+    let (header, limits) = (rewrite.header(), arguments.secret.kdf_limits());
+    let refused = |error| stream_failure::unlock(&name, &error);
+    let slots = KeySlots::of(header).map_err(refused)?;
+    if sources.current.is_key_file() { slots.check_key_file() } else { slots.check_passphrase(limits) }
+        .map_err(refused)?;
+    let not_changed = |error| stream_failure::slot_change(&name, &error);
+    match (change, &sources.new) {
+        (SlotChange::Add, Some(new)) if !new.is_key_file() => {
+            check_new_passphrase_slot(header, Place::Behind, arguments.scrypt_cost(), limits).map_err(not_changed)
+        }
+        (SlotChange::Remove(Some(number)), _) => {
+            let record = numbered(&slots, number).ok_or_else(|| no_such_slot(&name, number))?;
+            without_slot(header, record).map(drop).map_err(not_changed)
+        }
+        // Which one it will be does not matter if it is the only one.
+        (SlotChange::Remove(None), _) => match slots.iter().next() {
+            Some((record, _)) => without_slot(header, record).map(drop).map_err(not_changed),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Opens `path` for rewriting, and locks it.
+fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
+    let name = shown(path);
+    if is_standard(Some(path)) {
+        return Err(Failure::usage("standard input cannot be rewritten").with_hint("a file with the name - is ./-"));
+    }
+    let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
+    // Before it is opened, which a device may take for a command.
+    if !path.metadata().map_err(cannot_open)?.is_file() {
+        return Err(stream_failure::not_regular(&name));
+    }
+    let file = File::options().read(true).write(true).open(path).map_err(cannot_open)?;
+    let rewrite = HeaderRewrite::begin(file, Chain::known_features(&[]));
+    let rewrite = rewrite.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
+    Ok((name, rewrite))
+}
+
+fn numbered(slots: &KeySlots, number: NonZero<usize>) -> Option<usize> {
+    slots.iter().nth(number.get() - 1).map(|(record, _)| record)
+}
+
+fn no_such_slot(name: &str, number: NonZero<usize>) -> Failure {
+    Failure::usage(format!("{name}: there is no key slot {number}")).with_hint("--list shows them with their numbers")
+}
+
+/// One run over many files: what scrypt gave for one serves the others.
+struct Run {
+    change: SlotChange,
+    current: Credential,
+    new: Option<NewSecret>,
+    removed: Vec<SlotKind>,
+}
+
+struct NewSecret {
+    lock: Lock,
+    /// What a passphrase costs, and what it may.
+    cost: Option<(ScryptCost, KdfLimits)>,
+}
+
+impl Run {
+    fn new(arguments: &PasswdArguments, change: SlotChange, secrets: Secrets) -> Result<Self, Failure> {
+        let limits = arguments.secret.kdf_limits();
+        let new = secrets.new.map(|secret| NewSecret::new(secret, arguments.scrypt_cost(), limits)).transpose()?;
+        Ok(Self { change, current: secrets.current.into_credential(limits), new, removed: Vec::new() })
+    }
+
+    fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {
+        let (name, rewrite) = begin(path)?;
+        if let Some(copy) = rewrite.damaged_copy() {
+            report::warning(&stream_failure::damaged_copy(&name, copy));
+        }
+        let header = rewrite.header();
+        let unlocked = unlock_slot(rewrite.copy(), header, &mut self.current);
+        let unlocked = unlocked.map_err(|error| stream_failure::unlock(&name, &error))?;
+        let gone = self.gone(&name, header, &unlocked)?;
+        let records = match (&self.new, gone) {
+            (Some(new), gone) => {
+                let place = gone.map_or(Place::Behind, Place::Of);
+                with_slot(header, place, &new.slot(&name, header, place, &unlocked)?)
+            }
+            (None, Some(record)) => {
+                without_slot(header, record).map_err(|error| stream_failure::slot_change(&name, &error))?
+            }
+            (None, None) => header.records.clone(),
+        };
+        let removed = gone.and_then(|record| slot_kind(header, record));
+        let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
+        rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
+        self.removed.extend(removed);
+        Ok(())
+    }
+
+    /// The record that will not be there any more.
+    fn gone(&self, name: &str, header: &Header, unlocked: &Unlocked) -> Result<Option<usize>, Failure> {
+        match self.change {
+            SlotChange::Add => Ok(None),
+            SlotChange::Replace | SlotChange::Remove(None) => Ok(Some(unlocked.record)),
+            SlotChange::Remove(Some(number)) => {
+                let slots = KeySlots::of(header).map_err(|error| stream_failure::unlock(name, &error))?;
+                numbered(&slots, number).map(Some).ok_or_else(|| no_such_slot(name, number))
+            }
+        }
+    }
+
+    /// Says that what was removed is not revoked.
+    fn note_what_stays_open(&self) {
+        let [passphrase, key_file] = [SlotKind::Passphrase, SlotKind::KeyFile].map(|kind| self.removed.contains(&kind));
+        let (old, opens, it) = match (passphrase, key_file) {
+            (false, false) => return,
+            (true, false) => ("passphrase", "opens", "it"),
+            (false, true) => ("key file", "opens", "it"),
+            (true, true) => ("passphrase and the old key file", "open", "them"),
+        };
+        report::note(&format!(
+            "the old {old} still {opens} copies that were made before; to shut {it} out for good, decrypt and encrypt anew"
+        ));
+    }
+}
+
+impl NewSecret {
+    fn new(secret: Secret, cost: ScryptCost, limits: KdfLimits) -> Result<Self, Failure> {
+        let is_passphrase = matches!(secret, Secret::Passphrase(_));
+        Ok(Self { lock: new_lock(&secret, cost)?, cost: is_passphrase.then_some((cost, limits)) })
+    }
+
+    /// A slot with the file key.
+    fn slot(&self, name: &str, header: &Header, place: Place, unlocked: &Unlocked) -> Result<Slot, Failure> {
+        if let Some((cost, limits)) = self.cost {
+            check_new_passphrase_slot(header, place, cost, limits)
+                .map_err(|error| stream_failure::slot_change(name, &error))?;
+        }
+        self.lock.new_slot(&unlocked.file_key).map_err(|error| no_randomness(&error))
+    }
+}
+
+fn slot_kind(header: &Header, record: usize) -> Option<SlotKind> {
+    match header.records.get(record)?.slot().ok()?? {
+        Slot::Passphrase(_) => Some(SlotKind::Passphrase),
+        Slot::KeyFile(_) => Some(SlotKind::KeyFile),
+    }
+}

@@ -1,0 +1,308 @@
+//! Rewriting a header in place: one copy after the other, so that at every moment one of them is sound.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{self, Seek},
+    os::unix::fs::FileExt,
+};
+
+use thiserror::Error;
+
+use super::{HeaderInputError, ReaderInput, read_header};
+use crate::{
+    container::{CopyNumber, Features, FoundHeader, Header, HeaderCopy, Record, RecordError},
+    keys::StageKeys,
+};
+
+/// Why a header was not rewritten.
+#[derive(Debug, Error)]
+pub enum HeaderRewriteError {
+    /// A pipe, a device or a folder.
+    #[error("not a regular file")]
+    NotRegular,
+    /// Somebody else holds the lock.
+    #[error("the file is locked by another process")]
+    Locked,
+    /// The system gives no lock.
+    #[error("locking failed")]
+    Lock(#[source] io::Error),
+    /// There is no header to rewrite.
+    #[error(transparent)]
+    Header(#[from] HeaderInputError),
+    /// The keys are of another stream: under them nobody could open this one any more.
+    #[error("the keys are not this stream's")]
+    ForeignKeys,
+    /// The generation is the highest that there is.
+    #[error("the header was rewritten too often")]
+    TooOften,
+    /// The new records do not fit.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// Writing or syncing failed. The old records count or the new, and one sound copy holds them.
+    #[error("writing failed")]
+    Write(#[source] io::Error),
+    /// What was written could not be read again.
+    #[error("reading back failed")]
+    ReadBack(#[source] io::Error),
+    /// The file does not hold what was written to it.
+    #[error("the header does not read back as it was written")]
+    NotAsWritten,
+}
+
+/// A file under an exclusive lock, until this is dropped, and the header that it holds.
+pub struct HeaderRewrite {
+    file: File,
+    found: FoundHeader,
+    header: Header,
+}
+
+impl HeaderRewrite {
+    /// Locks `file`, which is open for reading and writing, and reads its header, of which the features `known` are
+    /// understood. Does not wait for the lock.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderRewriteError`]; the file is as it was.
+    pub fn begin(mut file: File, known: Features) -> Result<Self, HeaderRewriteError> {
+        let read = |error| HeaderRewriteError::Header(HeaderInputError::Read(error));
+        if !file.metadata().map_err(read)?.is_file() {
+            return Err(HeaderRewriteError::NotRegular);
+        }
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => HeaderRewriteError::Locked,
+            TryLockError::Error(error) => HeaderRewriteError::Lock(error),
+        })?;
+        file.rewind().map_err(read)?;
+        let (found, _) = read_header(&mut ReaderInput(&file))?;
+        let header = found.copy.parse(known).map_err(HeaderInputError::from)?;
+        Ok(Self { file, found, header })
+    }
+
+    /// The copy that counts.
+    pub fn copy(&self) -> &HeaderCopy {
+        &self.found.copy
+    }
+
+    /// What it says.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The other copy, if that is damaged.
+    pub fn damaged_copy(&self) -> Option<CopyNumber> {
+        self.found.damaged
+    }
+
+    /// Writes the header anew with `records` in place of its own, under the stream's own `keys`. A damaged copy is
+    /// healed; nothing but the two copies is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderRewriteError`]. The file is as it was, unless writing, syncing or reading back failed.
+    pub fn finish(self, records: Vec<Record>, keys: &StageKeys) -> Result<(), HeaderRewriteError> {
+        if keys.header_mac(self.copy().authenticated()) != self.copy().mac() {
+            return Err(HeaderRewriteError::ForeignKeys);
+        }
+        let generation = self.header.generation.checked_add(1).ok_or(HeaderRewriteError::TooOften)?;
+        let header = Header { generation, records, ..self.header };
+        let copies = keys.seal_header(&header)?;
+        let (copy, _) = copies.split_at(header.length.bytes());
+        write_copies(&mut &self.file, copy, &header, self.found.number).map_err(HeaderRewriteError::Write)?;
+
+        let mut written = vec![0; copies.len()];
+        self.file.read_exact_at(&mut written, 0).map_err(HeaderRewriteError::ReadBack)?;
+        if written == copies { Ok(()) } else { Err(HeaderRewriteError::NotAsWritten) }
+    }
+}
+
+/// Writes `copy` to both places. The one that `counts` is the last to go: until the other is safe on the disk it may be
+/// the only one that is sound, or hold the only records that are up to date.
+fn write_copies(target: &mut impl Target, copy: &[u8], header: &Header, counts: CopyNumber) -> io::Result<()> {
+    for number in [counts.other(), counts] {
+        target.write_at(copy, number.position(header.length))?;
+        target.sync()?;
+    }
+    Ok(())
+}
+
+/// What copies are written to. Apart from a file, so that tests can cut a rewrite short at any byte.
+trait Target {
+    fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()>;
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl Target for &File {
+    fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
+        self.write_all_at(bytes, position)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        container::{FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, Slot, search_header},
+        keys::{Key, KeyFile, new_key_file_slot},
+    };
+
+    const FILE_KEY: [u8; 32] = [9; 32];
+    const FRAMES: [u8; 700] = [0xf5; 700];
+
+    fn keys() -> StageKeys {
+        StageKeys::derive(&Key::from_bytes(FILE_KEY), &prefix())
+    }
+
+    fn prefix() -> Prefix {
+        Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] }
+    }
+
+    /// Records that differ from one `mark` to the next.
+    fn records(mark: u8) -> Vec<Record> {
+        let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
+        vec![(&Slot::KeyFile(new_key_file_slot(&Key::from_bytes(FILE_KEY), &key_file, [mark; 32]))).into()]
+    }
+
+    fn header(generation: u64, mark: u8) -> Header {
+        Header { prefix: prefix(), length: HeaderLength::MIN, generation, records: records(mark) }
+    }
+
+    fn copy(generation: u64, mark: u8) -> Vec<u8> {
+        let mut copies = keys().seal_header(&header(generation, mark)).unwrap();
+        copies.truncate(HeaderLength::MIN.bytes());
+        copies
+    }
+
+    /// Every state a rewrite may find, with the copy that counts; that always holds the records of mark 1 at
+    /// generation 5.
+    fn starting_states() -> Vec<(&'static str, CopyNumber, [Vec<u8>; 2])> {
+        let damaged = |mut copy: Vec<u8>| {
+            copy[300] ^= 1;
+            copy
+        };
+        let (current, old) = (copy(5, 1), copy(4, 0));
+        vec![
+            ("both sound", CopyNumber::First, [current.clone(), current.clone()]),
+            ("second older", CopyNumber::First, [current.clone(), old.clone()]),
+            ("second damaged", CopyNumber::First, [current.clone(), damaged(current.clone())]),
+            ("first older", CopyNumber::Second, [old, current.clone()]),
+            ("first damaged", CopyNumber::Second, [damaged(current.clone()), current]),
+        ]
+    }
+
+    /// The file after a rewrite that was cut when `left` more bytes had been written; of the write that was cut, those
+    /// at its front or at its back.
+    struct Cut {
+        bytes: Vec<u8>,
+        left: usize,
+        from_the_back: bool,
+        steps: Vec<String>,
+    }
+
+    impl Target for Cut {
+        fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
+            self.steps.push(format!("write at {position}"));
+            let written = bytes.len().min(self.left);
+            let range = if self.from_the_back { bytes.len() - written..bytes.len() } else { 0..written };
+            self.bytes[position as usize..][range.clone()].copy_from_slice(&bytes[range]);
+            self.left -= written;
+            if written < bytes.len() { Err(io::Error::other("cut")) } else { Ok(()) }
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            self.steps.push("sync".to_owned());
+            Ok(())
+        }
+    }
+
+    fn cut(state: &[Vec<u8>; 2], counts: CopyNumber, left: usize, from_the_back: bool) -> Cut {
+        let mut target = Cut { bytes: state.concat(), left, from_the_back, steps: Vec::new() };
+        let whole = write_copies(&mut target, &copy(6, 2), &header(6, 2), counts);
+        assert_eq!(whole.is_ok(), left >= 2 * HeaderLength::MIN.bytes());
+        target
+    }
+
+    #[test]
+    fn the_copy_that_does_not_count_is_written_and_synced_first() {
+        for (name, counts, state) in starting_states() {
+            let steps = cut(&state, counts, usize::MAX, false).steps;
+            let expected = match counts {
+                CopyNumber::First => ["write at 512", "sync", "write at 0", "sync"],
+                CopyNumber::Second => ["write at 0", "sync", "write at 512", "sync"],
+            };
+            assert_eq!(steps, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_rewrite_cut_at_any_byte_leaves_the_current_records_or_the_new() {
+        for (name, counts, state) in starting_states() {
+            for left in 0..=2 * HeaderLength::MIN.bytes() {
+                for from_the_back in [false, true] {
+                    let moment = format!("{name}, {left} bytes written, {from_the_back}");
+                    let bytes = cut(&state, counts, left, from_the_back).bytes;
+                    let Ok(Search::Found(found)) = search_header(&bytes, true) else { panic!("{moment}") };
+                    let found = found.copy.parse(Features::NONE).unwrap();
+                    assert!(found == header(5, 1) || found == header(6, 2), "{moment}");
+                    // What was synced is never lost again.
+                    assert!(left < HeaderLength::MIN.bytes() || found == header(6, 2), "{moment}");
+                }
+            }
+        }
+    }
+
+    fn stored(header: &[u8]) -> (tempfile::NamedTempFile, File) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().write_all_at(header, 0).unwrap();
+        file.as_file().write_all_at(&FRAMES, header.len() as u64).unwrap();
+        let opened = File::options().read(true).write(true).open(file.path()).unwrap();
+        (file, opened)
+    }
+
+    #[test]
+    fn a_rewrite_from_any_state_leaves_two_equal_copies_and_the_frames_as_they_were() {
+        for (name, _, state) in starting_states() {
+            let (file, opened) = stored(&state.concat());
+            HeaderRewrite::begin(opened, Features::NONE).unwrap().finish(records(2), &keys()).unwrap();
+            let expected = [copy(6, 2), copy(6, 2), FRAMES.to_vec()].concat();
+            assert!(std::fs::read(file.path()).unwrap() == expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn while_one_rewrite_is_under_way_another_is_refused() {
+        let (file, opened) = stored(&copy(1, 1).repeat(2));
+        let first = HeaderRewrite::begin(opened, Features::NONE).unwrap();
+        let again = || File::options().read(true).write(true).open(file.path()).unwrap();
+        let second = HeaderRewrite::begin(again(), Features::NONE);
+        assert!(matches!(second, Err(HeaderRewriteError::Locked)));
+        drop(first);
+        assert!(HeaderRewrite::begin(again(), Features::NONE).is_ok());
+    }
+
+    #[test]
+    fn what_is_refused_leaves_the_file_as_it_was() {
+        let foreign = StageKeys::derive(&Key::from_bytes([8; 32]), &prefix());
+        let too_many = vec![records(1).remove(0); 6];
+        for (generation, records, keys, expected) in [
+            (1, records(2), foreign, "the keys are not this stream's"),
+            (u64::MAX, records(2), keys(), "the header was rewritten too often"),
+            (1, too_many, keys(), "the header has no room for its records"),
+        ] {
+            let before = copy(generation, 1).repeat(2);
+            let (file, opened) = stored(&before);
+            let refused = HeaderRewrite::begin(opened, Features::NONE).unwrap().finish(records, &keys).unwrap_err();
+            assert_eq!(refused.to_string(), expected);
+            assert!(std::fs::read(file.path()).unwrap() == [before, FRAMES.to_vec()].concat(), "{expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused() {
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        assert!(matches!(HeaderRewrite::begin(null, Features::NONE), Err(HeaderRewriteError::NotRegular)));
+    }
+}
