@@ -48,7 +48,7 @@ pub struct FrameTag {
     pub index: u64,
     /// Unix time in microseconds, or 0 in a stream that is not timed.
     pub time: i64,
-    /// The position of the payload's first byte in the plaintext.
+    /// The position of the payload's first byte in the plaintext, in bytes.
     pub offset: u64,
     /// The payload bytes that count.
     pub length: u32,

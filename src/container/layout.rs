@@ -106,7 +106,7 @@ impl Layout {
         2 * self.header_length.bytes() as u64
     }
 
-    /// The position of frame `index` in the stream.
+    /// The position of frame `index` in the stream, from its first byte.
     pub const fn frame_position(self, index: u64) -> u64 {
         self.frames_start().saturating_add(index.saturating_mul(self.frame_size.wire() as u64))
     }
@@ -126,7 +126,8 @@ impl Layout {
         Ok(Extent { last_index, last_wire: rest as usize })
     }
 
-    /// The bytes of the stream that holds `plaintext` bytes in full frames.
+    /// The bytes of the stream that holds `plaintext` bytes in full frames, its header included; `None` if they are more
+    /// than a u64 counts.
     pub fn stream_length(self, plaintext: u64) -> Option<u64> {
         let payload = self.frame_size.payload() as u64;
         let full = (plaintext / payload).checked_mul(self.frame_size.wire() as u64)?;

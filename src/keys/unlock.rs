@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, key_slot};
 use crate::container::{Header, HeaderCopy, HeaderError, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, Slot};
 
-/// What a user has to open a stream with.
+/// What a user has to open a stream with. Used for several streams, it runs scrypt once for all that share salt and cost.
 pub enum Credential {
     /// A passphrase, with what scrypt has given for it so far.
     Passphrase(KeyEncryptionKeys, KdfLimits),

@@ -17,7 +17,7 @@ pub enum Clock {
         /// The start.
         Instant,
     ),
-    /// Always the same Unix microseconds.
+    /// Always the same Unix microseconds, which are to be above 0: readers refuse others.
     Fixed(i64),
 }
 
@@ -28,7 +28,7 @@ impl Clock {
         Self::System(i64::try_from(since.as_micros()).unwrap_or(i64::MAX).max(1), Instant::now())
     }
 
-    /// [`Features::TIMED`] if times are taken.
+    /// What a stream with times from this clock carries: [`Features::TIMED`], or none without times.
     pub fn features(&self) -> Features {
         match self {
             Self::None => Features::NONE,

@@ -26,9 +26,12 @@ pub enum ReaderError {
     Unlock(#[from] UnlockError),
 }
 
-/// Decrypts what it reads, and gives out only what was authenticated. A refused frame is an error of kind
-/// [`io::ErrorKind::InvalidData`] around a [`PipelineError`]; what was read until then is a true prefix. Only `Ok(0)`
-/// says that the stream was whole.
+/// Decrypts what it reads, in memory for one frame, and gives out only what was authenticated. A refused frame is an error
+/// of kind [`io::ErrorKind::InvalidData`] around a [`PipelineError`]; what was read until then is a true prefix. Only
+/// `Ok(0)` for an area that is not empty says that the stream was whole.
+///
+/// The input's own errors are passed on as they are, but for EINTR, which is read over. Every error is for good: a read
+/// after it is an error too, so that no end seems to follow.
 pub struct Reader<R> {
     input: Resumed<ReaderInput<R>>,
     header: Header,
@@ -50,7 +53,9 @@ enum State {
 }
 
 impl<R: Read + Send> Reader<R> {
-    /// The stream at the front of `inner`, opened with `credential` by a reader that has the stages `private`.
+    /// The stream at the front of `inner`, opened with `credential` by a reader that has the stages `private`. Reads the
+    /// header, at most 128 KiB. A passphrase costs a scrypt run for each slot that is tried, within the credential's
+    /// limits.
     ///
     /// # Errors
     ///

@@ -84,7 +84,8 @@ impl FrameParts {
         &self.buffer.bytes[..self.text_length]
     }
 
-    /// Tag and payload field: what is encrypted and authenticated.
+    /// Tag and payload field: what is encrypted and authenticated. In a private stage the tag's place means nothing: the
+    /// tagging comes after it.
     pub fn text_mut(&mut self) -> &mut [u8] {
         &mut self.buffer.bytes[..self.text_length]
     }
