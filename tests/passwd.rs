@@ -403,3 +403,19 @@ fn a_disk_that_fails_in_a_rewrite_is_told_and_the_copy_that_counts_is_not_touche
         }
     }
 }
+
+#[test]
+#[ignore = "needs strace"]
+fn a_write_that_the_disk_loses_is_noticed() {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(LENGTH));
+    for (state, file) in starting_states(&folder) {
+        for number in [1, 2] {
+            folder.write("film.reel", &file);
+            // Not made, and called done.
+            let changed = injected(&folder, &format!("pwrite64:retval={HEADER}:when={number}"));
+            assert_refused(&changed, 1, "film.reel: the header does not read back as it was written");
+            assert!(opens(&folder, "film.reel", KeyFile("new")), "{state}, write {number}");
+        }
+    }
+}
