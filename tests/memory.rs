@@ -1,4 +1,4 @@
-//! The command's memory does not grow with its input.
+//! The command's memory does not grow with its input, and what is too large to hold comes back the same.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -6,8 +6,8 @@ mod support;
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
-    process::Stdio,
+    io::{self, Read, Write},
+    process::{Child, ChildStdout, Stdio},
 };
 
 use support::Folder;
@@ -17,18 +17,30 @@ const LIMIT: u64 = 8 * MEBIBYTE;
 // More than any pipe holds: the command is still writing while this much is unread.
 const UNREAD: u64 = 4 * MEBIBYTE;
 
-/// The most memory that the command has taken until it has all but written an input of `length` bytes, in bytes.
-fn peak(folder: &Folder, length: u64, arguments: &[&str], stdin: Stdio) -> u64 {
+/// Starts the command on `stdin`, its output piped.
+fn start(folder: &Folder, arguments: &[&str], stdin: Stdio) -> (Child, ChildStdout) {
     let command = &mut folder.reelseal(arguments);
-    let mut child =
-        command.args(["--key-file", "key", "--threads", "2"]).stdin(stdin).stdout(Stdio::piped()).spawn().unwrap();
-    let mut output = child.stdout.take().unwrap();
-    io::copy(&mut output.by_ref().take(length - UNREAD), &mut io::sink()).unwrap();
+    command.args(["--key-file", "key", "--threads", "2"]).stdin(stdin).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let output = child.stdout.take().unwrap();
+    (child, output)
+}
+
+/// Hands all of `output`, at least `length` bytes, to `taker`; gives the most memory, in bytes, that the command took
+/// until it had all but written them.
+fn drain(child: &mut Child, mut output: ChildStdout, length: u64, taker: &mut impl Write) -> u64 {
+    io::copy(&mut output.by_ref().take(length - UNREAD), taker).unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().strip_suffix(" kB").unwrap();
-    io::copy(&mut output, &mut io::sink()).unwrap();
+    io::copy(&mut output, taker).unwrap();
     assert!(child.wait().unwrap().success());
     high.parse::<u64>().unwrap() << 10
+}
+
+/// The most memory that the command has taken until it has all but written an input of `length` bytes, in bytes.
+fn peak(folder: &Folder, length: u64, arguments: &[&str], stdin: Stdio) -> u64 {
+    let (mut child, output) = start(folder, arguments, stdin);
+    drain(&mut child, output, length, &mut io::sink())
 }
 
 fn sparse(folder: &Folder, length: u64) {
@@ -57,4 +69,22 @@ fn a_stream_takes_no_more() {
         assert!(cat.wait().unwrap().success());
         assert!(peak <= LIMIT, "{length} bytes of input took {peak}");
     }
+}
+
+#[test]
+fn a_sparse_file_of_1_gib_comes_back_with_the_same_digest() {
+    let folder = Folder::new();
+    let length = 1024 * MEBIBYTE;
+    sparse(&folder, length);
+    let mut expected = blake3::Hasher::new();
+    io::copy(&mut io::repeat(0).take(length), &mut expected).unwrap();
+
+    let (mut encrypt, sealed) = start(&folder, &["encrypt", "sparse", "-o", "-"], Stdio::null());
+    let (mut decrypt, opened) = start(&folder, &["decrypt"], sealed.into());
+    let mut digest = blake3::Hasher::new();
+    let peak = drain(&mut decrypt, opened, length, &mut digest);
+    assert!(encrypt.wait().unwrap().success());
+    assert_eq!(digest.count(), length);
+    assert_eq!(digest.finalize(), expected.finalize());
+    assert!(peak <= LIMIT, "{length} bytes of input took {peak}");
 }

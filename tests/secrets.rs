@@ -5,20 +5,28 @@
 mod support;
 
 use std::{
-    fs::{self, File},
+    ffi::OsStr,
+    fs::{self, File, Permissions},
     io::{Read, Write},
-    os::unix::fs::FileExt,
-    process::{Child, Stdio},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, PermissionsExt},
+    },
+    process::{Child, ChildStdin, Command, Stdio},
 };
 
-use reelseal::keys::{Key, KeyFile, Passphrase};
+use reelseal::{
+    container::{Features, Header, HeaderCopy, Search, Slot, search_header},
+    keys::{Credential, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, unlock},
+};
+use rexpect::session::spawn_command;
 use support::{CHEAP, Folder, plaintext};
 
 const PASSPHRASE: &str = "thirteen zebras drink lukewarm lemonade";
 
-/// Whether `needle` stands anywhere in the process's writable memory.
-fn memory_holds(child: &Child, needle: &[u8]) -> bool {
-    let process = format!("/proc/{}", child.id());
+/// Whether `needle` stands anywhere in the writable memory of the process of this number.
+fn memory_holds(process: u32, needle: &[u8]) -> bool {
+    let process = format!("/proc/{process}");
     let (maps, memory) =
         (fs::read_to_string(format!("{process}/maps")).unwrap(), File::open(format!("{process}/mem")).unwrap());
     maps.lines().filter(|line| line.contains(" rw")).any(|line| {
@@ -29,25 +37,224 @@ fn memory_holds(child: &Child, needle: &[u8]) -> bool {
     })
 }
 
+/// The header of `stream`, and the copy that counts.
+fn header(stream: &[u8]) -> (HeaderCopy, Header) {
+    let Ok(Search::Found(found)) = search_header(stream, false) else { panic!("no header") };
+    let header = found.copy.parse(Features::TIMED).unwrap();
+    (found.copy, header)
+}
+
+/// What must not stay in memory, by name, and a key that a run needs to its end.
+type Secrets = (Vec<(&'static str, Vec<u8>)>, StageKeys);
+
+/// The secrets behind a stream that `passphrase` opens.
+fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
+    let (copy, header) = header(stream);
+    let Some(Slot::Passphrase(slot)) = header.records[0].slot().unwrap() else { panic!("no passphrase slot") };
+    let secret = Passphrase::new(passphrase).unwrap();
+    let mut keys = KeyEncryptionKeys::new(secret);
+    let key_encryption_key = keys.get(&slot.salt, ScryptCost::of(&slot).unwrap()).unwrap();
+    let mut credential = Credential::Passphrase(keys, KdfLimits::default());
+    let (file_key, stage_keys) = unlock(&copy, &header, &mut credential).unwrap();
+    let secrets = vec![
+        ("the passphrase", passphrase.as_bytes().to_vec()),
+        ("half of the passphrase", passphrase.as_bytes()[..20].to_vec()),
+        ("what scrypt gave", key_encryption_key.bytes().to_vec()),
+        ("the file key", file_key.bytes().to_vec()),
+    ];
+    (secrets, stage_keys)
+}
+
+/// The secrets behind a stream that the key file with this `text` opens.
+fn behind_key_file(stream: &[u8], text: &[u8]) -> Secrets {
+    let (copy, header) = header(stream);
+    let Some(Slot::KeyFile(slot)) = header.records[0].slot().unwrap() else { panic!("no key-file slot") };
+    let digits = text[16..80].to_vec();
+    let mut key = vec![0; 32];
+    base16ct::lower::decode(&digits, &mut key).unwrap();
+    let material = [key.as_slice(), &slot.salt].concat();
+    let key_encryption_key = blake3::derive_key("reelseal v1 key-file slot", &material);
+    let key_file = KeyFile::parse(text).unwrap();
+    let (file_key, stage_keys) = unlock(&copy, &header, &mut Credential::KeyFile(key_file.clone())).unwrap();
+    let secrets = vec![
+        ("the key file's text", digits),
+        ("the key file's key", key),
+        ("the key-encryption key", key_encryption_key.to_vec()),
+        ("the file key", file_key.bytes().to_vec()),
+    ];
+    (secrets, stage_keys)
+}
+
+#[track_caller]
+fn assert_forgotten(process: u32, (secrets, stage_keys): &Secrets) {
+    // That the search finds what is there: frames need this one.
+    assert!(memory_holds(process, stage_keys.frame_authentication.bytes()));
+    for (name, secret) in secrets {
+        assert!(!memory_holds(process, secret), "{name} stays in memory");
+    }
+}
+
+const HEADER: usize = 8192;
+const FRAME: usize = 65_600;
+
+/// Starts the command and gives it `input`, the beginning of its input; gives the first `length` bytes of its output,
+/// with the command in the middle of its work.
+fn in_the_middle(command: &mut Command, input: &[u8], length: usize) -> (Child, ChildStdin, Vec<u8>) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut to_child = child.stdin.take().unwrap();
+    to_child.write_all(input).unwrap();
+    let mut output = vec![0; length];
+    child.stdout.as_mut().unwrap().read_exact(&mut output).unwrap();
+    (child, to_child, output)
+}
+
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
-fn the_passphrase_is_gone_from_memory_once_frames_move() {
+fn the_passphrase_and_what_comes_of_it_are_gone_from_memory_once_frames_move() {
     let folder = Folder::new();
     folder.write("secret", PASSPHRASE.as_bytes());
-    let encrypt = &mut folder.reelseal(&["encrypt", "--passphrase-file", "secret"]);
-    let mut child = encrypt.args(CHEAP).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let with_passphrase = |arguments: &[&str]| {
+        let mut command = folder.reelseal(arguments);
+        command.args(["--passphrase-file", "secret"]);
+        command
+    };
     let marker = plaintext(100_000);
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(&marker).unwrap();
-    let mut first_frame = vec![0; 8192 + 65_600];
-    child.stdout.as_mut().unwrap().read_exact(&mut first_frame).unwrap();
-    // That the search finds what is there: the end of the input waits in a frame.
-    assert!(memory_holds(&child, &marker[70_000..70_100]));
-    assert!(!memory_holds(&child, PASSPHRASE.as_bytes()));
-    // Nor does half of it stay.
-    assert!(!memory_holds(&child, &PASSPHRASE.as_bytes()[..20]));
-    drop(input);
+    let mut encrypt = with_passphrase(&[["encrypt"].as_slice(), &CHEAP].concat());
+    let (mut child, to_child, stream) = in_the_middle(&mut encrypt, &marker, HEADER + FRAME);
+    assert_forgotten(child.id(), &behind_passphrase(&stream, PASSPHRASE));
+    drop(to_child);
     child.wait().unwrap();
+
+    let (mut child, to_child, opened) = in_the_middle(&mut with_passphrase(&["decrypt"]), &stream, 1 << 16);
+    assert!(marker.starts_with(&opened));
+    assert_forgotten(child.id(), &behind_passphrase(&stream, PASSPHRASE));
+    drop(to_child);
+    child.wait().unwrap();
+}
+
+#[test]
+#[ignore = "needs root, or leave to read another process's memory"]
+fn a_passphrase_that_was_typed_is_gone_as_well() {
+    let folder = Folder::new();
+    for name in ["in", "out"] {
+        assert!(Command::new("mkfifo").arg(folder.path(name)).status().unwrap().success());
+    }
+    let mut shell = Command::new("sh");
+    let script = "echo $$; exec \"$0\" encrypt in -o out \"$@\"";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_reelseal")]).args(CHEAP).current_dir(folder.path(""));
+    shell.env_remove("REELSEAL_PASSPHRASE").env("TERM", "xterm");
+    let mut session = spawn_command(shell, Some(60_000)).unwrap();
+    let process = session.read_line().unwrap().trim().parse().unwrap();
+    let mut input = File::options().write(true).open(folder.path("in")).unwrap();
+    for question in ["Passphrase: ", "again: "] {
+        session.exp_string(question).unwrap();
+        session.send_line(PASSPHRASE).unwrap();
+    }
+    let mut output = File::open(folder.path("out")).unwrap();
+    input.write_all(&plaintext(100_000)).unwrap();
+    let mut stream = vec![0; HEADER + FRAME];
+    output.read_exact(&mut stream).unwrap();
+    assert_forgotten(process, &behind_passphrase(&stream, PASSPHRASE));
+}
+
+#[test]
+#[ignore = "needs root, or leave to read another process's memory"]
+fn the_key_file_and_what_comes_of_it_are_gone_from_memory_once_frames_move() {
+    let folder = Folder::new();
+    let text = folder.read("key");
+    let marker = plaintext(100_000);
+    let mut encrypt = folder.reelseal(&["encrypt", "--key-file", "key"]);
+    let (mut child, to_child, stream) = in_the_middle(&mut encrypt, &marker, HEADER + FRAME);
+    assert_forgotten(child.id(), &behind_key_file(&stream, &text));
+    drop(to_child);
+    child.wait().unwrap();
+
+    let mut decrypt = folder.reelseal(&["decrypt", "--key-file", "key"]);
+    let (mut child, to_child, opened) = in_the_middle(&mut decrypt, &stream, 1 << 16);
+    assert!(marker.starts_with(&opened));
+    assert_forgotten(child.id(), &behind_key_file(&stream, &text));
+    drop(to_child);
+    child.wait().unwrap();
+}
+
+#[test]
+#[ignore = "needs root, strace"]
+fn another_process_of_the_same_user_reads_neither_memory_nor_environment_and_does_not_attach() {
+    let folder = Folder::new();
+    for name in ["", "key"] {
+        fs::set_permissions(folder.path(name), Permissions::from_mode(0o755)).unwrap();
+    }
+    // A copy that everybody may run and read: of a program that may not be read the system shows nothing anyway.
+    let program = folder.path("reelseal");
+    fs::copy(env!("CARGO_BIN_EXE_reelseal"), &program).unwrap();
+    let as_nobody = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--", program]).args(arguments);
+        command.current_dir(folder.path(""));
+        command
+    };
+    let attached = |child: &Child| {
+        let process = format!("/proc/{}", child.id());
+        let environment = as_nobody("head", &["-c", "1", &format!("{process}/environ")]).output().unwrap();
+        let maps = as_nobody("head", &["-c", "1", &format!("{process}/maps")]).output().unwrap();
+        [environment.status.success(), maps.status.success()]
+    };
+    // That nobody may, of a process that does not see to it.
+    let (mut child, to_child, _) = in_the_middle(&mut as_nobody("cat", &[]), b"a", 1);
+    assert_eq!(attached(&child), [true, true]);
+    drop(to_child);
+    child.wait().unwrap();
+
+    let mut encrypt = as_nobody("./reelseal", &["encrypt", "--key-file", "key"]);
+    let (mut child, to_child, _) = in_the_middle(&mut encrypt, &[], HEADER);
+    assert_eq!(attached(&child), [false, false]);
+    let strace = as_nobody("strace", &["-o", "/dev/null", "-p", &child.id().to_string()]).output().unwrap();
+    assert!(support::text(&strace.stderr).contains("Operation not permitted"), "{strace:?}");
+    drop(to_child);
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_told_without_it() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let wrong = |secret: &[u8], way: &str| {
+        folder.write("secret", secret);
+        let stream = if way == "key" { "keyed.reel" } else { "film.reel" };
+        let mut command = folder.reelseal(&["decrypt", stream, "-o", "-"]);
+        match way {
+            "environment" => command.env("REELSEAL_PASSPHRASE", OsStr::from_bytes(secret)),
+            "key" => command.args(["--key-file", "secret"]),
+            "descriptor" => command.args(["--passphrase-fd", "0"]).stdin(File::open(folder.path("secret")).unwrap()),
+            _ => command.args(["--passphrase-file", "secret"]),
+        };
+        command.output().unwrap()
+    };
+    let sealed =
+        folder.reelseal(&[["encrypt", "film"].as_slice(), &CHEAP].concat()).env("REELSEAL_PASSPHRASE", "x").output();
+    assert!(sealed.unwrap().status.success());
+    assert!(folder.run(&["encrypt", "film", "-o", "keyed.reel"]).status.success());
+    let long = PASSPHRASE.repeat(100);
+    let foreign = [PASSPHRASE.as_bytes(), b"\xff"].concat();
+    let damaged = folder.read("key").iter().map(|&byte| if byte == b'0' { b'1' } else { byte }).collect::<Vec<_>>();
+    for (secret, way, fact) in [
+        (PASSPHRASE.as_bytes(), "environment", "wrong passphrase"),
+        (PASSPHRASE.as_bytes(), "file", "wrong passphrase"),
+        (PASSPHRASE.as_bytes(), "descriptor", "wrong passphrase"),
+        (long.as_bytes(), "environment", "longer than 1024 bytes"),
+        (long.as_bytes(), "file", "longer than 1024 bytes"),
+        (&foreign, "environment", "not UTF-8"),
+        (&foreign, "descriptor", "not UTF-8"),
+        (PASSPHRASE.as_bytes(), "key", "not a reelseal key file"),
+        (&damaged, "key", "the key file is damaged"),
+    ] {
+        let output = wrong(secret, way);
+        let told = support::text(&output.stderr);
+        assert!(!output.status.success() && told.contains(fact), "{told}");
+        assert!(!told.contains(&*String::from_utf8_lossy(&secret[16..36])), "{told}");
+        assert_eq!(output.stdout, b"");
+    }
 }
 
 #[test]

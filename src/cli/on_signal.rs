@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use crate::cli::messages::progress;
@@ -36,6 +37,9 @@ const HANDLED: [Signal; 10] = [
     Signal::SIGXCPU,
 ];
 
+/// How long a second SIGINT waits for what the first one has begun, which takes less unless a file system does not answer.
+const INSISTENCE: Duration = Duration::from_millis(100);
+
 static INTERRUPT_HANDLED: AtomicBool = AtomicBool::new(false);
 static IGNORE_INTERRUPTS: AtomicBool = AtomicBool::new(false);
 static UNDO: Mutex<Undo> = Mutex::new(Undo { files: Vec::new(), terminal: None });
@@ -58,28 +62,32 @@ pub(super) fn watch(ignore_interrupts: bool) {
     let ignored = ignored_signals();
     IGNORE_INTERRUPTS.store(ignore_interrupts, Ordering::Release);
     let handled: SigSet = HANDLED.into_iter().filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0).collect();
-    // A signal that came between a handler and the data behind it would be lost: it waits until both are there.
-    let blocked = handled.thread_block();
-    if blocked.is_ok() {
-        if start_watching(&handled) {
+    // Here and in the threads to come they stay blocked, and are left to the one that watches: a thread that a file
+    // system holds would keep a signal waiting.
+    if handled.thread_block().is_ok() {
+        if start_watching(handled) {
             INTERRUPT_HANDLED.store(handled.contains(Signal::SIGINT), Ordering::Release);
+        } else {
+            let _ = handled.thread_unblock();
         }
-        let _ = handled.thread_unblock();
     }
     // Blocked for good: a write beyond the limit then fails with an error that can be told.
     let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
 }
 
-fn start_watching(handled: &SigSet) -> bool {
+fn start_watching(handled: SigSet) -> bool {
     let Ok(mut signals) = Signals::new(handled.iter().map(|signal| signal as i32)) else { return false };
     let handle = signals.handle();
     let watching = thread::Builder::new().spawn(move || {
-        for signal in signals.forever() {
-            match Signal::try_from(signal) {
-                Ok(Signal::SIGUSR1) => progress::report_status(),
-                Ok(Signal::SIGINT) if interrupts_are_ignored() => {}
-                _ => end_by_signal(signal),
-            }
+        let _ = handled.thread_unblock();
+        let mut coming = signals.forever();
+        let Some(first) = coming.find(|&signal| !is_answered(signal)) else { return };
+        if thread::Builder::new().spawn(move || end_by_signal(first)).is_err() {
+            end_by_signal(first);
+        }
+        if coming.any(|signal| signal == Signal::SIGINT as i32) {
+            thread::sleep(INSISTENCE);
+            let _ = emulate_default_handler(Signal::SIGINT as i32);
         }
     });
     if watching.is_err() {
@@ -108,13 +116,19 @@ pub(super) fn restore_terminal(terminal: fs::File, mode: Termios) -> RestoreTerm
     RestoreTerminal(())
 }
 
-/// Whether an interrupt is for others. While a terminal is to be restored, it is for us: somebody sits at the prompt.
-fn interrupts_are_ignored() -> bool {
-    IGNORE_INTERRUPTS.load(Ordering::Acquire) && lock().terminal.is_none()
+/// Answers a signal that does not end the process: SIGUSR1, and an interrupt that is to be ignored. While a terminal is to
+/// be restored, that is for us: somebody sits at the prompt.
+fn is_answered(signal: i32) -> bool {
+    if signal == Signal::SIGUSR1 as i32 {
+        progress::report_status();
+        return true;
+    }
+    signal == Signal::SIGINT as i32 && IGNORE_INTERRUPTS.load(Ordering::Acquire) && lock().terminal.is_none()
 }
 
-/// Waits for the end of the process, if an interrupt that was just raised brings it.
+/// Waits for the end of the process, if an interrupt that this thread has just raised for itself brings it.
 pub(super) fn wait_for_interrupt() {
+    let _ = SigSet::from(Signal::SIGINT).thread_unblock();
     while INTERRUPT_HANDLED.load(Ordering::Acquire) {
         thread::park();
     }

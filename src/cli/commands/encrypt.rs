@@ -1,5 +1,7 @@
 //! `reelseal encrypt`.
 
+use std::sync::Arc;
+
 use crate::{
     cli::{
         arguments::{EncryptArguments, Timestamps},
@@ -25,22 +27,22 @@ use crate::{
     stage::Chain,
 };
 
-/// What all files of a run have in common.
+/// What all files of a run have in common, the lock excepted: that goes with the files still to be begun.
 struct Encryption<'a> {
     arguments: &'a EncryptArguments,
     ends: Ends<'a>,
-    lock: NewLock,
     progress: Progress,
 }
 
+/// An input with its share in the lock, which is wiped when the last share is given up.
+type ToLock = (Result<NamedInput, Failure>, Arc<NewLock>);
+
 pub(in crate::cli) fn encrypt(arguments: &EncryptArguments) -> Result<(), Exit> {
     let (encryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(inputs, encryption.ends.most_at_once(), |input| encryption.encrypt(&input?))
+    Batch::side_by_side(inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.encrypt(&input?, lock))
 }
 
-type Inputs = Vec<Result<NamedInput, Failure>>;
-
-fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Inputs), Failure> {
+fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), Failure> {
     let EncryptArguments { inputs, output, files, secret, run, .. } = arguments;
     report::configure(run);
     let named = Named { inputs, output: output.as_deref(), files, secret, run };
@@ -51,11 +53,13 @@ fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Inputs), Failu
         limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
     }
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
-    Ok((Encryption { arguments, ends, lock: NewLock::new(secret_source, cost), progress }, inputs))
+    let lock = Arc::new(NewLock::new(secret_source, cost));
+    let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&lock))).collect();
+    Ok((Encryption { arguments, ends, progress }, inputs))
 }
 
 impl Encryption<'_> {
-    fn encrypt(&self, named: &NamedInput) -> Result<(), Failure> {
+    fn encrypt(&self, named: &NamedInput, lock: Arc<NewLock>) -> Result<(), Failure> {
         let job = self.ends.open(named, |path| Ok(with_suffix(path)))?;
         let Job { input, access, destination } = &job;
         if self.arguments.output.is_none() && destination.is_terminal() {
@@ -68,7 +72,8 @@ impl Encryption<'_> {
             Timestamps::Never => false,
         };
         let features = if timed { Features::TIMED } else { Features::NONE };
-        let stream = self.lock.new_stream(self.arguments.frame_size, features)?;
+        let stream = lock.new_stream(self.arguments.frame_size, features)?;
+        drop(lock);
 
         let size = access.length(&input.metadata);
         let going = self.ends.side_by_side().wait(size);
