@@ -96,7 +96,7 @@ fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Ex
             batch.ended(run.rewrite(path));
         }
         if !arguments.quiet {
-            run.note_what_stays_open(&secrets);
+            run.note_what_stays_open();
         }
     }
     batch.finish()
@@ -209,6 +209,8 @@ struct Run<'a> {
     change: SlotChange,
     current: Credential<'a>,
     new: Option<NewSecret<'a>>,
+    /// Whether the new passphrase is the old one.
+    same: bool,
     removed: Vec<SlotKind>,
 }
 
@@ -242,7 +244,11 @@ impl<'a> Run<'a> {
             Some(Secret::KeyFile(key_file)) => Some(NewSecret::KeyFile(key_file)),
             None => None,
         };
-        Ok(Self { change, current, new, removed: Vec::new() })
+        let same = match (&secrets.current, &secrets.new) {
+            (Secret::Passphrase(current), Some(Secret::Passphrase(new))) => current == new,
+            _ => false,
+        };
+        Ok(Self { change, current, new, same, removed: Vec::new() })
     }
 
     fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {
@@ -265,8 +271,15 @@ impl<'a> Run<'a> {
             (None, None) => header.records.clone(),
         };
         let removed = gone.and_then(|record| slot_kind(header, record));
+        let opens_another =
+            gone == Some(unlocked.record) && !self.same && self.opens_another(&rewrite, unlocked.record);
         let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
         rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
+        if let Some(kind) = removed.filter(|_| opens_another) {
+            report::warning(&format!(
+                "{name}: the old {kind} opens another key slot; remove that, too: reelseal passwd --remove {name}"
+            ));
+        }
         self.removed.extend(removed);
         Ok(())
     }
@@ -283,15 +296,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether the secret opens a slot besides its own, which goes.
+    fn opens_another(&mut self, rewrite: &HeaderRewrite, own: usize) -> bool {
+        let header = rewrite.header();
+        without_slot(header, own).is_ok_and(|records| {
+            unlock_slot(rewrite.copy(), &Header { records, ..header.clone() }, &mut self.current).is_ok()
+        })
+    }
+
     /// Says that what was removed is not revoked.
-    fn note_what_stays_open(&self, secrets: &Secrets) {
-        let same = match (&secrets.current, &secrets.new) {
-            (Secret::Passphrase(current), Some(Secret::Passphrase(new))) => current == new,
-            _ => false,
-        };
+    fn note_what_stays_open(&self) {
         let [passphrase, key_file] = [SlotKind::Passphrase, SlotKind::KeyFile].map(|kind| self.removed.contains(&kind));
         let (old, opens, it) = match (passphrase, key_file) {
-            _ if same => return,
+            _ if self.same => return,
             (false, false) => return,
             (true, false) => ("passphrase", "opens", "it"),
             (false, true) => ("key file", "opens", "it"),
