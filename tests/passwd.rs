@@ -163,6 +163,20 @@ fn slots_are_added_listed_changed_in_their_place_and_removed() {
     assert!(opens(&folder, "film.reel", KeyFile("other")));
 }
 
+#[test]
+fn an_old_secret_that_opens_another_slot_is_told_until_it_opens_none() {
+    let folder = encrypted(Passphrase("old"));
+    assert_done(&passwd(&folder, &["--add", "film.reel"], Passphrase("old"), Some(KeyFile("key"))));
+    assert_done(&passwd(&folder, &["--add", "film.reel"], Passphrase("old"), Some(Passphrase("old"))));
+    let changed = passwd(&folder, &["film.reel"], Passphrase("old"), Some(Passphrase("new")));
+    let warning = "reelseal: warning: film.reel: the old passphrase opens another key slot; remove that, too: reelseal passwd --remove film.reel\n";
+    assert_eq!(text(&changed.stderr), [warning, STILL_OPENS].concat());
+    assert!(opens(&folder, "film.reel", Passphrase("old")));
+    let removed = passwd(&folder, &["--remove", "film.reel"], Passphrase("old"), None);
+    assert_eq!(text(&removed.stderr), STILL_OPENS);
+    assert!(!opens(&folder, "film.reel", Passphrase("old")) && opens(&folder, "film.reel", Passphrase("new")));
+}
+
 /// That `passwd` refuses, and leaves the file as it was.
 #[track_caller]
 fn assert_kept(folder: &Folder, arguments: &[&str], old: Secret, new: Option<Secret>, code: i32, fact: &str) {

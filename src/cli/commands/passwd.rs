@@ -93,12 +93,11 @@ fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Ex
     }
     if !ready.is_empty() {
         let secrets = sources.read().map_err(told)?;
-        let is_same = secrets.is_same();
         let mut run = Run::new(arguments, change, secrets).map_err(told)?;
         for path in ready {
             batch.ended(run.rewrite(path));
         }
-        if !arguments.quiet && !is_same {
+        if !arguments.quiet {
             run.note_what_stays_open();
         }
     }
@@ -219,6 +218,8 @@ struct Run {
     change: SlotChange,
     current: Credential,
     new: Option<NewSecret>,
+    /// Whether the new passphrase is the old one.
+    is_same: bool,
     removed: Vec<SlotKind>,
 }
 
@@ -231,8 +232,9 @@ struct NewSecret {
 impl Run {
     fn new(arguments: &PasswdArguments, change: SlotChange, secrets: Secrets) -> Result<Self, Failure> {
         let limits = arguments.secret.kdf_limits();
+        let is_same = secrets.is_same();
         let new = secrets.new.map(|secret| NewSecret::new(secret, arguments.scrypt_cost(), limits)).transpose()?;
-        Ok(Self { change, current: secrets.current.into_credential(limits), new, removed: Vec::new() })
+        Ok(Self { change, current: secrets.current.into_credential(limits), new, is_same, removed: Vec::new() })
     }
 
     fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {
@@ -255,8 +257,15 @@ impl Run {
             (None, None) => header.records.clone(),
         };
         let removed = gone.and_then(|record| slot_kind(header, record));
+        let opens_another =
+            gone == Some(unlocked.record) && !self.is_same && self.opens_another(&rewrite, unlocked.record);
         let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
         rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
+        if let Some(kind) = removed.filter(|_| opens_another) {
+            report::warning(&format!(
+                "{name}: the old {kind} opens another key slot; remove that, too: reelseal passwd --remove {name}"
+            ));
+        }
         self.removed.extend(removed);
         Ok(())
     }
@@ -273,10 +282,19 @@ impl Run {
         }
     }
 
+    /// Whether the secret opens a slot besides its own, which goes.
+    fn opens_another(&mut self, rewrite: &HeaderRewrite, own: usize) -> bool {
+        let header = rewrite.header();
+        without_slot(header, own).is_ok_and(|records| {
+            unlock_slot(rewrite.copy(), &Header { records, ..header.clone() }, &mut self.current).is_ok()
+        })
+    }
+
     /// Says that what was removed is not revoked.
     fn note_what_stays_open(&self) {
         let [passphrase, key_file] = [SlotKind::Passphrase, SlotKind::KeyFile].map(|kind| self.removed.contains(&kind));
         let (old, opens, it) = match (passphrase, key_file) {
+            _ if self.is_same => return,
             (false, false) => return,
             (true, false) => ("passphrase", "opens", "it"),
             (false, true) => ("key file", "opens", "it"),
