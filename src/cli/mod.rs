@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{decrypt, encrypt, keygen};
+use commands::{decrypt, encrypt, keygen, verify};
 pub use messages::report::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -26,6 +26,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let result = match &arguments.command {
         Command::Encrypt(arguments) => one(encrypt::encrypt(arguments)),
         Command::Decrypt(arguments) => one(decrypt::decrypt(arguments)),
+        Command::Verify(arguments) => verify::verify(arguments),
         Command::Keygen(arguments) => one(keygen::keygen(arguments)),
     };
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)

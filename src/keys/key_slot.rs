@@ -12,13 +12,27 @@ const KEY_FILE_CONTEXT: &str = "reelseal v1 key-file slot";
 /// once.
 pub struct KeyEncryptionKeys<'a> {
     passphrase: &'a Passphrase,
-    derived: Vec<([u8; SALT_LENGTH], ScryptCost, Key)>,
+    derived: DerivedKeys,
 }
+
+/// What scrypt has given for one passphrase; for whoever keeps it longer than a borrow of the passphrase.
+#[derive(Default)]
+pub struct DerivedKeys(Vec<([u8; SALT_LENGTH], ScryptCost, Key)>);
 
 impl<'a> KeyEncryptionKeys<'a> {
     /// An empty store for `passphrase`.
     pub fn new(passphrase: &'a Passphrase) -> Self {
-        Self { passphrase, derived: Vec::new() }
+        Self::resume(passphrase, DerivedKeys::default())
+    }
+
+    /// The store for `passphrase` that [`KeyEncryptionKeys::into_derived`] gave, of this passphrase and no other.
+    pub fn resume(passphrase: &'a Passphrase, derived: DerivedKeys) -> Self {
+        Self { passphrase, derived }
+    }
+
+    /// What was derived.
+    pub fn into_derived(self) -> DerivedKeys {
+        self.derived
     }
 
     /// The key-encryption key under `salt` at `cost`.
@@ -27,12 +41,12 @@ impl<'a> KeyEncryptionKeys<'a> {
     ///
     /// [`KdfError::OutOfMemory`].
     pub fn get(&mut self, salt: &[u8; SALT_LENGTH], cost: ScryptCost) -> Result<Key, KdfError> {
-        let known = self.derived.iter().find(|(known_salt, known_cost, _)| (known_salt, *known_cost) == (salt, cost));
+        let known = self.derived.0.iter().find(|(known_salt, known_cost, _)| (known_salt, *known_cost) == (salt, cost));
         if let Some((_, _, key)) = known {
             return Ok(key.clone());
         }
         let key = cost.derive(self.passphrase, salt)?;
-        self.derived.push((*salt, cost, key.clone()));
+        self.derived.0.push((*salt, cost, key.clone()));
         Ok(key)
     }
 }

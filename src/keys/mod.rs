@@ -10,7 +10,7 @@ mod unlock;
 
 pub use key::{Key, RandomnessUnavailable, random_bytes};
 pub use key_file::{KeyFile, KeyFileError};
-pub use key_slot::{KeyEncryptionKeys, new_key_file_slot, new_passphrase_slot};
+pub use key_slot::{DerivedKeys, KeyEncryptionKeys, new_key_file_slot, new_passphrase_slot};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
 pub use stage_keys::StageKeys;

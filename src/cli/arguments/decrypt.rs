@@ -15,6 +15,9 @@ pub(in crate::cli) struct DecryptArguments {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub secret: SecretArguments,
+    /// Replace an existing output file
+    #[arg(short, long)]
+    pub force: bool,
     #[command(flatten)]
     pub run: RunArguments,
 }

@@ -16,6 +16,9 @@ pub(in crate::cli) struct EncryptArguments {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub secret: SecretArguments,
+    /// Replace an existing output file
+    #[arg(short, long)]
+    pub force: bool,
     #[command(flatten)]
     pub run: RunArguments,
     /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory (18 takes 256 MiB)

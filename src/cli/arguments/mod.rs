@@ -6,6 +6,7 @@ mod keygen;
 mod run;
 mod secret;
 mod size;
+mod verify;
 
 use clap::{Parser, Subcommand};
 pub(in crate::cli) use decrypt::DecryptArguments;
@@ -14,6 +15,7 @@ pub(in crate::cli) use keygen::KeygenArguments;
 pub(in crate::cli) use run::{RunArguments, When};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
+pub(in crate::cli) use verify::VerifyArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +46,9 @@ pub(in crate::cli) enum Command {
     /// Decrypt a file or a stream
     #[command(visible_alias = "dec", after_help = SECRET_HELP)]
     Decrypt(DecryptArguments),
+    /// Check that files or streams are whole, and name every damaged range; nothing is written
+    #[command(after_help = SECRET_HELP)]
+    Verify(VerifyArguments),
     /// Make a key file, readable by its owner alone
     Keygen(KeygenArguments),
 }

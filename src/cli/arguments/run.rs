@@ -6,9 +6,6 @@ use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArguments {
-    /// Replace an existing output file
-    #[arg(short, long)]
-    pub force: bool,
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,

@@ -11,7 +11,7 @@ use crate::cli::{
     commands::encrypt::SUFFIX,
     files::{
         ends::Ends,
-        input::{Access, InputFile},
+        input::Access,
         output::Destination,
         transfer::{Transfer, new_stop, widen_pipe},
     },
@@ -19,12 +19,9 @@ use crate::cli::{
     secrets::secret_source::{Purpose, Secret, SecretSource},
 };
 use crate::{
-    container::{FoundHeader, Header, Layout},
+    container::{FoundHeader, Header},
     keys::{Credential, KeyEncryptionKeys, KeySlots, StageKeys, UnlockError, unlock},
-    pipeline::{
-        CiphertextFile, CiphertextSource, DescriptorInput, FileSnapshot, Opening, PipelineError, Resumed, StreamFile,
-        Workers, read_header,
-    },
+    pipeline::{CiphertextFile, CiphertextSource, DescriptorInput, Opening, Resumed, Workers, read_header},
     stage::Chain,
 };
 
@@ -52,7 +49,7 @@ pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Failur
     let opening = Opening::new(&chain, features);
     let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
     let snapshot = input.snapshot().map_err(failed)?;
-    let stream = stream_file(&input, access, snapshot.as_ref(), layout).map_err(failed)?;
+    let stream = input.stream_file(access, snapshot.as_ref(), layout).map_err(failed)?;
     let size = match &stream {
         Some(stream) => {
             let last = stream.verify_final_frame(&chain).map_err(failed)?;
@@ -115,28 +112,13 @@ fn open_header(
     Ok(keys)
 }
 
-/// The stream, if its end can be looked at before its beginning.
-fn stream_file<'a>(
-    input: &'a InputFile,
-    access: Access,
-    snapshot: Option<&FileSnapshot<'_>>,
-    layout: Layout,
-) -> Result<Option<StreamFile<'a>>, PipelineError> {
-    let start = match access {
-        Access::Positional => 0,
-        Access::From(position) => position,
-        Access::Stream => return Ok(None),
-    };
-    snapshot.map(|snapshot| StreamFile::new(&input.file, snapshot.size(), start, layout)).transpose()
-}
-
 fn destination(arguments: &DecryptArguments, ends: &Ends) -> Result<Destination, Failure> {
     let named = arguments.output.as_deref();
     let original = match ends.input.regular_path() {
         Some(path) if named.is_none() => Some(without_suffix(path).ok_or_else(|| no_suffix(&ends.input.name))?),
         _ => None,
     };
-    ends.destination(named, original.as_ref(), arguments.run.force)
+    ends.destination(named, original.as_ref(), arguments.force)
 }
 
 fn no_suffix(name: &str) -> Failure {

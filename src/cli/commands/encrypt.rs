@@ -101,7 +101,7 @@ fn seal_frames(
 
 fn destination(arguments: &EncryptArguments, ends: &Ends) -> Result<Destination, Failure> {
     let (named, beside) = (arguments.output.as_deref(), ends.input.regular_path().map(with_suffix));
-    let destination = ends.destination(named, beside.as_ref(), arguments.run.force)?;
+    let destination = ends.destination(named, beside.as_ref(), arguments.force)?;
     if named.is_none() && destination.is_terminal() {
         return Err(Failure::usage("standard output is a terminal, which ciphertext would garble")
             .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));

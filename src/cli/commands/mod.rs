@@ -3,3 +3,4 @@
 pub(super) mod decrypt;
 pub(super) mod encrypt;
 pub(super) mod keygen;
+pub(super) mod verify;

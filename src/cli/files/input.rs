@@ -11,7 +11,10 @@ use std::{
 };
 
 use crate::cli::messages::{failure::Failure, shown::shown};
-use crate::pipeline::{FileSnapshot, PipelineError};
+use crate::{
+    container::Layout,
+    pipeline::{FileSnapshot, PipelineError, StreamFile},
+};
 
 /// An input that can be opened.
 pub(in crate::cli) struct InputFile {
@@ -90,6 +93,21 @@ impl InputFile {
     /// What the input was when it was opened, if it is a regular file.
     pub fn snapshot(&self) -> Result<Option<FileSnapshot<'_>>, PipelineError> {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
+    }
+
+    /// The stream of this layout, if its end can be looked at before its beginning; `snapshot` is the input's.
+    pub fn stream_file(
+        &self,
+        access: Access,
+        snapshot: Option<&FileSnapshot<'_>>,
+        layout: Layout,
+    ) -> Result<Option<StreamFile<'_>>, PipelineError> {
+        let start = match access {
+            Access::Positional => 0,
+            Access::From(position) => position,
+            Access::Stream => return Ok(None),
+        };
+        snapshot.map(|snapshot| StreamFile::new(&self.file, snapshot.size(), start, layout)).transpose()
     }
 
     /// The path, if the output may stand beside it: not for a pipe, a device or a descriptor's name.

@@ -29,6 +29,11 @@ pub(in crate::cli) fn warning(text: &str) {
     line(&format_args!("warning: {text}"));
 }
 
+/// One of several things that are wrong, in front of the failure that sums them up.
+pub(in crate::cli) fn finding(text: &str) {
+    line(&text);
+}
+
 /// Standard error may be closed; there is nobody left to tell that to.
 fn line(text: &dyn Display) {
     let _ = writeln!(io::stderr().lock(), "reelseal: {text}");

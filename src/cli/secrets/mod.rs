@@ -1,5 +1,6 @@
 //! Where the secret comes from, and how it is kept.
 
 pub(super) mod hardening;
+pub(super) mod keyring;
 pub(super) mod prompt;
 pub(super) mod secret_source;

@@ -1,0 +1,147 @@
+//! `reelseal verify`: every frame authenticated, nothing written.
+
+use std::path::Path;
+
+use crate::cli::{
+    arguments::VerifyArguments,
+    batch::Batch,
+    files::{
+        input::{Access, InputFile, is_standard},
+        transfer::{new_stop, widen_pipe},
+    },
+    messages::{
+        answer, damage,
+        failure::{Exit, Failure},
+        progress::Progress,
+        report, stream_failure,
+    },
+    on_signal,
+    secrets::{
+        keyring::Keyring,
+        secret_source::{Purpose, SecretSource},
+    },
+};
+use crate::{
+    container::{Header, TagFlags},
+    pipeline::{
+        CiphertextFile, CiphertextSource, DescriptorInput, Discard, FileSnapshot, PipelineError, Resumed, StreamFile,
+        Survey, Surveying, Workers, read_header,
+    },
+    stage::{Chain, Frame, Verified},
+};
+
+pub(in crate::cli) fn verify(arguments: &VerifyArguments) -> Result<(), Exit> {
+    let inputs: Vec<_> = arguments.inputs.iter().map(|path| Some(path.as_path())).collect();
+    let inputs = if inputs.is_empty() { vec![None] } else { inputs };
+    let reads_stdin = inputs.iter().any(|&input| is_standard(input));
+    let source = SecretSource::choose(&arguments.secret, reads_stdin).map_err(|failure| report::failure(&failure))?;
+    on_signal::watch();
+    let keyring = Keyring::new(source, arguments.secret.kdf_limits(), Purpose::Decrypt);
+    Batch::each(&inputs, |&input| verify_one(arguments, &keyring, input))
+}
+
+fn verify_one(arguments: &VerifyArguments, keyring: &Keyring, path: Option<&Path>) -> Result<(), Failure> {
+    let input = InputFile::open(path)?;
+    keyring.check_apart_from(&input)?;
+    let access = input.access()?;
+    let stop = new_stop()?;
+    let mut descriptor = DescriptorInput::new(&input.file, &stop);
+    let (found, ahead) =
+        read_header(&mut descriptor).map_err(|error| stream_failure::header_input(&input.name, &error))?;
+    if let Some(copy) = found.damaged {
+        report::warning(&stream_failure::damaged_copy(&input.name, copy));
+    }
+    let header = found.copy.parse(Chain::known_features(&[]));
+    let header = header.map_err(|error| stream_failure::header(&input.name, &error))?;
+    let keys = keyring.open(&input.name, &found, &header)?;
+
+    let chain = Chain::new(&keys, &header.prefix, Vec::new());
+    let failed = |error: &PipelineError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
+    let snapshot = input.snapshot().map_err(|error| failed(&error))?;
+    let end = end_first(&input, access, snapshot.as_ref(), &header, &chain);
+    let (stream, last) = match end {
+        Ok(end) => end,
+        Err(error) if is_damage(&error) => {
+            report::warning(&failed(&error).to_string());
+            (input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten(), None)
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+
+    let size = last.and_then(|last| last.tag().offset.checked_add(last.tag().length.into()));
+    let progress = Progress::start(&arguments.run, &input.name, size, false);
+    let threads = arguments.run.threads(widen_pipe(&input.file));
+    let workers = Workers::new(threads, header.prefix.frame_size);
+    let workers = workers.with_stop(&stop).with_progress(progress.delivered());
+    let surveying = Surveying::new(&chain, header.prefix.features);
+    let result = match (access, stream, snapshot) {
+        (Access::Positional, Some(stream), Some(snapshot)) => {
+            workers.run(&CiphertextFile::new(stream, snapshot), &surveying, &Discard)
+        }
+        (_, _, snapshot) => {
+            let input = Resumed::new(ahead, descriptor);
+            workers.run(&CiphertextSource::new(input, header.prefix.frame_size, snapshot), &surveying, &Discard)
+        }
+    };
+    let survey = surveying.into_survey();
+    tell_damage(&input.name, &header, &survey);
+    match result {
+        Err(error) if is_damage(&error) => {
+            report::finding(&failed(&error).to_string());
+            Err(not_whole(&input.name, &survey, true))
+        }
+        Err(error) => Err(failed(&error)),
+        Ok(()) if survey.damaged_frames() > 0 => Err(not_whole(&input.name, &survey, false)),
+        Ok(()) => {
+            progress.finish();
+            tell_whole(arguments, &input.name, &survey)
+        }
+    }
+}
+
+/// The stream, if its end can be looked at before its beginning, and then its final frame.
+fn end_first<'a>(
+    input: &'a InputFile,
+    access: Access,
+    snapshot: Option<&FileSnapshot<'_>>,
+    header: &Header,
+    chain: &Chain,
+) -> Result<(Option<StreamFile<'a>>, Option<Frame<Verified>>), PipelineError> {
+    let stream = input.stream_file(access, snapshot, header.layout())?;
+    let last = stream.map(|stream| stream.verify_final_frame(chain)).transpose()?;
+    Ok((stream, last))
+}
+
+/// Whether `error` is about the stream, and not about reading it.
+fn is_damage(error: &PipelineError) -> bool {
+    matches!(
+        error,
+        PipelineError::Frame { .. } | PipelineError::EndBeforeFinalFrame { .. } | PipelineError::CutFrame { .. }
+    )
+}
+
+fn tell_damage(name: &str, header: &Header, survey: &Survey) {
+    for damaged in survey.damaged() {
+        report::finding(&damage::frames(name, header, damaged));
+    }
+    if survey.unlisted > 0 {
+        report::finding(&format!("{name}: and {} more damaged frames, too scattered to be listed", survey.unlisted));
+    }
+}
+
+fn not_whole(name: &str, survey: &Survey, cut: bool) -> Failure {
+    Failure::new(Exit::BadStream, damage::summary(name, survey, cut)).with_hint("use another copy of the stream")
+}
+
+fn tell_whole(arguments: &VerifyArguments, name: &str, survey: &Survey) -> Result<(), Failure> {
+    if arguments.run.quiet {
+        return Ok(());
+    }
+    let frames = if survey.sound == 1 { "frame" } else { "frames" };
+    let interrupted = survey.final_flags.is_some_and(TagFlags::is_interrupted);
+    let ending = if interrupted { "; the writer was interrupted, and ended it there" } else { "" };
+    answer::line(&format_args!(
+        "{name}: whole, {} bytes, {} {frames} authenticated{ending}",
+        survey.payload, survey.sound
+    ))
+}

@@ -1,0 +1,16 @@
+//! What a command was asked for, line by line on standard output.
+
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+};
+
+use crate::cli::messages::failure::{Exit, Failure};
+
+/// Gives one line of the answer.
+pub(in crate::cli) fn line(text: &dyn Display) -> Result<(), Failure> {
+    writeln!(io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::new(Exit::InputOutput, "standard output: the reader has closed the pipe"),
+        _ => Failure::system("standard output", "cannot write", &error),
+    })
+}
