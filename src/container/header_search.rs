@@ -18,6 +18,17 @@ pub struct FoundHeader {
     pub copy: HeaderCopy,
     /// The other copy, if that is damaged.
     pub damaged: Option<CopyNumber>,
+    /// Which of the two it is.
+    pub counts: CopyNumber,
+    /// The generation of the other copy, if that is sound.
+    pub other_generation: Option<u64>,
+}
+
+impl FoundHeader {
+    /// The generation of a copy, or `None` if that copy is damaged.
+    pub fn generation_of(&self, copy: CopyNumber) -> Option<u64> {
+        if copy == self.counts { Some(self.copy.generation()) } else { self.other_generation }
+    }
 }
 
 /// How far a search came.
@@ -46,12 +57,14 @@ pub fn search_header(bytes: &[u8], complete: bool) -> Result<Search, HeaderError
     let Some(second) = bytes.get(second_start..2 * second_start) else {
         return if complete { Err(HeaderError::Cut) } else { Ok(Search::Need(2 * second_start)) };
     };
-    let found = match sound_at(second, first.length()) {
-        Some(second) if second.generation() > first.generation() => FoundHeader { copy: second, damaged: None },
-        Some(_) => FoundHeader { copy: first, damaged: None },
-        None => FoundHeader { copy: first, damaged: Some(CopyNumber::Second) },
-    };
-    Ok(Search::Found(found))
+    let found = |copy, counts, other_generation| FoundHeader { copy, damaged: None, counts, other_generation };
+    Ok(Search::Found(match sound_at(second, first.length()) {
+        Some(second) if second.generation() > first.generation() => {
+            found(second, CopyNumber::Second, Some(first.generation()))
+        }
+        Some(second) => found(first, CopyNumber::First, Some(second.generation())),
+        None => FoundHeader { damaged: Some(CopyNumber::Second), ..found(first, CopyNumber::First, None) },
+    }))
 }
 
 /// Looks for copy 2 wherever it can stand, copy 1 being damaged.
@@ -63,7 +76,8 @@ fn search_second(bytes: &[u8], complete: bool, first_error: HeaderError) -> Resu
         }
         let Some(second) = bytes.get(start..end) else { break };
         if let Some(copy) = sound_at(second, length) {
-            return Ok(Search::Found(FoundHeader { copy, damaged: Some(CopyNumber::First) }));
+            let (damaged, counts) = (Some(CopyNumber::First), CopyNumber::Second);
+            return Ok(Search::Found(FoundHeader { copy, damaged, counts, other_generation: None }));
         }
     }
     Err(first_error)
@@ -99,6 +113,22 @@ mod tests {
         assert_eq!(found(&[copy(1), copy(2)].concat()).copy.generation(), 2);
         assert_eq!(found(&[copy(2), copy(1)].concat()).copy.generation(), 2);
         assert_eq!(found(&[copy(1), copy(1)].concat()).damaged, None);
+    }
+
+    #[test]
+    fn each_copys_generation_is_told_and_a_damaged_ones_is_not() {
+        let generations = |bytes: &[u8]| {
+            let found = found(bytes);
+            (found.counts, [CopyNumber::First, CopyNumber::Second].map(|copy| found.generation_of(copy)))
+        };
+        assert_eq!(generations(&[copy(1), copy(2)].concat()), (CopyNumber::Second, [Some(1), Some(2)]));
+        assert_eq!(generations(&[copy(3), copy(2)].concat()), (CopyNumber::First, [Some(3), Some(2)]));
+        let mut stream = [copy(1), copy(2)].concat();
+        stream[700] ^= 1;
+        assert_eq!(generations(&stream), (CopyNumber::First, [Some(1), None]));
+        let mut stream = [copy(2), copy(1)].concat();
+        stream[60] ^= 1;
+        assert_eq!(generations(&stream), (CopyNumber::Second, [None, Some(1)]));
     }
 
     #[test]

@@ -91,15 +91,45 @@ impl DamagedFrames {
     }
 }
 
-impl<C: Borrow<Chain>> Surveying<C> {
+impl<C: Borrow<Chain> + Sync> Surveying<C> {
     /// A survey, with `chain`, of a stream with `features`.
     pub fn new(chain: C, features: Features) -> Self {
         Self { opening: Opening::new(chain, features), survey: Mutex::default(), next_in_turn: Mutex::default() }
     }
 
+    /// Opens and notes one frame, for whoever takes them in order and without workers.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameFault`] if the frame is refused.
+    pub fn open_in_turn(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
+        let frame = self.apply(frame)?;
+        self.follow(&frame)?;
+        Ok(frame)
+    }
+
     /// What was found.
     pub fn into_survey(self) -> Survey {
         self.survey.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
+        let mut next = self.next_in_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let followed = if frame.index() == *next {
+            self.opening.check_in_turn(frame)
+        } else {
+            self.opening.check_behind_a_gap(frame)
+        };
+        match followed {
+            Ok(()) => *next = frame.index() + 1,
+            Err(fault) => {
+                let mut survey = self.survey();
+                survey.sound -= 1;
+                survey.payload -= frame.payload().len() as u64;
+                survey.note(frame.index(), frame.wire_length(), fault);
+            }
+        }
+        followed
     }
 
     fn survey(&self) -> MutexGuard<'_, Survey> {
@@ -128,22 +158,9 @@ impl<C: Borrow<Chain> + Sync> Transform for Surveying<C> {
         opened
     }
 
-    /// Notes a frame that does not follow on the one before; the next one is then as if behind a gap.
+    /// A frame that does not follow on the one before is noted, and the next one is then as if behind a gap.
     fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
-        let mut next = self.next_in_turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let checked = if frame.index() == *next {
-            self.opening.check_in_turn(frame)
-        } else {
-            self.opening.check_behind_a_gap(frame)
-        };
-        if let Err(fault) = checked {
-            let mut survey = self.survey();
-            survey.sound -= 1;
-            survey.payload -= frame.payload().len() as u64;
-            survey.note(frame.index(), frame.wire_length(), fault);
-        } else {
-            *next = frame.index() + 1;
-        }
+        let _ = self.follow(frame);
         Ok(())
     }
 
