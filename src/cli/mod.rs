@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{decrypt, encrypt, keygen, verify};
+use commands::{decrypt, encrypt, inspect, keygen, verify};
 pub use messages::report::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -27,6 +27,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Encrypt(arguments) => one(encrypt::encrypt(arguments)),
         Command::Decrypt(arguments) => one(decrypt::decrypt(arguments)),
         Command::Verify(arguments) => verify::verify(arguments),
+        Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Keygen(arguments) => one(keygen::keygen(arguments)),
     };
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 mod decrypt;
 mod encrypt;
+mod inspect;
 mod keygen;
 mod run;
 mod secret;
@@ -11,6 +12,8 @@ mod verify;
 use clap::{Parser, Subcommand};
 pub(in crate::cli) use decrypt::DecryptArguments;
 pub(in crate::cli) use encrypt::EncryptArguments;
+pub(in crate::cli) use inspect::InspectArguments;
+use inspect::{INSPECT_HELP, INSPECT_LONG_HELP};
 pub(in crate::cli) use keygen::KeygenArguments;
 pub(in crate::cli) use run::{RunArguments, When};
 use secret::SECRET_HELP;
@@ -49,6 +52,9 @@ pub(in crate::cli) enum Command {
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]
     Verify(VerifyArguments),
+    /// Show what a file or stream says of itself: format, features, key slots, length, times
+    #[command(after_help = INSPECT_HELP, after_long_help = INSPECT_LONG_HELP)]
+    Inspect(InspectArguments),
     /// Make a key file, readable by its owner alone
     Keygen(KeygenArguments),
 }

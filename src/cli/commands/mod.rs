@@ -2,5 +2,6 @@
 
 pub(super) mod decrypt;
 pub(super) mod encrypt;
+pub(super) mod inspect;
 pub(super) mod keygen;
 pub(super) mod verify;

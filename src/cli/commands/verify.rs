@@ -61,7 +61,7 @@ fn verify_one(arguments: &VerifyArguments, keyring: &Keyring, path: Option<&Path
     let end = end_first(&input, access, snapshot.as_ref(), &header, &chain);
     let (stream, last) = match end {
         Ok(end) => end,
-        Err(error) if is_damage(&error) => {
+        Err(error) if stream_failure::is_damage(&error) => {
             report::warning(&failed(&error).to_string());
             (input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten(), None)
         }
@@ -86,12 +86,12 @@ fn verify_one(arguments: &VerifyArguments, keyring: &Keyring, path: Option<&Path
     let survey = surveying.into_survey();
     tell_damage(&input.name, &header, &survey);
     match result {
-        Err(error) if is_damage(&error) => {
+        Err(error) if stream_failure::is_damage(&error) => {
             report::finding(&failed(&error).to_string());
-            Err(not_whole(&input.name, &survey, true))
+            Err(damage::not_whole(&input.name, &survey, true))
         }
         Err(error) => Err(failed(&error)),
-        Ok(()) if survey.damaged_frames() > 0 => Err(not_whole(&input.name, &survey, false)),
+        Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.name, &survey, false)),
         Ok(()) => {
             progress.finish();
             tell_whole(arguments, &input.name, &survey)
@@ -112,14 +112,6 @@ fn end_first<'a>(
     Ok((stream, last))
 }
 
-/// Whether `error` is about the stream, and not about reading it.
-fn is_damage(error: &PipelineError) -> bool {
-    matches!(
-        error,
-        PipelineError::Frame { .. } | PipelineError::EndBeforeFinalFrame { .. } | PipelineError::CutFrame { .. }
-    )
-}
-
 fn tell_damage(name: &str, header: &Header, survey: &Survey) {
     for damaged in survey.damaged() {
         report::finding(&damage::frames(name, header, damaged));
@@ -127,10 +119,6 @@ fn tell_damage(name: &str, header: &Header, survey: &Survey) {
     if survey.unlisted > 0 {
         report::finding(&format!("{name}: and {} more damaged frames, too scattered to be listed", survey.unlisted));
     }
-}
-
-fn not_whole(name: &str, survey: &Survey, cut: bool) -> Failure {
-    Failure::new(Exit::BadStream, damage::summary(name, survey, cut)).with_hint("use another copy of the stream")
 }
 
 fn tell_whole(arguments: &VerifyArguments, name: &str, survey: &Survey) -> Result<(), Failure> {

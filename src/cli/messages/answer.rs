@@ -5,6 +5,8 @@ use std::{
     io::{self, ErrorKind, Write},
 };
 
+use serde::Serialize;
+
 use crate::cli::messages::failure::{Exit, Failure};
 
 /// Gives one line of the answer.
@@ -13,4 +15,10 @@ pub(in crate::cli) fn line(text: &dyn Display) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::new(Exit::InputOutput, "standard output: the reader has closed the pipe"),
         _ => Failure::system("standard output", "cannot write", &error),
     })
+}
+
+/// Gives a line of JSON.
+pub(in crate::cli) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value);
+    line(&text.map_err(|error| Failure::new(Exit::InputOutput, format!("standard output: {error}")))?)
 }

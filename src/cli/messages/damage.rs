@@ -1,10 +1,14 @@
 //! How the damage in a stream is told: which frames, which bytes, what is wrong.
 
+use crate::cli::messages::failure::{Exit, Failure};
 use crate::{
     container::{Features, Header},
     pipeline::{DamagedFrames, Survey},
     stage::FrameFault,
 };
+
+/// What there is to do about damage.
+pub(in crate::cli) const OTHER_COPY: &str = "use another copy of the stream";
 
 /// Damaged frames of `input`, a line.
 pub(in crate::cli) fn frames(input: &str, header: &Header, damaged: &DamagedFrames) -> String {
@@ -38,7 +42,7 @@ fn plaintext(header: &Header, damaged: &DamagedFrames) -> Option<String> {
 }
 
 /// What a survey found of `input`, in one fact; `cut` says that its end is missing.
-pub(in crate::cli) fn summary(input: &str, survey: &Survey, cut: bool) -> String {
+pub(in crate::cli) fn not_whole(input: &str, survey: &Survey, cut: bool) -> Failure {
     let mut facts = Vec::new();
     match survey.damaged_frames() {
         0 => {}
@@ -54,5 +58,5 @@ pub(in crate::cli) fn summary(input: &str, survey: &Survey, cut: bool) -> String
         count => format!("{count} frames are sound"),
     };
     facts.push(sound);
-    format!("{input}: not whole: {}", facts.join(", "))
+    Failure::new(Exit::BadStream, format!("{input}: not whole: {}", facts.join(", "))).with_hint(OTHER_COPY)
 }

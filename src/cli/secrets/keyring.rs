@@ -48,6 +48,11 @@ impl Keyring {
         self.source.check_apart_from(input)
     }
 
+    /// Whether nobody named this secret: it stands in the environment.
+    pub fn is_ambient(&self) -> bool {
+        matches!(self.source, SecretSource::Environment(_))
+    }
+
     /// Refuses what the header alone shows, then asks for the secret if that was not done, then opens.
     pub fn open(&self, name: &str, found: &FoundHeader, header: &Header) -> Result<StageKeys, Failure> {
         let refused = |error: UnlockError| stream_failure::unlock(name, &error);

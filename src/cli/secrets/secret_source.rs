@@ -57,11 +57,21 @@ pub(in crate::cli) enum Purpose {
 impl SecretSource {
     /// Chooses the source: a flag, else the environment, else the terminal. To be called before anything is opened.
     pub fn choose(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Self, Failure> {
+        Self::given(arguments, input_is_stdin)?.map_or_else(Self::terminal, Ok)
+    }
+
+    /// The terminal, if there is one to ask on.
+    pub fn terminal() -> Result<Self, Failure> {
+        if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
+    }
+
+    /// The source that a flag, else the environment, gives. To be called before anything is opened.
+    pub fn given(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Option<Self>, Failure> {
         if let Some(path) = &arguments.key_file {
-            return Ok(Self::KeyFile(path.clone()));
+            return Ok(Some(Self::KeyFile(path.clone())));
         }
         if let Some(path) = &arguments.passphrase_file {
-            return Ok(Self::File(path.clone()));
+            return Ok(Some(Self::File(path.clone())));
         }
         if let Some(number) = arguments.passphrase_fd {
             if number == 0 && input_is_stdin {
@@ -72,12 +82,10 @@ impl SecretSource {
             let copied = copy_descriptor(number);
             let name = descriptor_name(number);
             let copied = copied.map_err(|error| Failure::system(&name, "cannot read the passphrase", &error))?;
-            return Ok(Self::Descriptor(copied, number));
+            return Ok(Some(Self::Descriptor(copied, number)));
         }
-        if let Some(value) = env::var_os(VARIABLE) {
-            return Ok(Self::Environment(Zeroizing::new(OsString::into_vec(value))));
-        }
-        if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
+        let value = env::var_os(VARIABLE);
+        Ok(value.map(|value| Self::Environment(Zeroizing::new(OsString::into_vec(value)))))
     }
 
     /// Refuses `input` as the secret's own source: neither would get all of it.
