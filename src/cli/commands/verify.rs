@@ -24,10 +24,10 @@ use crate::cli::{
 use crate::{
     container::{Header, TagFlags},
     pipeline::{
-        CiphertextFile, CiphertextSource, DescriptorInput, Discard, FileSnapshot, PipelineError, Resumed, StreamFile,
+        CiphertextFile, CiphertextSource, DescriptorInput, Discard, FileSnapshot, Input, PipelineError, Resumed, Stop,
         Survey, Surveying, Workers, read_header,
     },
-    stage::{Chain, Frame, Verified},
+    stage::Chain,
 };
 
 pub(in crate::cli) fn verify(arguments: &VerifyArguments) -> Result<(), Exit> {
@@ -57,59 +57,76 @@ fn verify_one(arguments: &VerifyArguments, keyring: &Keyring, path: Option<&Path
 
     let chain = Chain::new(&keys, &header.prefix, Vec::new());
     let failed = |error: &PipelineError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
-    let snapshot = input.snapshot().map_err(|error| failed(&error))?;
-    let end = end_first(&input, access, snapshot.as_ref(), &header, &chain);
-    let (stream, last) = match end {
-        Ok(end) => end,
-        Err(error) if stream_failure::is_damage(&error) => {
-            report::warning(&failed(&error).to_string());
-            (input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten(), None)
-        }
-        Err(error) => return Err(failed(&error)),
-    };
-
-    let size = last.and_then(|last| last.tag().offset.checked_add(last.tag().length.into()));
-    let progress = Progress::start(&arguments.run, &input.name, size, false);
-    let threads = arguments.run.threads(widen_pipe(&input.file));
-    let workers = Workers::new(threads, header.prefix.frame_size);
-    let workers = workers.with_stop(&stop).with_progress(progress.delivered());
-    let surveying = Surveying::new(&chain, header.prefix.features);
-    let result = match (access, stream, snapshot) {
-        (Access::Positional, Some(stream), Some(snapshot)) => {
-            workers.run(&CiphertextFile::new(stream, snapshot), &surveying, &Discard)
-        }
-        (_, _, snapshot) => {
-            let input = Resumed::new(ahead, descriptor);
-            workers.run(&CiphertextSource::new(input, header.prefix.frame_size, snapshot), &surveying, &Discard)
-        }
-    };
-    let survey = surveying.into_survey();
+    let in_order = Resumed::new(ahead, descriptor);
+    let (survey, end) =
+        survey(arguments, &input, access, &header, &chain, in_order, &stop).map_err(|error| failed(&error))?;
     tell_damage(&input.name, &header, &survey);
-    match result {
+    match end {
         Err(error) if stream_failure::is_damage(&error) => {
             report::finding(&failed(&error).to_string());
             Err(damage::not_whole(&input.name, &survey, true))
         }
         Err(error) => Err(failed(&error)),
         Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.name, &survey, false)),
-        Ok(()) => {
-            progress.finish();
-            tell_whole(arguments, &input.name, &survey)
-        }
+        Ok(()) => tell_whole(arguments, &input.name, &survey),
     }
 }
 
-/// The stream, if its end can be looked at before its beginning, and then its final frame.
-fn end_first<'a>(
-    input: &'a InputFile,
+/// What all frames of the stream are like, and how the run over them ended.
+fn survey(
+    arguments: &VerifyArguments,
+    input: &InputFile,
+    access: Access,
+    header: &Header,
+    chain: &Chain,
+    in_order: impl Input,
+    stop: &Stop,
+) -> Result<(Survey, Result<(), PipelineError>), PipelineError> {
+    let (layout, frame_size) = (header.layout(), header.prefix.frame_size);
+    let snapshot = input.snapshot()?;
+    let size = match size_by_final_frame(input, access, snapshot.as_ref(), header, chain) {
+        Ok(size) => size,
+        Err(error) if stream_failure::is_damage(&error) => {
+            report::warning(&stream_failure::pipeline(&input.name, "", false, layout, &error).to_string());
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    // A stream that is cut between frames has no last one to be read at its place: it is read in order.
+    let stream = input.stream_file(access, snapshot.as_ref(), layout).ok().flatten();
+
+    let progress = Progress::start(&arguments.run, &input.name, size, false);
+    widen_pipe(&input.file);
+    let workers = Workers::new(arguments.run.threads(false), frame_size);
+    let workers = workers.with_stop(stop).with_progress(progress.delivered());
+    let surveying = Surveying::new(chain, header.prefix.features);
+    let end = match (access, stream, snapshot) {
+        (Access::Positional, Some(stream), Some(snapshot)) => {
+            workers.run(&CiphertextFile::new(stream, snapshot), &surveying, &Discard)
+        }
+        (_, _, snapshot) => workers.run(&CiphertextSource::new(in_order, frame_size, snapshot), &surveying, &Discard),
+    };
+    let survey = surveying.into_survey();
+    // The bar makes way for what is told next.
+    if end.is_ok() && survey.damaged_frames() == 0 {
+        progress.finish()
+    } else {
+        drop(progress)
+    }
+    Ok((survey, end))
+}
+
+/// The plaintext's length by the final frame, if that can be looked at before the rest.
+fn size_by_final_frame(
+    input: &InputFile,
     access: Access,
     snapshot: Option<&FileSnapshot<'_>>,
     header: &Header,
     chain: &Chain,
-) -> Result<(Option<StreamFile<'a>>, Option<Frame<Verified>>), PipelineError> {
-    let stream = input.stream_file(access, snapshot, header.layout())?;
-    let last = stream.map(|stream| stream.verify_final_frame(chain)).transpose()?;
-    Ok((stream, last))
+) -> Result<Option<u64>, PipelineError> {
+    let Some(stream) = input.stream_file(access, snapshot, header.layout())? else { return Ok(None) };
+    let last = stream.verify_final_frame(chain)?;
+    Ok(last.tag().offset.checked_add(last.tag().length.into()))
 }
 
 fn tell_damage(name: &str, header: &Header, survey: &Survey) {

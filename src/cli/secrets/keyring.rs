@@ -102,3 +102,64 @@ impl Held {
         unlocked.map(|(_, keys)| keys)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::{
+        container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, Slot, search_header},
+        keys::{Key, ScryptCost, new_passphrase_slot},
+    };
+
+    const SALT: [u8; 32] = [3; 32];
+
+    fn cost() -> ScryptCost {
+        ScryptCost::new(10, 8, 1).unwrap()
+    }
+
+    /// A header that opens with `passphrase`, as it is found in a stream.
+    fn found(passphrase: &str, iv: u8) -> (FoundHeader, Header) {
+        let (file_key, passphrase) = (Key::from_bytes([9; 32]), Passphrase::new(passphrase).unwrap());
+        let slot = new_passphrase_slot(&file_key, &mut KeyEncryptionKeys::new(&passphrase), SALT, cost()).unwrap();
+        let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [iv; IV_LENGTH] };
+        let records = vec![(&Slot::Passphrase(slot)).into()];
+        let header = Header { prefix, length: HeaderLength::MIN, generation: 1, records };
+        let copies = StageKeys::derive(&file_key, &prefix).seal_header(&header).unwrap();
+        match search_header(&copies, true) {
+            Ok(Search::Found(found)) => (found, header),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn keyring(passphrase: &str) -> Keyring {
+        let source = SecretSource::Environment(Zeroizing::new(passphrase.as_bytes().to_vec()));
+        Keyring::new(source, KdfLimits::default(), Purpose::Decrypt)
+    }
+
+    #[test]
+    fn what_scrypt_gave_for_one_stream_serves_the_next() {
+        let keyring = keyring("sesame");
+        let ((first, first_header), (second, second_header)) = (found("sesame", 1), found("sesame", 2));
+        keyring.open("first", &first, &first_header).unwrap();
+        keyring.open("second", &second, &second_header).unwrap();
+        let held = keyring.held.into_inner().unwrap();
+        let Some(Ok(Held::Passphrase(passphrase, derived))) = held else { panic!("no passphrase is held") };
+        let expected = KeyEncryptionKeys::new(&passphrase).get(&SALT, cost()).unwrap();
+        // Had the store forgotten it, another passphrase would give another key.
+        let other = Passphrase::new("another").unwrap();
+        let kept = KeyEncryptionKeys::resume(&other, derived).get(&SALT, cost()).unwrap();
+        assert_eq!(kept.bytes(), expected.bytes());
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_read_is_told_in_full_once() {
+        let (found, header) = found("sesame", 1);
+        let keyring = keyring("");
+        let told = |name| keyring.open(name, &found, &header).unwrap_err();
+        assert_eq!(told("first").to_string(), "REELSEAL_PASSPHRASE: the passphrase is empty");
+        assert_eq!(told("second").to_string(), "second: not opened: the secret could not be read");
+        assert_eq!(told("second").exit(), Exit::Usage);
+    }
+}

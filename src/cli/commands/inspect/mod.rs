@@ -42,11 +42,8 @@ pub(in crate::cli) fn inspect(arguments: &InspectArguments) -> Result<(), Exit> 
     let reads_stdin = inputs.iter().any(|&input| is_standard(input));
     let keyring = keyring(arguments, reads_stdin).map_err(|failure| report::failure(&failure))?;
     on_signal::watch();
-    let mut first = true;
-    Batch::each(&inputs, |&input| {
-        let separate = !std::mem::replace(&mut first, false) && !arguments.json;
-        Inspection { arguments, keyring: keyring.as_ref(), separate }.run(input)
-    })
+    let mut inspection = Inspection { arguments, keyring, separator: "" };
+    Batch::each(&inputs, |&input| inspection.run(input))
 }
 
 /// The secret, if one is given: a look at a file is no reason to ask for one.
@@ -65,9 +62,9 @@ fn keyring(arguments: &InspectArguments, reads_stdin: bool) -> Result<Option<Key
 
 struct Inspection<'a> {
     arguments: &'a InspectArguments,
-    keyring: Option<&'a Keyring>,
-    /// Whether a block stands in front of this one.
-    separate: bool,
+    keyring: Option<Keyring>,
+    /// What stands in front of the next block.
+    separator: &'static str,
 }
 
 /// A stream whose header was read, and opened if a secret was given.
@@ -79,9 +76,9 @@ struct Opened {
 }
 
 impl Inspection<'_> {
-    fn run(&self, path: Option<&Path>) -> Result<(), Failure> {
+    fn run(&mut self, path: Option<&Path>) -> Result<(), Failure> {
         let input = InputFile::open(path)?;
-        if let Some(keyring) = self.keyring {
+        if let Some(keyring) = &self.keyring {
             keyring.check_apart_from(&input)?;
         }
         let access = input.access()?;
@@ -104,11 +101,11 @@ impl Inspection<'_> {
         }
     }
 
-    fn tell(&self, findings: &Findings) -> Result<(), Failure> {
+    fn tell(&mut self, findings: &Findings) -> Result<(), Failure> {
         if self.arguments.json {
             return answer::json(findings);
         }
-        let separator = if self.separate { "\n" } else { "" };
+        let separator = std::mem::replace(&mut self.separator, "\n");
         answer::line(&format_args!("{separator}{}", text::block(findings)))
     }
 
@@ -146,7 +143,9 @@ impl Inspection<'_> {
 
     /// A passphrase that just stands in the environment is not meant for a stream that opens with key files alone.
     fn fitting_keyring(&self, findings: &Findings) -> Option<&Keyring> {
-        self.keyring.filter(|keyring| self.arguments.frames || !keyring.is_ambient() || findings.has_passphrase_slot())
+        let fits =
+            |keyring: &&Keyring| self.arguments.frames || !keyring.is_ambient() || findings.has_passphrase_slot();
+        self.keyring.as_ref().filter(fits)
     }
 }
 
