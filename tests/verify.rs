@@ -1,8 +1,13 @@
 //! `reelseal verify`: it names every damaged range, says "whole" of nothing else than the whole, and writes nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
 mod support;
 
-use std::process::Output;
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
 
 use support::{Folder, assert_done, assert_refused, plaintext, text};
 
@@ -177,4 +182,27 @@ fn damage_that_is_everywhere_is_counted_in_bounded_room() {
     assert_eq!(told.lines().filter(|line| line.ends_with(": damaged")).count(), 10_000);
     assert_refused(&output, 4, "and 50 more damaged frames, too scattered to be listed");
     assert_refused(&output, 4, "not whole: 10050 frames are damaged, 10051 frames are sound");
+}
+
+fn verify_vector(name: &str) -> Output {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["verify", "--key-file", "key", &format!("{name}.reel")]).current_dir(vectors).output().unwrap()
+}
+
+#[test]
+fn an_interrupted_recording_is_whole_and_says_that_it_was() {
+    let output = verify_vector("interrupted");
+    assert_done(&output);
+    let said =
+        "interrupted.reel: whole, 5 bytes, 1 frame authenticated; the writer was interrupted, and ended it there\n";
+    assert_eq!(text(&output.stdout), said);
+}
+
+#[test]
+fn an_authentic_frame_that_does_not_belong_there_is_told_by_its_fault() {
+    let fault = "live-gap.reel: frame 1, bytes 5184 to 5252: the frame is tagged with a wrong offset, 101\n";
+    assert_refused(&verify_vector("live-gap"), 4, fault);
+    let fault = "falling-time.reel: frame 1, bytes 5184 to 5252 (plaintext from 4096 on): the frame is tagged with a wrong time, 4\n";
+    assert_refused(&verify_vector("falling-time"), 4, fault);
 }
