@@ -6,8 +6,8 @@ use reelseal::{
     container::{Features, FrameSize, HeaderLength, IV_LENGTH, Layout, Prefix},
     keys::{Key, StageKeys},
     pipeline::{
-        CiphertextFile, Clock, FileSnapshot, Opening, OrderedSink, PlaintextSource, PositionalSink, ReaderInput,
-        Sealing, StreamFile, Workers,
+        CiphertextFile, Clock, Discard, FileSnapshot, Opening, OrderedSink, PlaintextSource, PositionalSink,
+        ReaderInput, Sealing, StreamFile, Surveying, Workers,
     },
     stage::Chain,
 };
@@ -56,4 +56,16 @@ fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
         counted
     };
     assert_eq!(open(100), open(10_000), "opening at places");
+
+    let survey = |frames| {
+        let file = tempfile::tempfile().unwrap();
+        workers.run(&sealed(frames), &Sealing(&chain), &PositionalSink::new(&file, LAYOUT)).unwrap();
+        let snapshot = FileSnapshot::take(&file).unwrap();
+        let source = CiphertextFile::new(StreamFile::new(&file, snapshot.size(), 0, LAYOUT).unwrap(), snapshot);
+        let surveying = Surveying::new(&chain, Features::NONE);
+        let counted = allocations(|| workers.run(&source, &surveying, &Discard).unwrap());
+        assert_eq!(surveying.into_survey().sound, frames + 1);
+        counted
+    };
+    assert_eq!(survey(100), survey(10_000), "surveying");
 }

@@ -76,6 +76,35 @@ fn encrypting_asks_twice_shows_a_bar_and_decrypting_asks_once() {
 }
 
 #[test]
+fn verify_asks_once_for_many_files() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    folder.write("copy.reel", &folder.read("film.reel"));
+    let mut session = on_terminal(&folder, &["verify", "film.reel", "copy.reel", "--progress", "never"]);
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("film.reel: whole") && shown.contains("copy.reel: whole"), "{shown}");
+    assert!(!shown.contains("Passphrase"), "{shown}");
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn inspect_asks_only_when_told_to() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    let mut session = on_terminal(&folder, &["inspect", "film.reel"]);
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("consistent with 6 bytes") && !shown.contains("Passphrase"), "{shown}");
+    let mut session = on_terminal(&folder, &["inspect", "film.reel", "--ask"]);
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line("open sesame").unwrap();
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("by its authentic final frame"), "{shown}");
+    assert_terminal_restored(&session);
+}
+
+#[test]
 fn a_stream_of_unknown_length_shows_bytes_and_rate_and_no_time_left() {
     let folder = Folder::new();
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key >sealed");

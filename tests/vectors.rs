@@ -487,6 +487,33 @@ fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
 }
 
 #[test]
+fn verify_says_whole_of_those_that_are_and_of_no_other() {
+    let folder = Folder::new();
+    for (name, secret, outcome, length, bytes) in vectors() {
+        let verify = |input: &str| {
+            let mut command = folder.reelseal(&["verify", input]);
+            match secret {
+                "key" => command.arg("--key-file").arg(self::folder().join("key")),
+                _ => command.env("REELSEAL_PASSPHRASE", PHRASE),
+            };
+            command
+        };
+        let file = verify(path(name).to_str().unwrap()).output().unwrap();
+        for output in [file, support::feed(&mut verify("-"), &bytes)] {
+            let (said, told) = (support::text(&output.stdout), support::text(&output.stderr));
+            assert_eq!(output.status.code(), Some(exit_code(name, outcome)), "{name}: {told}");
+            if outcome.starts_with("whole") {
+                assert!(said.contains(&format!(": whole, {length} bytes, ")), "{name}: {said}");
+            } else {
+                assert_eq!(said, "", "{name}: {told}");
+            }
+            assert_eq!(told.is_empty(), outcome == "whole", "{name}: {told}");
+        }
+        assert_eq!(folder.names(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
 #[ignore = "needs python3 with cryptography and blake3"]
 fn an_independent_reader_says_the_same_of_each() {
     let reader = independent_reader();

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{decrypt, encrypt, keygen, passwd};
+use commands::{decrypt, encrypt, inspect, keygen, passwd, verify};
 pub use messages::report::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -26,6 +26,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let result = match &arguments.command {
         Command::Encrypt(arguments) => encrypt::encrypt(arguments),
         Command::Decrypt(arguments) => decrypt::decrypt(arguments),
+        Command::Verify(arguments) => verify::verify(arguments),
+        Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Keygen(arguments) => one(keygen::keygen(arguments)),
         Command::Passwd(arguments) => passwd::passwd(arguments),
     };

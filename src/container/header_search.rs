@@ -38,6 +38,15 @@ pub struct FoundHeader {
     pub number: CopyNumber,
     /// The other copy, if that is damaged.
     pub damaged: Option<CopyNumber>,
+    /// The generation of the other copy, if that is sound.
+    pub other_generation: Option<u64>,
+}
+
+impl FoundHeader {
+    /// The generation of a copy, or `None` if that copy is damaged.
+    pub fn generation_of(&self, copy: CopyNumber) -> Option<u64> {
+        if copy == self.number { Some(self.copy.generation()) } else { self.other_generation }
+    }
 }
 
 /// How far a search came.
@@ -99,7 +108,7 @@ impl HeaderSearch {
             let Some(second) = bytes.get(start..end) else { break };
             if let Some(copy) = sound_at(second, length) {
                 let (number, damaged) = (CopyNumber::Second, Some(CopyNumber::First));
-                return Ok(Search::Found(FoundHeader { copy, number, damaged }));
+                return Ok(Search::Found(FoundHeader { copy, number, damaged, other_generation: None }));
             }
             self.lengths_tried += 1;
         }
@@ -112,12 +121,14 @@ fn beside_sound_first(first: HeaderCopy, bytes: &[u8], complete: bool) -> Result
     let Some(second) = bytes.get(second_start..2 * second_start) else {
         return if complete { Err(HeaderError::Cut) } else { Ok(Search::Need(2 * second_start)) };
     };
-    let (copy, number, damaged) = match sound_at(second, first.length()) {
-        Some(second) if second.generation() > first.generation() => (second, CopyNumber::Second, None),
-        Some(_) => (first, CopyNumber::First, None),
-        None => (first, CopyNumber::First, Some(CopyNumber::Second)),
-    };
-    Ok(Search::Found(FoundHeader { copy, number, damaged }))
+    let found = |copy, number, other_generation| FoundHeader { copy, number, damaged: None, other_generation };
+    Ok(Search::Found(match sound_at(second, first.length()) {
+        Some(second) if second.generation() > first.generation() => {
+            found(second, CopyNumber::Second, Some(first.generation()))
+        }
+        Some(second) => found(first, CopyNumber::First, Some(second.generation())),
+        None => FoundHeader { damaged: Some(CopyNumber::Second), ..found(first, CopyNumber::First, None) },
+    }))
 }
 
 fn sound_at(bytes: &[u8], length: HeaderLength) -> Option<HeaderCopy> {
@@ -153,6 +164,22 @@ mod tests {
             let found = found(&generations.map(copy).concat());
             assert_eq!((found.copy.generation(), found.number, found.damaged), (2, counts, None));
         }
+    }
+
+    #[test]
+    fn each_copys_generation_is_told_and_a_damaged_ones_is_not() {
+        let generations = |bytes: &[u8]| {
+            let found = found(bytes);
+            (found.number, [CopyNumber::First, CopyNumber::Second].map(|copy| found.generation_of(copy)))
+        };
+        assert_eq!(generations(&[copy(1), copy(2)].concat()), (CopyNumber::Second, [Some(1), Some(2)]));
+        assert_eq!(generations(&[copy(3), copy(2)].concat()), (CopyNumber::First, [Some(3), Some(2)]));
+        let mut stream = [copy(1), copy(2)].concat();
+        stream[700] ^= 1;
+        assert_eq!(generations(&stream), (CopyNumber::First, [Some(1), None]));
+        let mut stream = [copy(2), copy(1)].concat();
+        stream[60] ^= 1;
+        assert_eq!(generations(&stream), (CopyNumber::Second, [None, Some(1)]));
     }
 
     #[test]

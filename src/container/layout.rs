@@ -126,6 +126,12 @@ impl Layout {
         Ok(Extent { last_index, last_wire: rest as usize })
     }
 
+    /// The plaintext bytes that a stream of this extent holds, or if it is live, at the most.
+    pub const fn most_plaintext(self, extent: Extent) -> u64 {
+        let last = extent.last_wire.saturating_sub(FRAME_OVERHEAD) as u64;
+        extent.last_index.saturating_mul(self.frame_size.payload() as u64).saturating_add(last)
+    }
+
     /// The bytes of the stream that holds `plaintext` bytes in full frames, its header included; `None` if they are more
     /// than a u64 counts.
     pub fn stream_length(self, plaintext: u64) -> Option<u64> {
@@ -159,6 +165,7 @@ mod tests {
             let extent = layout().extent(length).unwrap();
             assert_eq!(extent.last_index, plaintext / 4096);
             assert_eq!(extent.last_wire as u64, plaintext % 4096 + 64);
+            assert_eq!(layout().most_plaintext(extent), plaintext);
         }
     }
 

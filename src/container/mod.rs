@@ -17,6 +17,7 @@
 mod features;
 mod frame_tag;
 mod header;
+mod header_claims;
 mod header_search;
 mod layout;
 mod record;
@@ -26,6 +27,7 @@ pub use frame_tag::{FrameTag, TagFlags};
 pub use header::{
     CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, Prefix,
 };
+pub use header_claims::HeaderClaims;
 pub use header_search::{CopyNumber, FoundHeader, HeaderSearch, Search, search_header};
 pub use layout::{Extent, FRAME_OVERHEAD, FrameSize, Layout, MAC_LENGTH, StreamCut, TAG_LENGTH};
 pub use record::{

@@ -152,7 +152,19 @@ impl<'a> StreamFile<'a> {
     ///
     /// [`PipelineError`] of that frame, or of reading it.
     pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, PipelineError> {
-        let index = self.extent.last_index;
+        self.verify_frame(self.extent.last_index, chain)
+    }
+
+    /// The first frame, authenticated.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError`] of that frame, or of reading it.
+    pub fn verify_first_frame(&self, chain: &Chain) -> Result<Frame<Verified>, PipelineError> {
+        self.verify_frame(0, chain)
+    }
+
+    fn verify_frame(&self, index: u64, chain: &Chain) -> Result<Frame<Verified>, PipelineError> {
         let frame = self.read(FrameBuffer::new(self.layout.frame_size), index)?;
         chain.open(frame).map_err(|fault| PipelineError::Frame { index, fault })
     }

@@ -127,6 +127,17 @@ impl PositionalSink<'_> {
     }
 }
 
+/// Drops what it is given, in any order: for a run that is made for what its transform sees.
+pub struct Discard;
+
+impl<S> Sink<S> for Discard {
+    const IN_TURN: bool = false;
+
+    fn write(&self, _frames: &[Frame<S>]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Writes the bytes of `frames` one after the other, with `write` from how many are written already.
 fn write_all<S>(frames: &[Frame<S>], mut write: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>) -> io::Result<()>
 where

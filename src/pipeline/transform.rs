@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    container::Features,
+    container::{Features, FrameTag},
     stage::{Chain, Clear, Frame, FrameFault, Received, Sealed, Verified},
 };
 
@@ -35,6 +35,11 @@ pub trait Transform: Sync {
 
     /// Whether [`Transform::check_in_turn`] is needed even for a sink that takes frames in any order.
     fn needs_turns(&self) -> bool {
+        false
+    }
+
+    /// Whether the run goes on behind a frame that [`Transform::apply`] refused; the sink never sees that frame.
+    fn goes_on(&self) -> bool {
         false
     }
 }
@@ -69,6 +74,24 @@ impl<C: Borrow<Chain>> Opening<C> {
     pub fn new(chain: C, features: Features) -> Self {
         Self { chain, features, follows: Mutex::default() }
     }
+
+    /// Checks a frame in front of which some were lost: what they held is not known, and that time went on is.
+    pub(super) fn check_behind_a_gap(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
+        self.follow(frame.tag(), |offset, expected| offset >= expected)
+    }
+
+    fn follow(&self, tag: &FrameTag, offset_fits: impl Fn(u64, u64) -> bool) -> Result<(), FrameFault> {
+        let mut follows = self.follows.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.features.contains(Features::LIVE) && !offset_fits(tag.offset, follows.offset) {
+            return Err(FrameFault::Offset(tag.offset));
+        }
+        if tag.time < follows.time {
+            return Err(FrameFault::Time(tag.time));
+        }
+        follows.offset = tag.offset.checked_add(tag.length.into()).ok_or(FrameFault::Offset(tag.offset))?;
+        follows.time = tag.time;
+        Ok(())
+    }
 }
 
 impl<C: Borrow<Chain> + Sync> Transform for Opening<C> {
@@ -80,17 +103,7 @@ impl<C: Borrow<Chain> + Sync> Transform for Opening<C> {
     }
 
     fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
-        let mut follows = self.follows.lock().unwrap_or_else(PoisonError::into_inner);
-        let tag = frame.tag();
-        if self.features.contains(Features::LIVE) && tag.offset != follows.offset {
-            return Err(FrameFault::Offset(tag.offset));
-        }
-        if tag.time < follows.time {
-            return Err(FrameFault::Time(tag.time));
-        }
-        follows.offset = tag.offset.checked_add(tag.length.into()).ok_or(FrameFault::Offset(tag.offset))?;
-        follows.time = tag.time;
-        Ok(())
+        self.follow(frame.tag(), |offset, expected| offset == expected)
     }
 
     fn needs_turns(&self) -> bool {

@@ -54,7 +54,7 @@ impl<'a> Workers<'a> {
     ///
     /// # Errors
     ///
-    /// The [`PipelineError`] of the lowest index: to a sink that is written in turn, every frame before it was delivered
+    /// The [`PipelineError`] of the lowest index, of a frame only if the transform does not go on: to a sink that is written in turn, every frame before it was delivered
     /// and none after. What was written to another sink is to be thrown away.
     pub fn run<T, S, K>(&self, source: &S, transform: &T, sink: &K) -> Result<(), PipelineError>
     where
@@ -114,6 +114,8 @@ where
                 let index = frame.index();
                 match self.transform.apply(frame) {
                     Ok(frame) => outgoing.push(frame),
+                    // The frame's buffer went with it.
+                    Err(_) if self.transform.goes_on() => empty.push(FrameBuffer::new(self.workers.frame_size)),
                     Err(fault) => {
                         failure = Some((index, PipelineError::Frame { index, fault }));
                         break;
@@ -151,8 +153,9 @@ where
         let mut failure = None;
         if turn.is_some() {
             failure = self.check_in_turn(frames).err();
-            if let (None, true, Some(last)) = (&failure, ends, frames.last()) {
-                failure = self.source.confirm().err().map(|error| (last.index(), error));
+            if failure.is_none() && ends {
+                let last = frames.last().map_or(0, Frame::index);
+                failure = self.source.confirm().err().map(|error| (last, error));
             }
         }
         if let Some((index, _)) = &failure {

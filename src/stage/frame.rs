@@ -132,6 +132,11 @@ impl<S> Frame<S> {
         self.parts.index
     }
 
+    /// Bytes of the frame on the wire, 64..=W.
+    pub fn wire_length(&self) -> usize {
+        self.parts.text_length + MAC_LENGTH
+    }
+
     /// The buffer, for another frame.
     pub fn into_buffer(self) -> FrameBuffer {
         self.parts.buffer

@@ -3,22 +3,27 @@
 mod decrypt;
 mod encrypt;
 mod files;
+mod inspect;
 mod keygen;
 mod passwd;
 mod run;
 mod secret;
 mod size;
+mod verify;
 
 use clap::{Parser, Subcommand};
 pub(in crate::cli) use decrypt::DecryptArguments;
 pub(in crate::cli) use encrypt::{EncryptArguments, Timestamps};
 pub(in crate::cli) use files::FilesArguments;
+pub(in crate::cli) use inspect::InspectArguments;
+use inspect::{INSPECT_HELP, INSPECT_LONG_HELP};
 pub(in crate::cli) use keygen::KeygenArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{Mode, NewSecretArguments, PasswdArguments, SlotChange};
 pub(in crate::cli) use run::{ProgressMode, RunArguments};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
+pub(in crate::cli) use verify::VerifyArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +55,12 @@ pub(in crate::cli) enum Command {
     /// Decrypt files or a stream
     #[command(visible_alias = "dec", after_help = SECRET_HELP)]
     Decrypt(DecryptArguments),
+    /// Check that files or streams are whole, and name every damaged range; nothing is written
+    #[command(after_help = SECRET_HELP)]
+    Verify(VerifyArguments),
+    /// Show what a file or stream says of itself: format, features, key slots, length, times
+    #[command(after_help = INSPECT_HELP, after_long_help = INSPECT_LONG_HELP)]
+    Inspect(InspectArguments),
     /// Make a key file, readable by its owner alone
     Keygen(KeygenArguments),
     /// Change, add, remove or list what opens encrypted files, without encrypting them anew

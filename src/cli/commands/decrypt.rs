@@ -8,7 +8,7 @@ use crate::{
         batch::Batch,
         files::{
             ends::{Begun, Ends, Job, Named},
-            input::{Access, InputFile},
+            input::Access,
             inputs::NamedInput,
             read_back::{Direction, remove_input},
             suffix::{SUFFIX, has_suffix, without_suffix},
@@ -23,11 +23,7 @@ use crate::{
         },
         secrets::keyring::Keyring,
     },
-    container::Layout,
-    pipeline::{
-        CiphertextFile, CiphertextSource, DescriptorInput, FileSnapshot, Opening, PipelineError, Resumed, StreamFile,
-        Workers, read_header,
-    },
+    pipeline::{CiphertextFile, CiphertextSource, DescriptorInput, Opening, Resumed, Workers, read_header},
     stage::Chain,
 };
 
@@ -78,7 +74,7 @@ impl Decryption<'_> {
         let opening = Opening::new(&chain, features);
         let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
         let snapshot = input.snapshot().map_err(failed)?;
-        let stream = stream_file(input, *access, snapshot.as_ref(), layout).map_err(failed)?;
+        let stream = input.stream_file(*access, snapshot.as_ref(), layout).map_err(failed)?;
         let size = match &stream {
             Some(stream) => {
                 let last = stream.verify_final_frame(&chain).map_err(failed)?;
@@ -106,24 +102,9 @@ impl Decryption<'_> {
         if self.ends.removes() {
             remove_input(&job, &Direction::Decrypted, &header, &keys, threads)?;
         }
-        progress.finish(&destination.name);
+        progress.finish(Some(&destination.name));
         Ok(())
     }
-}
-
-/// The stream, if its end can be looked at before its beginning.
-fn stream_file<'a>(
-    input: &'a InputFile,
-    access: Access,
-    snapshot: Option<&FileSnapshot<'_>>,
-    layout: Layout,
-) -> Result<Option<StreamFile<'a>>, PipelineError> {
-    let start = match access {
-        Access::Positional => 0,
-        Access::From(position) => position,
-        Access::Stream => return Ok(None),
-    };
-    snapshot.map(|snapshot| StreamFile::new(&input.file, snapshot.size(), start, layout)).transpose()
 }
 
 fn no_suffix(path: &Path) -> Failure {

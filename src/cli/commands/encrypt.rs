@@ -91,7 +91,7 @@ impl Encryption<'_> {
         if self.ends.removes() {
             remove_input(&job, &Direction::Encrypted, &stream.header, &stream.keys, threads)?;
         }
-        progress.finish(&destination.name);
+        progress.finish(Some(&destination.name));
         Ok(())
     }
 }

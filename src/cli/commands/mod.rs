@@ -2,5 +2,7 @@
 
 pub(super) mod decrypt;
 pub(super) mod encrypt;
+pub(super) mod inspect;
 pub(super) mod keygen;
 pub(super) mod passwd;
+pub(super) mod verify;

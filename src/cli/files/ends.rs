@@ -9,8 +9,8 @@ use std::{
 use crate::cli::{
     arguments::{FilesArguments, RunArguments, SecretArguments},
     files::{
-        input::{self, Access, InputFile, is_same_source},
-        inputs::{self, NamedInput},
+        input::{Access, InputFile},
+        inputs::{self, NamedInput, reads_standard_input},
         output::{Destination, Wanted},
         precious::Precious,
         side_by_side::SideBySide,
@@ -58,7 +58,7 @@ impl<'a> Ends<'a> {
     /// Finds the secret's source and the inputs; of folders, the files that are `wanted`.
     pub fn begin(named: Named<'a>, wanted: impl Fn(&Path) -> bool) -> Result<Begun<'a>, Failure> {
         let Named { files, output, .. } = named;
-        let from_stdin = named.inputs.is_empty() || named.inputs.iter().any(|path| input::is_standard(Some(path)));
+        let from_stdin = reads_standard_input(named.inputs);
         let secret_source = SecretSource::choose(named.secret, from_stdin)?;
         on_signal::watch(named.run.ignore_interrupts);
         let inputs = inputs::expand(named.inputs, files.recursive, wanted);
@@ -89,10 +89,7 @@ impl<'a> Ends<'a> {
     ) -> Result<Job, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         let access = input.access()?;
-        if self.secret.as_ref().is_some_and(|secret| is_same_source(secret, &input.metadata)) {
-            return Err(Failure::usage(format!("{}: cannot be both the input and the secret", input.name))
-                .with_hint("give the secret in a file of its own"));
-        }
+        input.check_apart_from(self.secret.as_ref())?;
         let beside = match (self.output, input.regular_path(), &self.files.output_dir) {
             (Some(_), ..) => None,
             (None, Some(path), None) => Some(rename(path)?),

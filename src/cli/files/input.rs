@@ -14,7 +14,10 @@ use crate::cli::{
     files::output::Destination,
     messages::{failure::Failure, shown::shown},
 };
-use crate::pipeline::{FileSnapshot, PipelineError};
+use crate::{
+    container::Layout,
+    pipeline::{FileSnapshot, PipelineError, StreamFile},
+};
 
 /// An input that can be opened.
 pub(in crate::cli) struct InputFile {
@@ -95,6 +98,15 @@ impl InputFile {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
     }
 
+    /// Refuses the input as the secret's own source, which has this metadata: neither would get all of it.
+    pub fn check_apart_from(&self, secret: Option<&Metadata>) -> Result<(), Failure> {
+        if secret.is_some_and(|secret| is_same_source(secret, &self.metadata)) {
+            return Err(Failure::usage(format!("{}: cannot be both the input and the secret", self.name))
+                .with_hint("give the secret in a file of its own"));
+        }
+        Ok(())
+    }
+
     /// What a regular output takes over from a regular input.
     pub fn carried(&self) -> Option<&Metadata> {
         Some(&self.metadata).filter(|metadata| metadata.is_file())
@@ -117,6 +129,21 @@ impl InputFile {
         Ok(())
     }
 
+    /// The stream of this layout, if its end can be looked at before its beginning; `snapshot` is the input's.
+    pub fn stream_file(
+        &self,
+        access: Access,
+        snapshot: Option<&FileSnapshot<'_>>,
+        layout: Layout,
+    ) -> Result<Option<StreamFile<'_>>, PipelineError> {
+        let start = match access {
+            Access::Positional => 0,
+            Access::From(position) => position,
+            Access::Stream => return Ok(None),
+        };
+        snapshot.map(|snapshot| StreamFile::new(&self.file, snapshot.size(), start, layout)).transpose()
+    }
+
     /// The path, if the output may stand beside it: not for a pipe, a device or a descriptor's name.
     pub fn regular_path(&self) -> Option<&Path> {
         let names_a_descriptor =
@@ -136,7 +163,7 @@ pub(in crate::cli) fn is_standard(path: Option<&Path>) -> bool {
 }
 
 /// Whether both are the same thing of whatever kind: what one reads, the other does not get.
-pub(in crate::cli) fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
+fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
 }
 

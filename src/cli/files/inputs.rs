@@ -41,6 +41,11 @@ impl NamedInput {
     }
 }
 
+/// Whether standard input is among `named`: also if nothing is.
+pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> bool {
+    named.is_empty() || named.iter().any(|path| is_standard(Some(path)))
+}
+
 /// What `named` stands for: standard input if that is nothing. If `recursive`, a folder stands for all regular files
 /// below it that are `wanted`, in the order of their names; what could not be looked at is a failure in its place.
 pub(in crate::cli) fn expand(

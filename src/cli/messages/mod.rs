@@ -1,6 +1,8 @@
 //! What a person is told: progress, warnings, failures and what to do about them.
 
+pub(super) mod answer;
 mod bars;
+pub(super) mod damage;
 pub(super) mod failure;
 pub(super) mod progress;
 pub(super) mod report;

@@ -147,20 +147,17 @@ impl FileProgress<'_> {
         &self.file.delivered
     }
 
-    /// The file is done: `output` is written.
-    pub fn finish(self, output: &str) {
+    /// The file is done, and its `output` written, if it has one.
+    pub fn finish(self, output: Option<&str>) {
         self.file.outcome.store(DONE, Ordering::Release);
         let FileCount { name, .. } = &*self.file;
         let (bytes, elapsed) = (self.file.bytes(), self.file.started.elapsed());
         report::event(
             || json!({"event": "done", "file": name, "output": output, "bytes": bytes, "seconds": elapsed.as_secs_f64()}),
         );
-        let rate = shown_bytes(self.file.rate());
-        report::detail(&format!(
-            "{name} -> {output}: {} in {:.1} s, {rate}/s",
-            shown_bytes(bytes),
-            elapsed.as_secs_f64()
-        ));
+        let leads = output.map(|output| format!(" -> {output}")).unwrap_or_default();
+        let (shown, rate) = (shown_bytes(bytes), shown_bytes(self.file.rate()));
+        report::detail(&format!("{name}{leads}: {shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64()));
     }
 }
 

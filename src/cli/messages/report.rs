@@ -86,6 +86,11 @@ fn line(text: &dyn Display) {
     raw_line(&format_args!("reelseal: {text}"));
 }
 
+/// One of several things that are wrong, in front of the failure that sums them up.
+pub(in crate::cli) fn finding(text: &str) {
+    line(&text);
+}
+
 /// Standard error may be closed; there is nobody left to tell that to.
 fn raw_line(text: &dyn Display) {
     screen::give_way(|| {

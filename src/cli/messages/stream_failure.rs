@@ -175,6 +175,14 @@ pub(in crate::cli) fn not_regular(input: &str) -> Failure {
         .with_hint("a header is rewritten in its place: store the stream in a file first")
 }
 
+/// Whether `error` is about the stream, and not about reading it.
+pub(in crate::cli) fn is_damage(error: &PipelineError) -> bool {
+    matches!(
+        error,
+        PipelineError::Frame { .. } | PipelineError::EndBeforeFinalFrame { .. } | PipelineError::CutFrame { .. }
+    )
+}
+
 /// The warning for a damaged header copy in `input`.
 pub(in crate::cli) fn damaged_copy(input: &str, copy: CopyNumber) -> String {
     let which = match copy {

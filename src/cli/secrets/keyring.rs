@@ -1,6 +1,9 @@
 //! The secret of a run that opens streams: read once, when the first header asks for it, and wiped with the last.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    fs::Metadata,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{
     cli::{
@@ -22,6 +25,16 @@ impl Keyring {
     /// A keyring for the secret that `source` gives.
     pub fn new(source: SecretSource, limits: KdfLimits) -> Self {
         Self { source, limits, credential: Mutex::default() }
+    }
+
+    /// The file that holds the secret, so that it is not taken for an input.
+    pub fn metadata(&self) -> Option<Metadata> {
+        self.source.metadata()
+    }
+
+    /// Whether nobody named this secret: it stands in the environment.
+    pub fn is_ambient(&self) -> bool {
+        matches!(self.source, SecretSource::Environment(..))
     }
 
     /// The stage keys of the stream `name` with the sound copy `found`, whose fields `header` holds. What the header

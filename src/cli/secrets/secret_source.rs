@@ -78,20 +78,30 @@ impl Purpose {
 impl SecretSource {
     /// Chooses the source: a flag, else the environment, else the terminal. To be called before anything is opened.
     pub fn choose(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Self, Failure> {
+        Self::given(arguments, input_is_stdin)?.map_or_else(Self::terminal, Ok)
+    }
+
+    /// The terminal, if there is one to ask on.
+    pub fn terminal() -> Result<Self, Failure> {
+        if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
+    }
+
+    /// The source that a flag, else the environment, gives. To be called before anything is opened.
+    pub fn given(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Option<Self>, Failure> {
         if let Some(path) = &arguments.key_file {
-            return Ok(Self::KeyFile(path.clone()));
+            return Ok(Some(Self::KeyFile(path.clone())));
         }
         if let Some(path) = &arguments.passphrase_file {
-            return Ok(Self::File(path.clone()));
+            return Ok(Some(Self::File(path.clone())));
         }
         if let Some(number) = arguments.passphrase_fd {
             if number == 0 && input_is_stdin {
                 return Err(Failure::usage("standard input cannot be both the input and the passphrase")
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
-            return Self::descriptor(number);
+            return Self::descriptor(number).map(Some);
         }
-        Self::environment_or_terminal(VARIABLE).ok_or_else(no_source)
+        Ok(Self::environment(VARIABLE))
     }
 
     /// Chooses the source of a new secret, likewise.
@@ -117,9 +127,11 @@ impl SecretSource {
     }
 
     fn environment_or_terminal(variable: &'static str) -> Option<Self> {
-        let value = env::var_os(variable);
-        let value = value.map(|value| Self::Environment(variable, Zeroizing::new(OsString::into_vec(value))));
-        value.or_else(|| prompt::is_possible().then_some(Self::Terminal))
+        Self::environment(variable).or_else(|| prompt::is_possible().then_some(Self::Terminal))
+    }
+
+    fn environment(variable: &'static str) -> Option<Self> {
+        env::var_os(variable).map(|value| Self::Environment(variable, Zeroizing::new(OsString::into_vec(value))))
     }
 
     /// Whether this is a key file.

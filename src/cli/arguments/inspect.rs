@@ -1,0 +1,53 @@
+//! The arguments of `reelseal inspect`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::SecretArguments;
+
+pub(super) const INSPECT_HELP: &str = "\
+Without a secret, this is what anybody can read, and none of it is authenticated. With one, from a
+flag or from the environment's REELSEAL_PASSPHRASE, header and final frame are; it is asked for only
+with --ask. Only verify or decrypt can tell whether a stream is whole.
+
+Exit codes: 0 nothing wrong was seen; 4 damaged or cut short, with all that can be read still shown.";
+
+pub(super) const INSPECT_LONG_HELP: &str = "\
+Without a secret, this is what anybody can read, and none of it is authenticated. With one, from a
+flag or from the environment's REELSEAL_PASSPHRASE, header and final frame are; it is asked for only
+with --ask. Only verify or decrypt can tell whether a stream is whole.
+
+A pipe is read no further than its header, unless --frames is given: then to its end.
+
+With --json, each file gives one line with an object of these keys, null or absent where it is not
+known:
+  file, version, frame_size, features (a list of names), header_length
+  copies    a list of two: state (sound, damaged, unknown), generation, counts
+  slots     a list: kind (passphrase, key-file); log2_n, r, p, memory (bytes), seconds (an estimate)
+  length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut
+  authenticated (with a secret)  header; frames, plaintext, interrupted, first_time, last_time
+  problems  a list of facts, empty where nothing wrong was seen
+With --frames, a line for each frame follows: file, frame (its index), position, and either offset,
+length, time, final, interrupted, or refused (why).
+Times are RFC 3339 in UTC.
+
+Exit codes: 0 nothing wrong was seen; 4 damaged or cut short, with all that can be read still shown.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InspectArguments {
+    /// What to look at; standard input without any, or for -
+    #[arg(value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// List every frame; needs a secret
+    #[arg(long)]
+    pub frames: bool,
+    /// Give JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Ask for the passphrase on the terminal
+    #[arg(long, group = "secret")]
+    pub ask: bool,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+}

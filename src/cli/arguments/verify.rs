@@ -1,0 +1,21 @@
+//! The arguments of `reelseal verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{RunArguments, SecretArguments};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArguments {
+    /// What to check; standard input without any, or for -
+    #[arg(value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// Check every encrypted file in the folders that are named, and in those below
+    #[arg(short, long)]
+    pub recursive: bool,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub run: RunArguments,
+}

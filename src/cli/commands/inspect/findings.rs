@@ -1,0 +1,218 @@
+//! What inspect finds of one stream, as data.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::{
+    container::{
+        CopyNumber, Features, FoundHeader, FrameTag, Header, HeaderClaims, Layout, PassphraseSlot, Slot, StreamCut,
+    },
+    keys::ScryptCost,
+};
+
+/// The most microseconds that RFC 3339 can tell: the end of the year 9999.
+const LAST_MICROSECOND: u64 = 253_402_300_799_999_999;
+
+#[derive(Serialize)]
+pub(super) struct Findings {
+    pub file: String,
+    pub version: Option<u8>,
+    pub frame_size: Option<usize>,
+    pub features: Vec<String>,
+    pub header_length: Option<usize>,
+    pub copies: Vec<CopyFindings>,
+    pub slots: Vec<SlotFindings>,
+    /// `None` for a pipe.
+    pub length: Option<LengthFindings>,
+    /// `None` without a secret.
+    pub authenticated: Option<Authenticated>,
+    pub problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct CopyFindings {
+    pub state: CopyState,
+    pub generation: Option<u64>,
+    pub counts: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum CopyState {
+    Sound,
+    Damaged,
+    /// Of a version whose checksums are not known, or not there.
+    Unknown,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(super) enum SlotFindings {
+    Passphrase {
+        log2_n: u8,
+        r: u32,
+        p: u32,
+        /// Bytes, or `None` for parameters out of bounds.
+        memory: Option<u64>,
+        seconds: Option<f64>,
+    },
+    KeyFile,
+}
+
+#[derive(Serialize)]
+pub(super) struct LengthFindings {
+    pub stream: u64,
+    pub frames: Option<u64>,
+    pub plaintext: Option<u64>,
+    /// A live stream may hold less.
+    pub at_most: bool,
+    pub cut: bool,
+}
+
+#[derive(Default, Serialize)]
+pub(super) struct Authenticated {
+    pub header: bool,
+    pub frames: Option<u64>,
+    pub plaintext: Option<u64>,
+    pub interrupted: Option<bool>,
+    pub first_time: Option<String>,
+    pub last_time: Option<String>,
+}
+
+impl Findings {
+    /// Nothing yet of `file`, which holds `length` bytes if that is known.
+    pub fn new(file: &str, length: Option<u64>) -> Self {
+        Self {
+            file: file.to_owned(),
+            version: None,
+            frame_size: None,
+            features: Vec::new(),
+            header_length: None,
+            copies: Vec::new(),
+            slots: Vec::new(),
+            length: length.map(LengthFindings::unread),
+            authenticated: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Takes over what the first bytes claim; `copies` says what is known of both copies.
+    pub fn claim(&mut self, claims: &HeaderClaims, copies: CopyState) {
+        self.version = Some(claims.version);
+        if !claims.is_of_known_version() {
+            return;
+        }
+        self.frame_size = claims.frame_size.map(|size| size.payload());
+        self.features = feature_names(claims.features);
+        self.header_length = claims.header_length.map(|length| length.bytes());
+        let copy = || CopyFindings { state: copies, generation: None, counts: false };
+        self.copies = vec![copy(), copy()];
+    }
+
+    /// Takes over what a sound copy says, and how both are.
+    pub fn found(&mut self, found: &FoundHeader) {
+        if let Some(claims) = HeaderClaims::read(found.copy.authenticated()) {
+            self.claim(&claims, CopyState::Damaged);
+        }
+        for (copy, number) in self.copies.iter_mut().zip([CopyNumber::First, CopyNumber::Second]) {
+            copy.generation = found.generation_of(number);
+            copy.state = if copy.generation.is_some() { CopyState::Sound } else { CopyState::Damaged };
+            copy.counts = number == found.number;
+        }
+    }
+
+    /// Takes over the key slots, and what the length says of frames.
+    pub fn header(&mut self, header: &Header) {
+        let slots = header.records.iter().filter_map(|record| record.slot().ok().flatten());
+        self.slots = slots.map(|slot| SlotFindings::of(&slot)).collect();
+        let (layout, features) = (header.layout(), header.prefix.features);
+        self.length = self.length.take().map(|length| LengthFindings::of(length.stream, layout, features));
+    }
+
+    /// Whether a passphrase may open the stream.
+    pub fn has_passphrase_slot(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot, SlotFindings::Passphrase { .. }))
+    }
+}
+
+impl SlotFindings {
+    fn of(slot: &Slot) -> Self {
+        match slot {
+            Slot::KeyFile(_) => Self::KeyFile,
+            Slot::Passphrase(slot) => {
+                let &PassphraseSlot { log_n: log2_n, r, p, .. } = slot;
+                let cost = ScryptCost::of(slot).ok();
+                let seconds = cost.and_then(ScryptCost::estimated_time).map(|time| time.as_secs_f64());
+                Self::Passphrase { log2_n, r, p, memory: cost.map(ScryptCost::memory), seconds }
+            }
+        }
+    }
+}
+
+impl LengthFindings {
+    fn unread(stream: u64) -> Self {
+        Self { stream, frames: None, plaintext: None, at_most: false, cut: false }
+    }
+
+    /// What `stream` bytes of this layout say of themselves.
+    fn of(stream: u64, layout: Layout, features: Features) -> Self {
+        let unread = Self::unread(stream);
+        match layout.extent(stream) {
+            Ok(extent) => Self {
+                frames: Some(extent.last_index + 1),
+                plaintext: Some(layout.most_plaintext(extent)),
+                at_most: features.contains(Features::LIVE),
+                ..unread
+            },
+            Err(StreamCut { .. }) => Self { cut: true, ..unread },
+        }
+    }
+}
+
+impl Authenticated {
+    /// Takes over what the final frame says.
+    pub fn end(&mut self, last: &FrameTag) {
+        self.frames = Some(last.index + 1);
+        self.plaintext = last.offset.checked_add(last.length.into());
+        self.interrupted = Some(last.flags.is_interrupted());
+        self.last_time = time(last.time);
+    }
+}
+
+/// Unix microseconds in RFC 3339; `None` in a stream that is not timed.
+pub(super) fn time(microseconds: i64) -> Option<String> {
+    let microseconds = u64::try_from(microseconds).ok().filter(|&time| time > 0)?;
+    if microseconds > LAST_MICROSECOND {
+        return Some(format!("{microseconds} microseconds after 1970"));
+    }
+    let time = UNIX_EPOCH.checked_add(Duration::from_micros(microseconds))?;
+    Some(humantime::format_rfc3339_micros(time).to_string())
+}
+
+fn feature_names(features: Features) -> Vec<String> {
+    let known = [(Features::LIVE, "live"), (Features::TIMED, "timed")];
+    let names = known.iter().filter(|(feature, _)| features.contains(*feature)).map(|(_, name)| (*name).to_owned());
+    let unknown = features.beyond(Features::LIVE.union(Features::TIMED));
+    let unknown = (unknown != Features::NONE).then(|| format!("unknown {:#010x}", unknown.bits()));
+    names.chain(unknown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_in_utc_and_the_last_of_them_is_no_panic() {
+        assert_eq!(time(1_700_000_000_123_456).unwrap(), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(time(LAST_MICROSECOND as i64).unwrap(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(time(LAST_MICROSECOND as i64 + 1).unwrap(), "253402300800000000 microseconds after 1970");
+        assert_eq!((time(0), time(-1)), (None, None));
+    }
+
+    #[test]
+    fn unknown_features_are_named_by_their_bits() {
+        assert_eq!(feature_names(Features::from_bits(0x0100_0003)), ["live", "timed", "unknown 0x01000000"]);
+        assert!(feature_names(Features::NONE).is_empty());
+    }
+}

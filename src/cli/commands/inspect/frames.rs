@@ -1,0 +1,133 @@
+//! The frames of a stream, a line each, in whatever room one of them takes.
+
+use serde::Serialize;
+
+use super::findings::time;
+use crate::cli::messages::{answer, damage, failure::Failure, stream_failure};
+use crate::{
+    container::{FrameTag, Header, TagFlags},
+    pipeline::{PipelineError, Source, Surveying},
+    stage::{Chain, Frame, FrameBuffer, FrameFault, Received},
+};
+
+/// What is told of one frame, or of its absence.
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    frame: u64,
+    position: u64,
+    #[serde(flatten)]
+    found: Found,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found {
+    Sound {
+        offset: u64,
+        length: u32,
+        time: Option<String>,
+        #[serde(rename = "final")]
+        is_final: bool,
+        interrupted: bool,
+        /// Advisory flags, which mean nothing in version 1.
+        #[serde(skip)]
+        advisory: u32,
+    },
+    Refused {
+        refused: String,
+    },
+}
+
+/// Lists the frames of `source`, of the stream `name` with this `header`, and goes on behind refused ones.
+pub(super) fn list(
+    name: &str,
+    header: &Header,
+    chain: &Chain,
+    source: &impl Source<Received>,
+    json: bool,
+) -> Result<(), Failure> {
+    let layout = header.layout();
+    let failed = |error: &PipelineError| stream_failure::pipeline(name, "standard output", false, layout, error);
+    let tell = |frame: u64, found: Found| {
+        tell(&Line { file: name, frame, position: layout.frame_position(frame), found }, json)
+    };
+    if !json {
+        answer::line(&format_args!(
+            "{:>8} {:>14} {:>14} {:>8} {:27} flags",
+            "frame", "byte", "offset", "length", "time"
+        ))?;
+    }
+    let surveying = Surveying::new(chain, header.prefix.features);
+    let (mut empty, mut frames) = (vec![FrameBuffer::new(layout.frame_size)], Vec::new());
+    let mut cut = false;
+    while let Some(taken) = source.take(&mut empty, &mut frames) {
+        for frame in frames.drain(..) {
+            let index = frame.index();
+            match surveying.open_in_turn(frame) {
+                Ok(frame) => {
+                    tell(index, sound(frame.tag()))?;
+                    empty.push(Frame::into_buffer(frame));
+                }
+                Err(fault) => {
+                    tell(index, refused(&fault))?;
+                    empty.push(FrameBuffer::new(layout.frame_size));
+                }
+            }
+        }
+        match taken.failure {
+            Some(error) if stream_failure::is_damage(&error) => {
+                tell(taken.next_index, missing(&error))?;
+                cut = true;
+            }
+            Some(error) => return Err(failed(&error)),
+            None => {}
+        }
+    }
+    source.confirm().map_err(|error| failed(&error))?;
+    let survey = surveying.into_survey();
+    if cut || survey.damaged_frames() > 0 { Err(damage::not_whole(name, &survey, cut)) } else { Ok(()) }
+}
+
+fn sound(tag: &FrameTag) -> Found {
+    Found::Sound {
+        offset: tag.offset,
+        length: tag.length,
+        time: time(tag.time),
+        is_final: tag.flags.is_final(),
+        interrupted: tag.flags.is_interrupted(),
+        advisory: tag.flags.bits() & !(TagFlags::FINAL.bits() | TagFlags::INTERRUPTED.bits()),
+    }
+}
+
+fn refused(fault: &FrameFault) -> Found {
+    Found::Refused { refused: fault.to_string() }
+}
+
+fn missing(error: &PipelineError) -> Found {
+    let inside = matches!(error, PipelineError::CutFrame { .. });
+    let refused = if inside { "the stream ends inside this frame" } else { "the stream ends in place of this frame" };
+    Found::Refused { refused: refused.to_owned() }
+}
+
+fn tell(line: &Line<'_>, json: bool) -> Result<(), Failure> {
+    if json {
+        return answer::json(line);
+    }
+    let place = format!("{:>8} {:>14}", line.frame, line.position);
+    match &line.found {
+        Found::Refused { refused } => answer::line(&format_args!("{place} refused: {refused}")),
+        Found::Sound { offset, length, time, is_final, interrupted, advisory } => {
+            let time = time.as_deref().unwrap_or("-");
+            let flags = flags(*is_final, *interrupted, *advisory);
+            answer::line(&format_args!("{place} {offset:>14} {length:>8} {time:27} {flags}"))
+        }
+    }
+}
+
+fn flags(is_final: bool, interrupted: bool, advisory: u32) -> String {
+    let names = [is_final.then(|| "final".to_owned()), interrupted.then(|| "interrupted".to_owned())];
+    let advisory = (advisory != 0).then(|| format!("{advisory:#x}"));
+    let names: Vec<_> = names.into_iter().chain([advisory]).flatten().collect();
+    if names.is_empty() { "-".to_owned() } else { names.join(",") }
+}

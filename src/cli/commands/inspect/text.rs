@@ -1,0 +1,133 @@
+//! Findings as a person reads them: a block of named lines.
+
+use std::{fmt::Write, time::Duration};
+
+use super::findings::{CopyFindings, CopyState, Findings, LengthFindings, SlotFindings};
+
+/// The block, without a line's end at its end.
+pub(super) fn block(findings: &Findings) -> String {
+    let mut lines = vec![("file", findings.file.clone())];
+    if let Some(version) = findings.version {
+        lines.push(("format", format!("reelseal version {version}")));
+    }
+    if !findings.copies.is_empty() {
+        lines.push(("frame size", bytes_or_impossible(findings.frame_size)));
+        let features = findings.features.join(", ");
+        lines.push(("features", if features.is_empty() { "none".to_owned() } else { features }));
+        lines.push(("header", format!("2 copies of {}", bytes_or_impossible(findings.header_length))));
+        if findings.copies.iter().all(|copy| copy.state != CopyState::Sound) {
+            lines.push(("caution", "this is what the first copy claims, and nothing confirms it".to_owned()));
+        }
+    }
+    let copies = ["first copy", "second copy"].into_iter().zip(&findings.copies);
+    lines.extend(copies.map(|(name, copy)| (name, copy_text(copy))));
+    lines.extend(findings.slots.iter().map(|slot| ("key slot", slot_text(slot))));
+    match &findings.length {
+        Some(length) => lines.push(("length", length_text(length))),
+        None if findings.version.is_some() => {
+            lines.push(("length", "not known before it is read to its end".to_owned()));
+        }
+        None => {}
+    }
+    if let Some(authenticated) = &findings.authenticated {
+        lines.push(("secret", "opens it; the header is authentic".to_owned()));
+        if let (Some(plaintext), Some(frames)) = (authenticated.plaintext, authenticated.frames) {
+            let text =
+                format!("{} in {}, by its authentic final frame", count(plaintext, "byte"), count(frames, "frame"));
+            lines.push(("plaintext", text));
+        }
+        if authenticated.interrupted == Some(true) {
+            lines.push(("ended", "by an interruption of the writer".to_owned()));
+        }
+        lines.extend(authenticated.first_time.clone().map(|time| ("first frame", time)));
+        lines.extend(authenticated.last_time.clone().map(|time| ("end", time)));
+    }
+    lines.extend(findings.problems.iter().map(|problem| ("problem", problem.clone())));
+    aligned(&lines)
+}
+
+fn aligned(lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 1;
+    let mut text = String::new();
+    for (name, value) in lines {
+        let separator = if text.is_empty() { "" } else { "\n" };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{separator}{:width$} {value}", format!("{name}:"));
+    }
+    text
+}
+
+fn bytes_or_impossible(bytes: Option<usize>) -> String {
+    bytes.map_or_else(|| "an impossible length".to_owned(), |bytes| format!("{bytes} bytes"))
+}
+
+fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn copy_text(copy: &CopyFindings) -> String {
+    match (copy.state, copy.generation) {
+        (CopyState::Sound, Some(generation)) => {
+            format!("sound, generation {generation}{}", if copy.counts { ", the one that counts" } else { "" })
+        }
+        (CopyState::Damaged, _) => "damaged".to_owned(),
+        _ => "not known".to_owned(),
+    }
+}
+
+fn slot_text(slot: &SlotFindings) -> String {
+    match slot {
+        SlotFindings::KeyFile => "key file".to_owned(),
+        SlotFindings::Passphrase { log2_n, r, p, memory, seconds } => {
+            let cost = match memory {
+                Some(memory) => format!("{} MiB of memory", mebibytes(*memory)),
+                None => "out of bounds".to_owned(),
+            };
+            let time = seconds.map(|seconds| format!(", about {} here", duration(seconds))).unwrap_or_default();
+            format!("passphrase, scrypt with N = 2^{log2_n}, r = {r}, p = {p}: {cost}{time}")
+        }
+    }
+}
+
+/// Rounded: scrypt takes a little more than a power of two.
+fn mebibytes(bytes: u64) -> u64 {
+    (bytes.saturating_add(1 << 19) >> 20).max(1)
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..1.0 => format!("{seconds:.2} s"),
+        ..10.0 => format!("{seconds:.1} s"),
+        ..120.0 => format!("{seconds:.0} s"),
+        _ => humantime::format_duration(Duration::from_secs(seconds as u64)).to_string(),
+    }
+}
+
+fn length_text(length: &LengthFindings) -> String {
+    let stream = count(length.stream, "byte");
+    match (length.plaintext, length.frames) {
+        (Some(plaintext), Some(frames)) => {
+            let at_most = if length.at_most { "at most " } else { "" };
+            let plaintext = count(plaintext, "byte");
+            format!("{stream}, consistent with {at_most}{plaintext} of plaintext in {}", count(frames, "frame"))
+        }
+        _ if length.cut => format!("{stream}: cut short"),
+        _ => stream,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_aligned_by_the_longest_name() {
+        assert_eq!(aligned(&[("a", "1".to_owned()), ("long", "2".to_owned())]), "a:    1\nlong: 2");
+    }
+
+    #[test]
+    fn durations_have_the_figures_that_an_estimate_bears() {
+        let shown = [0.0412, 0.695, 6.94, 69.4, 3700.0].map(duration);
+        assert_eq!(shown, ["0.04 s", "0.69 s", "6.9 s", "69 s", "1h 1m 40s"]);
+    }
+}

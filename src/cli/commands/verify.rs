@@ -1,0 +1,163 @@
+//! `reelseal verify`: every frame authenticated, nothing written.
+
+use crate::cli::{
+    arguments::VerifyArguments,
+    batch::Batch,
+    files::{
+        input::{Access, InputFile},
+        inputs::{self, NamedInput, reads_standard_input},
+        suffix::has_suffix,
+        transfer::{new_stop, widen_pipe},
+    },
+    messages::{
+        answer, damage,
+        failure::{Exit, Failure},
+        progress::Progress,
+        report, stream_failure,
+    },
+    on_signal,
+    secrets::{keyring::Keyring, secret_source::SecretSource},
+};
+use crate::{
+    container::{Header, TagFlags},
+    pipeline::{
+        CiphertextFile, CiphertextSource, DescriptorInput, Discard, FileSnapshot, Input, PipelineError, Resumed, Stop,
+        Survey, Surveying, Workers, read_header,
+    },
+    stage::Chain,
+};
+
+/// What all files of a run have in common.
+struct Verification<'a> {
+    arguments: &'a VerifyArguments,
+    keyring: Keyring,
+    progress: Progress,
+}
+
+pub(in crate::cli) fn verify(arguments: &VerifyArguments) -> Result<(), Exit> {
+    let (verification, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
+    Batch::each(inputs, |input| verification.verify(&input?))
+}
+
+fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Result<NamedInput, Failure>>), Failure> {
+    let VerifyArguments { inputs, recursive, secret, run } = arguments;
+    report::configure(run);
+    let source = SecretSource::choose(secret, reads_standard_input(inputs))?;
+    on_signal::watch(run.ignore_interrupts);
+    let inputs = inputs::expand(inputs, *recursive, has_suffix);
+    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+    let keyring = Keyring::new(source, secret.kdf_limits());
+    Ok((Verification { arguments, keyring, progress }, inputs))
+}
+
+impl Verification<'_> {
+    fn verify(&self, named: &NamedInput) -> Result<(), Failure> {
+        let input = InputFile::open(named.path.as_deref())?;
+        input.check_apart_from(self.keyring.metadata().as_ref())?;
+        let access = input.access()?;
+        let stop = new_stop()?;
+        let mut descriptor = DescriptorInput::new(&input.file, &stop);
+        let (found, ahead) =
+            read_header(&mut descriptor).map_err(|error| stream_failure::header_input(&input.name, &error))?;
+        if let Some(copy) = found.damaged {
+            report::warning(&stream_failure::damaged_copy(&input.name, copy));
+        }
+        let header = found.copy.parse(Chain::known_features(&[]));
+        let header = header.map_err(|error| stream_failure::header(&input.name, &error))?;
+        let keys = self.keyring.open(&input.name, &found, &header)?;
+
+        let chain = Chain::new(&keys, &header.prefix, Vec::new());
+        let failed = |error: &PipelineError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
+        let in_order = Resumed::new(ahead, descriptor);
+        let (survey, end) =
+            self.survey(&input, access, &header, &chain, in_order, &stop).map_err(|error| failed(&error))?;
+        tell_damage(&input.name, &header, &survey);
+        match end {
+            Err(error) if stream_failure::is_damage(&error) => {
+                report::finding(&failed(&error).to_string());
+                Err(damage::not_whole(&input.name, &survey, true))
+            }
+            Err(error) => Err(failed(&error)),
+            Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.name, &survey, false)),
+            Ok(()) => tell_whole(self.arguments, &input.name, &survey),
+        }
+    }
+
+    /// What all frames of the stream are like, and how the run over them ended.
+    fn survey(
+        &self,
+        input: &InputFile,
+        access: Access,
+        header: &Header,
+        chain: &Chain,
+        in_order: impl Input,
+        stop: &Stop,
+    ) -> Result<(Survey, Result<(), PipelineError>), PipelineError> {
+        let (layout, frame_size) = (header.layout(), header.prefix.frame_size);
+        let snapshot = input.snapshot()?;
+        let size = match size_by_final_frame(input, access, snapshot.as_ref(), header, chain) {
+            Ok(size) => size,
+            Err(error) if stream_failure::is_damage(&error) => {
+                report::warning(&stream_failure::pipeline(&input.name, "", false, layout, &error).to_string());
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        // A stream that is cut between frames has no last one to be read at its place: it is read in order.
+        let stream = input.stream_file(access, snapshot.as_ref(), layout).ok().flatten();
+
+        let progress = self.progress.file(&input.name, input.metadata.len(), size, false);
+        widen_pipe(&input.file);
+        let workers = Workers::new(self.arguments.run.threads(false), frame_size);
+        let workers = workers.with_stop(stop).with_progress(progress.delivered());
+        let surveying = Surveying::new(chain, header.prefix.features);
+        let end = match (access, stream, snapshot) {
+            (Access::Positional, Some(stream), Some(snapshot)) => {
+                workers.run(&CiphertextFile::new(stream, snapshot), &surveying, &Discard)
+            }
+            (_, _, snapshot) => {
+                workers.run(&CiphertextSource::new(in_order, frame_size, snapshot), &surveying, &Discard)
+            }
+        };
+        let survey = surveying.into_survey();
+        if end.is_ok() && survey.damaged_frames() == 0 {
+            progress.finish(None);
+        }
+        Ok((survey, end))
+    }
+}
+
+/// The plaintext's length by the final frame, if that can be looked at before the rest.
+fn size_by_final_frame(
+    input: &InputFile,
+    access: Access,
+    snapshot: Option<&FileSnapshot<'_>>,
+    header: &Header,
+    chain: &Chain,
+) -> Result<Option<u64>, PipelineError> {
+    let Some(stream) = input.stream_file(access, snapshot, header.layout())? else { return Ok(None) };
+    let last = stream.verify_final_frame(chain)?;
+    Ok(last.tag().offset.checked_add(last.tag().length.into()))
+}
+
+fn tell_damage(name: &str, header: &Header, survey: &Survey) {
+    for damaged in survey.damaged() {
+        report::finding(&damage::frames(name, header, damaged));
+    }
+    if survey.unlisted > 0 {
+        report::finding(&format!("{name}: and {} more damaged frames, too scattered to be listed", survey.unlisted));
+    }
+}
+
+fn tell_whole(arguments: &VerifyArguments, name: &str, survey: &Survey) -> Result<(), Failure> {
+    if arguments.run.quiet {
+        return Ok(());
+    }
+    let frames = if survey.sound == 1 { "frame" } else { "frames" };
+    let interrupted = survey.final_flags.is_some_and(TagFlags::is_interrupted);
+    let ending = if interrupted { "; the writer was interrupted, and ended it there" } else { "" };
+    answer::line(&format_args!(
+        "{name}: whole, {} bytes, {} {frames} authenticated{ending}",
+        survey.payload, survey.sound
+    ))
+}

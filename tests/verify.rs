@@ -1,0 +1,208 @@
+//! `reelseal verify`: it names every damaged range, says "whole" of nothing else than the whole, and writes nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use support::{Folder, assert_done, assert_refused, plaintext, text};
+
+const PAYLOAD: usize = 4096;
+const WIRE: usize = PAYLOAD + 64;
+const FRAMES_START: usize = 8192;
+
+/// A folder with a stream of 20 full frames and a final one of 5 bytes, and its bytes.
+fn film() -> (Folder, Vec<u8>) {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(20 * PAYLOAD + 5));
+    assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
+    let stream = folder.read("film.reel");
+    (folder, stream)
+}
+
+fn with_flipped(stream: &[u8], frames: &[usize]) -> Vec<u8> {
+    let mut flipped = stream.to_vec();
+    for frame in frames {
+        flipped[FRAMES_START + frame * WIRE + 50] ^= 1;
+    }
+    flipped
+}
+
+/// What verify says of `stream` as a file and as a pipe, on standard error, the name taken off.
+fn verify_both(folder: &Folder, stream: &[u8]) -> [(Output, String); 2] {
+    folder.write("it", stream);
+    let file = folder.run(&["verify", "it"]);
+    let pipe = folder.pipe(&["verify"], stream);
+    let without = |output: &Output, name: &str| text(&output.stderr).replace(&format!("{name}: "), "");
+    let told = [without(&file, "it"), without(&pipe, "standard input")];
+    let [file_told, pipe_told] = told;
+    [(file, file_told), (pipe, pipe_told)]
+}
+
+#[track_caller]
+fn assert_damaged(folder: &Folder, stream: &[u8], lines: &[&str]) {
+    for (output, told) in verify_both(folder, stream) {
+        assert_eq!(output.status.code(), Some(4), "{told}");
+        assert_eq!(text(&output.stdout), "", "{told}");
+        let found: Vec<_> = told
+            .lines()
+            .filter_map(|line| line.strip_prefix("reelseal: "))
+            .filter(|line| !line.starts_with("hint: ") && !line.starts_with("warning: "))
+            .collect();
+        assert_eq!(found, lines, "{told}");
+    }
+}
+
+#[test]
+fn a_sound_file_and_a_sound_pipe_are_whole_and_nothing_is_written() {
+    let (folder, stream) = film();
+    let before = folder.names();
+    let file = folder.run(&["verify", "film.reel"]);
+    assert_done(&file);
+    assert_eq!(text(&file.stdout), "film.reel: whole, 81925 bytes, 21 frames authenticated\n");
+    let pipe = folder.pipe(&["verify", "-"], &stream);
+    assert_done(&pipe);
+    assert_eq!(text(&pipe.stdout), "standard input: whole, 81925 bytes, 21 frames authenticated\n");
+    assert_eq!(text(&folder.run(&["verify", "--quiet", "film.reel"]).stdout), "");
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn every_damaged_range_is_named_and_neighbours_are_one() {
+    let (folder, stream) = film();
+    let damaged = with_flipped(&stream, &[0, 7, 8, 9, 12, 19]);
+    assert_damaged(
+        &folder,
+        &damaged,
+        &[
+            "frame 0, bytes 8192 to 12351 (plaintext 0 to 4095): damaged",
+            "frames 7 to 9, bytes 37312 to 49791 (plaintext 28672 to 40959): damaged",
+            "frame 12, bytes 58112 to 62271 (plaintext 49152 to 53247): damaged",
+            "frame 19, bytes 87232 to 91391 (plaintext 77824 to 81919): damaged",
+            "not whole: 6 frames are damaged, 15 frames are sound",
+        ],
+    );
+}
+
+#[test]
+fn a_damaged_final_frame_is_told_at_once_and_other_damage_with_it() {
+    let (folder, stream) = film();
+    let damaged = with_flipped(&stream, &[3, 20]);
+    let lines = [
+        "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged",
+        "frame 20, bytes 91392 to 91460 (plaintext from 81920 on): cut short, extended or damaged",
+        "not whole: 2 frames are damaged, 19 frames are sound",
+    ];
+    assert_damaged(&folder, &damaged, &lines);
+    let told = text(&folder.run(&["verify", "it"]).stderr);
+    let warning = "reelseal: warning: it: cut short, extended or damaged in frame 20, at byte 91392";
+    assert_eq!(told.lines().next(), Some(warning));
+}
+
+#[test]
+fn a_missing_end_is_a_finding_beside_the_damage_before_it() {
+    let (folder, stream) = film();
+    let damaged = with_flipped(&stream, &[3]);
+    let three = "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged";
+    let end = FRAMES_START + 10 * WIRE;
+    let summary = "not whole: 1 frame is damaged, the end is missing, 9 frames are sound";
+    let at_boundary = "cut short: it ends in place of frame 10, at byte 49792";
+    assert_damaged(&folder, &damaged[..end], &[three, at_boundary, summary]);
+    let told = text(&folder.run(&["verify", "it"]).stderr);
+    assert!(told.starts_with(&format!("reelseal: warning: it: {at_boundary}\n")), "{told}");
+    let in_a_tag = "cut short or extended: it ends inside frame 10, at byte 49792";
+    assert_damaged(&folder, &damaged[..end + 63], &[three, in_a_tag, summary]);
+    let in_a_payload = "frame 10, bytes 49792 to 49891 (plaintext from 40960 on): cut short, extended or damaged";
+    let summary = "not whole: 2 frames are damaged, 9 frames are sound";
+    assert_damaged(&folder, &damaged[..end + 100], &[three, in_a_payload, summary]);
+}
+
+#[test]
+fn bytes_behind_the_end_are_damage() {
+    let (folder, mut stream) = film();
+    stream.extend([0; 100]);
+    let lines = [
+        "frame 20, bytes 91392 to 91560 (plaintext from 81920 on): cut short, extended or damaged",
+        "not whole: 1 frame is damaged, 20 frames are sound",
+    ];
+    assert_damaged(&folder, &stream, &lines);
+}
+
+#[test]
+fn a_damaged_header_copy_is_a_warning_and_two_are_the_end() {
+    let (folder, mut stream) = film();
+    stream[100] ^= 1;
+    folder.write("film.reel", &stream);
+    let one = folder.run(&["verify", "film.reel"]);
+    assert_done(&one);
+    assert!(text(&one.stderr).contains("warning: film.reel: the first of the two header copies"), "{one:?}");
+    stream[4196] ^= 1;
+    folder.write("film.reel", &stream);
+    assert_refused(&folder.run(&["verify", "film.reel"]), 4, "film.reel: both header copies are damaged");
+}
+
+#[test]
+fn one_bad_file_among_many_is_named_again_and_gives_the_code() {
+    let (folder, stream) = film();
+    folder.write("bad.reel", &with_flipped(&stream, &[1]));
+    let output = folder.run(&["verify", "film.reel", "bad.reel", "missing.reel", "film.reel"]);
+    assert_refused(&output, 4, "2 of 4 files failed:\nreelseal:   bad.reel: not whole");
+    assert_eq!(text(&output.stdout).lines().count(), 2);
+}
+
+#[test]
+fn one_passphrase_from_a_descriptor_serves_all_files() {
+    let folder = Folder::new();
+    let secret = folder.write("secret", b"sesame\n");
+    for name in ["one", "two"] {
+        folder.write(name, name.as_bytes());
+        let encrypt = &mut folder.reelseal(&["encrypt", name, "--passphrase-file", "secret"]);
+        assert_done(&encrypt.args(support::CHEAP).output().unwrap());
+    }
+    let verify = &mut folder.reelseal(&["verify", "one.reel", "two.reel", "--passphrase-fd", "0"]);
+    let output = verify.stdin(std::fs::File::open(secret).unwrap()).output().unwrap();
+    assert_done(&output);
+    assert_eq!(text(&output.stdout).lines().count(), 2);
+}
+
+#[test]
+fn damage_that_is_everywhere_is_counted_in_bounded_room() {
+    let folder = Folder::new();
+    folder.write("film", &vec![0; 20_100 * PAYLOAD]);
+    assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
+    let stream = folder.read("film.reel");
+    let every_other: Vec<_> = (0..10_050).map(|frame| 2 * frame).collect();
+    folder.write("film.reel", &with_flipped(&stream, &every_other));
+    let output = folder.run(&["verify", "film.reel"]);
+    let told = text(&output.stderr);
+    assert_eq!(told.lines().filter(|line| line.ends_with(": damaged")).count(), 10_000);
+    assert_refused(&output, 4, "and 50 more damaged frames, too scattered to be listed");
+    assert_refused(&output, 4, "not whole: 10050 frames are damaged, 10051 frames are sound");
+}
+
+fn verify_vector(name: &str) -> Output {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["verify", "--key-file", "key", &format!("{name}.reel")]).current_dir(vectors).output().unwrap()
+}
+
+#[test]
+fn an_interrupted_recording_is_whole_and_says_that_it_was() {
+    let output = verify_vector("interrupted");
+    assert_done(&output);
+    let said =
+        "interrupted.reel: whole, 5 bytes, 1 frame authenticated; the writer was interrupted, and ended it there\n";
+    assert_eq!(text(&output.stdout), said);
+}
+
+#[test]
+fn an_authentic_frame_that_does_not_belong_there_is_told_by_its_fault() {
+    let fault = "live-gap.reel: frame 1, bytes 5184 to 5252: the frame is tagged with a wrong offset, 101\n";
+    assert_refused(&verify_vector("live-gap"), 4, fault);
+    let fault = "falling-time.reel: frame 1, bytes 5184 to 5252 (plaintext from 4096 on): the frame is tagged with a wrong time, 4\n";
+    assert_refused(&verify_vector("falling-time"), 4, fault);
+}
