@@ -1,5 +1,8 @@
 //! Where the secret comes from, and how it is kept.
 
+mod generated_passphrase;
 pub(super) mod hardening;
+mod new_passphrase;
 pub(super) mod prompt;
 pub(super) mod secret_source;
+mod strength;

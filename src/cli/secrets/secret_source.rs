@@ -25,11 +25,15 @@ use crate::cli::{
         failure::{Exit, Failure},
         shown::shown,
     },
-    secrets::prompt::{self, Prompt},
+    secrets::{
+        new_passphrase,
+        prompt::{self, Prompt},
+    },
 };
-use crate::keys::{KeyFile, Passphrase};
+use crate::keys::{KeyFile, Passphrase, PassphraseError};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
+pub(super) const PROMPT: &str = "the prompt";
 
 /// What a user has to open a stream with, or to close one.
 pub(in crate::cli) enum Secret {
@@ -49,7 +53,7 @@ pub(in crate::cli) enum SecretSource {
 /// Why the secret is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Purpose {
-    /// A new secret: asked for twice.
+    /// A new secret: asked for twice, or made up.
     Encrypt,
     Decrypt,
 }
@@ -127,20 +131,19 @@ fn no_source() -> Failure {
 
 fn ask(purpose: Purpose) -> Result<Secret, Failure> {
     let prompt = Prompt::open()?;
-    let first = passphrase("the prompt", Passphrase::new(&prompt.ask("Passphrase")?))?;
-    if purpose == Purpose::Encrypt {
-        let again = passphrase("the prompt", Passphrase::new(&prompt.ask("Passphrase again")?))?;
-        if !matches!((&first, &again), (Secret::Passphrase(first), Secret::Passphrase(again)) if first == again) {
-            return Err(Failure::usage("the two passphrases are not the same").with_hint("try again"));
-        }
+    match purpose {
+        Purpose::Encrypt => new_passphrase::ask(&prompt).map(Secret::Passphrase),
+        Purpose::Decrypt => passphrase(PROMPT, Passphrase::new(&prompt.ask("Passphrase")?)),
     }
-    Ok(first)
 }
 
-fn passphrase(source: &str, result: Result<Passphrase, crate::keys::PassphraseError>) -> Result<Secret, Failure> {
-    result.map(Secret::Passphrase).map_err(|error| {
-        Failure::usage(format!("{source}: {error}")).with_hint("a passphrase is 1 to 1024 bytes of text")
-    })
+fn passphrase(source: &str, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
+    result.map(Secret::Passphrase).map_err(|error| refused(source, error))
+}
+
+/// The refusal of a passphrase from `source`.
+pub(super) fn refused(source: &str, error: PassphraseError) -> Failure {
+    Failure::usage(format!("{source}: {error}")).with_hint("a passphrase is 1 to 1024 bytes of text")
 }
 
 fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
