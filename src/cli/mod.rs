@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{decrypt, encrypt, keygen};
+use commands::{completions, decrypt, encrypt, keygen, man, speed};
 pub use messages::report::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -27,6 +27,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Encrypt(arguments) => one(encrypt::encrypt(arguments)),
         Command::Decrypt(arguments) => one(decrypt::decrypt(arguments)),
         Command::Keygen(arguments) => one(keygen::keygen(arguments)),
+        Command::Speed(arguments) => one(speed::speed(arguments)),
+        Command::Completions(arguments) => one(completions::completions(arguments)),
+        Command::Man(arguments) => one(man::man(arguments)),
     };
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ mod record;
 pub use features::Features;
 pub use frame_tag::{FrameTag, TagFlags};
 pub use header::{
-    CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, Prefix,
+    CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, Prefix, VERSION,
 };
 pub use header_search::{CopyNumber, FoundHeader, Search, search_header};
 pub use layout::{Extent, FRAME_OVERHEAD, FrameSize, Layout, MAC_LENGTH, StreamCut, TAG_LENGTH};

@@ -1,19 +1,27 @@
 //! The arguments: names, bounds and help; one file a command, and one for each group that commands share.
 
+mod completions;
 mod decrypt;
 mod encrypt;
 mod keygen;
+mod man;
 mod run;
 mod secret;
 mod size;
+mod speed;
+mod version;
 
 use clap::{Parser, Subcommand};
+pub(in crate::cli) use completions::{CompletionsArguments, Shell};
 pub(in crate::cli) use decrypt::DecryptArguments;
 pub(in crate::cli) use encrypt::EncryptArguments;
 pub(in crate::cli) use keygen::KeygenArguments;
+pub(in crate::cli) use man::ManArguments;
 pub(in crate::cli) use run::{RunArguments, When};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
+pub(in crate::cli) use speed::SpeedArguments;
+use version::long_version;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +38,7 @@ Exit codes: 0 done; 1 input or output failed; 2 a different command line would d
 /// Encrypts and decrypts files and streams, made for large media: every frame is authenticated, and an output file
 /// appears whole or not at all.
 #[derive(Debug, Parser)]
-#[command(name = "reelseal", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "reelseal", version, long_version = long_version(), arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(in crate::cli) command: Command,
@@ -46,6 +54,12 @@ pub(in crate::cli) enum Command {
     Decrypt(DecryptArguments),
     /// Make a key file, readable by its owner alone
     Keygen(KeygenArguments),
+    /// Measure what this machine does, and which cost of scrypt takes about a second
+    Speed(SpeedArguments),
+    /// Print a script that has a shell complete the command
+    Completions(CompletionsArguments),
+    /// Print the manual, a page for each command
+    Man(ManArguments),
 }
 
 #[cfg(test)]

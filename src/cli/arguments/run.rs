@@ -13,6 +13,8 @@ pub(in crate::cli) struct RunArguments {
     #[arg(short, long)]
     pub quiet: bool,
     /// Show progress: auto does on a terminal
+    ///
+    /// Without a terminal, always prints a line each second in place of a bar.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub progress: When,
     /// Worker threads [default: one for each core, one less between two pipes]

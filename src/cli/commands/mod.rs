@@ -1,5 +1,8 @@
 //! What each command does: one file a command.
 
+pub(super) mod completions;
 pub(super) mod decrypt;
 pub(super) mod encrypt;
 pub(super) mod keygen;
+pub(super) mod man;
+pub(super) mod speed;

@@ -4,4 +4,6 @@ pub(super) mod failure;
 pub(super) mod progress;
 pub(super) mod report;
 pub(super) mod shown;
+pub(super) mod standard_output;
 pub(super) mod stream_failure;
+mod usage_hint;

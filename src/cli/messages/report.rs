@@ -6,7 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use crate::cli::messages::failure::{Exit, Failure, describe};
+use crate::cli::messages::{
+    failure::{Exit, Failure, describe},
+    usage_hint::usage_hint,
+};
 
 /// Tells of `failure`, and gives its exit code.
 pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
@@ -43,6 +46,9 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
             Some(fact) => write!(io::stderr().lock(), "reelseal: {fact}"),
             None => write!(io::stderr().lock(), "{text}"),
         };
+        if let Some(hint) = usage_hint(error) {
+            line(&format_args!("hint: {hint}"));
+        }
         return ExitCode::from(2);
     }
     match error.print() {
