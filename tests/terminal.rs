@@ -11,6 +11,7 @@ use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, tcgetattr};
 use support::{CHEAP, Folder, assert_refused};
 
+const NEW_PASSPHRASE: &str = "Passphrase (empty: make one up): ";
 // Until it gives up on what never comes; nothing is measured by it.
 const GUARD_MILLISECONDS: Option<u64> = Some(60_000);
 
@@ -51,7 +52,7 @@ fn exit_code(session: &mut PtySession) -> i32 {
 fn encrypt_film(folder: &Folder) {
     folder.write("film", b"frames");
     let mut session = on_terminal(folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(NEW_PASSPHRASE).unwrap();
     session.send_line("open sesame").unwrap();
     session.exp_string("Passphrase again: ").unwrap();
     session.send_line("open sesame").unwrap();
@@ -126,9 +127,9 @@ fn two_different_passphrases_are_refused() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let mut session = on_terminal(&folder, &["encrypt", "film"]);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(NEW_PASSPHRASE).unwrap();
     session.send_line("one").unwrap();
-    session.exp_string("again: ").unwrap();
+    session.exp_string("Passphrase again").unwrap();
     session.send_line("two").unwrap();
     session.exp_string("reelseal: the two passphrases are not the same").unwrap();
     assert_eq!(exit_code(&mut session), 2);
@@ -140,9 +141,9 @@ fn the_prompt_goes_to_the_terminal_when_the_streams_go_elsewhere() {
     let folder = Folder::new();
     let script = "printf frames | $reelseal encrypt --scrypt-log-n 14 2>errors | cat >sealed";
     let mut session = shell(&folder, script);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(NEW_PASSPHRASE).unwrap();
     session.send_line("open sesame").unwrap();
-    session.exp_string("again: ").unwrap();
+    session.exp_string("Passphrase again").unwrap();
     session.send_line("open sesame").unwrap();
     session.exp_eof().unwrap();
     assert_eq!(folder.read("errors"), b"");
@@ -183,10 +184,10 @@ fn an_interrupt_at_the_prompt_ends_by_that_signal_and_restores_the_terminal() {
     folder.write("film", b"frames");
     for prompts_answered in 0..2 {
         let mut session = on_terminal(&folder, &["encrypt", "film"]);
-        session.exp_string("Passphrase: ").unwrap();
+        session.exp_string(NEW_PASSPHRASE).unwrap();
         if prompts_answered == 1 {
             session.send_line("one").unwrap();
-            session.exp_string("again: ").unwrap();
+            session.exp_string("Passphrase again").unwrap();
         }
         session.send_control('c').unwrap();
         session.exp_eof().unwrap();
@@ -203,7 +204,7 @@ fn a_signal_from_elsewhere_at_the_prompt_restores_the_terminal() {
     folder.write("film", b"frames");
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         let mut session = on_terminal(&folder, &["encrypt", "film"]);
-        session.exp_string("Passphrase: ").unwrap();
+        session.exp_string(NEW_PASSPHRASE).unwrap();
         session.process_mut().signal(signal).unwrap();
         session.exp_eof().unwrap();
         let status = session.process().wait().unwrap();
@@ -215,14 +216,92 @@ fn a_signal_from_elsewhere_at_the_prompt_restores_the_terminal() {
 #[test]
 fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
     let folder = Folder::new();
-    folder.write("film", b"frames");
-    for (control, fact) in [('m', "the passphrase is empty"), ('d', "no passphrase was typed")] {
-        let mut session = on_terminal(&folder, &["encrypt", "film"]);
-        session.exp_string("Passphrase: ").unwrap();
+    encrypt_film(&folder);
+    for (command, prompt, control, fact) in [
+        (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', "no passphrase was typed"),
+        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'd', "no passphrase was typed"),
+        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'm', "the passphrase is empty"),
+    ] {
+        let mut session = on_terminal(&folder, command);
+        session.exp_string(prompt).unwrap();
         session.send_control(control).unwrap();
         session.exp_string(fact).unwrap();
-        assert_eq!(exit_code(&mut session), 2, "control-{control}");
+        assert_eq!(exit_code(&mut session), 2, "{command:?}, control-{control}");
         assert_terminal_restored(&session);
+    }
+}
+
+/// The eight words that stand on a line of their own.
+fn shown_passphrase(screen: &str) -> &str {
+    let mut lines = screen.lines().map(str::trim).filter(|line| line.split('-').count() == 8);
+    let (passphrase, more) = (lines.next(), lines.next());
+    assert!(more.is_none(), "{screen}");
+    passphrase.unwrap_or_else(|| panic!("{screen}"))
+}
+
+#[test]
+fn an_empty_answer_makes_a_passphrase_up_and_shows_it_once_and_on_the_terminal_alone() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = shell(&folder, "exec $reelseal encrypt film --scrypt-log-n 14 2>errors");
+    session.exp_string(NEW_PASSPHRASE).unwrap();
+    session.send_line("").unwrap();
+    let screen = session.exp_eof().unwrap();
+    assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, 0)), "{screen}");
+    assert!(screen.contains("Write it down now") && !screen.contains("again:"), "{screen}");
+    assert_eq!(folder.read("errors"), b"");
+
+    let mut session = on_terminal(&folder, &["decrypt", "film.reel", "-o", "back"]);
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line(shown_passphrase(&screen)).unwrap();
+    assert_eq!(exit_code(&mut session), 0);
+    assert_eq!(folder.read("back"), b"frames");
+}
+
+#[test]
+fn a_weak_passphrase_is_warned_of_on_the_terminal_and_taken_when_typed_again() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = shell(&folder, "exec $reelseal encrypt film --scrypt-log-n 14 2>errors");
+    session.exp_string(NEW_PASSPHRASE).unwrap();
+    session.send_line("password1").unwrap();
+    let warning = "reelseal: warning: this passphrase is easy to guess: this is a very common password\r\n\
+                   reelseal: hint: an empty answer makes a strong one up\r\n";
+    session.exp_string(warning).unwrap();
+    session.exp_string("Passphrase again (empty: make one up): ").unwrap();
+    session.send_line("password1").unwrap();
+    assert_eq!(exit_code(&mut session), 0);
+    assert_eq!(folder.read("errors"), b"");
+    let opened = folder.reelseal(&["decrypt", "film.reel", "-o", "-"]).env("REELSEAL_PASSPHRASE", "password1").output();
+    assert_eq!(opened.unwrap().stdout, b"frames");
+}
+
+#[test]
+fn an_empty_answer_to_the_warning_makes_a_passphrase_up() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = on_terminal(&folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
+    session.exp_string(NEW_PASSPHRASE).unwrap();
+    session.send_line("letmein").unwrap();
+    session.exp_string("Passphrase again (empty: make one up): ").unwrap();
+    session.send_line("").unwrap();
+    let screen = session.exp_eof().unwrap();
+    let mut decrypt = folder.reelseal(&["decrypt", "film.reel", "-o", "-"]);
+    let opened = decrypt.env("REELSEAL_PASSPHRASE", shown_passphrase(&screen)).output().unwrap();
+    assert_eq!(opened.stdout, b"frames");
+}
+
+#[test]
+fn a_weak_passphrase_that_was_not_typed_here_is_not_warned_of() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    folder.write("weak", b"password1");
+    for source in ["--passphrase-file weak", "--passphrase-fd 3 3<weak", ""] {
+        let environment = if source.is_empty() { "REELSEAL_PASSPHRASE=password1" } else { "" };
+        let script = format!("{environment} $reelseal encrypt film -fq --scrypt-log-n 14 {source}");
+        let mut session = shell(&folder, &script);
+        assert_eq!(session.exp_eof().unwrap(), "", "{script}");
+        assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, 0)), "{script}");
     }
 }
 
@@ -274,7 +353,7 @@ fn a_second_signal_does_not_keep_the_terminal_from_being_restored() {
     folder.write("film", b"frames");
     for _ in 0..20 {
         let mut session = on_terminal(&folder, &["encrypt", "film"]);
-        session.exp_string("Passphrase: ").unwrap();
+        session.exp_string(NEW_PASSPHRASE).unwrap();
         session.process_mut().signal(Signal::SIGHUP).unwrap();
         // It may have ended by now.
         let _ = session.process_mut().signal(Signal::SIGTERM);
@@ -301,7 +380,7 @@ fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let mut session = on_terminal(&folder, &["encrypt", "film"]);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(NEW_PASSPHRASE).unwrap();
     let mut terminal = session.process().get_file_handle().unwrap();
     std::io::Write::write_all(&mut terminal, b"caf\xff!\n").unwrap();
     session.exp_string("reelseal: the passphrase is not UTF-8 text").unwrap();

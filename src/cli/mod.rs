@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{decrypt, encrypt, inspect, keygen, passwd, verify};
+use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, speed, verify};
 pub use messages::report::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -30,6 +30,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Keygen(arguments) => one(keygen::keygen(arguments)),
         Command::Passwd(arguments) => passwd::passwd(arguments),
+        Command::Speed(arguments) => one(speed::speed(arguments)),
+        Command::Completions(arguments) => one(completions::completions(arguments)),
+        Command::Man(arguments) => one(man::man(arguments)),
     };
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)
 }

@@ -10,9 +10,10 @@ pub const PREFIX_LENGTH: usize = 32;
 pub const IV_LENGTH: usize = 16;
 /// Bytes of the unkeyed checksum at a copy's end.
 pub const CHECKSUM_LENGTH: usize = 16;
+/// The version of the format.
+pub const VERSION: u8 = 1;
 
 pub(super) const MAGIC: [u8; 8] = [0x89, b'R', b'S', b'L', b'\r', b'\n', 0x1a, b'\n'];
-pub(super) const VERSION: u8 = 1;
 pub(super) const RECORDS_START: usize = 48;
 const UNIT: usize = 64;
 

@@ -25,7 +25,7 @@ mod record;
 pub use features::Features;
 pub use frame_tag::{FrameTag, TagFlags};
 pub use header::{
-    CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, Prefix,
+    CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, Prefix, VERSION,
 };
 pub use header_claims::HeaderClaims;
 pub use header_search::{CopyNumber, FoundHeader, HeaderSearch, Search, search_header};

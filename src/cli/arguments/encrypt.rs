@@ -22,9 +22,14 @@ pub(in crate::cli) struct EncryptArguments {
     #[command(flatten)]
     pub run: RunArguments,
     /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory (18 takes 256 MiB)
+    ///
+    /// Each guess at the passphrase costs as much as this does once here, and once whenever the result is opened.
+    /// `reelseal speed` tells which value takes about a second on this machine. Above 19, readers need --max-kdf-memory.
     #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u8).range(14..=30))]
     pub scrypt_log_n: u8,
     /// Payload of a frame: a power of two from 4K to 16M
+    ///
+    /// A frame is authenticated as a whole before a byte of it is released, and takes 64 bytes more than its payload.
     #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = parse_frame_size)]
     pub frame_size: FrameSize,
     /// Store in each frame the time at which it arrived; auto does for streams and not for files

@@ -1,29 +1,37 @@
 //! The arguments: names, bounds and help; one file a command, and one for each group that commands share.
 
+mod completions;
 mod decrypt;
 mod encrypt;
 mod files;
 mod inspect;
 mod keygen;
+mod man;
 mod passwd;
 mod run;
 mod secret;
 mod size;
+mod speed;
 mod verify;
+mod version;
 
 use clap::{Parser, Subcommand};
+pub(in crate::cli) use completions::{CompletionsArguments, Shell};
 pub(in crate::cli) use decrypt::DecryptArguments;
 pub(in crate::cli) use encrypt::{EncryptArguments, Timestamps};
 pub(in crate::cli) use files::FilesArguments;
 pub(in crate::cli) use inspect::InspectArguments;
 use inspect::{INSPECT_HELP, INSPECT_LONG_HELP};
 pub(in crate::cli) use keygen::KeygenArguments;
+pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{Mode, NewSecretArguments, PasswdArguments, SlotChange};
 pub(in crate::cli) use run::{ProgressMode, RunArguments};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
+pub(in crate::cli) use speed::SpeedArguments;
 pub(in crate::cli) use verify::VerifyArguments;
+use version::long_version;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +49,7 @@ Exit codes: 0 done; 1 input or output failed; 2 a different command line would d
 /// Encrypts and decrypts files and streams, made for large media: every frame is authenticated, and an output file
 /// appears whole or not at all.
 #[derive(Debug, Parser)]
-#[command(name = "reelseal", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "reelseal", version, long_version = long_version(), arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(in crate::cli) command: Command,
@@ -66,6 +74,12 @@ pub(in crate::cli) enum Command {
     /// Change, add, remove or list what opens encrypted files, without encrypting them anew
     #[command(after_help = PASSWD_HELP)]
     Passwd(PasswdArguments),
+    /// Measure what this machine does, and which cost of scrypt takes about a second
+    Speed(SpeedArguments),
+    /// Print a script that has a shell complete the command
+    Completions(CompletionsArguments),
+    /// Print the manual, a page for each command
+    Man(ManArguments),
 }
 
 #[cfg(test)]

@@ -12,7 +12,10 @@ pub(in crate::cli) struct RunArguments {
     /// Tell what becomes of each file
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// Show progress: auto does on a terminal, json writes an object a line on standard error, errors included
+    /// Show progress: auto does on a terminal
+    ///
+    /// Without a terminal, always prints a line each second in place of a bar. json has every line of standard error be
+    /// an object, errors included.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressMode,
     /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe

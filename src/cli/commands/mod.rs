@@ -1,8 +1,11 @@
 //! What each command does: one file a command.
 
+pub(super) mod completions;
 pub(super) mod decrypt;
 pub(super) mod encrypt;
 pub(super) mod inspect;
 pub(super) mod keygen;
+pub(super) mod man;
 pub(super) mod passwd;
+pub(super) mod speed;
 pub(super) mod verify;

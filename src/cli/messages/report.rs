@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     failure::{Exit, Failure, describe},
     screen,
+    usage_hint::usage_hint,
 };
 use crate::cli::arguments::{ProgressMode, RunArguments};
 
@@ -107,6 +108,9 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
             Some(fact) => write!(io::stderr().lock(), "reelseal: {fact}"),
             None => write!(io::stderr().lock(), "{text}"),
         };
+        if let Some(hint) = usage_hint(error) {
+            line(&format_args!("hint: {hint}"));
+        }
         return ExitCode::from(2);
     }
     match error.print() {

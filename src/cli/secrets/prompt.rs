@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Write},
 };
 
 use rustix::{
@@ -21,6 +21,7 @@ const TERMINAL: &str = "/dev/tty";
 /// The terminal, wherever standard input and output lead, with its echo off until this is dropped: what is typed
 /// ahead of the second prompt is not shown either.
 pub(in crate::cli) struct Prompt {
+    terminal: File,
     _restored: RestoreTerminal,
 }
 
@@ -34,14 +35,20 @@ impl Prompt {
             return Err(Failure::usage("cannot ask for a passphrase in the background")
                 .with_hint("start it in the foreground, or give the passphrase with --passphrase-file"));
         }
-        Self::take(&terminal).map_err(cannot_open)
+        Self::take(terminal).map_err(cannot_open)
     }
 
-    fn take(terminal: &File) -> io::Result<Self> {
-        let mode = tcgetattr(terminal)?;
+    fn take(terminal: File) -> io::Result<Self> {
+        let mode = tcgetattr(&terminal)?;
         let restored = on_signal::restore_terminal(terminal.try_clone()?, mode.clone());
-        turn_echo_off(terminal, mode)?;
-        Ok(Self { _restored: restored })
+        turn_echo_off(&terminal, mode)?;
+        Ok(Self { terminal, _restored: restored })
+    }
+
+    /// Shows the `parts` of a text, a secret among them: each from where it is, and no log gets it.
+    pub fn show(&self, parts: &[&str]) -> Result<(), Failure> {
+        let written = parts.iter().try_for_each(|part| (&self.terminal).write_all(part.as_bytes()));
+        written.map_err(|error| Failure::system(TERMINAL, "cannot write", &error))
     }
 
     /// Asks once.

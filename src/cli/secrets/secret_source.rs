@@ -24,12 +24,16 @@ use crate::cli::{
         failure::{Exit, Failure},
         shown::shown,
     },
-    secrets::prompt::{self, Prompt},
+    secrets::{
+        new_passphrase,
+        prompt::{self, Prompt},
+    },
 };
-use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase};
+use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase, PassphraseError};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
 const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
+pub(super) const PROMPT: &str = "the prompt";
 
 /// What a user has to open a stream with, or to close one.
 pub(in crate::cli) enum Secret {
@@ -59,10 +63,10 @@ pub(in crate::cli) enum SecretSource {
 /// Why the secret is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Purpose {
-    /// A new secret: asked for twice.
+    /// A new secret: asked for twice, or made up.
     Encrypt,
     Decrypt,
-    /// The new secret of a stream that has one: asked for twice, by that name.
+    /// The new secret of a stream that has one: likewise, by that name.
     Replace,
 }
 
@@ -176,21 +180,19 @@ fn no_new_source() -> Failure {
 
 fn ask(purpose: Purpose) -> Result<Secret, Failure> {
     let prompt = Prompt::open()?;
-    let question = purpose.question();
-    let first = passphrase("the prompt", Passphrase::new(&prompt.ask(question)?))?;
-    if purpose != Purpose::Decrypt {
-        let again = passphrase("the prompt", Passphrase::new(&prompt.ask(&format!("{question} again"))?))?;
-        if !matches!((&first, &again), (Secret::Passphrase(first), Secret::Passphrase(again)) if first == again) {
-            return Err(Failure::usage("the two passphrases are not the same").with_hint("try again"));
-        }
+    match purpose {
+        Purpose::Encrypt | Purpose::Replace => new_passphrase::ask(&prompt, purpose.question()).map(Secret::Passphrase),
+        Purpose::Decrypt => passphrase(PROMPT, Passphrase::new(&prompt.ask(purpose.question())?)),
     }
-    Ok(first)
 }
 
-fn passphrase(source: &str, result: Result<Passphrase, crate::keys::PassphraseError>) -> Result<Secret, Failure> {
-    result.map(Secret::Passphrase).map_err(|error| {
-        Failure::usage(format!("{source}: {error}")).with_hint("a passphrase is 1 to 1024 bytes of text")
-    })
+fn passphrase(source: &str, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
+    result.map(Secret::Passphrase).map_err(|error| refused(source, error))
+}
+
+/// The refusal of a passphrase from `source`.
+pub(super) fn refused(source: &str, error: PassphraseError) -> Failure {
+    Failure::usage(format!("{source}: {error}")).with_hint("a passphrase is 1 to 1024 bytes of text")
 }
 
 fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {

@@ -1,0 +1,33 @@
+//! `reelseal man`: the manual, one page a command.
+
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use crate::cli::{
+    arguments::{Arguments, ManArguments},
+    messages::{
+        failure::{Exit, Failure, describe},
+        standard_output,
+    },
+};
+
+/// When the manual last changed. Without a date the page's other titles would slip into its place.
+const DATE: &str = "2026-11-24";
+
+pub(in crate::cli) fn man(arguments: &ManArguments) -> Result<(), Failure> {
+    let mut program = Arguments::command().disable_help_subcommand(true);
+    program.build();
+    let page = match &arguments.command {
+        None => &program,
+        Some(name) => program.find_subcommand(name).ok_or_else(|| no_such_command(name, &program))?,
+    };
+    let mut text = Vec::new();
+    let page = Man::new(page.clone()).date(DATE).source(concat!("reelseal ", env!("CARGO_PKG_VERSION")));
+    page.render(&mut text).map_err(|error| Failure::new(Exit::InputOutput, describe(&error)))?;
+    standard_output::print(&text)
+}
+
+fn no_such_command(name: &str, program: &clap::Command) -> Failure {
+    let names: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
+    Failure::usage(format!("there is no command {name:?}")).with_hint(format!("the commands are: {}", names.join(", ")))
+}

@@ -1,0 +1,23 @@
+//! `reelseal speed`: what this machine does with each part of the work.
+
+mod median;
+mod rates;
+mod report;
+mod scrypt_times;
+
+use self::{rates::Rates, report::Report, scrypt_times::ScryptTimes};
+use crate::cli::{
+    arguments::SpeedArguments,
+    messages::{
+        failure::{Exit, Failure},
+        standard_output, stream_failure,
+    },
+};
+
+pub(in crate::cli) fn speed(arguments: &SpeedArguments) -> Result<(), Failure> {
+    let rates = Rates::measure().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+    let scrypt = ScryptTimes::measure().map_err(|error| stream_failure::kdf("scrypt", &error))?;
+    let report = Report { rates, scrypt };
+    let text = if arguments.json { report.to_json() } else { report.to_table() };
+    standard_output::print(text.as_bytes())
+}

@@ -1,0 +1,105 @@
+//! How fast frames go through single stages and through the whole chain, in memory.
+
+use std::{hint::black_box, io, num::NonZero, thread, time::Duration};
+
+use super::median::median_time;
+use crate::{
+    container::{Features, FrameSize, FrameTag, IV_LENGTH, Prefix, TagFlags},
+    keys::{Key, StageKeys},
+    pipeline::{
+        CiphertextSource, Clock, Opening, OrderedSink, PipelineError, PlaintextSource, ReaderInput, Sealing, Workers,
+    },
+    stage::{Chain, Frame, FrameAuthentication, FrameBuffer, FrameEncryption, Stage},
+};
+
+/// What one round moves: beyond what a core's cache holds, and a few milliseconds' work.
+const ROUND_BYTES: usize = 32 << 20;
+const BUDGET: Duration = Duration::from_millis(150);
+const IV: [u8; IV_LENGTH] = [0; IV_LENGTH];
+
+/// Payload bytes a second.
+pub(super) struct Rates {
+    pub frame_size: FrameSize,
+    pub encryption: u64,
+    pub authentication: u64,
+    /// With one worker and, where there are more cores, with all.
+    pub chain: Vec<ChainRate>,
+}
+
+pub(super) struct ChainRate {
+    pub workers: NonZero<usize>,
+    pub sealing: u64,
+    pub opening: u64,
+}
+
+impl Rates {
+    pub fn measure() -> Result<Self, PipelineError> {
+        let (frame_size, key) = (FrameSize::default(), Key::from_bytes([0; Key::LENGTH]));
+        let cores = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let mut counts = vec![NonZero::<usize>::MIN, cores];
+        counts.dedup();
+        let memory = InMemory::new(frame_size, &key)?;
+        Ok(Self {
+            frame_size,
+            encryption: stage_rate(frame_size, &FrameEncryption::new(&key, IV, frame_size))?,
+            authentication: stage_rate(frame_size, &FrameAuthentication::new(&key))?,
+            chain: counts.into_iter().map(|workers| memory.rate(workers)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// One stage on one frame, again and again.
+fn stage_rate(frame_size: FrameSize, stage: &dyn Stage) -> Result<u64, PipelineError> {
+    let length = frame_size.payload() as u32;
+    let tag = FrameTag { index: 0, time: 0, offset: 0, length, flags: TagFlags::NONE };
+    let mut frame = Frame::clear(FrameBuffer::new(frame_size), tag);
+    rate(|| {
+        for _ in 0..ROUND_BYTES / frame_size.payload() {
+            stage.seal(black_box(frame.parts_mut()));
+        }
+        Ok(())
+    })
+}
+
+fn rate(round: impl FnMut() -> Result<(), PipelineError>) -> Result<u64, PipelineError> {
+    Ok((ROUND_BYTES as f64 / median_time(BUDGET, round)?.as_secs_f64()) as u64)
+}
+
+/// A plaintext in memory, and what the chain makes of it.
+struct InMemory {
+    chain: Chain,
+    frame_size: FrameSize,
+    plaintext: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+impl InMemory {
+    fn new(frame_size: FrameSize, key: &Key) -> Result<Self, PipelineError> {
+        let prefix = Prefix { frame_size, features: Features::NONE, iv: IV };
+        let chain = Chain::new(&StageKeys::derive(key, &prefix), &prefix, Vec::new());
+        let mut memory = Self { chain, frame_size, plaintext: vec![7; ROUND_BYTES], sealed: Vec::new() };
+        let sink = OrderedSink::new(Vec::new());
+        memory.seal(NonZero::<usize>::MIN, &sink)?;
+        memory.sealed = sink.into_inner();
+        Ok(memory)
+    }
+
+    fn rate(&self, workers: NonZero<usize>) -> Result<ChainRate, PipelineError> {
+        Ok(ChainRate {
+            workers,
+            sealing: rate(|| self.seal(workers, &OrderedSink::new(io::sink())))?,
+            opening: rate(|| self.open(workers))?,
+        })
+    }
+
+    fn seal<W: io::Write + Send>(&self, workers: NonZero<usize>, sink: &OrderedSink<W>) -> Result<(), PipelineError> {
+        let source = PlaintextSource::new(ReaderInput(self.plaintext.as_slice()), self.frame_size, Clock::None, None);
+        Workers::new(workers, self.frame_size).run(&source, &Sealing(&self.chain), sink)
+    }
+
+    fn open(&self, workers: NonZero<usize>) -> Result<(), PipelineError> {
+        let source = CiphertextSource::new(ReaderInput(self.sealed.as_slice()), self.frame_size, None);
+        let opening = Opening::new(&self.chain, Features::NONE);
+        Workers::new(workers, self.frame_size).run(&source, &opening, &OrderedSink::new(io::sink()))
+    }
+}

@@ -1,0 +1,86 @@
+//! How long scrypt takes, and which cost takes about a second.
+
+use std::time::Duration;
+
+use super::median::median_time;
+use crate::keys::{KdfError, KdfLimits, Passphrase, ScryptCost};
+
+const R: u32 = 8;
+const P: u32 = 1;
+/// What `reelseal encrypt` offers.
+const OFFERED: std::ops::RangeInclusive<u8> = 14..=30;
+const SHOWN: [u8; 3] = [14, 16, 18];
+const BUDGET: Duration = Duration::from_millis(300);
+/// What would take longer is reckoned from the cost before it: time grows as N does.
+const MOST_SECONDS: f64 = 1.5;
+
+pub(super) struct ScryptTimes(Vec<ScryptTime>);
+
+#[derive(Clone, Copy)]
+pub(super) struct ScryptTime {
+    pub log_n: u8,
+    pub seconds: f64,
+    /// Or else reckoned.
+    pub measured: bool,
+}
+
+impl ScryptTimes {
+    #[expect(clippy::expect_used, reason = "a constant")]
+    pub fn measure() -> Result<Self, KdfError> {
+        let passphrase = Passphrase::new("any will do").expect("it is not empty, and short");
+        let mut times: Vec<ScryptTime> = Vec::new();
+        for log_n in SHOWN {
+            let reckoned = times.last().map(|before| before.reckon(log_n));
+            times.push(match reckoned {
+                Some(time) if time.seconds > MOST_SECONDS => time,
+                _ => measure(log_n, &passphrase)?,
+            });
+        }
+        Ok(Self(times))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &ScryptTime> {
+        self.0.iter()
+    }
+
+    /// Of the costs that can be asked for and that every reader takes unasked, the one whose time is closest to a second.
+    pub fn log_n_for_a_second(&self) -> u8 {
+        let Some(longest) = self.0.last() else { return ScryptCost::default().parameters().0 };
+        let distance = |log_n: u8| longest.reckon(log_n).seconds.log2().abs();
+        let usable = OFFERED.filter(|&log_n| {
+            ScryptCost::new(log_n, R, P).is_ok_and(|cost| KdfLimits::default().check_memory(cost).is_ok())
+        });
+        usable.min_by(|&one, &other| distance(one).total_cmp(&distance(other))).unwrap_or(*OFFERED.start())
+    }
+}
+
+impl ScryptTime {
+    fn reckon(&self, log_n: u8) -> Self {
+        let doublings = f64::from(log_n) - f64::from(self.log_n);
+        Self { log_n, seconds: self.seconds * doublings.exp2(), measured: false }
+    }
+
+    /// Bytes that a run takes.
+    pub fn memory(&self) -> u64 {
+        ScryptCost::new(self.log_n, R, P).map_or(0, ScryptCost::memory)
+    }
+}
+
+fn measure(log_n: u8, passphrase: &Passphrase) -> Result<ScryptTime, KdfError> {
+    let cost = ScryptCost::new(log_n, R, P)?;
+    let time = median_time(BUDGET, || cost.derive(passphrase, &[0; 32]).map(drop))?;
+    Ok(ScryptTime { log_n, seconds: time.as_secs_f64(), measured: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cost_for_a_second_is_the_closest_that_readers_take_unasked() {
+        for (seconds, expected) in [(1.0, 18), (0.7, 18), (0.6, 19), (1.6, 17), (0.01, 19), (1000.0, 14)] {
+            let times = ScryptTimes(vec![ScryptTime { log_n: 18, seconds, measured: true }]);
+            assert_eq!(times.log_n_for_a_second(), expected, "{seconds} s at 2^18");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What to do about a command line that clap refuses, where clap's own tips do not say it.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
+            Some("a command comes first, as in: reelseal encrypt FILE")
+        }
+        ErrorKind::UnknownArgument if names_a_passphrase(error) => {
+            Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")
+        }
+        ErrorKind::ArgumentConflict => Some("leave one of the two away"),
+        _ => None,
+    }
+}
+
+fn names_a_passphrase(error: &clap::Error) -> bool {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => {
+            ["--pass", "--passphrase", "--password", "-p"].contains(&argument.as_str())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,55 @@
+//! Asking for a new passphrase on the terminal: typed twice, or made up and shown.
+
+use crate::cli::{
+    messages::failure::{Exit, Failure},
+    secrets::{
+        generated_passphrase::generate,
+        prompt::Prompt,
+        secret_source::{PROMPT, refused},
+        strength::weakness,
+    },
+};
+use crate::keys::Passphrase;
+
+/// Asks for a new passphrase, and warns of a weak one. An empty answer has one made up.
+pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure> {
+    let first = prompt.ask(&format!("{question} (empty: make one up)"))?;
+    if first.is_empty() {
+        return make_up(prompt);
+    }
+    let passphrase = typed(&first)?;
+    let weakness = weakness(&first);
+    let again = match &weakness {
+        Some(weakness) => {
+            prompt.show(&[
+                "reelseal: warning: this passphrase is easy to guess: ",
+                weakness,
+                "\nreelseal: hint: an empty answer makes a strong one up\n",
+            ])?;
+            prompt.ask(&format!("{question} again (empty: make one up)"))?
+        }
+        None => prompt.ask(&format!("{question} again"))?,
+    };
+    if weakness.is_some() && again.is_empty() {
+        return make_up(prompt);
+    }
+    if typed(&again)? != passphrase {
+        return Err(Failure::usage("the two passphrases are not the same").with_hint("try again"));
+    }
+    Ok(passphrase)
+}
+
+/// Makes one up and shows it. It is not asked for again: whoever has written it down has read it already.
+fn make_up(prompt: &Prompt) -> Result<Passphrase, Failure> {
+    let words = generate().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+    prompt.show(&[
+        "A passphrase made up at random:\n\n    ",
+        &words,
+        "\n\nWrite it down now: it is not shown again, and without it what it encrypts is lost.\n",
+    ])?;
+    typed(&words)
+}
+
+fn typed(answer: &str) -> Result<Passphrase, Failure> {
+    Passphrase::new(answer).map_err(|error| refused(PROMPT, error))
+}
