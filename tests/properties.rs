@@ -1,7 +1,5 @@
 //! For any length, frame size, number of workers and way in which readers and writers take pieces: the same bytes.
 
-#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
-
 mod support;
 
 use std::{
