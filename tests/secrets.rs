@@ -58,7 +58,6 @@ fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
     let (file_key, stage_keys) = unlock(&copy, &header, &mut credential).unwrap();
     let secrets = vec![
         ("the passphrase", passphrase.as_bytes().to_vec()),
-        ("half of the passphrase", passphrase.as_bytes()[..20].to_vec()),
         ("what scrypt gave", key_encryption_key.bytes().to_vec()),
         ("the file key", file_key.bytes().to_vec()),
     ];
@@ -90,10 +89,14 @@ fn assert_forgotten(process: u32, (secrets, stage_keys): &Secrets) {
     // That the search finds what is there: frames need this one.
     assert!(memory_holds(process, stage_keys.frame_authentication.bytes()));
     for (name, secret) in secrets {
-        assert!(!memory_holds(process, secret), "{name} stays in memory");
+        // An allocator writes its own over the front of what it gets back: the end must be gone by itself.
+        for piece in [&secret[..PIECE], &secret[secret.len() - PIECE..]] {
+            assert!(!memory_holds(process, piece), "{name} stays in memory");
+        }
     }
 }
 
+const PIECE: usize = 16;
 const HEADER: usize = 8192;
 const FRAME: usize = 65_600;
 

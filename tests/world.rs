@@ -173,9 +173,11 @@ fn a_consumer_that_hangs_up_ends_the_wait_for_a_silent_producer() {
         encrypt.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = encrypt.spawn().unwrap();
         let mut silent = child.stdin.take().unwrap();
-        let mut header = [0; FRAMES_START];
-        child.stdout.take().unwrap().read_exact(&mut header).unwrap();
-        silent.write_all(&plaintext(1 << 16)).unwrap();
+        let (frame, mut sealed) = (plaintext(1 << 16), vec![0; FRAMES_START + (1 << 16) + 64]);
+        silent.write_all(&frame).unwrap();
+        // By now the workers wait for more.
+        child.stdout.take().unwrap().read_exact(&mut sealed).unwrap();
+        silent.write_all(&frame).unwrap();
         let told = child.wait_with_output().unwrap();
         assert_refused(&told, 1, "standard output: the reader has closed the pipe");
     }

@@ -251,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn the_work_of_two_slots_may_reach_the_limit_and_not_pass_it() {
+        let reached = [slot(19, 8, 4, 0), slot(19, 8, 4, 1)];
+        assert_eq!(KdfLimits::default().check(&reached), Ok(()));
+        let passed = [reached.as_slice(), &[slot(1, 1, 1, 2)]].concat();
+        assert!(matches!(KdfLimits::default().check(&passed), Err(KdfError::Work { .. })));
+    }
+
+    #[test]
     fn parameters_out_of_bounds_are_refused_whatever_the_limit() {
         for (log_n, r, p) in [(0, 8, 1), (31, 8, 1), (18, 0, 1), (18, 33, 1), (18, 8, 0), (18, 8, 17), (255, 0, 0)] {
             let refused = KdfLimits { memory: u64::MAX }.check(&[slot(log_n, r, p, 0)]);
