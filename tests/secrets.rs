@@ -19,7 +19,7 @@ use reelseal::{
     container::{Features, Header, HeaderCopy, Search, Slot, search_header},
     keys::{Credential, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, unlock},
 };
-use rexpect::session::spawn_command;
+use rexpect::session::{PtySession, spawn_command};
 use support::{CHEAP, Folder, plaintext};
 
 const PASSPHRASE: &str = "thirteen zebras drink lukewarm lemonade";
@@ -136,9 +136,9 @@ fn the_passphrase_and_what_comes_of_it_are_gone_from_memory_once_frames_move() {
     child.wait().unwrap();
 }
 
-#[test]
-#[ignore = "needs root, or leave to read another process's memory"]
-fn a_passphrase_that_was_typed_is_gone_as_well() {
+/// Encrypts from one pipe to another with a passphrase from the prompt, which `answer` gives and returns; it and what comes
+/// of it are then looked for while frames move.
+fn assert_forgotten_after_the_prompt(answer: impl FnOnce(&mut PtySession) -> String) {
     let folder = Folder::new();
     for name in ["in", "out"] {
         assert!(Command::new("mkfifo").arg(folder.path(name)).status().unwrap().success());
@@ -150,15 +150,46 @@ fn a_passphrase_that_was_typed_is_gone_as_well() {
     let mut session = spawn_command(shell, Some(60_000)).unwrap();
     let process = session.read_line().unwrap().trim().parse().unwrap();
     let mut input = File::options().write(true).open(folder.path("in")).unwrap();
-    for question in ["Passphrase: ", "again: "] {
-        session.exp_string(question).unwrap();
-        session.send_line(PASSPHRASE).unwrap();
-    }
+    let passphrase = answer(&mut session);
     let mut output = File::open(folder.path("out")).unwrap();
     input.write_all(&plaintext(100_000)).unwrap();
     let mut stream = vec![0; HEADER + FRAME];
     output.read_exact(&mut stream).unwrap();
-    assert_forgotten(process, &behind_passphrase(&stream, PASSPHRASE));
+    assert_forgotten(process, &behind_passphrase(&stream, &passphrase));
+}
+
+const QUESTION: &str = "Passphrase (empty: make one up): ";
+
+fn type_at_both_prompts(session: &mut PtySession, passphrase: &str, second_question: &str) -> String {
+    for question in [QUESTION, second_question] {
+        session.exp_string(question).unwrap();
+        session.send_line(passphrase).unwrap();
+    }
+    passphrase.to_owned()
+}
+
+#[test]
+#[ignore = "needs root, or leave to read another process's memory"]
+fn a_passphrase_that_was_typed_is_gone_as_well() {
+    assert_forgotten_after_the_prompt(|session| type_at_both_prompts(session, PASSPHRASE, "Passphrase again: "));
+}
+
+#[test]
+#[ignore = "needs root, or leave to read another process's memory"]
+fn a_weak_passphrase_is_gone_although_its_strength_was_looked_into() {
+    let (typed, warned) = ("Superman1987Superman1987", "Passphrase again (empty: make one up): ");
+    assert_forgotten_after_the_prompt(|session| type_at_both_prompts(session, typed, warned));
+}
+
+#[test]
+#[ignore = "needs root, or leave to read another process's memory"]
+fn a_passphrase_that_was_made_up_is_gone_as_well() {
+    assert_forgotten_after_the_prompt(|session| {
+        session.exp_string(QUESTION).unwrap();
+        session.send_line("").unwrap();
+        let screen = session.exp_string("Write it down").unwrap();
+        screen.lines().map(str::trim).find(|line| line.split('-').count() == 8).unwrap().to_owned()
+    });
 }
 
 #[test]
