@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_cost_for_a_second_is_the_closest_that_readers_take_unasked() {
-        for (seconds, expected) in [(1.0, 18), (0.7, 18), (0.6, 19), (1.6, 17), (0.01, 19), (1000.0, 14)] {
+        for (seconds, expected) in [(1.0, 18), (0.75, 18), (0.65, 19), (1.6, 17), (0.01, 19), (1000.0, 14)] {
             let times = ScryptTimes(vec![ScryptTime { log_n: 18, seconds, measured: true }]);
             assert_eq!(times.log_n_for_a_second(), expected, "{seconds} s at 2^18");
         }
