@@ -9,7 +9,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use support::{Folder, assert_done, feed, text};
 
-const COMMANDS: [&str; 6] = ["encrypt", "decrypt", "keygen", "completions", "man", "speed"];
+const COMMANDS: [&str; 9] =
+    ["encrypt", "decrypt", "verify", "inspect", "keygen", "passwd", "completions", "man", "speed"];
 
 fn print(arguments: &[&str]) -> Vec<u8> {
     let output = Folder::new().reelseal(arguments).output().unwrap();

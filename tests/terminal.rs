@@ -488,14 +488,16 @@ fn passwd_asks_once_for_the_old_passphrase_and_twice_for_the_new_however_many_fi
     std::fs::copy(folder.path("film.reel"), folder.path("copy.reel")).unwrap();
     let files = ["passwd", "film.reel", "copy.reel"];
     let mut session = on_terminal(&folder, &[files.as_slice(), &CHEAP].concat());
-    for (question, answer) in
-        [("Passphrase: ", "open sesame"), ("New passphrase: ", "shut it"), ("New passphrase again: ", "shut it")]
-    {
+    for (question, answer) in [
+        ("Passphrase: ", "open sesame"),
+        ("New passphrase (empty: make one up): ", "shut it"),
+        ("New passphrase again", "shut it"),
+    ] {
         session.exp_string(question).unwrap();
         session.send_line(answer).unwrap();
     }
     let shown = session.exp_eof().unwrap();
-    assert!(shown.contains("the old passphrase still opens copies") && !shown.contains("assphrase: "), "{shown}");
+    assert!(shown.contains("the old passphrase still opens copies") && !shown.contains("assphrase ("), "{shown}");
     assert_terminal_restored(&session);
     for name in ["film.reel", "copy.reel"] {
         let opened = folder.reelseal(&["decrypt", name, "-o", "-"]).env("REELSEAL_PASSPHRASE", "shut it").output();

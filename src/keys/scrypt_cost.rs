@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use memmap2::MmapMut;
 use thiserror::Error;
 
 use super::{Key, Passphrase};
@@ -196,7 +197,8 @@ impl ScryptCost {
         let needed = self.memory();
         let refused = KdfError::OutOfMemory { needed };
         let bytes = usize::try_from(needed).map_err(|_| refused)?;
-        Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| refused)
+        // Mapped and not allocated: an allocator that wipes what is freed would touch every page of it.
+        MmapMut::map_anon(bytes).map(drop).map_err(|_| refused)
     }
 }
 
