@@ -89,15 +89,18 @@ fn every_refusal_takes_at_most_100_ms_of_processor_time_and_16_mib() {
     let mut refused = 0;
     for line in fs::read_to_string(vectors().join("INDEX")).unwrap().lines() {
         let [name, secret, outcome, _] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        if outcome.starts_with("whole") {
+            continue;
+        }
         let vector = vectors().join(name).with_extension("reel");
         let from_file = with_secret(secret, &[vector.to_str().unwrap(), "-o", "-"]);
         let mut from_pipe = with_secret(secret, &[]);
         from_pipe.stdin(fs::File::open(&vector).unwrap());
         for mut command in [from_file, from_pipe] {
             let output = cheaply(name, &mut command);
-            assert_eq!(output.status.success(), outcome.starts_with("whole"), "{name}");
+            assert!(!output.status.success(), "{name}");
         }
-        refused += usize::from(!outcome.starts_with("whole"));
+        refused += 1;
     }
     assert!(refused > 80, "{refused}");
 
