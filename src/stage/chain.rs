@@ -105,6 +105,42 @@ mod tests {
         }
     }
 
+    /// Turns every payload byte round, under the private bit 24.
+    struct Complement;
+
+    impl Stage for Complement {
+        fn features(&self) -> Features {
+            Features::from_bits(1 << 24)
+        }
+
+        fn seal(&self, frame: &mut FrameParts) {
+            frame.payload_mut().iter_mut().for_each(|byte| *byte = !*byte);
+        }
+
+        fn open(&self, frame: &mut FrameParts) -> Result<(), FrameFault> {
+            self.seal(frame);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_private_stage_works_on_streams_that_name_it_and_leaves_others_alone() {
+        let private = || -> Vec<Box<dyn Stage>> { vec![Box::new(Complement)] };
+        let bit = Chain::private_features(&private());
+        assert_eq!(bit, Features::from_bits(1 << 24));
+        assert_eq!(Chain::known_features(&private()), Features::from_bits(0x0100_0003));
+        let [with, without] = [bit, Features::NONE].map(|features| {
+            let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
+            let keys = StageKeys::derive(&Key::from_bytes([1; 32]), &prefix);
+            [private(), Vec::new()].map(|private| Chain::new(&keys, &prefix, private))
+        });
+        let tag = tag(0, 40, TagFlags::FINAL);
+        let sealed = seal(&with[0], tag, 7);
+        assert_eq!(open(&with[0], 0, &sealed).unwrap(), vec![7; 40]);
+        assert_eq!(open(&with[1], 0, &sealed).unwrap(), vec![!7; 40]);
+        assert!(seal(&without[0], tag, 7) == seal(&without[1], tag, 7));
+    }
+
     #[test]
     fn every_flipped_bit_and_every_cut_fails_to_authenticate() {
         let chain = chain(Features::NONE);

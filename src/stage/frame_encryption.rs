@@ -62,6 +62,10 @@ mod tests {
     use aes::cipher::BlockCipherEncrypt;
 
     use super::*;
+    use crate::{
+        container::FrameTag,
+        stage::{Frame, FrameBuffer},
+    };
 
     fn hex<const N: usize>(digits: &str) -> [u8; N] {
         let mut bytes = [0; N];
@@ -88,6 +92,23 @@ mod tests {
             "dfc9c58db67aada613c2dd08457941a6",
         ));
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_stage_encrypts_tag_and_payload_from_the_frames_own_counter_and_undoes_it() {
+        const INDEX: u64 = 3;
+        let (key, iv, size) = (Key::from_bytes([3; 32]), [0xff; IV_LENGTH], FrameSize::MIN);
+        let stage = FrameEncryption::new(&key, iv, size);
+        let mut frame = Frame::clear(FrameBuffer::new(size), FrameTag { index: INDEX, ..FrameTag::default() });
+        let mut expected = frame.parts_mut().text().to_vec();
+        let clear = expected.clone();
+        let blocks = (size.payload() + 32) as u128 / BLOCK_LENGTH as u128;
+        let counter = u128::from_be_bytes(iv).wrapping_add(u128::from(INDEX) * blocks);
+        plainly(&Aes256Enc::new(key.bytes().into()), counter, &mut expected);
+        stage.seal(frame.parts_mut());
+        assert!(frame.parts_mut().text() == expected);
+        stage.open(frame.parts_mut()).unwrap();
+        assert!(frame.parts_mut().text() == clear);
     }
 
     /// Every counter block encrypted by itself, the counter added in u128.
