@@ -1,19 +1,11 @@
 //! The arguments of `reelseal decrypt`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::{FilesArguments, RunArguments, SecretArguments};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DecryptArguments {
-    /// What to decrypt; standard input without it, or for -
-    #[arg(value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
-    /// Where the result goes, - for standard output [default: INPUT without .reel, or standard output for a stream]
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub files: FilesArguments,
     #[command(flatten)]

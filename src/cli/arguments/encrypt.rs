@@ -1,7 +1,5 @@
 //! The arguments of `reelseal encrypt`.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
 use super::{FilesArguments, RunArguments, SecretArguments, size::parse_frame_size};
@@ -9,12 +7,6 @@ use crate::{container::FrameSize, keys::ScryptCost};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EncryptArguments {
-    /// What to encrypt; standard input without it, or for -
-    #[arg(value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
-    /// Where the result goes, - for standard output [default: INPUT.reel, or standard output for a stream]
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub files: FilesArguments,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Which files, and where their results go.
+//! Which files, and where their results go. Each command says of the output what that is by default.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,11 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FilesArguments {
+    /// Files, and folders with -r; standard input without any, or for -
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Put the results into a folder, which is made if it is missing
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub output_dir: Option<PathBuf>,

@@ -33,6 +33,11 @@ pub(in crate::cli) use speed::SpeedArguments;
 pub(in crate::cli) use verify::VerifyArguments;
 use version::long_version;
 
+const SEALED_OUTPUT: &str =
+    "Where the result goes, - for standard output [default: INPUT.reel, or standard output for a stream]";
+const OPENED_OUTPUT: &str =
+    "Where the result goes, - for standard output [default: INPUT without .reel, or standard output for a stream]";
+
 const EXAMPLES: &str = "\
 Examples:
   reelseal encrypt film.mp4                        asks for a passphrase, writes film.mp4.reel
@@ -58,10 +63,10 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// Encrypt files or a stream
-    #[command(visible_alias = "enc", after_help = SECRET_HELP)]
+    #[command(visible_alias = "enc", after_help = SECRET_HELP, mut_arg("output", |output| output.help(SEALED_OUTPUT)))]
     Encrypt(EncryptArguments),
     /// Decrypt files or a stream
-    #[command(visible_alias = "dec", after_help = SECRET_HELP)]
+    #[command(visible_alias = "dec", after_help = SECRET_HELP, mut_arg("output", |output| output.help(OPENED_OUTPUT)))]
     Decrypt(DecryptArguments),
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]

@@ -7,10 +7,11 @@ use crate::{
         arguments::DecryptArguments,
         batch::Batch,
         files::{
-            ends::{Begun, Ends, Job, Named},
+            ends::{Begun, Ends, Job},
             input::Access,
             inputs::NamedInput,
             read_back::{Direction, remove_input},
+            stream_header::StreamHeader,
             suffix::{SUFFIX, has_suffix, without_suffix},
             transfer::{Transfer, new_stop, widen_pipe},
         },
@@ -23,7 +24,7 @@ use crate::{
         },
         secrets::keyring::Keyring,
     },
-    pipeline::{CiphertextFile, CiphertextSource, DescriptorInput, Opening, Resumed, Workers, read_header},
+    pipeline::{CiphertextFile, CiphertextSource, DescriptorInput, Opening, Resumed, Workers},
     stage::Chain,
 };
 
@@ -43,10 +44,9 @@ pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Exit> 
 }
 
 fn begin(arguments: &DecryptArguments) -> Result<(Decryption<'_>, Vec<Locked>), Failure> {
-    let DecryptArguments { inputs, output, files, secret, run } = arguments;
+    let DecryptArguments { files, secret, run } = arguments;
     report::configure(run);
-    let named = Named { inputs, output: output.as_deref(), files, secret, run };
-    let Begun { secret_source, inputs, ends } = Ends::begin(named, has_suffix)?;
+    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, has_suffix)?;
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
@@ -59,13 +59,7 @@ impl Decryption<'_> {
         let Job { input, access, destination } = &job;
         let stop = new_stop()?;
         let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let (found, ahead) =
-            read_header(&mut descriptor).map_err(|error| stream_failure::header_input(&input.name, &error))?;
-        if let Some(copy) = found.damaged {
-            report::warning(&stream_failure::damaged_copy(&input.name, copy));
-        }
-        let header = found.copy.parse(Chain::known_features(&[]));
-        let header = header.map_err(|error| stream_failure::header(&input.name, &error))?;
+        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
         let keys = keyring.open(&input.name, &found, &header)?;
         drop(keyring);
 

@@ -7,7 +7,7 @@ use crate::{
         arguments::{EncryptArguments, Timestamps},
         batch::Batch,
         files::{
-            ends::{Begun, Ends, Job, Named},
+            ends::{Begun, Ends, Job},
             input::Access,
             inputs::NamedInput,
             read_back::{Direction, remove_input},
@@ -43,10 +43,9 @@ pub(in crate::cli) fn encrypt(arguments: &EncryptArguments) -> Result<(), Exit> 
 }
 
 fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), Failure> {
-    let EncryptArguments { inputs, output, files, secret, run, .. } = arguments;
+    let EncryptArguments { files, secret, run, .. } = arguments;
     report::configure(run);
-    let named = Named { inputs, output: output.as_deref(), files, secret, run };
-    let Begun { secret_source, inputs, ends } = Ends::begin(named, |path| !has_suffix(path))?;
+    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, |path| !has_suffix(path))?;
     let cost = arguments.scrypt_cost();
     if !secret_source.is_key_file() {
         let limits = arguments.secret.kdf_limits();
@@ -62,7 +61,7 @@ impl Encryption<'_> {
     fn encrypt(&self, named: &NamedInput, lock: Arc<NewLock>) -> Result<(), Failure> {
         let job = self.ends.open(named, |path| Ok(with_suffix(path)))?;
         let Job { input, access, destination } = &job;
-        if self.arguments.output.is_none() && destination.is_terminal() {
+        if self.arguments.files.output.is_none() && destination.is_terminal() {
             return Err(Failure::usage("standard output is a terminal, which ciphertext would garble")
                 .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }

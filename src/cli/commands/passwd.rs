@@ -10,7 +10,10 @@ use std::{
 use crate::cli::{
     arguments::{Mode, PasswdArguments, SlotChange},
     batch::Batch,
-    files::input::{InputFile, is_standard},
+    files::{
+        input::{InputFile, is_standard},
+        stream_header::StreamHeader,
+    },
     messages::{
         failure::{Exit, Failure},
         report,
@@ -29,7 +32,7 @@ use crate::{
         Credential, KdfLimits, KeySlots, Lock, Place, ScryptCost, SlotKind, Unlocked, check_new_passphrase_slot,
         unlock_slot, with_slot, without_slot,
     },
-    pipeline::{HeaderRewrite, ReaderInput, read_header},
+    pipeline::{HeaderRewrite, ReaderInput},
     stage::Chain,
 };
 
@@ -43,14 +46,8 @@ pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
 /// A line a slot; in front of it the file's name, if there is more than the one file.
 fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
-    let found = read_header(&mut ReaderInput(&input.file));
-    let (found, _) = found.map_err(|error| stream_failure::header_input(&input.name, &error))?;
-    if let Some(copy) = found.damaged {
-        report::warning(&stream_failure::damaged_copy(&input.name, copy));
-    }
-    let refused = |error| stream_failure::unlock(&input.name, &error);
-    let header = found.copy.parse(Chain::known_features(&[])).map_err(|error| refused(error.into()))?;
-    let slots = KeySlots::of(&header).map_err(refused)?;
+    let StreamHeader { header, .. } = StreamHeader::read(&input.name, &mut ReaderInput(&input.file))?;
+    let slots = KeySlots::of(&header).map_err(|error| stream_failure::unlock(&input.name, &error))?;
     let front = if named { format!("{}: ", input.name) } else { String::new() };
     let lines = slots.iter().zip(1..).map(|((_, slot), number)| format!("{front}{number}: {}\n", described(slot)));
     let unknown = header.records.iter().filter(|record| is_unknown_slot(record));

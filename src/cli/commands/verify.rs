@@ -6,6 +6,7 @@ use crate::cli::{
     files::{
         input::{Access, InputFile},
         inputs::{self, NamedInput, reads_standard_input},
+        stream_header::StreamHeader,
         suffix::has_suffix,
         transfer::{new_stop, widen_pipe},
     },
@@ -22,7 +23,7 @@ use crate::{
     container::{Header, TagFlags},
     pipeline::{
         CiphertextFile, CiphertextSource, DescriptorInput, Discard, FileSnapshot, Input, PipelineError, Resumed, Stop,
-        Survey, Surveying, Workers, read_header,
+        Survey, Surveying, Workers,
     },
     stage::Chain,
 };
@@ -57,13 +58,7 @@ impl Verification<'_> {
         let access = input.access()?;
         let stop = new_stop()?;
         let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let (found, ahead) =
-            read_header(&mut descriptor).map_err(|error| stream_failure::header_input(&input.name, &error))?;
-        if let Some(copy) = found.damaged {
-            report::warning(&stream_failure::damaged_copy(&input.name, copy));
-        }
-        let header = found.copy.parse(Chain::known_features(&[]));
-        let header = header.map_err(|error| stream_failure::header(&input.name, &error))?;
+        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
         let keys = self.keyring.open(&input.name, &found, &header)?;
 
         let chain = Chain::new(&keys, &header.prefix, Vec::new());

@@ -24,7 +24,6 @@ use crate::cli::{
 /// What all files of a run have in common.
 pub(in crate::cli) struct Ends<'a> {
     files: &'a FilesArguments,
-    output: Option<&'a Path>,
     secret: Option<Metadata>,
     precious: Precious,
     side_by_side: SideBySide,
@@ -44,30 +43,24 @@ pub(in crate::cli) struct Begun<'a> {
     pub ends: Ends<'a>,
 }
 
-/// The arguments that say what a run reads and writes.
-#[derive(Clone, Copy)]
-pub(in crate::cli) struct Named<'a> {
-    pub inputs: &'a [PathBuf],
-    pub output: Option<&'a Path>,
-    pub files: &'a FilesArguments,
-    pub secret: &'a SecretArguments,
-    pub run: &'a RunArguments,
-}
-
 impl<'a> Ends<'a> {
     /// Finds the secret's source and the inputs; of folders, the files that are `wanted`.
-    pub fn begin(named: Named<'a>, wanted: impl Fn(&Path) -> bool) -> Result<Begun<'a>, Failure> {
-        let Named { files, output, .. } = named;
-        let from_stdin = reads_standard_input(named.inputs);
-        let secret_source = SecretSource::choose(named.secret, from_stdin)?;
-        on_signal::watch(named.run.ignore_interrupts);
-        let inputs = inputs::expand(named.inputs, files.recursive, wanted);
+    pub fn begin(
+        files: &'a FilesArguments,
+        secret: &SecretArguments,
+        run: &RunArguments,
+        wanted: impl Fn(&Path) -> bool,
+    ) -> Result<Begun<'a>, Failure> {
+        let from_stdin = reads_standard_input(&files.inputs);
+        let secret_source = SecretSource::choose(secret, from_stdin)?;
+        on_signal::watch(run.ignore_interrupts);
+        let inputs = inputs::expand(&files.inputs, files.recursive, wanted);
         if inputs.len() > 1 && from_stdin {
             return Err(
                 Failure::usage("standard input cannot be one of several inputs").with_hint("give it a run of its own")
             );
         }
-        if inputs.len() > 1 && output.is_some() {
+        if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o away, or put the results into a folder with --output-dir DIR"));
         }
@@ -76,8 +69,8 @@ impl<'a> Ends<'a> {
         secret.iter().for_each(|metadata| precious.add(metadata));
         // What cannot be looked at is told of in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| precious.add(&metadata));
-        let side_by_side = SideBySide::new(named.run.threads(false));
-        Ok(Begun { secret_source, inputs, ends: Self { files, output, secret, precious, side_by_side } })
+        let side_by_side = SideBySide::new(run.threads(false));
+        Ok(Begun { secret_source, inputs, ends: Self { files, secret, precious, side_by_side } })
     }
 
     /// Opens an input, and finds the place of its result: what `-o` names, else, in the folder of the results or beside
@@ -90,7 +83,7 @@ impl<'a> Ends<'a> {
         let input = InputFile::open(named.path.as_deref())?;
         let access = input.access()?;
         input.check_apart_from(self.secret.as_ref())?;
-        let beside = match (self.output, input.regular_path(), &self.files.output_dir) {
+        let beside = match (&self.files.output, input.regular_path(), &self.files.output_dir) {
             (Some(_), ..) => None,
             (None, Some(path), None) => Some(rename(path)?),
             (None, Some(_), Some(folder)) => Some(rename(&folder.join(&named.below))?),
@@ -102,7 +95,7 @@ impl<'a> Ends<'a> {
             fs::create_dir_all(folder)
                 .map_err(|error| Failure::system(&shown(folder), "cannot make the folder", &error))?;
         }
-        let wanted = match (self.output, &beside) {
+        let wanted = match (&self.files.output, &beside) {
             (Some(output), _) => Wanted::named(output),
             (None, Some(beside)) => Wanted::File(beside),
             (None, None) => Wanted::StandardOutput,

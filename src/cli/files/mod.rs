@@ -7,6 +7,7 @@ pub(super) mod output;
 pub(super) mod precious;
 pub(super) mod read_back;
 pub(super) mod side_by_side;
+pub(super) mod stream_header;
 pub(super) mod suffix;
 pub(super) mod transfer;
 pub(super) mod whole_file;

@@ -1,0 +1,28 @@
+//! The header at the front of an input: read, a damaged copy told of, and parsed.
+
+use crate::{
+    cli::messages::{failure::Failure, report, stream_failure},
+    container::{FoundHeader, Header},
+    pipeline::{Input, read_header},
+    stage::Chain,
+};
+
+/// A stream's header, and what was read of the frames behind it.
+pub(in crate::cli) struct StreamHeader {
+    pub found: FoundHeader,
+    pub header: Header,
+    pub ahead: Vec<u8>,
+}
+
+impl StreamHeader {
+    /// Reads the header of the stream `name`, and warns of a damaged copy.
+    pub fn read(name: &str, input: &mut impl Input) -> Result<Self, Failure> {
+        let (found, ahead) = read_header(input).map_err(|error| stream_failure::header_input(name, &error))?;
+        if let Some(copy) = found.damaged {
+            report::warning(&stream_failure::damaged_copy(name, copy));
+        }
+        let header = found.copy.parse(Chain::known_features(&[]));
+        let header = header.map_err(|error| stream_failure::header(name, &error))?;
+        Ok(Self { found, header, ahead })
+    }
+}
