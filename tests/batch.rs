@@ -134,7 +134,9 @@ fn an_input_is_never_the_output_of_another_not_even_with_force() {
 fn several_inputs_neither_go_to_one_named_output_nor_come_from_standard_input() {
     let folder = clips(&["a", "b"]);
     assert_refused(&folder.run(&["encrypt", "a", "b", "-o", "c"]), 2, "several inputs cannot all go to one output");
-    assert_refused(&folder.run(&["encrypt", "a", "-"]), 2, "standard input cannot be one of several inputs");
+    for command in ["encrypt", "decrypt", "verify", "inspect"] {
+        assert_refused(&folder.run(&[command, "a", "-"]), 2, "standard input cannot be one of several inputs");
+    }
     assert_refused(&folder.pipe(&["encrypt", "--output-dir", "out"], b"frames"), 2, "has no name for a file");
     assert_eq!(folder.names(), ["a", "b"]);
 }
@@ -220,6 +222,51 @@ fn for_programs_every_line_is_an_object() {
     assert_eq!(error["message"], "missing: cannot open: no such file or directory");
     let [summary] = of("summary")[..] else { panic!("{told}") };
     assert_eq!(summary["failures"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_verify_finds_is_an_object_a_line_as_well() {
+    let folder = clips(&["a"]);
+    assert_done(&folder.run(&["encrypt", "a"]));
+    let mut damaged = folder.read("a.reel");
+    damaged[100] ^= 1;
+    damaged[9000] ^= 1;
+    folder.write("a.reel", &damaged);
+    let output = folder.run(&["verify", "a.reel", "--progress", "json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let told = text(&output.stderr);
+    let events: Vec<_> = told
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].as_str().unwrap().to_owned())
+        .collect();
+    for event in ["warning", "damage", "error"] {
+        assert!(events.iter().any(|known| known == event), "{event}: {told}");
+    }
+}
+
+#[test]
+fn no_folder_is_made_for_what_is_never_written() {
+    let folder = clips(&["a"]);
+    let output =
+        folder.reelseal(&["encrypt", "a", "--output-dir", "out/deep", "--passphrase-file", "missing"]).output();
+    assert_refused(&output.unwrap(), 1, "missing: cannot read the passphrase");
+    assert_eq!(folder.names(), ["a"]);
+    assert_done(&folder.run(&["encrypt", "a", "--output-dir", "out/deep"]));
+    assert!(folder.path("out/deep/a.reel").is_file());
+}
+
+#[test]
+fn frames_too_large_to_go_side_by_side_go_one_by_one() {
+    let names: Vec<_> = (0..8).map(|at| format!("clip{at}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let folder = clips(&names);
+    let options = ["encrypt", "--frame-size", "16M", "--threads", "64", "--key-file", "key"];
+    let mut command = std::process::Command::new("sh");
+    // 64 files at once would take 2 GiB for their buffers.
+    command.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_reelseal")]);
+    let output = command.args(options).args(&names).current_dir(folder.path("")).output().unwrap();
+    assert_done(&output);
+    assert_eq!(folder.names().len(), 16);
 }
 
 #[test]

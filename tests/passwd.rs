@@ -169,7 +169,7 @@ fn an_old_secret_that_opens_another_slot_is_told_until_it_opens_none() {
     assert_done(&passwd(&folder, &["--add", "film.reel"], Passphrase("old"), Some(KeyFile("key"))));
     assert_done(&passwd(&folder, &["--add", "film.reel"], Passphrase("old"), Some(Passphrase("old"))));
     let changed = passwd(&folder, &["film.reel"], Passphrase("old"), Some(Passphrase("new")));
-    let warning = "reelseal: warning: film.reel: the old passphrase opens another key slot; remove that, too: reelseal passwd --remove film.reel\n";
+    let warning = "reelseal: warning: film.reel: the old passphrase opens another key slot; remove that, too, with --remove and the same passphrase\n";
     assert_eq!(text(&changed.stderr), [warning, STILL_OPENS].concat());
     assert!(opens(&folder, "film.reel", Passphrase("old")));
     let removed = passwd(&folder, &["--remove", "film.reel"], Passphrase("old"), None);

@@ -77,6 +77,11 @@ impl Batch {
         self.note(result);
     }
 
+    /// Notes that so many more files were not begun.
+    pub fn not_begun(&mut self, files: usize) {
+        self.not_begun += files;
+    }
+
     fn note(&mut self, result: Result<(), Failure>) -> Then {
         let Err(failure) = result else {
             self.done += 1;

@@ -10,6 +10,7 @@ use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc::{SyncSender, sync_channel},
     },
     thread,
     time::Duration,
@@ -42,6 +43,8 @@ const INSISTENCE: Duration = Duration::from_millis(100);
 
 static INTERRUPT_HANDLED: AtomicBool = AtomicBool::new(false);
 static IGNORE_INTERRUPTS: AtomicBool = AtomicBool::new(false);
+/// Whether a terminal is to be restored: somebody sits at the prompt.
+static AT_PROMPT: AtomicBool = AtomicBool::new(false);
 static UNDO: Mutex<Undo> = Mutex::new(Undo { files: Vec::new(), terminal: None });
 
 struct Undo {
@@ -78,10 +81,11 @@ pub(super) fn watch(ignore_interrupts: bool) {
 fn start_watching(handled: SigSet) -> bool {
     let Ok(mut signals) = Signals::new(handled.iter().map(|signal| signal as i32)) else { return false };
     let handle = signals.handle();
+    let status = start_reporting();
     let watching = thread::Builder::new().spawn(move || {
         let _ = handled.thread_unblock();
         let mut coming = signals.forever();
-        let Some(first) = coming.find(|&signal| !is_answered(signal)) else { return };
+        let Some(first) = coming.find(|&signal| !is_answered(signal, &status)) else { return };
         if thread::Builder::new().spawn(move || end_by_signal(first)).is_err() {
             end_by_signal(first);
         }
@@ -94,6 +98,14 @@ fn start_watching(handled: SigSet) -> bool {
         handle.close();
     }
     watching.is_ok()
+}
+
+/// Tells of the status whenever it is asked to. Writing may block, which the thread that watches must not.
+fn start_reporting() -> SyncSender<()> {
+    let (wanted, requests) = sync_channel(1);
+    // Where the system gives no thread for it, nobody is told.
+    let _ = thread::Builder::new().spawn(move || requests.into_iter().for_each(|()| progress::report_status()));
+    wanted
 }
 
 /// Makes a file with `make`, and has a signal remove it.
@@ -113,17 +125,20 @@ pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
 /// Has a signal, and the drop of the guard, set `terminal` to `mode`.
 pub(super) fn restore_terminal(terminal: fs::File, mode: Termios) -> RestoreTerminal {
     lock().terminal = Some((terminal, mode));
+    AT_PROMPT.store(true, Ordering::Release);
     RestoreTerminal(())
 }
 
-/// Answers a signal that does not end the process: SIGUSR1, and an interrupt that is to be ignored. While a terminal is to
-/// be restored, that is for us: somebody sits at the prompt.
-fn is_answered(signal: i32) -> bool {
+/// Answers a signal that does not end the process: SIGUSR1, which asks for the status, and an interrupt that is to be
+/// ignored, if that is not for somebody at the prompt. Takes no lock: who holds one may wait for long.
+fn is_answered(signal: i32, status: &SyncSender<()>) -> bool {
     if signal == Signal::SIGUSR1 as i32 {
-        progress::report_status();
+        // One request that waits stands for all.
+        let _ = status.try_send(());
         return true;
     }
-    signal == Signal::SIGINT as i32 && IGNORE_INTERRUPTS.load(Ordering::Acquire) && lock().terminal.is_none()
+    let is_interrupt = signal == Signal::SIGINT as i32;
+    is_interrupt && IGNORE_INTERRUPTS.load(Ordering::Acquire) && !AT_PROMPT.load(Ordering::Acquire)
 }
 
 /// Waits for the end of the process, if an interrupt that this thread has just raised for itself brings it.
@@ -143,6 +158,7 @@ impl Drop for RemoveFile {
 impl Drop for RestoreTerminal {
     fn drop(&mut self) {
         lock().restore_terminal();
+        AT_PROMPT.store(false, Ordering::Release);
     }
 }
 

@@ -31,9 +31,14 @@ pub struct Workers<'a> {
 impl<'a> Workers<'a> {
     /// At most `count` workers on frames of `frame_size`, and no more than their buffers find room for in 256 MiB.
     pub fn new(count: NonZero<usize>, frame_size: FrameSize) -> Self {
-        let hand = (HAND_BYTES / frame_size.wire()).clamp(1, MAX_HAND);
-        let most = MAX_BUFFER_BYTES / (hand * frame_size.wire());
+        let hand = hand(frame_size);
+        let most = MAX_BUFFER_BYTES / Self::bytes_each(frame_size);
         Self { count: count.get().min(most), hand, frame_size, stop: None, delivered: None }
+    }
+
+    /// The bytes of one worker's buffers.
+    pub fn bytes_each(frame_size: FrameSize) -> usize {
+        hand(frame_size) * frame_size.wire()
     }
 
     /// A failure requests `stop`, so that a source that waits for it does not wait on.
@@ -54,8 +59,9 @@ impl<'a> Workers<'a> {
     ///
     /// # Errors
     ///
-    /// The [`PipelineError`] of the lowest index, of a frame only if the transform does not go on: to a sink that is written in turn, every frame before it was delivered
-    /// and none after. What was written to another sink is to be thrown away.
+    /// The [`PipelineError`] of the lowest index; that of a frame only if the transform does not go on. To a sink that is
+    /// written in turn, every frame before it was delivered and none after. What was written to another sink is to be
+    /// thrown away.
     pub fn run<T, S, K>(&self, source: &S, transform: &T, sink: &K) -> Result<(), PipelineError>
     where
         T: Transform,
@@ -76,6 +82,11 @@ impl<'a> Workers<'a> {
 // Few enough frames to stay in a core's cache, enough that passing turns and waiting for a file do not count.
 const HAND_BYTES: usize = 512 << 10;
 const MAX_BUFFER_BYTES: usize = 256 << 20;
+
+/// The frames that a worker takes at once.
+fn hand(frame_size: FrameSize) -> usize {
+    (HAND_BYTES / frame_size.wire()).clamp(1, MAX_HAND)
+}
 
 /// One run: what its workers share.
 struct Run<'a, T, S, K> {

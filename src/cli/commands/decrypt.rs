@@ -9,10 +9,10 @@ use crate::{
         files::{
             ends::{Begun, Ends, Job},
             input::Access,
-            inputs::NamedInput,
+            inputs::{NamedInput, Wanted},
             read_back::{Direction, remove_input},
             stream_header::StreamHeader,
-            suffix::{SUFFIX, has_suffix, without_suffix},
+            suffix::{SUFFIX, without_suffix},
             transfer::{Transfer, new_stop, widen_pipe},
         },
         messages::{
@@ -40,13 +40,13 @@ type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
 
 pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Exit> {
     let (decryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(inputs, decryption.ends.most_at_once(), |(input, keyring)| decryption.decrypt(&input?, keyring))
+    Batch::side_by_side(inputs, decryption.ends.most_at_once(), |(input, keyring)| decryption.one(input, keyring))
 }
 
 fn begin(arguments: &DecryptArguments) -> Result<(Decryption<'_>, Vec<Locked>), Failure> {
     let DecryptArguments { files, secret, run } = arguments;
     report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, has_suffix)?;
+    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, Wanted::Streams)?;
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
@@ -54,6 +54,13 @@ fn begin(arguments: &DecryptArguments) -> Result<(Decryption<'_>, Vec<Locked>), 
 }
 
 impl Decryption<'_> {
+    fn one(&self, input: Result<NamedInput, Failure>, keyring: Arc<Keyring>) -> Result<(), Failure> {
+        let size = input.as_ref().ok().and_then(NamedInput::size);
+        let result = input.and_then(|input| self.decrypt(&input, keyring));
+        self.progress.file_ended(size);
+        result
+    }
+
     fn decrypt(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
         let job = self.ends.open(named, |path| without_suffix(path).ok_or_else(|| no_suffix(path)))?;
         let Job { input, access, destination } = &job;
@@ -77,11 +84,11 @@ impl Decryption<'_> {
             None => None,
         };
 
-        let going = self.ends.side_by_side().wait(size);
+        let going = self.ends.side_by_side().wait(size, layout.frame_size);
         let transfer = Transfer::open(&input.name, destination, layout, size, input.carried())?;
         let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
-        let progress = self.progress.file(&input.name, input.metadata.len(), size, destination.is_terminal());
+        let progress = self.progress.file(&input.name, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size).with_stop(&stop).with_progress(progress.delivered());
         match (access, stream, snapshot) {
             (Access::Positional, Some(stream), Some(snapshot)) => {

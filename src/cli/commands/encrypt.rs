@@ -9,9 +9,9 @@ use crate::{
         files::{
             ends::{Begun, Ends, Job},
             input::Access,
-            inputs::NamedInput,
+            inputs::{NamedInput, Wanted},
             read_back::{Direction, remove_input},
-            suffix::{has_suffix, with_suffix},
+            suffix::with_suffix,
             transfer::{Transfer, new_stop, widen_pipe},
         },
         messages::{
@@ -39,13 +39,13 @@ type ToLock = (Result<NamedInput, Failure>, Arc<NewLock>);
 
 pub(in crate::cli) fn encrypt(arguments: &EncryptArguments) -> Result<(), Exit> {
     let (encryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.encrypt(&input?, lock))
+    Batch::side_by_side(inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.one(input, lock))
 }
 
 fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), Failure> {
     let EncryptArguments { files, secret, run, .. } = arguments;
     report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, |path| !has_suffix(path))?;
+    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, Wanted::Plaintext)?;
     let cost = arguments.scrypt_cost();
     if !secret_source.is_key_file() {
         let limits = arguments.secret.kdf_limits();
@@ -58,6 +58,13 @@ fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), 
 }
 
 impl Encryption<'_> {
+    fn one(&self, input: Result<NamedInput, Failure>, lock: Arc<NewLock>) -> Result<(), Failure> {
+        let size = input.as_ref().ok().and_then(NamedInput::size);
+        let result = input.and_then(|input| self.encrypt(&input, lock));
+        self.progress.file_ended(size);
+        result
+    }
+
     fn encrypt(&self, named: &NamedInput, lock: Arc<NewLock>) -> Result<(), Failure> {
         let job = self.ends.open(named, |path| Ok(with_suffix(path)))?;
         let Job { input, access, destination } = &job;
@@ -75,7 +82,7 @@ impl Encryption<'_> {
         drop(lock);
 
         let size = access.length(&input.metadata);
-        let going = self.ends.side_by_side().wait(size);
+        let going = self.ends.side_by_side().wait(size, self.arguments.frame_size);
         let length = size.and_then(|size| stream.header.layout().stream_length(size));
         let transfer = Transfer::open(&input.name, destination, stream.header.layout(), length, input.carried())?;
         let copies = stream.keys.seal_header(&stream.header);
@@ -83,7 +90,7 @@ impl Encryption<'_> {
 
         let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
-        let progress = self.progress.file(&input.name, input.metadata.len(), size, destination.is_terminal());
+        let progress = self.progress.file(&input.name, size, destination.is_terminal());
         let workers = Workers::new(threads, stream.header.prefix.frame_size);
         seal_frames(&job, &stream, &transfer, workers, &progress)?;
         transfer.finish()?;

@@ -88,14 +88,20 @@ fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Ex
             Err(failure) => batch.ended(Err(failure)),
         }
     }
-    if !ready.is_empty() {
-        let secrets = sources.read().map_err(told)?;
-        let mut run = Run::new(arguments, change, secrets).map_err(told)?;
-        for path in ready {
-            batch.ended(run.rewrite(path));
-        }
-        if !arguments.quiet {
-            run.note_what_stays_open();
+    if let Some((_, others)) = ready.split_first() {
+        match sources.read().and_then(|secrets| Run::new(arguments, change, secrets)) {
+            Ok(mut run) => {
+                for path in ready {
+                    batch.ended(run.rewrite(path));
+                }
+                if !arguments.quiet {
+                    run.note_what_stays_open();
+                }
+            }
+            Err(failure) => {
+                batch.ended(Err(failure));
+                batch.not_begun(others.len());
+            }
         }
     }
     batch.finish()
@@ -133,6 +139,9 @@ impl Sources {
                 .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
         }
         let current = SecretSource::choose(&arguments.secret, false)?;
+        if let Some(number) = new.filter(|&number| current.is_copied_to(number)) {
+            return Err(SecretSource::not_open(number));
+        }
         let new = match change {
             SlotChange::Replace | SlotChange::Add => Some(SecretSource::choose_new(&arguments.new_secret)?),
             SlotChange::Remove(_) => None,
@@ -260,7 +269,7 @@ impl Run {
         rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
         if let Some(kind) = removed.filter(|_| opens_another) {
             report::warning(&format!(
-                "{name}: the old {kind} opens another key slot; remove that, too: reelseal passwd --remove {name}"
+                "{name}: the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"
             ));
         }
         self.removed.extend(removed);

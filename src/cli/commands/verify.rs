@@ -1,13 +1,14 @@
 //! `reelseal verify`: every frame authenticated, nothing written.
 
+use std::sync::Arc;
+
 use crate::cli::{
     arguments::VerifyArguments,
     batch::Batch,
     files::{
         input::{Access, InputFile},
-        inputs::{self, NamedInput, reads_standard_input},
+        inputs::{self, NamedInput, Wanted, reads_standard_input},
         stream_header::StreamHeader,
-        suffix::has_suffix,
         transfer::{new_stop, widen_pipe},
     },
     messages::{
@@ -28,38 +29,49 @@ use crate::{
     stage::Chain,
 };
 
-/// What all files of a run have in common.
+/// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.
 struct Verification<'a> {
     arguments: &'a VerifyArguments,
-    keyring: Keyring,
     progress: Progress,
 }
 
+/// An input with its share in the keyring, which is wiped when the last share is given up.
+type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
+
 pub(in crate::cli) fn verify(arguments: &VerifyArguments) -> Result<(), Exit> {
     let (verification, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::each(inputs, |input| verification.verify(&input?))
+    Batch::each(inputs, |(input, keyring)| verification.one(input, keyring))
 }
 
-fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Result<NamedInput, Failure>>), Failure> {
+fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Locked>), Failure> {
     let VerifyArguments { inputs, recursive, secret, run } = arguments;
     report::configure(run);
-    let source = SecretSource::choose(secret, reads_standard_input(inputs))?;
+    let source = SecretSource::choose(secret, reads_standard_input(inputs)?)?;
     on_signal::watch(run.ignore_interrupts);
-    let inputs = inputs::expand(inputs, *recursive, has_suffix);
+    let inputs = inputs::expand(inputs, *recursive, Wanted::Streams);
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
-    let keyring = Keyring::new(source, secret.kdf_limits());
-    Ok((Verification { arguments, keyring, progress }, inputs))
+    let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
+    let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
+    Ok((Verification { arguments, progress }, inputs))
 }
 
 impl Verification<'_> {
-    fn verify(&self, named: &NamedInput) -> Result<(), Failure> {
+    fn one(&self, input: Result<NamedInput, Failure>, keyring: Arc<Keyring>) -> Result<(), Failure> {
+        let size = input.as_ref().ok().and_then(NamedInput::size);
+        let result = input.and_then(|input| self.verify(&input, keyring));
+        self.progress.file_ended(size);
+        result
+    }
+
+    fn verify(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
         let input = InputFile::open(named.path.as_deref())?;
-        input.check_apart_from(self.keyring.metadata().as_ref())?;
+        input.check_apart_from(keyring.metadata().as_ref())?;
         let access = input.access()?;
         let stop = new_stop()?;
         let mut descriptor = DescriptorInput::new(&input.file, &stop);
         let StreamHeader { found, header, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
-        let keys = self.keyring.open(&input.name, &found, &header)?;
+        let keys = keyring.open(&input.name, &found, &header)?;
+        drop(keyring);
 
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
         let failed = |error: &PipelineError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
@@ -101,7 +113,7 @@ impl Verification<'_> {
         // A stream that is cut between frames has no last one to be read at its place: it is read in order.
         let stream = input.stream_file(access, snapshot.as_ref(), layout).ok().flatten();
 
-        let progress = self.progress.file(&input.name, input.metadata.len(), size, false);
+        let progress = self.progress.file(&input.name, size, false);
         widen_pipe(&input.file);
         let workers = Workers::new(self.arguments.run.threads(false), frame_size);
         let workers = workers.with_stop(stop).with_progress(progress.delivered());

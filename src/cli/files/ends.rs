@@ -1,7 +1,7 @@
 //! The ends of a run: every input, and the place of each result.
 
 use std::{
-    fs::{self, Metadata},
+    fs::Metadata,
     num::NonZero,
     path::{Path, PathBuf},
 };
@@ -14,9 +14,8 @@ use crate::cli::{
         output::{Destination, Wanted},
         precious::Precious,
         side_by_side::SideBySide,
-        whole_file::folder_of,
     },
-    messages::{failure::Failure, shown::shown},
+    messages::failure::Failure,
     on_signal,
     secrets::secret_source::SecretSource,
 };
@@ -49,17 +48,12 @@ impl<'a> Ends<'a> {
         files: &'a FilesArguments,
         secret: &SecretArguments,
         run: &RunArguments,
-        wanted: impl Fn(&Path) -> bool,
+        wanted: inputs::Wanted,
     ) -> Result<Begun<'a>, Failure> {
-        let from_stdin = reads_standard_input(&files.inputs);
+        let from_stdin = reads_standard_input(&files.inputs)?;
         let secret_source = SecretSource::choose(secret, from_stdin)?;
         on_signal::watch(run.ignore_interrupts);
         let inputs = inputs::expand(&files.inputs, files.recursive, wanted);
-        if inputs.len() > 1 && from_stdin {
-            return Err(
-                Failure::usage("standard input cannot be one of several inputs").with_hint("give it a run of its own")
-            );
-        }
         if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o away, or put the results into a folder with --output-dir DIR"));
@@ -90,13 +84,9 @@ impl<'a> Ends<'a> {
             (None, None, Some(_)) => return Err(no_name(&input.name)),
             (None, None, None) => None,
         };
-        if let (Some(_), Some(place)) = (&self.files.output_dir, &beside) {
-            let folder = folder_of(place);
-            fs::create_dir_all(folder)
-                .map_err(|error| Failure::system(&shown(folder), "cannot make the folder", &error))?;
-        }
         let wanted = match (&self.files.output, &beside) {
             (Some(output), _) => Wanted::named(output),
+            (None, Some(place)) if self.files.output_dir.is_some() => Wanted::InOutputFolder(place),
             (None, Some(beside)) => Wanted::File(beside),
             (None, None) => Wanted::StandardOutput,
         };

@@ -8,7 +8,10 @@ use std::{
 use walkdir::WalkDir;
 
 use crate::cli::{
-    files::input::{is_standard, open_failure, standard_input},
+    files::{
+        input::{is_standard, open_failure, standard_input},
+        suffix::{SUFFIX, has_suffix},
+    },
     messages::{failure::Failure, report, shown::shown},
 };
 
@@ -41,18 +44,38 @@ impl NamedInput {
     }
 }
 
-/// Whether standard input is among `named`: also if nothing is.
-pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> bool {
-    named.is_empty() || named.iter().any(|path| is_standard(Some(path)))
+/// Whether standard input is read: if nothing is named, or `-`, which goes alone.
+pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Failure> {
+    let is_named = named.iter().any(|path| is_standard(Some(path)));
+    if is_named && named.len() > 1 {
+        return Err(
+            Failure::usage("standard input cannot be one of several inputs").with_hint("give it a run of its own")
+        );
+    }
+    Ok(named.is_empty() || is_named)
+}
+
+/// What a command looks for in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Wanted {
+    Plaintext,
+    Streams,
+}
+
+impl Wanted {
+    fn is(self, path: &Path) -> bool {
+        has_suffix(path) == (self == Self::Streams)
+    }
+
+    fn hint(self) -> String {
+        let passed_over = if self == Self::Streams { "does not end" } else { "ends" };
+        format!("a file whose name {passed_over} in {SUFFIX} is passed over, and links are not followed")
+    }
 }
 
 /// What `named` stands for: standard input if that is nothing. If `recursive`, a folder stands for all regular files
 /// below it that are `wanted`, in the order of their names; what could not be looked at is a failure in its place.
-pub(in crate::cli) fn expand(
-    named: &[PathBuf],
-    recursive: bool,
-    wanted: impl Fn(&Path) -> bool,
-) -> Vec<Result<NamedInput, Failure>> {
+pub(in crate::cli) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<Result<NamedInput, Failure>> {
     if named.is_empty() {
         return vec![Ok(NamedInput { path: None, below: PathBuf::new() })];
     }
@@ -60,9 +83,9 @@ pub(in crate::cli) fn expand(
     for path in named {
         if recursive && path.is_dir() {
             let before = inputs.len();
-            walk(path, &wanted, &mut inputs);
+            walk(path, wanted, &mut inputs);
             if inputs.len() == before {
-                inputs.push(Err(nothing_found(path)));
+                inputs.push(Err(nothing_found(path, wanted)));
             }
         } else {
             inputs.push(Ok(NamedInput::named(path)));
@@ -71,12 +94,12 @@ pub(in crate::cli) fn expand(
     inputs
 }
 
-fn walk(folder: &Path, wanted: impl Fn(&Path) -> bool, inputs: &mut Vec<Result<NamedInput, Failure>>) {
+fn walk(folder: &Path, wanted: Wanted, inputs: &mut Vec<Result<NamedInput, Failure>>) {
     let last = folder.file_name().map(Path::new).unwrap_or(Path::new(""));
     for entry in WalkDir::new(folder).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => {
+            Ok(entry) if entry.file_type().is_file() && wanted.is(entry.path()) => {
                 let below = entry.path().strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
                 inputs.push(Ok(NamedInput { path: Some(entry.into_path()), below }));
             }
@@ -89,9 +112,8 @@ fn walk(folder: &Path, wanted: impl Fn(&Path) -> bool, inputs: &mut Vec<Result<N
     }
 }
 
-fn nothing_found(folder: &Path) -> Failure {
-    Failure::usage(format!("{}: holds no file for this command", shown(folder)))
-        .with_hint("encrypt passes over what ends in .reel, decrypt over everything else; links are not followed")
+fn nothing_found(folder: &Path, wanted: Wanted) -> Failure {
+    Failure::usage(format!("{}: holds no file for this command", shown(folder))).with_hint(wanted.hint())
 }
 
 #[cfg(test)]
@@ -110,17 +132,22 @@ mod tests {
         }
         symlink("b", clips.join("link")).unwrap();
         symlink("..", clips.join("loop")).unwrap();
-        let inputs = expand(std::slice::from_ref(&clips), true, |path| path.extension().is_none());
+        let inputs = expand(std::slice::from_ref(&clips), true, Wanted::Plaintext);
         let below: Vec<_> = inputs.into_iter().map(|input| input.unwrap().below).collect();
         assert_eq!(below, ["clips/a", "clips/b", "clips/day/night/c"].map(PathBuf::from));
-        assert!(expand(&[clips], true, |_| false).remove(0).is_err());
+        let streams = expand(std::slice::from_ref(&clips), true, Wanted::Streams);
+        assert_eq!(
+            streams.into_iter().map(|input| input.unwrap().below).collect::<Vec<_>>(),
+            [PathBuf::from("clips/a.reel")]
+        );
+        assert!(expand(&[clips.join("day")], true, Wanted::Streams).remove(0).is_err());
     }
 
     #[test]
     fn a_file_stands_for_itself_and_nothing_for_standard_input() {
-        let [file, dash] = expand(&["some/film".into(), "-".into()], false, |_| false).try_into().unwrap();
+        let [file, dash] = expand(&["some/film".into(), "-".into()], false, Wanted::Plaintext).try_into().unwrap();
         assert_eq!(file.unwrap().below, PathBuf::from("film"));
         assert!(is_standard(dash.unwrap().path.as_deref()));
-        assert_eq!(expand(&[], true, |_| true).remove(0).unwrap().path, None);
+        assert_eq!(expand(&[], true, Wanted::Streams).remove(0).unwrap().path, None);
     }
 }

@@ -1,7 +1,7 @@
 //! The output: where it goes, and every reason not to write there, found before anything is asked or written.
 
 use std::{
-    fs::{File, Metadata, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, IsTerminal},
     os::{
         fd::AsFd,
@@ -14,7 +14,7 @@ use rustix::fs::{Access, access};
 
 use crate::cli::{
     files::{
-        precious::Precious,
+        precious::{Outputs, Precious},
         whole_file::{self, Carried, CommitError, WholeFile},
     },
     messages::{failure::Failure, report, shown::shown},
@@ -27,6 +27,8 @@ pub(in crate::cli) struct Destination {
     /// As it is shown.
     pub name: String,
     overwrite: bool,
+    makes_folder: bool,
+    outputs: Outputs,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(in crate::cli) enum Output {
 pub(in crate::cli) enum Wanted<'a> {
     StandardOutput,
     File(&'a Path),
+    /// A file in the folder for results: the folders that it needs are made when it is opened.
+    InOutputFolder(&'a Path),
 }
 
 impl<'a> Wanted<'a> {
@@ -65,7 +69,8 @@ impl Destination {
     pub fn resolve(wanted: &Wanted<'_>, precious: &Precious, overwrite: bool) -> Result<Self, Failure> {
         match wanted {
             Wanted::StandardOutput => Self::standard_output(precious),
-            Wanted::File(path) => Self::file(path, precious, overwrite),
+            Wanted::File(path) => Self::file(path, precious, overwrite, false),
+            Wanted::InOutputFolder(path) => Self::file(path, precious, overwrite, true),
         }
     }
 
@@ -74,11 +79,19 @@ impl Destination {
         let metadata = standard_output().and_then(|file| file.metadata());
         let metadata = metadata.map_err(|error| Failure::system(&name, "cannot open", &error))?;
         refuse_same_file(&name, &metadata, precious)?;
-        Ok(Self { place: Place::StandardOutput, name, overwrite: true })
+        Ok(Self {
+            place: Place::StandardOutput,
+            name,
+            overwrite: true,
+            makes_folder: false,
+            outputs: Outputs::default(),
+        })
     }
 
-    fn file(path: &Path, precious: &Precious, overwrite: bool) -> Result<Self, Failure> {
+    fn file(path: &Path, precious: &Precious, overwrite: bool, makes_folder: bool) -> Result<Self, Failure> {
         let name = shown(path);
+        let at =
+            |place| Self { place, name: name.clone(), overwrite, makes_folder, outputs: precious.outputs().clone() };
         let cannot_write = |error: io::Error| Failure::system(&name, "cannot write", &error);
         match path.metadata() {
             Ok(metadata) => {
@@ -88,7 +101,7 @@ impl Destination {
                         .with_hint("name a file with -o, or put results into a folder with --output-dir"));
                 }
                 if !metadata.is_file() {
-                    return Ok(Self { place: Place::Special(path.to_owned()), name, overwrite });
+                    return Ok(at(Place::Special(path.to_owned())));
                 }
                 if !overwrite {
                     return Err(exists(&name));
@@ -102,12 +115,12 @@ impl Destination {
             return Err(Failure::usage(format!("{name}: is not the name of a file")).with_hint("name a file with -o"));
         }
         let folder = whole_file::folder_of(&resolved);
+        let folder = if makes_folder { whole_file::nearest_existing(folder) } else { folder };
         access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| cannot_write(error.into()))?;
         if !precious.claim(&resolved).map_err(cannot_write)? {
-            return Err(Failure::usage(format!("{name}: another input of this run goes there, too"))
-                .with_hint("encrypt them apart, or into different folders"));
+            return Err(goes_there_too(&name));
         }
-        Ok(Self { place: Place::File(resolved), name, overwrite })
+        Ok(at(Place::File(resolved)))
     }
 
     /// The file that the output is to become; `None` where it is written directly.
@@ -128,9 +141,15 @@ impl Destination {
         let opened = match &self.place {
             Place::StandardOutput => standard_output().map(Output::Direct),
             Place::Special(path) => open_special(path).map(Output::Direct),
-            Place::File(path) => WholeFile::create(path, private).map(Output::Whole),
+            Place::File(path) => {
+                self.make_folder(path).and_then(|()| WholeFile::create(path, private)).map(Output::Whole)
+            }
         };
         opened.map_err(|error| Failure::system(&self.name, "cannot write", &error))
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        if self.makes_folder { fs::create_dir_all(whole_file::folder_of(path)) } else { Ok(()) }
     }
 
     /// Gives `file` its name.
@@ -138,6 +157,12 @@ impl Destination {
         let carried = file.apply_carried().map_err(|error| Failure::system(&self.name, "cannot write", &error))?;
         if let Carried::NotSupported = carried {
             report::warning(&format!("{}: its file system does not keep the input's mode or time", self.name));
+        }
+        if self.path().is_some_and(|path| self.outputs.hold(path)) {
+            return Err(goes_there_too(&self.name));
+        }
+        if let Ok(metadata) = file.file().metadata() {
+            self.outputs.add(&metadata);
         }
         file.commit(self.overwrite).map_err(|error| match error {
             CommitError::Exists => exists(&self.name),
@@ -172,6 +197,11 @@ fn refuse_same_file(name: &str, output: &Metadata, precious: &Precious) -> Resul
             .with_hint("name another output with -o"));
     }
     Ok(())
+}
+
+fn goes_there_too(name: &str) -> Failure {
+    Failure::usage(format!("{name}: another input of this run goes there, too"))
+        .with_hint("give each a run of its own, or different folders")
 }
 
 fn exists(name: &str) -> Failure {

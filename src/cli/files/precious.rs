@@ -6,10 +6,10 @@ use std::{
     io,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::whole_file::folder_of;
+use super::whole_file::{folder_of, nearest_existing};
 
 /// What is not to be written over in one run.
 #[derive(Default)]
@@ -17,7 +17,25 @@ pub(in crate::cli) struct Precious {
     /// Device and inode of what is read.
     read: HashSet<(u64, u64)>,
     /// The places that the run writes to, by their resolved folder and name.
-    written: Mutex<HashSet<PathBuf>>,
+    places: Mutex<HashSet<PathBuf>>,
+    outputs: Outputs,
+}
+
+/// The files that a run has written, by device and inode: two names may be one where case does not count.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Outputs(Arc<Mutex<HashSet<(u64, u64)>>>);
+
+impl Outputs {
+    /// Adds an output.
+    pub fn add(&self, metadata: &Metadata) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((metadata.dev(), metadata.ino()));
+    }
+
+    /// Whether what stands at `path` is an output of the run.
+    pub fn hold(&self, path: &Path) -> bool {
+        let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::metadata(path).is_ok_and(|metadata| outputs.contains(&(metadata.dev(), metadata.ino())))
+    }
 }
 
 impl Precious {
@@ -34,10 +52,16 @@ impl Precious {
         self.read.contains(&(metadata.dev(), metadata.ino()))
     }
 
-    /// Claims `path`, whose links are resolved, for one output; whether nobody else has.
+    /// Claims `path`, whose links are resolved, for one output; whether nobody else has. Its folder may be yet to be made.
     pub fn claim(&self, path: &Path) -> io::Result<bool> {
-        let place = fs::canonicalize(folder_of(path))?.join(path.file_name().unwrap_or_default());
-        Ok(self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(place))
+        let existing = nearest_existing(folder_of(path));
+        let place = fs::canonicalize(existing)?.join(path.strip_prefix(existing).unwrap_or(path));
+        Ok(self.places.lock().unwrap_or_else(PoisonError::into_inner).insert(place))
+    }
+
+    /// The outputs of the run.
+    pub fn outputs(&self) -> &Outputs {
+        &self.outputs
     }
 }
 
@@ -53,5 +77,19 @@ mod tests {
         assert!(precious.claim(&folder.path().join("film")).unwrap());
         assert!(!precious.claim(&folder.path().join("store/../film")).unwrap());
         assert!(precious.claim(&folder.path().join("store/film")).unwrap());
+        assert!(precious.claim(&folder.path().join("new/folder/film")).unwrap());
+        assert!(!precious.claim(&folder.path().join("store/../new/folder/film")).unwrap());
+    }
+
+    #[test]
+    fn an_output_is_known_by_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [film, other] = ["film", "other"].map(|name| folder.path().join(name));
+        fs::write(&film, b"frames").unwrap();
+        fs::write(&other, b"frames").unwrap();
+        let outputs = Outputs::default();
+        outputs.add(&film.metadata().unwrap());
+        fs::hard_link(&film, folder.path().join("Film")).unwrap();
+        assert!(outputs.hold(&folder.path().join("Film")) && !outputs.hold(&other));
     }
 }

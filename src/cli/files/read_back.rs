@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     num::NonZero,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::Path,
 };
 
@@ -16,10 +16,7 @@ use crate::{
     },
     container::Header,
     keys::StageKeys,
-    pipeline::{
-        CiphertextFile, ComparisonSink, FileSnapshot, Opening, PipelineError, ReaderInput, StreamFile, Workers,
-        read_header,
-    },
+    pipeline::{CiphertextFile, ComparisonSink, FileSnapshot, Opening, PipelineError, StreamFile, Workers},
     stage::Chain,
 };
 
@@ -45,27 +42,35 @@ pub(in crate::cli) fn remove_input(
         Direction::Encrypted => (&written, &job.input.file),
         Direction::Decrypted => (&job.input.file, &written),
     };
-    match is_sealed_form(stream, plaintext, header, keys, threads) {
+    let as_sealed = matches!(direction, Direction::Encrypted);
+    match is_sealed_form(stream, plaintext, header, keys, as_sealed, threads) {
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
         Err(error) => return Err(kept(job, &format!("cannot be read back: {error}"))),
     }
+    // Whatever was written to it in the meantime stands nowhere else.
+    let unchanged = FileSnapshot::of(&job.input.file, &job.input.metadata).and_then(|snapshot| snapshot.confirm());
+    unchanged.map_err(|_| kept(job, "is written, but the input has changed since"))?;
     delete(job, input)
 }
 
-/// Whether `stream`, opened with `keys`, gives the content of `plaintext`.
+/// Whether `stream`, opened with `keys`, gives the content of `plaintext`; if `as_sealed`, also whether both copies of its
+/// header are as they were sealed.
 fn is_sealed_form(
     stream: &File,
     plaintext: &File,
     header: &Header,
     keys: &StageKeys,
+    as_sealed: bool,
     threads: NonZero<usize>,
 ) -> Result<bool, PipelineError> {
-    let mut front = stream.try_clone().map_err(PipelineError::Read)?;
-    std::io::Seek::rewind(&mut front).map_err(PipelineError::Read)?;
-    let Ok((found, _)) = read_header(&mut ReaderInput(front)) else { return Ok(false) };
-    if keys.header_mac(found.copy.authenticated()) != found.copy.mac() {
-        return Ok(false);
+    if as_sealed {
+        let Ok(copies) = keys.seal_header(header) else { return Ok(false) };
+        let mut front = vec![0; copies.len()];
+        stream.read_exact_at(&mut front, 0).map_err(PipelineError::Read)?;
+        if front != copies {
+            return Ok(false);
+        }
     }
     let features = header.prefix.features;
     let chain = Chain::new(keys, &header.prefix, Vec::new());
@@ -93,15 +98,20 @@ fn delete(job: &Job, path: &Path) -> Result<(), Failure> {
 
 fn kept(job: &Job, fact: &str) -> Failure {
     Failure::new(Exit::InputOutput, format!("{}: {fact}", job.destination.name))
-        .with_hint(format!("{} is kept", job.input.name))
+        .with_hint(format!("{} is kept; remove {}, and try again", job.input.name, job.destination.name))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, os::unix::fs::FileExt};
+    use std::io::Write;
 
     use super::*;
     use crate::{
+        cli::files::{
+            input::InputFile,
+            output::{Destination, Wanted},
+            precious::Precious,
+        },
         container::{Features, FrameSize},
         keys::{KeyFile, Lock, NewStream},
         pipeline::{Clock, Writer},
@@ -114,7 +124,39 @@ mod tests {
     }
 
     fn is_same(stream: &[u8], plaintext: &[u8], NewStream { header, keys }: &NewStream) -> Result<bool, PipelineError> {
-        is_sealed_form(&file_with(stream), &file_with(plaintext), header, keys, NonZero::new(2).unwrap())
+        is_sealed_form(&file_with(stream), &file_with(plaintext), header, keys, true, NonZero::new(2).unwrap())
+    }
+
+    #[test]
+    fn an_input_goes_only_if_it_is_what_it_was_and_its_output_reads_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let [film, sealed] = ["film", "film.reel"].map(|name| folder.path().join(name));
+        let new = Lock::with_key_file(&KeyFile::random().unwrap()).new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        let mut writer = Writer::new(Vec::new(), &new.header, &new.keys, Vec::new(), Clock::None).unwrap();
+        writer.write_all(b"frames").unwrap();
+        let stream = writer.finish().unwrap();
+        let removed_after = |meanwhile: &dyn Fn()| {
+            fs::write(&film, b"frames").unwrap();
+            let _ = fs::remove_file(&sealed);
+            let input = InputFile::open(Some(&film)).unwrap();
+            let access = input.access().unwrap();
+            let destination = Destination::resolve(&Wanted::File(&sealed), &Precious::default(), false).unwrap();
+            fs::write(&sealed, &stream).unwrap();
+            meanwhile();
+            let job = Job { input, access, destination };
+            let threads = NonZero::new(1).unwrap();
+            remove_input(&job, &Direction::Encrypted, &new.header, &new.keys, threads).is_ok()
+        };
+        assert!(removed_after(&|| {}) && !film.exists());
+        let touch = || File::options().write(true).open(&film).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert!(!removed_after(&touch) && film.exists());
+        assert!(!removed_after(&|| fs::write(&film, b"framed").unwrap()) && film.exists());
+        assert!(!removed_after(&|| fs::write(&sealed, &stream[1..]).unwrap()) && film.exists());
+        let replace = || {
+            fs::remove_file(&film).unwrap();
+            fs::write(&film, b"other").unwrap();
+        };
+        assert!(!removed_after(&replace) && film.exists());
     }
 
     #[test]
@@ -137,6 +179,11 @@ mod tests {
         assert!(is_same(&damaged, &plaintext, &new).is_err());
         assert!(is_same(&stream[..stream.len() - 1], &plaintext, &new).is_err());
         assert!(!is_same(&stream[1..], &plaintext, &new).unwrap());
+        for place in [100, 4096 + 100] {
+            let mut damaged = stream.clone();
+            damaged[place] ^= 1;
+            assert!(!is_same(&damaged, &plaintext, &new).unwrap(), "{place}");
+        }
         let another = lock.new_stream(FrameSize::MIN, Features::NONE).unwrap();
         assert!(!is_same(&stream, &plaintext, &another).unwrap());
     }

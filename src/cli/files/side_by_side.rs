@@ -5,8 +5,13 @@ use std::{
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+use crate::{container::FrameSize, pipeline::Workers};
+
 /// Up to this, naming and syncing a file take longer than what is in it.
 const SMALL_BYTES: u64 = 4 << 20;
+
+/// The most that the buffers of all files in hand may take together.
+const MOST_BUFFER_BYTES: usize = 64 << 20;
 
 /// Who may go at the same time.
 pub(in crate::cli) struct SideBySide {
@@ -32,9 +37,10 @@ impl SideBySide {
         self.threads
     }
 
-    /// Waits until a file of `size` bytes, if that is known, may go.
-    pub fn wait(&self, size: Option<u64>) -> Going<'_> {
-        if size.is_some_and(|size| size <= SMALL_BYTES) {
+    /// Waits until a file of `size` bytes, if that is known, in frames of `frame_size`, may go.
+    pub fn wait(&self, size: Option<u64>, frame_size: FrameSize) -> Going<'_> {
+        let buffers = self.threads.get() * Workers::bytes_each(frame_size);
+        if size.is_some_and(|size| size <= SMALL_BYTES) && buffers <= MOST_BUFFER_BYTES {
             Going::Beside(self.gate.read().unwrap_or_else(PoisonError::into_inner))
         } else {
             Going::Alone(self.gate.write().unwrap_or_else(PoisonError::into_inner))

@@ -189,6 +189,12 @@ pub(in crate::cli) fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// `folder`, or, if that is yet to be made, the nearest folder around it that is there.
+pub(in crate::cli) fn nearest_existing(folder: &Path) -> &Path {
+    let existing = folder.ancestors().find(|ancestor| ancestor.exists());
+    existing.unwrap_or(Path::new("."))
+}
+
 fn proc_path(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }

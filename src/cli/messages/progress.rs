@@ -67,7 +67,6 @@ pub(super) struct FileCount {
     pub name: String,
     /// The payload bytes that are to come, if that is known.
     pub total: Option<u64>,
-    input_bytes: u64,
     delivered: Arc<AtomicU64>,
     outcome: AtomicU8,
     started: Instant,
@@ -99,11 +98,11 @@ impl Progress {
         Self { counts, form, display: Mutex::default() }
     }
 
-    /// Begins with the file `name`, of `input_bytes`, from which `total` payload bytes are to come, if that is known.
+    /// Begins with the file `name`, from which `total` payload bytes are to come, if that is known.
     /// `to_terminal` says that the output itself goes to the terminal, which leaves no room for a bar.
-    pub fn file(&self, name: &str, input_bytes: u64, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
+    pub fn file(&self, name: &str, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
         let (delivered, outcome) = (Arc::default(), AtomicU8::new(UNDER_WAY));
-        let file = FileCount { name: name.to_owned(), total, input_bytes, delivered, outcome, started: Instant::now() };
+        let file = FileCount { name: name.to_owned(), total, delivered, outcome, started: Instant::now() };
         let file = Arc::new(file);
         lock(&self.counts.in_hand).push(Arc::clone(&file));
         match self.form {
@@ -112,6 +111,12 @@ impl Progress {
             None => {}
         }
         FileProgress { file, progress: self }
+    }
+
+    /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
+    pub fn file_ended(&self, input_bytes: Option<u64>) {
+        let mut ended = lock(&self.counts.ended);
+        *ended = EndedFiles { files: ended.files + 1, bytes: ended.bytes + input_bytes.unwrap_or(0) };
     }
 
     fn show(&self, form: Form, file: &Arc<FileCount>) {
@@ -165,8 +170,6 @@ impl Drop for FileProgress<'_> {
     fn drop(&mut self) {
         let _ = self.file.outcome.compare_exchange(UNDER_WAY, FAILED, Ordering::AcqRel, Ordering::Acquire);
         lock(&self.progress.counts.in_hand).retain(|file| !Arc::ptr_eq(file, &self.file));
-        let mut ended = lock(&self.progress.counts.ended);
-        *ended = EndedFiles { files: ended.files + 1, bytes: ended.bytes + self.file.input_bytes };
     }
 }
 
@@ -258,9 +261,13 @@ pub(in crate::cli) fn report_status() {
 /// Lines in place of bars: one a second, and, for people, one at the end of each file that is done.
 fn print(counts: &Counts, events: &Receiver<Event>) {
     let mut in_hand: Vec<Arc<FileCount>> = Vec::new();
+    let mut next_line = Instant::now() + LINE;
     loop {
-        let event = events.recv_timeout(LINE);
-        let due = event.is_err();
+        let event = events.recv_timeout(next_line.saturating_duration_since(Instant::now()));
+        let due = Instant::now() >= next_line;
+        if due {
+            next_line += LINE;
+        }
         in_hand.retain(|file| {
             let outcome = file.outcome();
             if due && outcome.is_none() || outcome == Some(true) && !report::is_json() {

@@ -49,7 +49,7 @@ pub(in crate::cli) fn summary(heading: &str, failures: &[Failure]) {
 
 /// What is worth knowing, and asks for nothing.
 pub(in crate::cli) fn note(text: &str) {
-    line(&text);
+    say(&text, || json!({"event": "note", "message": text}));
 }
 
 pub(in crate::cli) fn warning(text: &str) {
@@ -89,7 +89,7 @@ fn line(text: &dyn Display) {
 
 /// One of several things that are wrong, in front of the failure that sums them up.
 pub(in crate::cli) fn finding(text: &str) {
-    line(&text);
+    say(&text, || json!({"event": "damage", "message": text}));
 }
 
 /// Standard error may be closed; there is nobody left to tell that to.

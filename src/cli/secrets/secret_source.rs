@@ -119,19 +119,24 @@ impl SecretSource {
         if let Some(number) = arguments.new_passphrase_fd {
             return Self::descriptor(number);
         }
-        Self::environment_or_terminal(NEW_VARIABLE).ok_or_else(no_new_source)
+        let or_terminal = || prompt::is_possible().then_some(Self::Terminal);
+        Self::environment(NEW_VARIABLE).or_else(or_terminal).ok_or_else(no_new_source)
     }
 
     fn descriptor(number: i32) -> Result<Self, Failure> {
         // Now, while no descriptor of our own could be taken for it.
-        let copied = copy_descriptor(number);
-        let name = descriptor_name(number);
-        let copied = copied.map_err(|error| Failure::system(&name, "cannot read the passphrase", &error))?;
+        let copied = copy_descriptor(number).map_err(|error| descriptor_failure(number, &error))?;
         Ok(Self::Descriptor(copied, number))
     }
 
-    fn environment_or_terminal(variable: &'static str) -> Option<Self> {
-        Self::environment(variable).or_else(|| prompt::is_possible().then_some(Self::Terminal))
+    /// Whether the copy of an inherited descriptor has this number: nothing that was inherited has it.
+    pub fn is_copied_to(&self, number: i32) -> bool {
+        matches!(self, Self::Descriptor(copied, _) if copied.as_raw_fd() == number)
+    }
+
+    /// That there is no inherited descriptor of this number.
+    pub fn not_open(number: i32) -> Failure {
+        descriptor_failure(number, &Errno::BADF.into())
     }
 
     fn environment(variable: &'static str) -> Option<Self> {
@@ -225,6 +230,10 @@ fn read_at_most(opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<V
     }
     bytes.truncate(filled);
     Ok(bytes)
+}
+
+fn descriptor_failure(number: i32, error: &io::Error) -> Failure {
+    Failure::system(&descriptor_name(number), "cannot read the passphrase", error)
 }
 
 fn descriptor_name(number: i32) -> String {

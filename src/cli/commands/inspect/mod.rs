@@ -37,15 +37,15 @@ use remembering::Remembering;
 pub(in crate::cli) fn inspect(arguments: &InspectArguments) -> Result<(), Exit> {
     let inputs: Vec<_> = arguments.inputs.iter().map(|path| Some(path.as_path())).collect();
     let inputs = if inputs.is_empty() { vec![None] } else { inputs };
-    let reads_stdin = reads_standard_input(&arguments.inputs);
-    let keyring = keyring(arguments, reads_stdin).map_err(|failure| report::failure(&failure))?;
+    let keyring = keyring(arguments).map_err(|failure| report::failure(&failure))?;
     on_signal::watch(false);
     let mut inspection = Inspection { arguments, keyring, separator: "" };
     Batch::each(&inputs, |&input| inspection.run(input))
 }
 
 /// The secret, if one is given: a look at a file is no reason to ask for one.
-fn keyring(arguments: &InspectArguments, reads_stdin: bool) -> Result<Option<Keyring>, Failure> {
+fn keyring(arguments: &InspectArguments) -> Result<Option<Keyring>, Failure> {
+    let reads_stdin = reads_standard_input(&arguments.inputs)?;
     let source = if arguments.ask {
         Some(SecretSource::terminal()?)
     } else {
