@@ -64,12 +64,12 @@ impl<'a> Ends<'a> {
         let inputs = inputs::expand(named.inputs, files.recursive, wanted);
         if inputs.len() > 1 && from_stdin {
             return Err(
-                Failure::usage("standard input cannot be one of several inputs").with_hint("give it a run of its own")
+                Failure::usage("standard input: cannot be one of several inputs").with_hint("give it a run of its own")
             );
         }
         if inputs.len() > 1 && output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
-                .with_hint("leave -o away, or put the results into a folder with --output-dir DIR"));
+                .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
         }
         let secret = secret_source.metadata();
         let mut precious = Precious::default();
