@@ -89,7 +89,7 @@ fn line(text: &dyn Display) {
 
 /// One of several things that are wrong, in front of the failure that sums them up.
 pub(in crate::cli) fn finding(text: &str) {
-    line(&text);
+    say(&text, || json!({"event": "finding", "message": text}));
 }
 
 /// Standard error may be closed; there is nobody left to tell that to.
