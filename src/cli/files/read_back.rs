@@ -48,7 +48,8 @@ pub(in crate::cli) fn remove_input(
     match is_sealed_form(stream, plaintext, header, keys, threads) {
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
-        Err(PipelineError::Read(error)) => {
+        // The sink reads as well: it compares.
+        Err(PipelineError::Read(error) | PipelineError::Write(error)) => {
             return Err(kept(job, &format!("cannot be read back: {}", describe(&error))));
         }
         Err(error) => return Err(kept(job, &format!("cannot be read back: {error}"))),
