@@ -90,7 +90,7 @@ fn a_folder_is_taken_with_all_below_it_and_mirrored_in_the_output_folder() {
     assert_refused(
         &folder.run(&["encrypt", "clips"]),
         2,
-        "clips: is a folder\nreelseal: hint: take each file in it with -r",
+        "clips: is a folder\nreelseal: hint: encrypt, decrypt and verify take the files in it with -r",
     );
     assert_done(&folder.run(&["encrypt", "-r", "clips", "--output-dir", "sealed"]));
     assert_done(&folder.run(&["decrypt", "-r", "sealed/clips", "--output-dir", "back/here"]));
@@ -126,7 +126,7 @@ fn two_inputs_never_go_to_one_output_not_even_with_force() {
 fn an_input_is_never_the_output_of_another_not_even_with_force() {
     let folder = clips(&["film", "film.reel"]);
     let output = folder.run(&["encrypt", "film", "film.reel", "--force"]);
-    assert_refused(&output, 2, "film.reel: is the input or the key, too; writing would destroy it");
+    assert_refused(&output, 2, "film.reel: is an input or the secret, too; writing would destroy it");
     assert!(folder.read("film.reel") == content(1));
 }
 
@@ -135,7 +135,7 @@ fn several_inputs_neither_go_to_one_named_output_nor_come_from_standard_input() 
     let folder = clips(&["a", "b"]);
     assert_refused(&folder.run(&["encrypt", "a", "b", "-o", "c"]), 2, "several inputs cannot all go to one output");
     for command in ["encrypt", "decrypt", "verify", "inspect"] {
-        assert_refused(&folder.run(&[command, "a", "-"]), 2, "standard input cannot be one of several inputs");
+        assert_refused(&folder.run(&[command, "a", "-"]), 2, "standard input: cannot be one of several inputs");
     }
     assert_refused(&folder.pipe(&["encrypt", "--output-dir", "out"], b"frames"), 2, "has no name for a file");
     assert_eq!(folder.names(), ["a", "b"]);
@@ -180,10 +180,10 @@ fn an_input_is_removed_once_its_output_was_read_back() {
 fn an_input_is_kept_when_its_run_fails_or_it_could_not_be_removed() {
     let folder = clips(&["film"]);
     symlink("film", folder.path("link")).unwrap();
-    assert_refused(&folder.run(&["encrypt", "link", "--remove"]), 2, "link: is not a regular file, which --remove");
+    assert_refused(&folder.run(&["encrypt", "link", "--remove"]), 2, "link: not a regular file, which --remove");
     let output = folder.run(&["encrypt", "film", "--remove", "-o", "-"]);
     assert_refused(&output, 2, "standard output: cannot be read back, as --remove would have to");
-    assert_refused(&folder.pipe(&["encrypt", "--remove", "-o", "x"], b"frames"), 2, "standard input: is not a regular");
+    assert_refused(&folder.pipe(&["encrypt", "--remove", "-o", "x"], b"frames"), 2, "standard input: not a regular");
     folder.write("film.reel", b"precious");
     assert_refused(&folder.run(&["encrypt", "film", "--remove"]), 2, "film.reel: exists already");
     assert_eq!(folder.names(), ["film", "film.reel", "link"]);

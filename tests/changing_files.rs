@@ -146,6 +146,17 @@ fn a_file_whose_name_vanishes_is_read_to_its_end() {
 }
 
 #[test]
+fn an_input_whose_name_another_file_has_taken_is_not_removed() {
+    let folder = prepared(LENGTH);
+    fs::remove_file(folder.path("film.reel")).unwrap();
+    let waiting = Waiting::start(&folder, &["encrypt", "film", "--remove"], Stdio::null());
+    fs::rename(folder.write("other", b"another film"), folder.path("film")).unwrap();
+    let told = "film.reel: is written, but another file has taken the input's name\nreelseal: hint: film is kept\n";
+    assert_refused(&waiting.go_on(), 1, told);
+    assert_eq!(folder.read("film"), b"another film");
+}
+
+#[test]
 fn a_destination_that_appears_in_the_meantime_is_kept_unless_it_is_to_be_replaced() {
     let folder = prepared(LENGTH);
     for force in [false, true] {

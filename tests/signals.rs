@@ -237,6 +237,23 @@ fn a_status_that_nobody_reads_keeps_no_signal_waiting() {
 }
 
 #[test]
+fn a_request_for_the_status_is_answered_before_a_file_is_under_way() {
+    let folder = prepared();
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    let passwd = &mut folder.reelseal(&["passwd", "film.reel", "--key-file", "fifo", "--new-key-file", "key"]);
+    let mut child = passwd.stderr(Stdio::piped()).spawn().unwrap();
+    // Opens once the command opens it, too.
+    let mut fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert_eq!(told, "reelseal: nothing is under way yet\n");
+    fifo.write_all(&folder.read("key")).unwrap();
+    drop(fifo);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 #[ignore = "needs strace"]
 fn where_files_must_have_names_a_signal_removes_the_temporary_one() {
     let folder = prepared();

@@ -131,7 +131,7 @@ fn two_different_passphrases_are_refused() {
     session.send_line("one").unwrap();
     session.exp_string("Passphrase again").unwrap();
     session.send_line("two").unwrap();
-    session.exp_string("reelseal: the two passphrases are not the same").unwrap();
+    session.exp_string("reelseal: the prompt: the two passphrases are not the same").unwrap();
     assert_eq!(exit_code(&mut session), 2);
     assert_eq!(folder.names(), ["film"]);
 }
@@ -218,8 +218,8 @@ fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
     let folder = Folder::new();
     encrypt_film(&folder);
     for (command, prompt, control, fact) in [
-        (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', "no passphrase was typed"),
-        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'd', "no passphrase was typed"),
+        (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', "the prompt: no passphrase was typed"),
+        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'd', "the prompt: no passphrase was typed"),
         (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'm', "the passphrase is empty"),
     ] {
         let mut session = on_terminal(&folder, command);
@@ -315,7 +315,7 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
         (&["decrypt", "film"], 2, "does not end in .reel behind a name"),
         (&["decrypt", "film.reel", "-o", "back"], 4, "not a reelseal stream"),
         (&["encrypt", "film", "-o", "other", "--scrypt-log-n", "20"], 2, "--max-kdf-memory 1025M"),
-        (&["encrypt"], 2, "no input: standard input is a terminal"),
+        (&["encrypt"], 2, "standard input: is a terminal, and no input is named"),
     ] {
         let mut session = on_terminal(&folder, arguments);
         let shown = session.exp_eof().unwrap();
@@ -328,7 +328,7 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
 fn ciphertext_goes_to_a_terminal_only_when_insisted_on() {
     let folder = Folder::new();
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key");
-    session.exp_string("reelseal: standard output is a terminal").unwrap();
+    session.exp_string("reelseal: standard output: is a terminal").unwrap();
     assert_eq!(exit_code(&mut session), 2);
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key -o -");
     session.exp_string("RSL").unwrap();
@@ -383,7 +383,7 @@ fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
     session.exp_string(NEW_PASSPHRASE).unwrap();
     let mut terminal = session.process().get_file_handle().unwrap();
     std::io::Write::write_all(&mut terminal, b"caf\xff!\n").unwrap();
-    session.exp_string("reelseal: the passphrase is not UTF-8 text").unwrap();
+    session.exp_string("reelseal: the prompt: the passphrase is not UTF-8 text").unwrap();
     assert_eq!(exit_code(&mut session), 2);
 }
 

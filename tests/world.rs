@@ -126,7 +126,7 @@ fn a_block_device_is_read_whole_and_written_directly() {
     assert_done(&folder.run(&["encrypt", &disk.0, "-o", "disk.reel"]));
     assert!(folder.run(&["decrypt", "disk.reel", "-o", "-"]).stdout == content);
     let over_itself = folder.run(&["encrypt", &disk.0, "-o", &disk.0]);
-    assert_refused(&over_itself, 2, "is the input or the key, too; writing would destroy it");
+    assert_refused(&over_itself, 2, "is an input or the secret, too; writing would destroy it");
     let full = format!("{}: cannot write: no space left on device", small.0);
     assert_refused(&folder.run(&["decrypt", "disk.reel", "-o", &small.0]), 1, &full);
     assert_done(&folder.run(&["decrypt", "disk.reel", "-o", &disk.0]));

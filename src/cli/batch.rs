@@ -104,7 +104,7 @@ impl Batch {
         if files > 1 {
             let failed = self.failures.len();
             let not_begun = if self.not_begun > 0 { format!(", {} not begun", self.not_begun) } else { String::new() };
-            report::summary(&format!("{failed} of {files} files failed{not_begun}:"), &self.failures);
+            report::summary(&format!("{failed} of {files} files failed{not_begun}"), &self.failures);
         }
         Err(worst)
     }

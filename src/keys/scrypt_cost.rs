@@ -40,7 +40,7 @@ pub enum KdfError {
         p: u32,
     },
     /// One run takes more memory than allowed.
-    #[error("scrypt would take {needed} bytes of memory, the limit is {limit}")]
+    #[error("scrypt needs {needed} bytes of memory, and {limit} are allowed")]
     Memory {
         /// Bytes that the run takes.
         needed: u64,
@@ -48,7 +48,7 @@ pub enum KdfError {
         limit: u64,
     },
     /// All runs together take more work than allowed.
-    #[error("the passphrase slots would take {work} units of scrypt work, the limit is {limit}")]
+    #[error("the passphrase slots need {work} units of scrypt work, and {limit} are allowed")]
     Work {
         /// The sum of N·r·p.
         work: u64,

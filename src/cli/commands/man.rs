@@ -1,5 +1,7 @@
 //! `reelseal man`: the manual, one page a command.
 
+use std::path::Path;
+
 use clap::CommandFactory;
 use clap_mangen::Man;
 
@@ -7,6 +9,7 @@ use crate::cli::{
     arguments::{Arguments, ManArguments},
     messages::{
         failure::{Exit, Failure, describe},
+        shown::shown,
         standard_output,
     },
 };
@@ -29,5 +32,6 @@ pub(in crate::cli) fn man(arguments: &ManArguments) -> Result<(), Failure> {
 
 fn no_such_command(name: &str, program: &clap::Command) -> Failure {
     let names: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
-    Failure::usage(format!("there is no command {name:?}")).with_hint(format!("the commands are: {}", names.join(", ")))
+    Failure::usage(format!("unrecognized subcommand '{}'", shown(Path::new(name))))
+        .with_hint(format!("the commands are: {}", names.join(", ")))
 }

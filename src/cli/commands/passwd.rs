@@ -55,7 +55,7 @@ fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let text: String = lines.chain(unknown).collect();
     let mut output = io::stdout().lock();
     let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    written.map_err(|error| Failure::system("standard output", "cannot write", &error))
+    written.map_err(|error| Failure::write("standard output", &error))
 }
 
 fn described(slot: &Slot) -> String {
@@ -113,7 +113,7 @@ fn refuse_stray_number(arguments: &PasswdArguments, change: SlotChange) -> Resul
     match arguments.files.iter().find(is_number) {
         Some(number) if change == SlotChange::Remove(None) && !number.exists() => {
             let number = number.display();
-            Err(Failure::usage(format!("{number}: no such file"))
+            Err(Failure::usage(format!("{number}: cannot open: no such file or directory"))
                 .with_hint(format!("to remove key slot {number}, write --remove={number}")))
         }
         _ => Ok(()),
@@ -198,7 +198,7 @@ fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: 
 fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
     let name = shown(path);
     if is_standard(Some(path)) {
-        return Err(Failure::usage("standard input cannot be rewritten").with_hint("a file with the name - is ./-"));
+        return Err(Failure::usage("standard input: cannot be rewritten").with_hint("a file with the name - is ./-"));
     }
     let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
     // Before it is opened, which a device may take for a command.

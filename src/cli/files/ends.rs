@@ -56,7 +56,7 @@ impl<'a> Ends<'a> {
         let inputs = inputs::expand(&files.inputs, files.recursive, wanted);
         if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
-                .with_hint("leave -o away, or put the results into a folder with --output-dir DIR"));
+                .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
         }
         let secret = secret_source.metadata();
         let mut precious = Precious::default();

@@ -67,7 +67,7 @@ impl InputFile {
     fn open_standard_input(named: bool) -> Result<Self, Failure> {
         let name = "standard input".to_owned();
         if !named && io::stdin().is_terminal() {
-            return Err(Failure::usage("no input: standard input is a terminal")
+            return Err(Failure::usage("standard input: is a terminal, and no input is named")
                 .with_hint("name a file, or - to type the input"));
         }
         let cannot_open = |error: io::Error| open_failure(&name, error);
@@ -116,15 +116,15 @@ impl InputFile {
     pub fn check_removable(&self, destination: &Destination) -> Result<(), Failure> {
         let is_link = self.path.as_deref().is_some_and(Path::is_symlink);
         if is_link || self.regular_path().is_none() {
-            return Err(Failure::usage(format!("{}: is not a regular file, which --remove could delete", self.name))
-                .with_hint("name the file itself, or leave --remove away"));
+            return Err(Failure::usage(format!("{}: not a regular file, which --remove could delete", self.name))
+                .with_hint("name the file itself, or leave --remove out"));
         }
         if destination.path().is_none() {
             return Err(Failure::usage(format!(
                 "{}: cannot be read back, as --remove would have to",
                 destination.name
             ))
-            .with_hint("write to a file, or leave --remove away"));
+            .with_hint("write to a file, or leave --remove out"));
         }
         Ok(())
     }
@@ -185,5 +185,5 @@ pub(in crate::cli) fn open_failure(name: &str, error: io::Error) -> Failure {
 
 fn folder(name: &str) -> Failure {
     Failure::usage(format!("{name}: is a folder"))
-        .with_hint("take each file in it with -r, or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel")
+        .with_hint("encrypt, decrypt and verify take the files in it with -r; or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel")
 }

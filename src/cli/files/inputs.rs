@@ -49,7 +49,7 @@ pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Fa
     let is_named = named.iter().any(|path| is_standard(Some(path)));
     if is_named && named.len() > 1 {
         return Err(
-            Failure::usage("standard input cannot be one of several inputs").with_hint("give it a run of its own")
+            Failure::usage("standard input: cannot be one of several inputs").with_hint("give it a run of its own")
         );
     }
     Ok(named.is_empty() || is_named)

@@ -97,8 +97,9 @@ impl Destination {
             Ok(metadata) => {
                 refuse_same_file(&name, &metadata, precious)?;
                 if metadata.is_dir() {
-                    return Err(Failure::usage(format!("{name}: is a folder"))
-                        .with_hint("name a file with -o, or put results into a folder with --output-dir"));
+                    return Err(Failure::usage(format!("{name}: is a folder")).with_hint(
+                        "name a file with -o FILE; encrypt and decrypt put results into a folder with --output-dir DIR",
+                    ));
                 }
                 if !metadata.is_file() {
                     return Ok(at(Place::Special(path.to_owned())));
@@ -112,7 +113,9 @@ impl Destination {
         }
         let resolved = whole_file::resolve_links(path).map_err(cannot_write)?;
         if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
-            return Err(Failure::usage(format!("{name}: is not the name of a file")).with_hint("name a file with -o"));
+            return Err(
+                Failure::usage(format!("{name}: is not the name of a file")).with_hint("name a file with -o FILE")
+            );
         }
         let folder = whole_file::folder_of(&resolved);
         let folder = if makes_folder { whole_file::nearest_existing(folder) } else { folder };
@@ -193,18 +196,18 @@ fn open_special(path: &Path) -> io::Result<File> {
 
 fn refuse_same_file(name: &str, output: &Metadata, precious: &Precious) -> Result<(), Failure> {
     if precious.is_read(output) {
-        return Err(Failure::usage(format!("{name}: is the input or the key, too; writing would destroy it"))
-            .with_hint("name another output with -o"));
+        return Err(Failure::usage(format!("{name}: is an input or the secret, too; writing would destroy it"))
+            .with_hint("name another output with -o FILE"));
     }
     Ok(())
 }
 
 fn goes_there_too(name: &str) -> Failure {
     Failure::usage(format!("{name}: another input of this run goes there, too"))
-        .with_hint("give each a run of its own, or different folders")
+        .with_hint("give each a run of its own, or put the results into different folders with --output-dir DIR")
 }
 
 fn exists(name: &str) -> Failure {
     Failure::usage(format!("{name}: exists already"))
-        .with_hint("replace it with --force, or name another output with -o")
+        .with_hint("replace it with --force, or name another output with -o FILE")
 }

@@ -12,7 +12,7 @@ use rustix::fs::{Advice, fadvise};
 use crate::{
     cli::{
         files::{ends::Job, input::open_failure},
-        messages::failure::{Exit, Failure},
+        messages::failure::{Exit, Failure, describe},
     },
     container::Header,
     keys::StageKeys,
@@ -46,6 +46,10 @@ pub(in crate::cli) fn remove_input(
     match is_sealed_form(stream, plaintext, header, keys, as_sealed, threads) {
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
+        // The sink reads as well: it compares.
+        Err(PipelineError::Read(error) | PipelineError::Write(error)) => {
+            return Err(kept(job, &format!("cannot be read back: {}", describe(&error))));
+        }
         Err(error) => return Err(kept(job, &format!("cannot be read back: {error}"))),
     }
     // Whatever was written to it in the meantime stands nowhere else.

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, ErrorKind, Write},
+    io::{self, Write},
 };
 
 use serde::Serialize;
@@ -14,10 +14,8 @@ use super::{
 
 /// Gives one line of the answer.
 pub(in crate::cli) fn line(text: &dyn Display) -> Result<(), Failure> {
-    screen::give_way(|| writeln!(io::stdout().lock(), "{text}")).map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::new(Exit::InputOutput, "standard output: the reader has closed the pipe"),
-        _ => Failure::system("standard output", "cannot write", &error),
-    })
+    screen::give_way(|| writeln!(io::stdout().lock(), "{text}"))
+        .map_err(|error| Failure::write("standard output", &error))
 }
 
 /// Gives a line of JSON.

@@ -1,6 +1,10 @@
 //! What went wrong, as a person is told it, and the exit code that tells a script.
 
-use std::{fmt, io, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    process::ExitCode,
+};
 
 /// A failure: one lower-case fact, and what to do about it where that is known.
 #[derive(Debug)]
@@ -36,6 +40,14 @@ impl Failure {
     /// The system refused to do something with `name`.
     pub fn system(name: &str, doing: &str, error: &io::Error) -> Self {
         Self::new(Exit::InputOutput, format!("{name}: {doing}: {}", describe(error)))
+    }
+
+    /// The system refused to write to `name`.
+    pub fn write(name: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::new(Exit::InputOutput, format!("{name}: the reader has closed the pipe")),
+            _ => Self::system(name, "cannot write", error),
+        }
     }
 
     #[must_use]

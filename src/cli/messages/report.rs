@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    failure::{Exit, Failure, describe},
+    failure::{Exit, Failure},
     screen,
     usage_hint::usage_hint,
 };
@@ -41,7 +41,7 @@ pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
 /// Names `failures` that have been told of before, under a heading.
 pub(in crate::cli) fn summary(heading: &str, failures: &[Failure]) {
     let names = || failures.iter().map(Failure::to_string).collect::<Vec<_>>();
-    say(&heading, || json!({"event": "summary", "message": heading, "failures": names()}));
+    say(&format_args!("{heading}:"), || json!({"event": "summary", "message": heading, "failures": names()}));
     for failure in failures.iter().filter(|_| !is_json()) {
         line(&format_args!("  {failure}"));
     }
@@ -116,7 +116,7 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
     match error.print() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            line(&format_args!("standard output: cannot write: {}", describe(&error)));
+            line(&Failure::write("standard output", &error));
             ExitCode::from(1)
         }
     }

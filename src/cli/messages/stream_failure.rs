@@ -1,6 +1,9 @@
 //! How the library's errors are told: which file, where in it, what to do.
 
-use crate::cli::messages::failure::{Exit, Failure, describe};
+use crate::cli::messages::{
+    damage::OTHER_COPY,
+    failure::{Exit, Failure},
+};
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
     keys::{KdfError, SlotChangeError, SlotKind, UnlockError},
@@ -31,8 +34,8 @@ pub(in crate::cli) fn header(input: &str, error: &HeaderError) -> Failure {
         HeaderError::Version(_) | HeaderError::UnknownFeatures(_) => {
             failure.with_hint("a newer reelseal may read it, or one with the stages it was written with")
         }
-        HeaderError::Cut => failure.with_hint("the transfer may have been cut off; get the file again"),
-        _ => failure.with_hint("the header is damaged; another copy of the file may be sound"),
+        HeaderError::Cut => failure.with_hint("the transfer may have been cut off; get the stream again"),
+        _ => failure.with_hint(OTHER_COPY),
     }
 }
 
@@ -43,17 +46,17 @@ pub(in crate::cli) fn unlock(input: &str, error: &UnlockError) -> Failure {
         UnlockError::Header(error) => header(input, error),
         UnlockError::Kdf(error) => kdf(input, error),
         UnlockError::NoSuchSlot { other: false, .. } => {
-            told(Exit::BadStream).with_hint("nothing that is known opens it")
+            told(Exit::BadStream).with_hint("a newer reelseal may know what opens it")
         }
         UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, .. } => {
             told(Exit::Usage).with_hint("it opens with a key file: --key-file FILE")
         }
         UnlockError::NoSuchSlot { wanted: SlotKind::KeyFile, .. } => {
-            told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file away")
+            told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file out")
         }
         UnlockError::WrongPassphrase | UnlockError::WrongKeyFile => told(Exit::WrongSecret),
         UnlockError::TooManySlots(_) | UnlockError::Altered => {
-            told(Exit::BadStream).with_hint("somebody may have tampered with the file; use another copy")
+            told(Exit::BadStream).with_hint("somebody may have tampered with it; use another copy of the stream")
         }
     }
 }
@@ -63,7 +66,7 @@ pub(in crate::cli) fn kdf(name: &str, error: &KdfError) -> Failure {
     let mebibytes = |bytes: &u64| bytes.div_ceil(1 << 20);
     let raise = |bytes: &u64| format!("allow it with --max-kdf-memory {}M", mebibytes(bytes));
     match error {
-        KdfError::OutOfBounds { .. } => Failure::new(Exit::BadStream, format!("{name}: {error}")),
+        KdfError::OutOfBounds { .. } => Failure::new(Exit::BadStream, format!("{name}: {error}")).with_hint(OTHER_COPY),
         KdfError::Memory { needed, limit } => {
             let (needs, allowed) = (mebibytes(needed), limit >> 20);
             Failure::usage(format!("{name}: scrypt needs {needs} MiB of memory, and {allowed} MiB are allowed"))
@@ -97,17 +100,12 @@ pub(in crate::cli) fn pipeline(
         Failure::new(Exit::BadStream, fact).with_hint(if released {
             "what was written before that frame is authentic, and not the whole; use another copy of the stream"
         } else {
-            "nothing was written; use another copy of the file"
+            "nothing was written; use another copy of the stream"
         })
     };
     match error {
         PipelineError::Read(error) => Failure::system(input, "cannot read", error),
-        PipelineError::Write(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            Failure::new(Exit::InputOutput, format!("{output}: the reader has closed the pipe"))
-        }
-        PipelineError::Write(error) => {
-            Failure::new(Exit::InputOutput, format!("{output}: cannot write: {}", describe(error)))
-        }
+        PipelineError::Write(error) => Failure::write(output, error),
         PipelineError::Frame { index, fault: FrameFault::Mac } => {
             damaged(format!("{input}: cut short, extended or damaged in {}", place(*index)))
         }

@@ -10,7 +10,7 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
         ErrorKind::UnknownArgument if names_a_passphrase(error) => {
             Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")
         }
-        ErrorKind::ArgumentConflict => Some("leave one of the two away"),
+        ErrorKind::ArgumentConflict => Some("leave one of the two out"),
         _ => None,
     }
 }

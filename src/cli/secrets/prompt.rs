@@ -33,7 +33,7 @@ impl Prompt {
         // Touching it from the background would stop us, deaf to all that others send.
         if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground != getpgrp()) {
             return Err(Failure::usage("cannot ask for a passphrase in the background")
-                .with_hint("start it in the foreground, or give the passphrase with --passphrase-file"));
+                .with_hint("start it in the foreground, or give the passphrase with --passphrase-file FILE"));
         }
         Self::take(terminal).map_err(cannot_open)
     }
@@ -57,8 +57,8 @@ impl Prompt {
             // What is not UTF-8 comes as replacement characters: many passphrases would become one.
             Ok(answer) if answer.contains(char::REPLACEMENT_CHARACTER) => {
                 drop(Zeroizing::new(answer));
-                Err(Failure::usage("the passphrase is not UTF-8 text")
-                    .with_hint("set the terminal to UTF-8, or use --passphrase-file"))
+                Err(Failure::usage("the prompt: the passphrase is not UTF-8 text")
+                    .with_hint("set the terminal to UTF-8, or use --passphrase-file FILE"))
             }
             Ok(answer) => Ok(Zeroizing::new(answer)),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
@@ -66,7 +66,7 @@ impl Prompt {
                 Err(Failure::new(Exit::InputOutput, "interrupted at the prompt"))
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                Err(Failure::usage("no passphrase was typed").with_hint("end a passphrase with Enter"))
+                Err(Failure::usage("the prompt: no passphrase was typed").with_hint("end a passphrase with Enter"))
             }
             Err(error) => Err(Failure::system(TERMINAL, "cannot read", &error)),
         }

@@ -100,7 +100,7 @@ impl SecretSource {
         }
         if let Some(number) = arguments.passphrase_fd {
             if number == 0 && input_is_stdin {
-                return Err(Failure::usage("standard input cannot be both the input and the passphrase")
+                return Err(Failure::usage("standard input: cannot be both the input and the secret")
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
             return Self::descriptor(number).map(Some);

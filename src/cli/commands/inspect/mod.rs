@@ -53,7 +53,7 @@ fn keyring(arguments: &InspectArguments) -> Result<Option<Keyring>, Failure> {
     };
     if source.is_none() && arguments.frames {
         return Err(Failure::usage("--frames needs a secret: what frames say is encrypted")
-            .with_hint("give --passphrase-file or --key-file, or have it asked for with --ask"));
+            .with_hint("give one with --passphrase-file FILE or --key-file FILE, or have it asked for with --ask"));
     }
     Ok(source.map(|source| Keyring::new(source, arguments.secret.kdf_limits())))
 }
