@@ -15,7 +15,7 @@ pub(in crate::cli) struct RunArguments {
     /// Show progress: auto does on a terminal
     ///
     /// Without a terminal, always prints a line each second in place of a bar. json has every line of standard error be
-    /// an object, errors included.
+    /// an object, errors included. Whatever is shown, SIGUSR1 has a status line printed.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressMode,
     /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe

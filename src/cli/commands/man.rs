@@ -8,9 +8,9 @@ use clap_mangen::Man;
 use crate::cli::{
     arguments::{Arguments, ManArguments},
     messages::{
+        answer,
         failure::{Exit, Failure, describe},
         shown::shown,
-        standard_output,
     },
 };
 
@@ -27,7 +27,7 @@ pub(in crate::cli) fn man(arguments: &ManArguments) -> Result<(), Failure> {
     let mut text = Vec::new();
     let page = Man::new(page.clone()).date(DATE).source(concat!("reelseal ", env!("CARGO_PKG_VERSION")));
     page.render(&mut text).map_err(|error| Failure::new(Exit::InputOutput, describe(&error)))?;
-    standard_output::print(&text)
+    answer::text(&text)
 }
 
 fn no_such_command(name: &str, program: &clap::Command) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io,
     num::NonZero,
     path::{Path, PathBuf},
 };
@@ -15,6 +15,7 @@ use crate::cli::{
         stream_header::StreamHeader,
     },
     messages::{
+        answer,
         failure::{Exit, Failure},
         report,
         shown::{shown, shown_bytes},
@@ -53,9 +54,7 @@ fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let unknown = header.records.iter().filter(|record| is_unknown_slot(record));
     let unknown = unknown.map(|record| format!("{front}-: a key slot of unknown kind {}\n", record.kind()));
     let text: String = lines.chain(unknown).collect();
-    let mut output = io::stdout().lock();
-    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    written.map_err(|error| Failure::write("standard output", &error))
+    answer::text(text.as_bytes())
 }
 
 fn described(slot: &Slot) -> String {

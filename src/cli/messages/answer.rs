@@ -1,8 +1,8 @@
-//! What a command was asked for, line by line on standard output.
+//! What a command was asked for, on standard output.
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, StdoutLock, Write},
 };
 
 use serde::Serialize;
@@ -12,14 +12,19 @@ use super::{
     screen,
 };
 
+/// Gives the whole of an answer.
+pub(in crate::cli) fn text(text: &[u8]) -> Result<(), Failure> {
+    let write = |mut output: StdoutLock<'_>| output.write_all(text).and_then(|()| output.flush());
+    screen::give_way(|| write(io::stdout().lock())).map_err(|error| Failure::write("standard output", &error))
+}
+
 /// Gives one line of the answer.
-pub(in crate::cli) fn line(text: &dyn Display) -> Result<(), Failure> {
-    screen::give_way(|| writeln!(io::stdout().lock(), "{text}"))
-        .map_err(|error| Failure::write("standard output", &error))
+pub(in crate::cli) fn line(line: &dyn Display) -> Result<(), Failure> {
+    text(format!("{line}\n").as_bytes())
 }
 
 /// Gives a line of JSON.
 pub(in crate::cli) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value);
-    line(&text.map_err(|error| Failure::new(Exit::InputOutput, format!("standard output: {error}")))?)
+    let json = serde_json::to_string(value);
+    line(&json.map_err(|error| Failure::new(Exit::InputOutput, format!("standard output: {error}")))?)
 }

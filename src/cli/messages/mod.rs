@@ -8,6 +8,5 @@ pub(super) mod progress;
 pub(super) mod report;
 mod screen;
 pub(super) mod shown;
-pub(super) mod standard_output;
 pub(super) mod stream_failure;
 mod usage_hint;

@@ -9,8 +9,9 @@ use self::{rates::Rates, report::Report, scrypt_times::ScryptTimes};
 use crate::cli::{
     arguments::SpeedArguments,
     messages::{
+        answer,
         failure::{Exit, Failure},
-        standard_output, stream_failure,
+        stream_failure,
     },
 };
 
@@ -18,6 +19,5 @@ pub(in crate::cli) fn speed(arguments: &SpeedArguments) -> Result<(), Failure> {
     let rates = Rates::measure().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     let scrypt = ScryptTimes::measure().map_err(|error| stream_failure::kdf("scrypt", &error))?;
     let report = Report { rates, scrypt };
-    let text = if arguments.json { report.to_json() } else { report.to_table() };
-    standard_output::print(text.as_bytes())
+    if arguments.json { answer::json(&report.to_json()) } else { answer::text(report.to_table().as_bytes()) }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{rates::Rates, scrypt_times::ScryptTimes};
 use crate::cli::messages::shown::shown_bytes;
@@ -36,7 +36,7 @@ impl Report {
         table
     }
 
-    pub fn to_json(&self) -> String {
+    pub fn to_json(&self) -> Value {
         let Rates { frame_size, encryption, authentication, chain } = &self.rates;
         let chain =
             chain.iter().map(|chain| json!({ "workers": chain.workers, "seal": chain.sealing, "open": chain.opening }));
@@ -46,7 +46,7 @@ impl Report {
                 "memory": time.memory(), "seconds": time.seconds, "measured": time.measured,
             })
         });
-        let report = json!({
+        json!({
             "version": env!("CARGO_PKG_VERSION"),
             "frame_size": frame_size.payload(),
             "bytes_per_second": {
@@ -56,7 +56,6 @@ impl Report {
             },
             "scrypt": scrypt.collect::<Vec<_>>(),
             "scrypt_log_n_for_one_second": self.scrypt.log_n_for_a_second(),
-        });
-        format!("{report:#}\n")
+        })
     }
 }
