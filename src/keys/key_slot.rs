@@ -21,6 +21,11 @@ impl KeyEncryptionKeys {
         Self { passphrase, derived: Vec::new() }
     }
 
+    /// Whether these are the keys of `passphrase`; not in constant time.
+    pub fn are_of(&self, passphrase: &Passphrase) -> bool {
+        self.passphrase == *passphrase
+    }
+
     /// The key-encryption key under `salt` at `cost`.
     ///
     /// # Errors

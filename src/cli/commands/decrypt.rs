@@ -101,7 +101,7 @@ impl Decryption<'_> {
         }
         transfer.finish()?;
         if self.ends.removes() {
-            remove_input(&job, &Direction::Decrypted, &header, &keys, threads)?;
+            remove_input(&job, &Direction::Decrypted, &header, &keys, threads, &self.progress)?;
         }
         progress.finish(Some(&destination.name));
         Ok(())

@@ -95,7 +95,7 @@ impl Encryption<'_> {
         seal_frames(&job, &stream, &transfer, workers, &progress)?;
         transfer.finish()?;
         if self.ends.removes() {
-            remove_input(&job, &Direction::Encrypted, &stream.header, &stream.keys, threads)?;
+            remove_input(&job, &Direction::Encrypted, &stream.header, &stream.keys, threads, &self.progress)?;
         }
         progress.finish(Some(&destination.name));
         Ok(())

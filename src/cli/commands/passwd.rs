@@ -1,9 +1,11 @@
 //! `reelseal passwd`: what opens a file is changed in place.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io,
     num::NonZero,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -80,15 +82,19 @@ fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Ex
     let sources = Sources::choose(arguments, change).map_err(told)?;
     on_signal::watch(false);
     let mut batch = Batch::default();
-    let mut ready = Vec::new();
+    let (mut ready, mut known) = (Vec::new(), HashSet::new());
     for path in &arguments.files {
+        // By whatever names, a file is rewritten once.
+        if path.metadata().is_ok_and(|metadata| !known.insert((metadata.dev(), metadata.ino()))) {
+            continue;
+        }
         match check(path, arguments, change, &sources) {
             Ok(()) => ready.push(path),
             Err(failure) => batch.ended(Err(failure)),
         }
     }
     if let Some((_, others)) = ready.split_first() {
-        match sources.read().and_then(|secrets| Run::new(arguments, change, secrets)) {
+        match Run::begin(arguments, change, &sources, &ready) {
             Ok(mut run) => {
                 for path in ready {
                     batch.ended(run.rewrite(path));
@@ -125,11 +131,6 @@ struct Sources {
     new: Option<SecretSource>,
 }
 
-struct Secrets {
-    current: Secret,
-    new: Option<Secret>,
-}
-
 impl Sources {
     fn choose(arguments: &PasswdArguments, change: SlotChange) -> Result<Self, Failure> {
         let (current, new) = (arguments.secret.passphrase_fd, arguments.new_secret.new_passphrase_fd);
@@ -151,19 +152,6 @@ impl Sources {
             checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
         }
         Ok(Self { current, new })
-    }
-
-    fn read(&self) -> Result<Secrets, Failure> {
-        let current = self.current.read(Purpose::Decrypt)?;
-        let new = self.new.as_ref().map(|source| source.read(Purpose::Replace)).transpose()?;
-        Ok(Secrets { current, new })
-    }
-}
-
-impl Secrets {
-    /// Whether the new secret is the current one.
-    fn is_same(&self) -> bool {
-        matches!((&self.current, &self.new), (Secret::Passphrase(one), Some(Secret::Passphrase(other))) if one == other)
     }
 }
 
@@ -210,6 +198,13 @@ fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
     Ok((name, rewrite))
 }
 
+/// Whether the current secret opens the file.
+fn opens(path: &Path, current: &mut Credential) -> Result<(), Failure> {
+    let (name, rewrite) = begin(path)?;
+    let unlocked = unlock_slot(rewrite.copy(), rewrite.header(), current);
+    unlocked.map(drop).map_err(|error| stream_failure::unlock(&name, &error))
+}
+
 fn numbered(slots: &KeySlots, number: NonZero<usize>) -> Option<usize> {
     slots.iter().nth(number.get() - 1).map(|(record, _)| record)
 }
@@ -235,11 +230,31 @@ struct NewSecret {
 }
 
 impl Run {
-    fn new(arguments: &PasswdArguments, change: SlotChange, secrets: Secrets) -> Result<Self, Failure> {
+    /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must have
+    /// opened one of the files that are `ready`.
+    fn begin(
+        arguments: &PasswdArguments,
+        change: SlotChange,
+        sources: &Sources,
+        ready: &[&PathBuf],
+    ) -> Result<Self, Failure> {
         let limits = arguments.secret.kdf_limits();
-        let is_same = secrets.is_same();
-        let new = secrets.new.map(|secret| NewSecret::new(secret, arguments.scrypt_cost(), limits)).transpose()?;
-        Ok(Self { change, current: secrets.current.into_credential(limits), new, is_same, removed: Vec::new() })
+        let mut current = sources.current.read(Purpose::Decrypt)?.into_credential(limits);
+        if sources.new.as_ref().is_some_and(SecretSource::is_terminal) {
+            let mut opened = ready.iter().map(|path| opens(path, &mut current));
+            if let Some(first) = opened.next().filter(Result::is_err)
+                && !opened.any(|opened| opened.is_ok())
+            {
+                first?;
+            }
+        }
+        let new = sources.new.as_ref().map(|source| source.read(Purpose::Replace)).transpose()?;
+        let is_same = match (&current, &new) {
+            (Credential::Passphrase(keys, _), Some(Secret::Passphrase(new))) => keys.are_of(new),
+            _ => false,
+        };
+        let new = new.map(|secret| NewSecret::new(secret, arguments.scrypt_cost(), limits)).transpose()?;
+        Ok(Self { change, current, new, is_same, removed: Vec::new() })
     }
 
     fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {

@@ -26,6 +26,8 @@ pub(in crate::cli) struct Ends<'a> {
     secret: Option<Metadata>,
     precious: Precious,
     side_by_side: SideBySide,
+    /// Whether there is more than one input.
+    several: bool,
 }
 
 /// One file's ends: nothing is asked, and nothing written yet.
@@ -64,7 +66,8 @@ impl<'a> Ends<'a> {
         // What cannot be looked at is told of in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| precious.add(&metadata));
         let side_by_side = SideBySide::new(run.threads(false));
-        Ok(Begun { secret_source, inputs, ends: Self { files, secret, precious, side_by_side } })
+        let several = inputs.len() > 1;
+        Ok(Begun { secret_source, inputs, ends: Self { files, secret, precious, side_by_side, several } })
     }
 
     /// Opens an input, and finds the place of its result: what `-o` names, else, in the folder of the results or beside
@@ -75,6 +78,10 @@ impl<'a> Ends<'a> {
         rename: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
     ) -> Result<Job, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
+        if named.path.as_deref().is_some_and(|path| self.precious.outputs().hold(path)) {
+            return Err(Failure::usage(format!("{}: is what this run made of another input", input.name))
+                .with_hint("give it a run of its own"));
+        }
         let access = input.access()?;
         input.check_apart_from(self.secret.as_ref())?;
         let beside = match (&self.files.output, input.regular_path(), &self.files.output_dir) {
@@ -82,12 +89,12 @@ impl<'a> Ends<'a> {
             (None, Some(path), None) => Some(rename(path)?),
             (None, Some(_), Some(folder)) => Some(rename(&folder.join(&named.below))?),
             (None, None, Some(_)) => return Err(no_name(&input.name)),
+            (None, None, None) if self.several => return Err(shares_standard_output(&input.name)),
             (None, None, None) => None,
         };
         let wanted = match (&self.files.output, &beside) {
             (Some(output), _) => Wanted::named(output),
-            (None, Some(place)) if self.files.output_dir.is_some() => Wanted::InOutputFolder(place),
-            (None, Some(beside)) => Wanted::File(beside),
+            (None, Some(place)) => Wanted::Derived { place, makes_folder: self.files.output_dir.is_some() },
             (None, None) => Wanted::StandardOutput,
         };
         let destination = Destination::resolve(&wanted, &self.precious, self.files.force)?;
@@ -111,6 +118,13 @@ impl<'a> Ends<'a> {
     pub fn removes(&self) -> bool {
         self.files.remove
     }
+}
+
+fn shares_standard_output(input: &str) -> Failure {
+    Failure::usage(format!(
+        "{input}: has no name for a file of its own, and several inputs cannot share standard output"
+    ))
+    .with_hint("give it a run of its own")
 }
 
 fn no_name(input: &str) -> Failure {

@@ -1,7 +1,8 @@
 //! The inputs of a run: what was named, and, where that was asked for, what stands in the folders that were named.
 
 use std::{
-    fs::Metadata,
+    collections::HashSet,
+    fs::{self, Metadata},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,7 @@ use crate::cli::{
     files::{
         input::{is_standard, open_failure, standard_input},
         suffix::{SUFFIX, has_suffix},
+        whole_file::is_temporary_name,
     },
     messages::{failure::Failure, report, shown::shown},
 };
@@ -33,9 +35,9 @@ impl NamedInput {
         }
     }
 
-    /// The bytes of a regular file; `None` for a stream, and for what cannot be looked at.
+    /// The bytes that are to come: `None` for a stream, none of what cannot be looked at.
     pub fn size(&self) -> Option<u64> {
-        self.metadata().filter(Metadata::is_file).map(|metadata| metadata.len())
+        self.metadata().map_or(Some(0), |metadata| metadata.is_file().then_some(metadata.len()))
     }
 
     fn named(path: &Path) -> Self {
@@ -64,7 +66,7 @@ pub(in crate::cli) enum Wanted {
 
 impl Wanted {
     fn is(self, path: &Path) -> bool {
-        has_suffix(path) == (self == Self::Streams)
+        has_suffix(path) == (self == Self::Streams) && !is_temporary_name(path)
     }
 
     fn hint(self) -> String {
@@ -80,7 +82,12 @@ pub(in crate::cli) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted)
         return vec![Ok(NamedInput { path: None, below: PathBuf::new() })];
     }
     let mut inputs = Vec::new();
+    let mut known = HashSet::new();
     for path in named {
+        // Named twice, it is one input all the same.
+        if fs::canonicalize(path).is_ok_and(|place| !known.insert(place)) {
+            continue;
+        }
         if recursive && path.is_dir() {
             let before = inputs.len();
             walk(path, wanted, &mut inputs);
@@ -118,7 +125,7 @@ fn nothing_found(folder: &Path, wanted: Wanted) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -127,7 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clips = folder.path().join("clips");
         fs::create_dir_all(clips.join("day/night")).unwrap();
-        for name in ["b", "a", "a.reel", "day/night/c"] {
+        for name in ["b", "a", "a.reel", ".reelseal-x.partial", "day/night/c"] {
             fs::write(clips.join(name), b"frames").unwrap();
         }
         symlink("b", clips.join("link")).unwrap();
@@ -145,6 +152,8 @@ mod tests {
 
     #[test]
     fn a_file_stands_for_itself_and_nothing_for_standard_input() {
+        let twice = ["/etc/passwd", "/etc/../etc/passwd"].map(PathBuf::from);
+        assert_eq!(expand(&twice, false, Wanted::Plaintext).len(), 1);
         let [file, dash] = expand(&["some/film".into(), "-".into()], false, Wanted::Plaintext).try_into().unwrap();
         assert_eq!(file.unwrap().below, PathBuf::from("film"));
         assert!(is_standard(dash.unwrap().path.as_deref()));

@@ -1,7 +1,7 @@
 //! The output: where it goes, and every reason not to write there, found before anything is asked or written.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io::{self, IsTerminal},
     os::{
         fd::AsFd,
@@ -52,8 +52,12 @@ pub(in crate::cli) enum Output {
 pub(in crate::cli) enum Wanted<'a> {
     StandardOutput,
     File(&'a Path),
-    /// A file in the folder for results: the folders that it needs are made when it is opened.
-    InOutputFolder(&'a Path),
+    /// A file whose name comes from the input's, which nobody chose: it goes into nothing but a file. The folders that it
+    /// needs may be made when it is opened.
+    Derived {
+        place: &'a Path,
+        makes_folder: bool,
+    },
 }
 
 impl<'a> Wanted<'a> {
@@ -70,7 +74,13 @@ impl Destination {
         match wanted {
             Wanted::StandardOutput => Self::standard_output(precious),
             Wanted::File(path) => Self::file(path, precious, overwrite, false),
-            Wanted::InOutputFolder(path) => Self::file(path, precious, overwrite, true),
+            Wanted::Derived { place, makes_folder } => {
+                let is_file = place.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
+                if !is_file && place.symlink_metadata().is_ok() {
+                    return Err(not_a_file(&shown(place)));
+                }
+                Self::file(place, precious, overwrite, *makes_folder)
+            }
         }
     }
 
@@ -152,7 +162,7 @@ impl Destination {
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        if self.makes_folder { fs::create_dir_all(whole_file::folder_of(path)) } else { Ok(()) }
+        if self.makes_folder { whole_file::make_folders(whole_file::folder_of(path)) } else { Ok(()) }
     }
 
     /// Gives `file` its name.
@@ -200,6 +210,12 @@ fn refuse_same_file(name: &str, output: &Metadata, precious: &Precious) -> Resul
             .with_hint("name another output with -o FILE"));
     }
     Ok(())
+}
+
+/// What stands at a derived name is a pipe, a device, or a link that leads nowhere.
+fn not_a_file(name: &str) -> Failure {
+    Failure::usage(format!("{name}: exists already, and is not a file"))
+        .with_hint("remove it, or insist on it with -o FILE")
 }
 
 fn goes_there_too(name: &str) -> Failure {

@@ -5,6 +5,7 @@ use std::{
     num::NonZero,
     os::unix::fs::{FileExt, MetadataExt},
     path::Path,
+    sync::atomic::AtomicU64,
 };
 
 use rustix::fs::{Advice, fadvise};
@@ -12,7 +13,10 @@ use rustix::fs::{Advice, fadvise};
 use crate::{
     cli::{
         files::{ends::Job, input::open_failure},
-        messages::failure::{Exit, Failure, describe},
+        messages::{
+            failure::{Exit, Failure, describe},
+            progress::Progress,
+        },
     },
     container::Header,
     keys::StageKeys,
@@ -33,6 +37,7 @@ pub(in crate::cli) fn remove_input(
     header: &Header,
     keys: &StageKeys,
     threads: NonZero<usize>,
+    progress: &Progress,
 ) -> Result<(), Failure> {
     let (Some(input), Some(output)) = (job.input.path.as_deref(), job.destination.path()) else { return Ok(()) };
     let written = File::open(output).map_err(|error| open_failure(&job.destination.name, error))?;
@@ -42,8 +47,9 @@ pub(in crate::cli) fn remove_input(
         Direction::Encrypted => (&written, &job.input.file),
         Direction::Decrypted => (&job.input.file, &written),
     };
+    let progress = progress.check(&format!("{}: reading back", job.destination.name), plaintext.metadata().ok());
     let as_sealed = matches!(direction, Direction::Encrypted);
-    match is_sealed_form(stream, plaintext, header, keys, as_sealed, threads) {
+    match is_sealed_form(stream, plaintext, header, keys, as_sealed, threads, progress.delivered()) {
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
         // The sink reads as well: it compares.
@@ -67,6 +73,7 @@ fn is_sealed_form(
     keys: &StageKeys,
     as_sealed: bool,
     threads: NonZero<usize>,
+    compared: &AtomicU64,
 ) -> Result<bool, PipelineError> {
     if as_sealed {
         let Ok(copies) = keys.seal_header(header) else { return Ok(false) };
@@ -86,7 +93,7 @@ fn is_sealed_form(
         return Ok(false);
     }
     let sink = ComparisonSink::new(plaintext);
-    let workers = Workers::new(threads, header.prefix.frame_size);
+    let workers = Workers::new(threads, header.prefix.frame_size).with_progress(compared);
     workers.run(&CiphertextFile::new(file, snapshot), &Opening::new(&chain, features), &sink)?;
     Ok(sink.is_same())
 }
@@ -128,7 +135,15 @@ mod tests {
     }
 
     fn is_same(stream: &[u8], plaintext: &[u8], NewStream { header, keys }: &NewStream) -> Result<bool, PipelineError> {
-        is_sealed_form(&file_with(stream), &file_with(plaintext), header, keys, true, NonZero::new(2).unwrap())
+        is_sealed_form(
+            &file_with(stream),
+            &file_with(plaintext),
+            header,
+            keys,
+            true,
+            NonZero::new(2).unwrap(),
+            &AtomicU64::new(0),
+        )
     }
 
     #[test]
@@ -149,7 +164,7 @@ mod tests {
             meanwhile();
             let job = Job { input, access, destination };
             let threads = NonZero::new(1).unwrap();
-            remove_input(&job, &Direction::Encrypted, &new.header, &new.keys, threads).is_ok()
+            remove_input(&job, &Direction::Encrypted, &new.header, &new.keys, threads, &Progress::none()).is_ok()
         };
         assert!(removed_after(&|| {}) && !film.exists());
         let touch = || File::options().write(true).open(&film).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();

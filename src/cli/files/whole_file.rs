@@ -195,6 +195,14 @@ pub(in crate::cli) fn nearest_existing(folder: &Path) -> &Path {
     existing.unwrap_or(Path::new("."))
 }
 
+/// Makes `folder` and those around it that are missing, and makes them last.
+pub(in crate::cli) fn make_folders(folder: &Path) -> io::Result<()> {
+    let existing = nearest_existing(folder);
+    fs::create_dir_all(folder)?;
+    let made = folder.ancestors().take_while(|ancestor| *ancestor != existing);
+    made.map(folder_of).try_for_each(sync_folder)
+}
+
 fn proc_path(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
@@ -209,6 +217,12 @@ fn link_over(file: &File, destination: &Path) -> io::Result<()> {
         let linked = temporary_name().make_in(folder_of(destination), |path| link(file, path))?;
         Ok(linked.into_temp_path().persist(destination)?)
     })
+}
+
+/// Whether `path` has the name of a file that was under way when its run was killed.
+pub(in crate::cli) fn is_temporary_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
 }
 
 fn temporary_name() -> tempfile::Builder<'static, 'static> {

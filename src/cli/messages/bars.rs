@@ -1,6 +1,7 @@
 //! Bars on a terminal: one for each file in hand, and one for the whole where that is several.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -8,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::{
     progress::{Counts, Event, FileCount},
     screen,
 };
 
-const KNOWN: &str = "{msg} {wide_bar:.cyan} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
+const KNOWN: &str = "{msg} {wide_bar:.cyan} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {left}";
 const UNKNOWN: &str = "{msg} {spinner:.cyan} {binary_bytes} {binary_bytes_per_sec}";
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -69,6 +70,15 @@ fn add(bars: &MultiProgress, total: Option<u64>) -> ProgressBar {
 fn styled(total: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
     let template = if total.is_some() { KNOWN } else { UNKNOWN };
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.with_key("left", time_left));
     bar
+}
+
+/// Before anything has come, nothing is known of the time that it takes.
+fn time_left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 || state.len() == Some(0) {
+        // Where it cannot be written, there is nothing to see.
+        let _ = write!(out, "{:#} left", HumanDuration(state.eta()));
+    }
 }

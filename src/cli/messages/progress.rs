@@ -1,6 +1,7 @@
 //! How far a run has come: what is counted, and when it is shown.
 
 use std::{
+    fs::Metadata,
     io::{self, IsTerminal},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -67,7 +68,9 @@ pub(super) struct FileCount {
     pub name: String,
     /// The payload bytes that are to come, if that is known.
     pub total: Option<u64>,
-    delivered: Arc<AtomicU64>,
+    delivered: AtomicU64,
+    /// Whether its bytes count in the whole.
+    counts: bool,
     outcome: AtomicU8,
     started: Instant,
 }
@@ -98,11 +101,26 @@ impl Progress {
         Self { counts, form, display: Mutex::default() }
     }
 
+    /// Progress of nothing, which is not shown.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        let (started, ended, in_hand) = (Instant::now(), Mutex::default(), Mutex::default());
+        let counts = Arc::new(Counts { files: 0, total: None, started, ended, in_hand });
+        Self { counts, form: None, display: Mutex::default() }
+    }
+
     /// Begins with the file `name`, from which `total` payload bytes are to come, if that is known.
     /// `to_terminal` says that the output itself goes to the terminal, which leaves no room for a bar.
     pub fn file(&self, name: &str, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
-        let (delivered, outcome) = (Arc::default(), AtomicU8::new(UNDER_WAY));
-        let file = FileCount { name: name.to_owned(), total, delivered, outcome, started: Instant::now() };
+        self.begin(FileCount::new(name, total, true), to_terminal)
+    }
+
+    /// Begins with looking through `file` once more, which is shown by itself and does not count in the whole.
+    pub fn check(&self, name: &str, file: Option<Metadata>) -> FileProgress<'_> {
+        self.begin(FileCount::new(name, file.map(|file| file.len()), false), false)
+    }
+
+    fn begin(&self, file: FileCount, to_terminal: bool) -> FileProgress<'_> {
         let file = Arc::new(file);
         lock(&self.counts.in_hand).push(Arc::clone(&file));
         match self.form {
@@ -174,6 +192,11 @@ impl Drop for FileProgress<'_> {
 }
 
 impl FileCount {
+    fn new(name: &str, total: Option<u64>, counts: bool) -> Self {
+        let (delivered, outcome) = (AtomicU64::new(0), AtomicU8::new(UNDER_WAY));
+        Self { name: name.to_owned(), total, delivered, counts, outcome, started: Instant::now() }
+    }
+
     /// The payload bytes delivered so far.
     pub fn bytes(&self) -> u64 {
         self.delivered.load(Ordering::Relaxed)
@@ -219,7 +242,7 @@ impl Counts {
 
     /// The bytes of files that have ended, and those delivered of files in hand.
     pub fn bytes(&self) -> u64 {
-        let in_hand: u64 = lock(&self.in_hand).iter().map(|file| file.bytes()).sum();
+        let in_hand: u64 = lock(&self.in_hand).iter().filter(|file| file.counts).map(|file| file.bytes()).sum();
         self.ended().bytes + in_hand
     }
 

@@ -1,4 +1,4 @@
-//! File names as they are shown: what a terminal would act on is escaped.
+//! File names as they are shown: what a terminal would act on is escaped, so that the name can be told from it.
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
@@ -6,7 +6,7 @@ pub(in crate::cli) fn shown(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
-            if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
+            if is_escaped(character) { text.extend(character.escape_default()) } else { text.push(character) }
         }
         for byte in chunk.invalid() {
             // Writing to a string does not fail.
@@ -14,6 +14,13 @@ pub(in crate::cli) fn shown(path: &Path) -> String {
         }
     }
     text
+}
+
+/// What moves the cursor or turns text round, and the escape itself.
+fn is_escaped(character: char) -> bool {
+    let turns_text =
+        matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || turns_text || character == '\\'
 }
 
 /// A number of bytes in binary units, rounded.
@@ -31,5 +38,6 @@ mod tests {
     fn control_characters_and_foreign_bytes_are_escaped() {
         let name = Path::new(OsStr::from_bytes(b"a\n\x1b[2Jb\xffc\xc3\xa9"));
         assert_eq!(shown(name), "a\\n\\u{1b}[2Jb\\xffc\u{e9}");
+        assert_eq!(shown(Path::new("a\\n\u{202e}b")), "a\\\\n\\u{202e}b");
     }
 }

@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
     match error.kind() {
         ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
-            Some("a command comes first, as in: reelseal encrypt FILE")
+            Some("a command comes first, as in: reelseal encrypt FILE; reelseal -h lists them")
         }
         ErrorKind::UnknownArgument if names_a_passphrase(error) => {
             Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")

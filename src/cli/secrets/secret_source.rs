@@ -143,6 +143,11 @@ impl SecretSource {
         env::var_os(variable).map(|value| Self::Environment(variable, Zeroizing::new(OsString::into_vec(value))))
     }
 
+    /// Whether it is asked for.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal)
+    }
+
     /// Whether this is a key file.
     pub fn is_key_file(&self) -> bool {
         matches!(self, Self::KeyFile(_))
