@@ -245,6 +245,51 @@ fn what_verify_finds_is_an_object_a_line_as_well() {
 }
 
 #[test]
+fn several_inputs_without_names_never_share_standard_output() {
+    let folder = clips(&["a", "b"]);
+    let script = "exec \"$0\" encrypt --key-file key /dev/fd/3 /dev/fd/4 3<a 4<b";
+    let command = &mut std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_reelseal")]).current_dir(folder.path(""));
+    let output = command.output().unwrap();
+    assert_refused(&output, 2, "/dev/fd/3: has no name for a file of its own, and several inputs cannot share");
+    assert_eq!(output.stdout, b"");
+}
+
+#[test]
+fn an_input_that_is_named_twice_is_done_once() {
+    let folder = clips(&["a", "sub/b"]);
+    assert_done(&folder.run(&["encrypt", "--remove", "a", "./a", "sub/../a"]));
+    assert_eq!(folder.names(), ["a.reel", "sub"]);
+    assert_done(&folder.run(&["decrypt", "a.reel"]));
+    assert!(folder.read("a") == content(0));
+}
+
+#[test]
+fn what_the_run_itself_made_is_no_input_of_it() {
+    let folder = clips(&["a"]);
+    let output = folder.run(&["encrypt", "--remove", "--threads", "1", "a", "a.reel"]);
+    assert_refused(&output, 2, "a.reel: is what this run made of another input");
+    assert_eq!(folder.names(), ["a.reel"]);
+}
+
+#[test]
+fn nothing_but_a_file_is_written_to_under_a_name_that_nobody_chose() {
+    let folder = clips(&["film"]);
+    assert_done(&folder.run(&["encrypt", "film"]));
+    fs::remove_file(folder.path("film")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.path("film")).status().unwrap();
+    assert!(made.success());
+    for force in [None, Some("--force")] {
+        let output = folder.run(&["decrypt", "film.reel"].into_iter().chain(force).collect::<Vec<_>>());
+        assert_refused(&output, 2, "film: exists already, and is not a file");
+    }
+    fs::remove_file(folder.path("film")).unwrap();
+    symlink("elsewhere", folder.path("film")).unwrap();
+    assert_refused(&folder.run(&["decrypt", "film.reel"]), 2, "film: exists already, and is not a file");
+    assert_eq!(folder.names(), ["film", "film.reel"]);
+}
+
+#[test]
 fn no_folder_is_made_for_what_is_never_written() {
     let folder = clips(&["a"]);
     let output =

@@ -16,6 +16,8 @@ use std::{
 use support::{Folder, assert_done, assert_refused, plaintext};
 
 const LENGTH: usize = 300_000;
+const CHANGED: &str = ": changed while it was read\n\
+                       reelseal: hint: wait until nothing writes to it any more, and try again\n";
 
 /// The command, which has opened its input, checked its output, and waits for its key.
 struct Waiting {
@@ -94,7 +96,7 @@ fn a_file_that_changes_after_it_was_opened_is_refused_and_leaves_nothing() {
             let waiting = Waiting::start(&folder, &arguments, redirected);
             let changed = change(&folder, input, how);
             let output = waiting.go_on();
-            assert_refused(&output, 1, "changed while it was read\nreelseal: hint: ");
+            assert_refused(&output, 1, CHANGED);
             assert_eq!(folder.names(), ["film", "film.reel"], "{how:?}: {arguments:?}");
             assert!(folder.read(input) == changed, "{how:?}: {arguments:?}");
             let released = match arguments[0] {
@@ -120,7 +122,7 @@ fn a_file_that_changes_in_the_middle_of_a_run_is_refused() {
             child.stdout.as_mut().unwrap().read_exact(&mut released).unwrap();
             change(&folder, input, how);
             let output = child.wait_with_output().unwrap();
-            assert_refused(&output, 1, "changed while it was read\nreelseal: hint: ");
+            assert_refused(&output, 1, CHANGED);
             released.extend(output.stdout);
             if command == "encrypt" {
                 assert!(!folder.pipe(&["decrypt"], &released).status.success(), "{how:?}");

@@ -202,6 +202,8 @@ fn a_pipe_is_read_no_further_than_its_header() {
     let found = &lines(&output)[0];
     assert_eq!((&found["file"], &found["length"]), (&json!("standard input"), &Value::Null));
     assert_eq!(found["authenticated"]["header"], true);
+    let output = feed(&mut folder.reelseal(&["inspect"]), &stream);
+    assert!(text(&output.stdout).ends_with("\nlength:      not known before it is read to its end\n"), "{output:?}");
 }
 
 #[test]

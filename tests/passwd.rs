@@ -200,6 +200,20 @@ fn wrong_secrets_and_the_last_slot_and_missing_ones_are_refused_and_change_nothi
 }
 
 #[test]
+fn a_file_of_several_names_is_rewritten_once() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    assert_done(&folder.run(&["encrypt", "film"]));
+    fs::hard_link(folder.path("film.reel"), folder.path("hard.reel")).unwrap();
+    std::os::unix::fs::symlink("film.reel", folder.path("soft.reel")).unwrap();
+    assert_done(&folder.reelseal(&["keygen", "-o", "other"]).output().unwrap());
+    let files = ["passwd", "film.reel", "hard.reel", "./film.reel", "soft.reel"];
+    assert_done(&folder.run(&[files.as_slice(), &["--add", "--new-key-file", "other"]].concat()));
+    let listed = folder.reelseal(&["passwd", "--list", "film.reel"]).output().unwrap();
+    assert_eq!(support::text(&listed.stdout), "1: key file\n2: key file\n");
+}
+
+#[test]
 fn a_ninth_passphrase_slot_is_refused() {
     let folder = encrypted(KeyFile("key"));
     for passphrase in ["1", "2", "3", "4", "5", "6", "7", "8"] {
@@ -277,7 +291,9 @@ fn only_a_regular_file_that_nobody_else_rewrites_is_rewritten() {
     }
     let held = File::open(folder.path("film.reel")).unwrap();
     held.lock_shared().unwrap();
-    assert_kept(&folder, &["film.reel"], KeyFile("key"), new, 1, "film.reel: the file is locked by another process");
+    let told = "film.reel: the file is locked by another process\n\
+                reelseal: hint: wait until the other process has finished, and try again\n";
+    assert_kept(&folder, &["film.reel"], KeyFile("key"), new, 1, told);
     held.unlock().unwrap();
     assert_done(&passwd(&folder, &["film.reel"], KeyFile("key"), new));
 }
@@ -408,7 +424,9 @@ fn a_disk_that_fails_in_a_rewrite_is_told_and_the_copy_that_counts_is_not_touche
             ("fsync:error=EIO:when=2", Some("new")),
         ] {
             folder.write("film.reel", &file);
-            let told = "film.reel: cannot write the header: input/output error";
+            let told = "reelseal: film.reel: cannot write the header: input/output error\n\
+                        reelseal: hint: the file opens with the old secret or with the new one; try both before you \
+                        try again\n";
             assert_refused(&injected(&folder, call), 1, told);
             let [old, new] = ["old", "new"].map(|name| opens(&folder, "film.reel", KeyFile(name)));
             assert!(old != new && opens_with.is_none_or(|name| (name == "new") == new), "{state}, {call}");
@@ -428,7 +446,9 @@ fn a_write_that_the_disk_loses_is_noticed() {
             folder.write("film.reel", &file);
             // Not made, and called done.
             let changed = injected(&folder, &format!("pwrite64:retval={HEADER}:when={number}"));
-            assert_refused(&changed, 1, "film.reel: the header does not read back as it was written");
+            let told = "reelseal: film.reel: the header does not read back as it was written\n\
+                        reelseal: hint: the disk may be failing; copy the file to another one while it still opens\n";
+            assert_refused(&changed, 1, told);
             assert!(opens(&folder, "film.reel", KeyFile("new")), "{state}, write {number}");
         }
     }

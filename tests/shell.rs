@@ -98,6 +98,33 @@ fn a_closed_standard_output_is_a_failure() {
 }
 
 #[test]
+fn a_reader_that_has_closed_the_pipe_is_told_of_alike_by_all_that_answer() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    assert!(folder.run(&["encrypt", "film"]).status.success());
+    for arguments in [
+        ["--help"].as_slice(),
+        &["completions", "bash"],
+        &["man"],
+        &["keygen", "-o", "-"],
+        &["inspect", "film.reel"],
+        &["passwd", "--list", "film.reel"],
+        &["verify", "film.reel", "--key-file", "key"],
+        &["decrypt", "film.reel", "-o", "-", "--key-file", "key"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = folder.reelseal(arguments).stdout(writer).output().unwrap();
+        assert_eq!(
+            text(&output.stderr),
+            "reelseal: standard output: the reader has closed the pipe\n",
+            "{arguments:?}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
 fn speed_gives_programs_a_figure_for_every_part() {
     let report: Value = serde_json::from_slice(&print(&["speed", "--json"])).unwrap();
     let rates = &report["bytes_per_second"];

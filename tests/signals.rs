@@ -17,6 +17,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::{Value, json};
 use support::{Folder, plaintext, text};
 
 const LENGTH: usize = 300_000;
@@ -234,6 +235,30 @@ fn a_status_that_nobody_reads_keeps_no_signal_waiting() {
     // Were the one waiting for the other, this would wait for ever.
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
     assert_eq!(folder.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_request_for_the_status_is_answered_with_an_object_for_programs() {
+    let folder = Folder::new();
+    let arguments = ["encrypt", "-o", "film.reel", "--key-file", "key", "--progress", "json"];
+    let mut child = folder.reelseal(&arguments).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // More than the pipe holds: when it is written, frames are under way.
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(&plaintext(4 << 20)).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    let mut object: Value = serde_json::from_str(&told).unwrap();
+    for number in ["bytes", "bytes_per_second"] {
+        assert!(object[number].take().as_u64().is_some(), "{told}");
+    }
+    let expected = json!({
+        "event": "progress", "file": "standard input", "bytes": null, "total": null, "bytes_per_second": null,
+        "files_done": 0, "files": 1,
+    });
+    assert_eq!(object, expected);
+    drop(pipe);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -12,6 +12,9 @@ use rustix::termios::{LocalModes, tcgetattr};
 use support::{CHEAP, Folder, assert_refused};
 
 const NEW_PASSPHRASE: &str = "Passphrase (empty: make one up): ";
+const NO_PASSPHRASE: &str = "reelseal: no passphrase, and no terminal to ask for one\n\
+                             reelseal: hint: give one with --passphrase-file FILE, with --passphrase-fd N, or in the \
+                             environment's REELSEAL_PASSPHRASE\n";
 // Until it gives up on what never comes; nothing is measured by it.
 const GUARD_MILLISECONDS: Option<u64> = Some(60_000);
 
@@ -131,7 +134,9 @@ fn two_different_passphrases_are_refused() {
     session.send_line("one").unwrap();
     session.exp_string("Passphrase again").unwrap();
     session.send_line("two").unwrap();
-    session.exp_string("reelseal: the prompt: the two passphrases are not the same").unwrap();
+    session
+        .exp_string("reelseal: the prompt: the two passphrases are not the same\r\nreelseal: hint: try again\r\n")
+        .unwrap();
     assert_eq!(exit_code(&mut session), 2);
     assert_eq!(folder.names(), ["film"]);
 }
@@ -158,9 +163,7 @@ fn without_a_terminal_and_a_source_the_three_ways_are_named() {
     let mut command = Command::new("setsid");
     command.args(["--wait", env!("CARGO_BIN_EXE_reelseal"), "encrypt", "film"]).current_dir(folder.path(""));
     let output = command.env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null()).output().unwrap();
-    for way in ["--passphrase-file", "--passphrase-fd", "REELSEAL_PASSPHRASE"] {
-        assert_refused(&output, 2, way);
-    }
+    assert_refused(&output, 2, NO_PASSPHRASE);
 }
 
 #[test]
@@ -172,9 +175,7 @@ fn where_dev_has_no_terminal_the_three_ways_are_named() {
     let script = "mount -t tmpfs none /dev && exec \"$0\" encrypt film";
     command.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_reelseal")]).current_dir(folder.path(""));
     let output = command.env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null()).output().unwrap();
-    for way in ["--passphrase-file", "--passphrase-fd", "REELSEAL_PASSPHRASE"] {
-        assert_refused(&output, 2, way);
-    }
+    assert_refused(&output, 2, NO_PASSPHRASE);
     assert_eq!(folder.names(), ["film"]);
 }
 
@@ -217,15 +218,19 @@ fn a_signal_from_elsewhere_at_the_prompt_restores_the_terminal() {
 fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
     let folder = Folder::new();
     encrypt_film(&folder);
-    for (command, prompt, control, fact) in [
-        (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', "the prompt: no passphrase was typed"),
-        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'd', "the prompt: no passphrase was typed"),
-        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'm', "the passphrase is empty"),
+    let missing = "reelseal: the prompt: no passphrase was typed\r\n\
+                   reelseal: hint: end a passphrase with Enter\r\n";
+    let empty = "reelseal: the prompt: the passphrase is empty\r\n\
+                 reelseal: hint: a passphrase is 1 to 1024 bytes of text\r\n";
+    for (command, prompt, control, told) in [
+        (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', missing),
+        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'd', missing),
+        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'm', empty),
     ] {
         let mut session = on_terminal(&folder, command);
         session.exp_string(prompt).unwrap();
         session.send_control(control).unwrap();
-        session.exp_string(fact).unwrap();
+        session.exp_string(told).unwrap();
         assert_eq!(exit_code(&mut session), 2, "{command:?}, control-{control}");
         assert_terminal_restored(&session);
     }
@@ -248,12 +253,17 @@ fn an_empty_answer_makes_a_passphrase_up_and_shows_it_once_and_on_the_terminal_a
     session.send_line("").unwrap();
     let screen = session.exp_eof().unwrap();
     assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, 0)), "{screen}");
-    assert!(screen.contains("Write it down now") && !screen.contains("again:"), "{screen}");
+    let words = shown_passphrase(&screen);
+    let told = format!(
+        "A passphrase made up at random:\r\n\r\n    {words}\r\n\r\n\
+         Write it down now: it is not shown again, and without it what it encrypts is lost.\r\n"
+    );
+    assert!(screen.ends_with(&told) && !screen.contains("again:"), "{screen}");
     assert_eq!(folder.read("errors"), b"");
 
     let mut session = on_terminal(&folder, &["decrypt", "film.reel", "-o", "back"]);
     session.exp_string("Passphrase: ").unwrap();
-    session.send_line(shown_passphrase(&screen)).unwrap();
+    session.send_line(words).unwrap();
     assert_eq!(exit_code(&mut session), 0);
     assert_eq!(folder.read("back"), b"frames");
 }
@@ -315,7 +325,12 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
         (&["decrypt", "film"], 2, "does not end in .reel behind a name"),
         (&["decrypt", "film.reel", "-o", "back"], 4, "not a reelseal stream"),
         (&["encrypt", "film", "-o", "other", "--scrypt-log-n", "20"], 2, "--max-kdf-memory 1025M"),
-        (&["encrypt"], 2, "standard input: is a terminal, and no input is named"),
+        (
+            &["encrypt"],
+            2,
+            "reelseal: standard input: is a terminal, and no input is named\r\n\
+             reelseal: hint: name a file, or - to type the input\r\n",
+        ),
     ] {
         let mut session = on_terminal(&folder, arguments);
         let shown = session.exp_eof().unwrap();
@@ -328,7 +343,9 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
 fn ciphertext_goes_to_a_terminal_only_when_insisted_on() {
     let folder = Folder::new();
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key");
-    session.exp_string("reelseal: standard output: is a terminal").unwrap();
+    let told = "reelseal: standard output: is a terminal, which ciphertext would garble\r\n\
+                reelseal: hint: name a file with -o FILE, pipe it on, or insist with -o -\r\n";
+    session.exp_string(told).unwrap();
     assert_eq!(exit_code(&mut session), 2);
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key -o -");
     session.exp_string("RSL").unwrap();
@@ -370,7 +387,9 @@ fn a_prompt_in_the_background_is_refused() {
     let mut command = Command::new("bash");
     command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
     let mut session = spawn_command(command, GUARD_MILLISECONDS).unwrap();
-    session.exp_string("reelseal: cannot ask for a passphrase in the background").unwrap();
+    let told = "reelseal: cannot ask for a passphrase in the background\r\n\
+                reelseal: hint: start it in the foreground, or give the passphrase with --passphrase-file FILE\r\n";
+    session.exp_string(told).unwrap();
     session.exp_string("ended with 2").unwrap();
     assert_eq!(folder.names(), ["film"]);
 }
@@ -383,7 +402,9 @@ fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
     session.exp_string(NEW_PASSPHRASE).unwrap();
     let mut terminal = session.process().get_file_handle().unwrap();
     std::io::Write::write_all(&mut terminal, b"caf\xff!\n").unwrap();
-    session.exp_string("reelseal: the prompt: the passphrase is not UTF-8 text").unwrap();
+    let told = "reelseal: the prompt: the passphrase is not UTF-8 text\r\n\
+                reelseal: hint: set the terminal to UTF-8, or use --passphrase-file FILE\r\n";
+    session.exp_string(told).unwrap();
     assert_eq!(exit_code(&mut session), 2);
 }
 
@@ -482,6 +503,17 @@ fn the_bar_follows_the_width_of_the_terminal() {
 }
 
 #[test]
+fn a_wrong_old_passphrase_is_told_before_a_new_one_is_asked_for() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    let mut session = on_terminal(&folder, &["passwd", "film.reel"]);
+    session.exp_string("Passphrase: ").unwrap();
+    session.send_line("open barley").unwrap();
+    let shown = session.exp_eof().unwrap();
+    assert!(shown.contains("film.reel: wrong passphrase") && !shown.contains("New"), "{shown}");
+}
+
+#[test]
 fn passwd_asks_once_for_the_old_passphrase_and_twice_for_the_new_however_many_files() {
     let folder = Folder::new();
     encrypt_film(&folder);
@@ -529,7 +561,8 @@ fn without_a_terminal_and_a_new_passphrase_the_ways_to_give_one_are_named() {
     command.args(["--wait", env!("CARGO_BIN_EXE_reelseal"), "passwd", "film.reel"]).current_dir(folder.path(""));
     command.env("REELSEAL_PASSPHRASE", "open sesame").env_remove("REELSEAL_NEW_PASSPHRASE").stdin(Stdio::null());
     let output = command.output().unwrap();
-    for way in ["--new-passphrase-file", "--new-passphrase-fd", "REELSEAL_NEW_PASSPHRASE", "--new-key-file"] {
-        assert_refused(&output, 2, way);
-    }
+    let told = "reelseal: no new passphrase, and no terminal to ask for one\n\
+                reelseal: hint: give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the \
+                environment's REELSEAL_NEW_PASSPHRASE, or a key file with --new-key-file FILE\n";
+    assert_refused(&output, 2, told);
 }

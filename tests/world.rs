@@ -216,7 +216,9 @@ fn memory_that_a_limit_denies_is_an_error_with_a_hint() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let output = limited(&folder, "-v 200000", "encrypt film");
-    assert_refused(&output, 1, "scrypt needs 257 MiB of memory, which the system does not give\nreelseal: hint: ");
+    let told = "reelseal: passphrase: scrypt needs 257 MiB of memory, which the system does not give\n\
+                reelseal: hint: free some memory, or lift the limit that the shell set (ulimit -v)\n";
+    assert_refused(&output, 1, told);
     assert_eq!(folder.names(), ["film"]);
 }
 

@@ -102,7 +102,8 @@ fn delete(job: &Job, path: &Path) -> Result<(), Failure> {
     let name = &job.input.name;
     let metadata = fs::symlink_metadata(path).map_err(|error| Failure::system(name, "cannot remove", &error))?;
     if (metadata.dev(), metadata.ino()) != (job.input.metadata.dev(), job.input.metadata.ino()) {
-        return Err(kept(job, "is written, but another file has taken the input's name"));
+        let taken = format!("{}: is written, but another file has taken the input's name", job.destination.name);
+        return Err(Failure::new(Exit::InputOutput, taken).with_hint(format!("{name} is kept")));
     }
     fs::remove_file(path).map_err(|error| Failure::system(name, "cannot remove", &error))
 }
