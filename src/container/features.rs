@@ -41,3 +41,16 @@ impl Features {
         Self(self.0 & !known.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_join_and_part() {
+        let both = Features::LIVE.union(Features::TIMED);
+        assert_eq!((both.bits(), both.union(Features::TIMED)), (3, both));
+        assert!(both.contains(Features::LIVE) && !Features::LIVE.contains(both) && both.contains(Features::NONE));
+        assert_eq!(Features::from_bits(7).beyond(both), Features::from_bits(4));
+    }
+}

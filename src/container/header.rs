@@ -341,6 +341,9 @@ mod tests {
         assert_eq!(mangled(b"\x89RSL\n\x1a\n\x01\x10"), Some(Mangling::Text));
         assert_eq!(mangled(b"\xc2\x89RSL\r\n\x1a\n"), Some(Mangling::Text));
         assert_eq!(mangled(b"\xff\xfe\xeb\0R\0S\0L\0\r\0\n\0"), Some(Mangling::Utf16));
+        assert_eq!(mangled(b"\xfe\xff\0\xeb\0R\0S\0L\0\r\0\n"), Some(Mangling::Utf16));
+        assert_eq!(mangled(b"\xff\xfeh\0e\0l\0l\0o\0"), None);
+        assert_eq!(mangled(b"\xfe\xff\0h\0e\0l\0l\0o"), None);
         assert_eq!(mangled(b"ftypisom"), None);
     }
 }

@@ -195,6 +195,21 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_does_not_stand_at_its_own_length_is_not_one() {
+        let damaged = |bytes: &mut Vec<u8>| bytes[100] ^= 1;
+        let mut first = copy(1);
+        damaged(&mut first);
+        let misplaced = [first.clone(), vec![0; 640], copy(1), vec![0; 640]].concat();
+        assert_eq!(search_header(&misplaced, true), Err(HeaderError::Damaged));
+        let longer = HeaderLength::from_units(20).unwrap();
+        let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
+        let header = Header { prefix, length: longer, generation: 9, records: Vec::new() };
+        let beside = [copy(1), header.encode(|_| [5; 32]).unwrap()].concat();
+        let beside = found(&beside);
+        assert_eq!((beside.copy.generation(), beside.number), (1, CopyNumber::First));
+    }
+
+    #[test]
     fn no_more_is_read_than_both_copies() {
         let stream = [copy(1), copy(1)].concat();
         assert_eq!(search_header(&stream[..100], false), Ok(Search::Need(640)));
