@@ -102,6 +102,9 @@ pub(in crate::cli) fn pipeline(
     };
     match error {
         PipelineError::Read(error) => Failure::system(input, "cannot read", error),
+        PipelineError::ReadFrame { index, error } => {
+            Failure::system(input, &format!("cannot read {}", place(*index)), error)
+        }
         PipelineError::Write(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             Failure::new(Exit::InputOutput, format!("{output}: the reader has closed the pipe"))
         }
@@ -181,6 +184,11 @@ pub(in crate::cli) fn is_damage(error: &PipelineError) -> bool {
         error,
         PipelineError::Frame { .. } | PipelineError::EndBeforeFinalFrame { .. } | PipelineError::CutFrame { .. }
     )
+}
+
+/// Whether `error` is about reading a frame.
+pub(in crate::cli) fn is_unreadable(error: &PipelineError) -> bool {
+    matches!(error, PipelineError::ReadFrame { .. })
 }
 
 /// The warning for a damaged header copy in `input`.

@@ -177,7 +177,8 @@ fn list_frames(
     let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten();
     match (access, stream, snapshot) {
         (Access::Positional, Some(stream), Some(snapshot)) => {
-            frames::list(&input.name, header, chain, &CiphertextFile::new(stream, snapshot), json)
+            let source = CiphertextFile::new(stream, snapshot).past_unreadable_frames();
+            frames::list(&input.name, header, chain, &source, json)
         }
         (_, _, snapshot) => {
             let source = CiphertextSource::new(in_order, header.prefix.frame_size, snapshot);
