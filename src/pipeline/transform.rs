@@ -92,7 +92,7 @@ impl<C: Borrow<Chain>> Opening<C> {
         if tag.time < follows.time {
             return Err(FrameFault::Time(tag.time));
         }
-        follows.offset = tag.offset.checked_add(tag.length.into()).ok_or(FrameFault::Offset(tag.offset))?;
+        follows.offset = tag.end().ok_or(FrameFault::Offset(tag.offset))?;
         follows.time = tag.time;
         Ok(())
     }

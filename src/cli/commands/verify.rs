@@ -137,8 +137,7 @@ fn size_by_final_frame(
     chain: &Chain,
 ) -> Result<Option<u64>, PipelineError> {
     let Some(stream) = input.stream_file(access, snapshot, header.layout())? else { return Ok(None) };
-    let last = stream.verify_final_frame(chain)?;
-    Ok(last.tag().offset.checked_add(last.tag().length.into()))
+    Ok(stream.verify_final_frame(chain)?.tag().end())
 }
 
 fn tell_damage(name: &str, header: &Header, survey: &Survey) {
