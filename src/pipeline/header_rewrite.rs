@@ -90,7 +90,7 @@ impl HeaderRewrite {
 
     /// The other copy, if that is damaged.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
-        self.found.damaged
+        self.found.damaged()
     }
 
     /// Writes the header anew with `records` in place of its own, under the stream's own `keys`. A damaged copy is

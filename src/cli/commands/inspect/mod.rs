@@ -121,7 +121,7 @@ impl Inspection<'_> {
             stream_failure::header_input(name, &error)
         })?;
         findings.found(&found);
-        if let Some(copy) = found.damaged {
+        if let Some(copy) = found.damaged() {
             report::warning(&stream_failure::damaged_copy(name, copy));
         }
         let header = found.copy.parse(Chain::known_features(&[]));
