@@ -87,7 +87,8 @@ impl Inspection<'_> {
         let opened = self.open(&input.name, &mut descriptor, &mut findings);
         let ends = opened.as_ref().map_or(Ok(()), |opened| look_at_ends(&input, access, opened, &mut findings));
         let failures = [opened.as_ref().err(), ends.as_ref().err()];
-        findings.problems = failures.into_iter().flatten().map(|failure| fact(&input.name, failure)).collect();
+        let facts = failures.into_iter().flatten().map(|failure| fact(&input.name, &failure.to_string()));
+        findings.problems.extend(facts);
         self.tell(&findings)?;
 
         match opened? {
@@ -122,7 +123,9 @@ impl Inspection<'_> {
         })?;
         findings.found(&found);
         if let Some(copy) = found.damaged() {
-            report::warning(&stream_failure::damaged_copy(name, copy));
+            let told = stream_failure::damaged_copy(name, copy);
+            report::warning(&told);
+            findings.problems.push(fact(name, &told));
         }
         let header = found.copy.parse(Chain::known_features(&[]));
         let header = header.map_err(|error| stream_failure::header(name, &error))?;
@@ -209,8 +212,7 @@ fn state_of_copies(error: &HeaderError) -> CopyState {
     }
 }
 
-/// A failure's fact without the name that the findings have already.
-fn fact(name: &str, failure: &Failure) -> String {
-    let told = failure.to_string();
-    told.strip_prefix(name).and_then(|fact| fact.strip_prefix(": ")).map(str::to_owned).unwrap_or(told)
+/// What is `told`, without the name that the findings have already.
+fn fact(name: &str, told: &str) -> String {
+    told.strip_prefix(name).and_then(|fact| fact.strip_prefix(": ")).unwrap_or(told).to_owned()
 }
