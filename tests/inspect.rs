@@ -130,7 +130,7 @@ fn a_wrong_secret_is_code_3_and_what_anybody_can_read_is_shown_all_the_same() {
 #[test]
 fn both_copies_are_told_of_and_one_damaged_is_a_warning() {
     let (folder, stream) = film();
-    for (place, damaged, sound) in [(100, 0, 1), (4196, 1, 0)] {
+    for (place, damaged, sound, which) in [(100, 0, 1, "first"), (4196, 1, 0, "second")] {
         let mut stream = stream.clone();
         stream[place] ^= 1;
         let (output, found) = inspect_json(&folder, &stream, false);
@@ -138,6 +138,8 @@ fn both_copies_are_told_of_and_one_damaged_is_a_warning() {
         assert!(text(&output.stderr).contains("of the two header copies is damaged"), "{output:?}");
         assert_eq!(found["copies"][damaged], json!({"state": "damaged", "generation": null, "counts": false}));
         assert_eq!(found["copies"][sound], json!({"state": "sound", "generation": 1, "counts": true}));
+        let problem = format!("the {which} of the two header copies is damaged; the other one serves");
+        assert_eq!(found["problems"], json!([problem]));
     }
     let newer = inspect_vector("newer-second-copy", false, &["--json"]).output().unwrap();
     let copies = &lines(&newer)[0]["copies"];
@@ -148,7 +150,8 @@ fn both_copies_are_told_of_and_one_damaged_is_a_warning() {
 #[test]
 fn two_damaged_copies_still_show_what_the_first_claims() {
     let (folder, mut stream) = film();
-    (stream[100], stream[4196]) = (1, 1);
+    stream[100] ^= 1;
+    stream[4196] ^= 1;
     let (output, found) = inspect_json(&folder, &stream, false);
     assert_refused(&output, 4, "it: both header copies are damaged");
     assert_eq!((&found["version"], &found["frame_size"]), (&json!(1), &json!(4096)));

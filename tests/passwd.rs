@@ -371,6 +371,9 @@ fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
         for (name, count) in [("pwrite64", 2), ("fsync", 2)] {
             assert_eq!(calls.iter().filter(|(call, _)| call == name).count(), count, "{calls:?}");
         }
+        // What is read back is what the disk holds.
+        let last = |name: &str| calls.iter().rposition(|(call, _)| call == name).unwrap();
+        assert!(last("fsync") < last("fadvise64") && last("fadvise64") < last("pread64"), "{calls:?}");
         let (mut killed, mut opened_with_old, mut opened_with_new) = (0, 0, 0);
         for (call, number) in calls {
             let moment = format!("{state}, killed at {call} {number}");

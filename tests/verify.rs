@@ -207,3 +207,64 @@ fn an_authentic_frame_that_does_not_belong_there_is_told_by_its_fault() {
     let fault = "falling-time.reel: frame 1, bytes 5184 to 5252 (plaintext from 4096 on): the frame is tagged with a wrong time, 4\n";
     assert_refused(&verify_vector("falling-time"), 4, fault);
 }
+
+/// Runs the command on `it` under strace, where those readings of it at a place that `failing` counts fail.
+fn with_failing_reads(folder: &Folder, failing: &str, arguments: &[&str]) -> Output {
+    let it = folder.path("it");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "signal=none", "-P"]).arg(&it);
+    command.args(["-e", &format!("inject=pread64:error=EIO:when={failing}")]);
+    command.arg(env!("CARGO_BIN_EXE_reelseal")).args(arguments).args(["--key-file", "key"]).arg(&it);
+    command.current_dir(folder.path("")).output().unwrap()
+}
+
+/// The first reading is that of the final frame.
+#[test]
+#[ignore = "needs strace"]
+fn frames_that_cannot_be_read_are_ranges_like_others_and_what_stands_behind_them_is_looked_at() {
+    let (folder, stream) = film();
+    folder.write("it", &with_flipped(&stream, &[9]));
+    let output = with_failing_reads(&folder, "5..6", &["verify", "--threads", "1"]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let lines = [
+        "frames 3 to 4, bytes 20672 to 28991 (plaintext 12288 to 20479): cannot be read: input/output error",
+        "frame 9, bytes 45632 to 49791 (plaintext 36864 to 40959): damaged",
+        "not whole: 2 frames cannot be read, 1 frame is damaged, 18 frames are sound",
+        "use another copy of the stream, on another disk: this one may be failing",
+    ];
+    let told = text(&output.stderr);
+    assert_eq!(told.lines().count(), lines.len(), "{told}");
+    for (line, expected) in told.lines().zip(lines) {
+        assert!(line.ends_with(&format!(": {expected}")), "{told}");
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_final_frame_that_cannot_be_read_is_told_at_once_and_the_others_are_looked_at() {
+    let (folder, stream) = film();
+    folder.write("it", &stream);
+    let output = with_failing_reads(&folder, "1..22+21", &["verify", "--threads", "1"]);
+    assert_refused(&output, 4, "not whole: 1 frame cannot be read, 20 frames are sound");
+    let told = text(&output.stderr);
+    let first = told.lines().next().unwrap();
+    assert!(first.starts_with("reelseal: warning: "), "{told}");
+    assert!(first.ends_with("it: cannot read frame 20, at byte 91392: input/output error"), "{told}");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_frame_that_cannot_be_read_is_listed_as_such_and_named_by_a_decryption_that_ends_there() {
+    let (folder, stream) = film();
+    folder.write("it", &stream);
+    let output = with_failing_reads(&folder, "5", &["inspect", "--frames"]);
+    assert_refused(&output, 4, "not whole: 1 frame cannot be read, 20 frames are sound");
+    let listed = text(&output.stdout);
+    assert!(listed.contains("       3          20672 refused: cannot be read: input/output error\n"), "{listed}");
+    let last = listed.lines().last().unwrap();
+    assert!(last.trim_start().starts_with("20 ") && last.ends_with("final"), "{listed}");
+
+    let output = with_failing_reads(&folder, "5", &["decrypt", "--threads", "1", "-o", "back"]);
+    assert_refused(&output, 1, "it: cannot read frame 3, at byte 20672: input/output error");
+    assert!(!folder.path("back").exists());
+}

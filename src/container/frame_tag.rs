@@ -57,6 +57,11 @@ pub struct FrameTag {
 }
 
 impl FrameTag {
+    /// Where the payload ends in the plaintext, if that is a number of 64 bits.
+    pub fn end(&self) -> Option<u64> {
+        self.offset.checked_add(self.length.into())
+    }
+
     /// The tag as it stands on the wire before encryption.
     pub fn encode(&self) -> [u8; TAG_LENGTH] {
         let mut bytes = [0; TAG_LENGTH];
@@ -94,6 +99,12 @@ fn split<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payload_ends_where_it_starts_and_its_length_more_or_nowhere() {
+        let end = |offset, length| FrameTag { offset, length, ..FrameTag::default() }.end();
+        assert_eq!((end(7, 5), end(u64::MAX, 0), end(u64::MAX, 1)), (Some(12), Some(u64::MAX), None));
+    }
 
     #[test]
     fn a_tag_is_five_little_endian_fields() {

@@ -36,13 +36,16 @@ pub struct FoundHeader {
     pub copy: HeaderCopy,
     /// Which of the two it is.
     pub number: CopyNumber,
-    /// The other copy, if that is damaged.
-    pub damaged: Option<CopyNumber>,
-    /// The generation of the other copy, if that is sound.
+    /// The generation of the other copy, or `None` if that is damaged.
     pub other_generation: Option<u64>,
 }
 
 impl FoundHeader {
+    /// The other copy, if that is damaged.
+    pub fn damaged(&self) -> Option<CopyNumber> {
+        if self.other_generation.is_none() { Some(self.number.other()) } else { None }
+    }
+
     /// The generation of a copy, or `None` if that copy is damaged.
     pub fn generation_of(&self, copy: CopyNumber) -> Option<u64> {
         if copy == self.number { Some(self.copy.generation()) } else { self.other_generation }
@@ -107,8 +110,7 @@ impl HeaderSearch {
             }
             let Some(second) = bytes.get(start..end) else { break };
             if let Some(copy) = sound_at(second, length) {
-                let (number, damaged) = (CopyNumber::Second, Some(CopyNumber::First));
-                return Ok(Search::Found(FoundHeader { copy, number, damaged, other_generation: None }));
+                return Ok(Search::Found(FoundHeader { copy, number: CopyNumber::Second, other_generation: None }));
             }
             self.lengths_tried += 1;
         }
@@ -121,13 +123,13 @@ fn beside_sound_first(first: HeaderCopy, bytes: &[u8], complete: bool) -> Result
     let Some(second) = bytes.get(second_start..2 * second_start) else {
         return if complete { Err(HeaderError::Cut) } else { Ok(Search::Need(2 * second_start)) };
     };
-    let found = |copy, number, other_generation| FoundHeader { copy, number, damaged: None, other_generation };
+    let found = |copy, number, other_generation| FoundHeader { copy, number, other_generation };
     Ok(Search::Found(match sound_at(second, first.length()) {
         Some(second) if second.generation() > first.generation() => {
             found(second, CopyNumber::Second, Some(first.generation()))
         }
         Some(second) => found(first, CopyNumber::First, Some(second.generation())),
-        None => FoundHeader { damaged: Some(CopyNumber::Second), ..found(first, CopyNumber::First, None) },
+        None => found(first, CopyNumber::First, None),
     }))
 }
 
@@ -162,7 +164,7 @@ mod tests {
             [([1, 2], CopyNumber::Second), ([2, 1], CopyNumber::First), ([2, 2], CopyNumber::First)]
         {
             let found = found(&generations.map(copy).concat());
-            assert_eq!((found.copy.generation(), found.number, found.damaged), (2, counts, None));
+            assert_eq!((found.copy.generation(), found.number, found.damaged()), (2, counts, None));
         }
     }
 
@@ -190,7 +192,7 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             let expected = if bit < 640 * 8 { CopyNumber::First } else { CopyNumber::Second };
             let found = found(&flipped);
-            assert_eq!((found.damaged, found.number), (Some(expected), expected.other()), "bit {bit}");
+            assert_eq!((found.damaged(), found.number), (Some(expected), expected.other()), "bit {bit}");
         }
     }
 

@@ -13,6 +13,8 @@ const RECORD_HEADER_LENGTH: usize = 4;
 const KIND_END: u8 = 0;
 const KIND_PASSPHRASE: u8 = 1;
 const KIND_KEY_FILE: u8 = 2;
+/// From here on records are not key slots.
+const FIRST_OTHER_KIND: u8 = 0x80;
 const PASSPHRASE_BODY_LENGTH: usize = 12 + SALT_LENGTH + WRAPPED_KEY_LENGTH;
 const KEY_FILE_BODY_LENGTH: usize = SALT_LENGTH + WRAPPED_KEY_LENGTH;
 
@@ -116,6 +118,11 @@ impl Record {
         }
     }
 
+    /// Whether this is a key slot of a kind that version 1 does not define: a later version may open the stream with it.
+    pub fn is_unknown_slot(&self) -> bool {
+        self.kind < FIRST_OTHER_KIND && matches!(self.slot(), Ok(None))
+    }
+
     fn body_of_length<const N: usize>(&self) -> Result<&[u8; N], RecordError> {
         let (kind, found) = (self.kind, self.body.len());
         self.body.as_slice().try_into().map_err(|_| RecordError::SlotLength { kind, found, expected: N })
@@ -198,6 +205,13 @@ mod tests {
         let mut written = [0u8; 128];
         write(&records, &mut written).unwrap();
         assert_eq!(written, area);
+    }
+
+    #[test]
+    fn an_unknown_slot_is_of_a_kind_below_0x80_that_is_not_defined() {
+        let of_kind = |kind| Record { kind, body: Vec::new() };
+        let unknown = [KIND_PASSPHRASE, KIND_KEY_FILE, 3, 0x7f, 0x80, 0xff].map(|kind| of_kind(kind).is_unknown_slot());
+        assert_eq!(unknown, [false, false, true, true, false, false]);
     }
 
     #[test]

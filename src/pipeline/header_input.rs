@@ -72,7 +72,7 @@ mod tests {
         let stream = stream();
         let mut input = ReaderInput(stream.as_slice());
         let (found, behind) = read_header(&mut input).unwrap();
-        assert_eq!((found.damaged, behind.len(), input.0.len()), (None, 0, 1000));
+        assert_eq!((found.damaged(), behind.len(), input.0.len()), (None, 0, 1000));
     }
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
         let mut input = ReaderInput(stream.as_slice());
         let (found, mut behind) = read_header(&mut input).unwrap();
         behind.extend(input.0);
-        assert_eq!((found.damaged, behind), (Some(CopyNumber::First), vec![9; 1000]));
+        assert_eq!((found.damaged(), behind), (Some(CopyNumber::First), vec![9; 1000]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
+use rustix::fs::{Advice, fadvise};
 use thiserror::Error;
 
 use super::{HeaderInputError, ReaderInput, read_header};
@@ -90,7 +91,7 @@ impl HeaderRewrite {
 
     /// The other copy, if that is damaged.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
-        self.found.damaged
+        self.found.damaged()
     }
 
     /// Writes the header anew with `records` in place of its own, under the stream's own `keys`. A damaged copy is
@@ -109,6 +110,8 @@ impl HeaderRewrite {
         let (copy, _) = copies.split_at(header.length.bytes());
         write_copies(&mut &self.file, copy, &header, self.found.number).map_err(HeaderRewriteError::Write)?;
 
+        // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
         let mut written = vec![0; copies.len()];
         self.file.read_exact_at(&mut written, 0).map_err(HeaderRewriteError::ReadBack)?;
         if written == copies { Ok(()) } else { Err(HeaderRewriteError::NotAsWritten) }

@@ -75,9 +75,9 @@ pub use ordered_source::{CiphertextSource, PlaintextSource};
 pub use positional_source::{CiphertextFile, PlaintextFile, StreamFile};
 pub use reader::{Reader, ReaderError};
 pub use sink::{Discard, MAX_HAND, OrderedSink, Outgoing, PositionalSink, Sink};
-pub use source::{Source, Taken};
+pub use source::{Source, Taken, Unreadable};
 pub use stop::Stop;
-pub use survey::{DamagedFrames, Survey, Surveying};
+pub use survey::{DamagedFrames, FrameDamage, Survey, Surveying};
 pub use transform::{Opening, Sealing, Transform};
 pub use worker::Workers;
 pub use writer::{StreamOptions, Writer};
@@ -94,6 +94,15 @@ pub enum PipelineError {
     /// The source failed.
     #[error("reading failed")]
     Read(#[source] io::Error),
+    /// The source failed in a frame of the stream.
+    #[error("frame {index} cannot be read")]
+    ReadFrame {
+        /// The frame's index.
+        index: u64,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
     /// The sink failed.
     #[error("writing failed")]
     Write(#[source] io::Error),
@@ -129,4 +138,14 @@ pub enum PipelineError {
     /// The input is not what it was when reading began.
     #[error("the input changed while it was read")]
     InputChanged,
+}
+
+impl PipelineError {
+    /// An error of reading, now with the frame that was to be read.
+    fn in_frame(self, index: u64) -> Self {
+        match self {
+            Self::Read(error) => Self::ReadFrame { index, error },
+            other => other,
+        }
+    }
 }

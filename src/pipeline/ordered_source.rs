@@ -107,7 +107,7 @@ impl<R: Input> FrameReader<R> {
             wait = Wait::Never;
         }
         let ends = self.ended && failure.is_none();
-        Some(Taken { hand, next_index: self.index, failure, ends })
+        Some(Taken { hand, next_index: self.index, failure, ends, unreadable: Vec::new() })
     }
 }
 
@@ -151,8 +151,9 @@ impl<R: Input> Source<Received> for CiphertextSource<'_, R> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
         let mut reader = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         reader.take(self.frame_size, empty, frames, |reader, empty, wait| {
-            let Some(read) = reader.read(empty, FrameBuffer::wire_area, &Clock::None, wait)? else { return Ok(None) };
             let index = reader.index;
+            let read = reader.read(empty, FrameBuffer::wire_area, &Clock::None, wait);
+            let Some(read) = read.map_err(|error| error.in_frame(index))? else { return Ok(None) };
             reader.ended = read.ended;
             if read.filled == 0 {
                 return Err(PipelineError::EndBeforeFinalFrame { index });

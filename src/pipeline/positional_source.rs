@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Clock, FileSnapshot, PipelineError, Source, Taken};
+use super::{Clock, FileSnapshot, PipelineError, Source, Taken, Unreadable};
 use crate::{
     container::{Extent, FrameSize, FrameTag, Layout, StreamCut, TagFlags},
     stage::{Chain, Clear, Frame, FrameBuffer, Received, Verified},
@@ -25,6 +25,7 @@ pub struct PlaintextFile<'a> {
 pub struct CiphertextFile<'a> {
     frames: Frames<'a>,
     stream: StreamFile<'a>,
+    reads_on: bool,
 }
 
 /// A stream whose end is known: it stands in a file from `start` to the file's end.
@@ -69,26 +70,29 @@ impl<'a> Frames<'a> {
         Some(claim)
     }
 
-    /// Fills the frames of one claim with `read`, up to the first that fails.
+    /// Fills the frames of one claim with `read`, up to the first failure that `passed_over` gives back.
     fn take<S>(
         &self,
         empty: &mut Vec<FrameBuffer>,
         frames: &mut Vec<Frame<S>>,
         clock: &Clock,
         read: impl Fn(FrameBuffer, u64, i64) -> Result<Frame<S>, PipelineError>,
+        passed_over: impl Fn(PipelineError) -> Result<Unreadable, PipelineError>,
     ) -> Option<Taken> {
         let claim = self.claim(empty.len(), clock)?;
+        let (hand, mut unreadable) = (claim.hand, Vec::new());
         for index in claim.first..claim.first + claim.count {
             let buffer = empty.pop()?;
-            match read(buffer, index, claim.time) {
+            match read(buffer, index, claim.time).map_err(&passed_over) {
                 Ok(frame) => frames.push(frame),
-                Err(error) => {
-                    return Some(Taken { hand: claim.hand, next_index: index, failure: Some(error), ends: false });
+                Err(Ok(frame)) => unreadable.push(frame),
+                Err(Err(error)) => {
+                    return Some(Taken { hand, next_index: index, failure: Some(error), ends: false, unreadable });
                 }
             }
         }
         let next_index = claim.first + claim.count;
-        Some(Taken { hand: claim.hand, next_index, failure: None, ends: next_index > self.last_index })
+        Some(Taken { hand, next_index, failure: None, ends: next_index > self.last_index, unreadable })
     }
 }
 
@@ -115,14 +119,15 @@ impl<'a> PlaintextFile<'a> {
 impl Source<Clear> for PlaintextFile<'_> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
         let payload = self.frame_size.payload() as u64;
-        self.frames.take(empty, frames, &self.clock, |mut buffer, index, time| {
+        let read = |mut buffer: FrameBuffer, index, time| {
             let offset = index * payload;
             let length = payload.min(self.frames.snapshot.size() - offset);
             let area = buffer.payload_area().get_mut(..length as usize).unwrap_or_default();
             read_exact_at(self.file, area, offset)?;
             let flags = if index == self.frames.last_index { TagFlags::FINAL } else { TagFlags::NONE };
             Ok(Frame::clear(buffer, FrameTag { index, time, offset, length: length as u32, flags }))
-        })
+        };
+        self.frames.take(empty, frames, &self.clock, read, Err)
     }
 
     fn confirm(&self) -> Result<(), PipelineError> {
@@ -170,24 +175,45 @@ impl<'a> StreamFile<'a> {
     }
 
     fn read(&self, mut buffer: FrameBuffer, index: u64) -> Result<Frame<Received>, PipelineError> {
-        let full = self.layout.frame_size.wire();
-        let length = if index == self.extent.last_index { self.extent.last_wire } else { full };
+        let length = self.wire_length(index);
         let position = self.start + self.layout.frame_position(index);
-        read_exact_at(self.file, buffer.wire_area().get_mut(..length).unwrap_or_default(), position)?;
+        let area = buffer.wire_area().get_mut(..length).unwrap_or_default();
+        read_exact_at(self.file, area, position).map_err(|error| error.in_frame(index))?;
         Frame::received(buffer, index, length).ok_or(PipelineError::CutFrame { index })
+    }
+
+    fn wire_length(&self, index: u64) -> usize {
+        if index == self.extent.last_index { self.extent.last_wire } else { self.layout.frame_size.wire() }
     }
 }
 
 impl<'a> CiphertextFile<'a> {
     /// The frames of `stream`.
     pub fn new(stream: StreamFile<'a>, snapshot: FileSnapshot<'a>) -> Self {
-        Self { frames: Frames::new(snapshot, stream.extent.last_index), stream }
+        Self { frames: Frames::new(snapshot, stream.extent.last_index), stream, reads_on: false }
+    }
+
+    /// Reads on behind frames that cannot be read, and only names them: for a survey.
+    #[must_use]
+    pub fn past_unreadable_frames(mut self) -> Self {
+        self.reads_on = true;
+        self
+    }
+
+    fn passed_over(&self, error: PipelineError) -> Result<Unreadable, PipelineError> {
+        match error {
+            PipelineError::ReadFrame { index, error } if self.reads_on => {
+                Ok(Unreadable { index, wire: self.stream.wire_length(index), error })
+            }
+            error => Err(error),
+        }
     }
 }
 
 impl Source<Received> for CiphertextFile<'_> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
-        self.frames.take(empty, frames, &Clock::None, |buffer, index, _| self.stream.read(buffer, index))
+        let read = |buffer, index, _| self.stream.read(buffer, index);
+        self.frames.take(empty, frames, &Clock::None, read, |error| self.passed_over(error))
     }
 
     fn confirm(&self) -> Result<(), PipelineError> {

@@ -67,7 +67,7 @@ impl<R: Read + Send> Reader<R> {
         let (_, keys) = unlock(&found.copy, &header, credential)?;
         let opening = Opening::new(Chain::new(&keys, &header.prefix, private), header.prefix.features);
         let state = State::Waiting(FrameBuffer::new(header.prefix.frame_size));
-        Ok(Self { input: Resumed::new(ahead, input), header, damaged_copy: found.damaged, opening, state, index: 0 })
+        Ok(Self { input: Resumed::new(ahead, input), header, damaged_copy: found.damaged(), opening, state, index: 0 })
     }
 
     /// What the header says.

@@ -1,5 +1,7 @@
 //! What a run takes frames from.
 
+use std::io;
+
 use super::PipelineError;
 use crate::stage::{Frame, FrameBuffer};
 
@@ -13,12 +15,25 @@ pub struct Taken {
     pub failure: Option<PipelineError>,
     /// Whether the final frame is the last of these.
     pub ends: bool,
+    /// The frames among these that could not be read, of a source that reads on behind them.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A frame that could not be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// The frame's index.
+    pub index: u64,
+    /// Its bytes on the wire.
+    pub wire: usize,
+    /// What the system says.
+    pub error: io::Error,
 }
 
 /// What frames in state `S` come from, in order of their indexes.
 pub trait Source<S>: Sync {
     /// Fills buffers from `empty` and moves them to `frames`: at least one, and then only what is ready. `None` once
-    /// there is nothing more.
+    /// there is nothing more. The buffers of frames that could not be read are gone.
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<S>>) -> Option<Taken>;
 
     /// Whether the input, now read to its end, is still what it was when reading began.

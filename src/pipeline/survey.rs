@@ -1,4 +1,4 @@
-//! Surveying: authenticating every frame and noting which are damaged, in place of stopping at the first.
+//! Surveying: authenticating every frame and noting which are damaged or unreadable, in place of stopping at the first.
 
 use std::{
     borrow::Borrow,
@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Opening, Transform};
+use super::{Opening, Transform, Unreadable};
 use crate::{
     container::{Features, TagFlags},
     stage::{Chain, Frame, FrameFault, Received, Verified},
@@ -29,6 +29,8 @@ pub struct Survey {
     damaged: BTreeMap<u64, DamagedFrames>,
     /// Damaged frames that are in none of the ranges, which were too many.
     pub unlisted: u64,
+    /// Frames that could not be read, listed or not; they count as damaged.
+    pub unreadable: u64,
     /// Sound frames.
     pub sound: u64,
     /// Payload bytes in sound frames.
@@ -37,7 +39,7 @@ pub struct Survey {
     pub final_flags: Option<TagFlags>,
 }
 
-/// Frames that follow one another and have the same kind of fault.
+/// Frames that follow one another and have the same kind of damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DamagedFrames {
     /// The index of the first.
@@ -47,7 +49,19 @@ pub struct DamagedFrames {
     /// Bytes of the last one on the wire.
     pub last_wire: usize,
     /// What is wrong with the first.
-    pub fault: FrameFault,
+    pub damage: FrameDamage,
+}
+
+/// What is wrong with a frame that a survey met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameDamage {
+    /// It was read, and refused.
+    Refused(FrameFault),
+    /// It could not be read.
+    Unreadable {
+        /// The system's number of the error, if it has one.
+        os_error: Option<i32>,
+    },
 }
 
 impl Survey {
@@ -61,11 +75,11 @@ impl Survey {
         self.unlisted + self.damaged().map(DamagedFrames::count).sum::<u64>()
     }
 
-    fn note(&mut self, index: u64, wire: usize, fault: FrameFault) {
-        let mut noted = DamagedFrames { first: index, last: index, last_wire: wire, fault };
+    fn note(&mut self, index: u64, wire: usize, damage: FrameDamage) {
+        let mut noted = DamagedFrames { first: index, last: index, last_wire: wire, damage };
         let before = self.damaged.range(..index).next_back().map(|(_, range)| *range);
         if let Some(before) = before.filter(|before| before.is_followed_by(&noted)) {
-            noted = DamagedFrames { first: before.first, fault: before.fault, ..noted };
+            noted = DamagedFrames { first: before.first, damage: before.damage, ..noted };
         }
         let after = self.damaged.range(index..).next().map(|(_, range)| *range);
         if let Some(after) = after.filter(|after| noted.is_followed_by(after)) {
@@ -87,7 +101,17 @@ impl DamagedFrames {
     }
 
     fn is_followed_by(&self, next: &Self) -> bool {
-        self.last + 1 == next.first && mem::discriminant(&self.fault) == mem::discriminant(&next.fault)
+        self.last + 1 == next.first && self.damage.is_like(next.damage)
+    }
+}
+
+impl FrameDamage {
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Refused(one), Self::Refused(other)) => mem::discriminant(&one) == mem::discriminant(&other),
+            (Self::Unreadable { .. }, Self::Unreadable { .. }) => true,
+            _ => false,
+        }
     }
 }
 
@@ -126,7 +150,7 @@ impl<C: Borrow<Chain> + Sync> Surveying<C> {
                 let mut survey = self.survey();
                 survey.sound -= 1;
                 survey.payload -= frame.payload().len() as u64;
-                survey.note(frame.index(), frame.wire_length(), fault);
+                survey.note(frame.index(), frame.wire_length(), FrameDamage::Refused(fault));
             }
         }
         followed
@@ -153,7 +177,7 @@ impl<C: Borrow<Chain> + Sync> Transform for Surveying<C> {
                     survey.final_flags = Some(frame.tag().flags);
                 }
             }
-            Err(fault) => survey.note(index, wire, *fault),
+            Err(fault) => survey.note(index, wire, FrameDamage::Refused(*fault)),
         }
         opened
     }
@@ -162,6 +186,12 @@ impl<C: Borrow<Chain> + Sync> Transform for Surveying<C> {
     fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
         let _ = self.follow(frame);
         Ok(())
+    }
+
+    fn pass_over(&self, frame: &Unreadable) {
+        let mut survey = self.survey();
+        survey.unreadable += 1;
+        survey.note(frame.index, frame.wire, FrameDamage::Unreadable { os_error: frame.error.raw_os_error() });
     }
 
     fn needs_turns(&self) -> bool {
@@ -186,6 +216,7 @@ mod tests {
     };
 
     const SIZE: FrameSize = FrameSize::MIN;
+    const MAC: FrameDamage = FrameDamage::Refused(FrameFault::Mac);
 
     fn chain(features: Features) -> Chain {
         let prefix = Prefix { frame_size: SIZE, features, iv: [7; IV_LENGTH] };
@@ -219,7 +250,7 @@ mod tests {
     fn ranges_are_the_same_in_whatever_order_frames_are_noted() {
         for order in [[3, 4, 5, 9], [9, 5, 3, 4], [4, 9, 3, 5], [5, 4, 9, 3]] {
             let mut survey = Survey::default();
-            order.into_iter().for_each(|index| survey.note(index, SIZE.wire(), FrameFault::Mac));
+            order.into_iter().for_each(|index| survey.note(index, SIZE.wire(), MAC));
             assert_eq!(ranges(&survey), [(3, 5), (9, 9)], "{order:?}");
         }
     }
@@ -227,15 +258,16 @@ mod tests {
     #[test]
     fn neighbours_with_other_faults_are_ranges_of_their_own() {
         let mut survey = Survey::default();
-        survey.note(1, SIZE.wire(), FrameFault::Mac);
-        survey.note(2, SIZE.wire(), FrameFault::Padding);
-        assert_eq!(ranges(&survey), [(1, 1), (2, 2)]);
+        let unreadable = |os_error| FrameDamage::Unreadable { os_error };
+        let others = [MAC, FrameDamage::Refused(FrameFault::Padding), unreadable(Some(5)), unreadable(Some(9))];
+        (1..).zip(others).for_each(|(index, damage)| survey.note(index, SIZE.wire(), damage));
+        assert_eq!(ranges(&survey), [(1, 1), (2, 2), (3, 4)]);
     }
 
     #[test]
     fn ranges_beyond_the_most_are_counted() {
         let mut survey = Survey::default();
-        (0..MAX_RANGES as u64 + 7).for_each(|at| survey.note(2 * at, SIZE.wire(), FrameFault::Mac));
+        (0..MAX_RANGES as u64 + 7).for_each(|at| survey.note(2 * at, SIZE.wire(), MAC));
         assert_eq!((survey.damaged().len(), survey.unlisted), (MAX_RANGES, 7));
         assert_eq!(survey.damaged_frames(), MAX_RANGES as u64 + 7);
     }
@@ -269,6 +301,6 @@ mod tests {
         wire[SIZE.wire() + 9] ^= 1;
         let found = survey(features, &wire);
         assert_eq!(ranges(&found), [(1, 1), (2, 2)]);
-        assert_eq!(found.damaged().last().unwrap().fault, FrameFault::Time(4));
+        assert_eq!(found.damaged().last().unwrap().damage, FrameDamage::Refused(FrameFault::Time(4)));
     }
 }

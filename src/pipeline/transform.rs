@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use super::Unreadable;
 use crate::{
     container::{Features, FrameTag},
     stage::{Chain, Clear, Frame, FrameFault, Received, Sealed, Verified},
@@ -37,6 +38,9 @@ pub trait Transform: Sync {
     fn needs_turns(&self) -> bool {
         false
     }
+
+    /// Hears of a frame that could not be read and that the source passed over.
+    fn pass_over(&self, _frame: &Unreadable) {}
 
     /// Whether the run goes on behind a frame that [`Transform::apply`] refused; the sink never sees that frame.
     fn goes_on(&self) -> bool {
@@ -88,7 +92,7 @@ impl<C: Borrow<Chain>> Opening<C> {
         if tag.time < follows.time {
             return Err(FrameFault::Time(tag.time));
         }
-        follows.offset = tag.offset.checked_add(tag.length.into()).ok_or(FrameFault::Offset(tag.offset))?;
+        follows.offset = tag.end().ok_or(FrameFault::Offset(tag.offset))?;
         follows.time = tag.time;
         Ok(())
     }

@@ -111,22 +111,24 @@ where
         'env: 'scope,
     {
         let _released = ReleaseOnPanic { turns: self.turns.as_ref(), failure: &self.failure };
-        let mut empty: Vec<_> = (0..self.workers.hand).map(|_| FrameBuffer::new(self.workers.frame_size)).collect();
-        let (mut incoming, mut outgoing) = (Vec::with_capacity(empty.len()), Vec::with_capacity(empty.len()));
+        let (mut empty, hand) = (Vec::new(), self.workers.hand);
+        let (mut incoming, mut outgoing) = (Vec::with_capacity(hand), Vec::with_capacity(hand));
         while !self.failure.is_some() {
+            // The buffers of frames that were refused or could not be read are gone.
+            empty.resize_with(hand, || FrameBuffer::new(self.workers.frame_size));
             let Some(taken) = self.source.take(&mut empty, &mut incoming) else { return };
             if others > 0 && !taken.ends && taken.failure.is_none() {
                 // Where the system gives no more threads, those there are do the work.
                 let _ = thread::Builder::new().spawn_scoped(scope, move || self.work(scope, others - 1));
                 others = 0;
             }
+            taken.unreadable.iter().for_each(|frame| self.transform.pass_over(frame));
             let mut failure = taken.failure.map(|failure| (taken.next_index, failure));
             for frame in incoming.drain(..) {
                 let index = frame.index();
                 match self.transform.apply(frame) {
                     Ok(frame) => outgoing.push(frame),
-                    // The frame's buffer went with it.
-                    Err(_) if self.transform.goes_on() => empty.push(FrameBuffer::new(self.workers.frame_size)),
+                    Err(_) if self.transform.goes_on() => {}
                     Err(fault) => {
                         failure = Some((index, PipelineError::Frame { index, fault }));
                         break;

@@ -11,7 +11,8 @@ Without a secret, this is what anybody can read, and none of it is authenticated
 flag or from the environment's REELSEAL_PASSPHRASE, header and final frame are; it is asked for only
 with --ask. Only verify or decrypt can tell whether a stream is whole.
 
-Exit codes: 0 nothing wrong was seen; 4 damaged or cut short, with all that can be read still shown.";
+Exit codes: 0 nothing wrong was seen, or no more than one damaged header copy, which costs nothing
+yet; 4 damaged or cut short, with all that can be read still shown.";
 
 pub(super) const INSPECT_LONG_HELP: &str = "\
 Without a secret, this is what anybody can read, and none of it is authenticated. With one, from a
@@ -32,7 +33,8 @@ With --frames, a line for each frame follows: file, frame (its index), position,
 length, time, final, interrupted, or refused (why).
 Times are RFC 3339 in UTC.
 
-Exit codes: 0 nothing wrong was seen; 4 damaged or cut short, with all that can be read still shown.";
+Exit codes: 0 nothing wrong was seen, or no more than one damaged header copy, which costs nothing
+yet; 4 damaged or cut short, with all that can be read still shown.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InspectArguments {

@@ -77,10 +77,7 @@ impl Decryption<'_> {
         let snapshot = input.snapshot().map_err(failed)?;
         let stream = input.stream_file(*access, snapshot.as_ref(), layout).map_err(failed)?;
         let size = match &stream {
-            Some(stream) => {
-                let last = stream.verify_final_frame(&chain).map_err(failed)?;
-                last.tag().offset.checked_add(last.tag().length.into())
-            }
+            Some(stream) => stream.verify_final_frame(&chain).map_err(failed)?.tag().end(),
             None => None,
         };
 

@@ -30,7 +30,7 @@ use crate::cli::{
     },
 };
 use crate::{
-    container::{Header, Record, Slot},
+    container::{Header, Slot},
     keys::{
         Credential, KdfLimits, KeySlots, Lock, Place, ScryptCost, SlotKind, Unlocked, check_new_passphrase_slot,
         unlock_slot, with_slot, without_slot,
@@ -53,7 +53,7 @@ fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let slots = KeySlots::of(&header).map_err(|error| stream_failure::unlock(&input.name, &error))?;
     let front = if named { format!("{}: ", input.name) } else { String::new() };
     let lines = slots.iter().zip(1..).map(|((_, slot), number)| format!("{front}{number}: {}\n", described(slot)));
-    let unknown = header.records.iter().filter(|record| is_unknown_slot(record));
+    let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
     let unknown = unknown.map(|record| format!("{front}-: a key slot of unknown kind {}\n", record.kind()));
     let text: String = lines.chain(unknown).collect();
     answer::text(text.as_bytes())
@@ -67,12 +67,6 @@ fn described(slot: &Slot) -> String {
             format!("passphrase, scrypt with N = 2^{}, r = {}, p = {}: {memory}", slot.log_n, slot.r, slot.p)
         }
     }
-}
-
-/// Whether a later version may open the file with this record.
-fn is_unknown_slot(record: &Record) -> bool {
-    const FIRST_OTHER: u8 = 0x80;
-    record.kind() < FIRST_OTHER && matches!(record.slot(), Ok(None))
 }
 
 /// First whatever can be refused without a secret, then the questions, once, then the work.

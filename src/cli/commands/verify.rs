@@ -12,7 +12,8 @@ use crate::cli::{
         transfer::{new_stop, widen_pipe},
     },
     messages::{
-        answer, damage,
+        answer,
+        damage::{self, Ended},
         failure::{Exit, Failure},
         progress::Progress,
         report, stream_failure,
@@ -82,10 +83,15 @@ impl Verification<'_> {
         match end {
             Err(error) if stream_failure::is_damage(&error) => {
                 report::finding(&failed(&error).to_string());
-                Err(damage::not_whole(&input.name, &survey, true))
+                Err(damage::not_whole(&input.name, &survey, Ended::Cut))
+            }
+            // The damage before is the worse of the two.
+            Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
+                report::finding(&failed(&error).to_string());
+                Err(damage::not_whole(&input.name, &survey, Ended::Unreadable))
             }
             Err(error) => Err(failed(&error)),
-            Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.name, &survey, false)),
+            Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.name, &survey, Ended::AtTheEnd)),
             Ok(()) => tell_whole(self.arguments, &input.name, &survey),
         }
     }
@@ -104,7 +110,7 @@ impl Verification<'_> {
         let snapshot = input.snapshot()?;
         let size = match size_by_final_frame(input, access, snapshot.as_ref(), header, chain) {
             Ok(size) => size,
-            Err(error) if stream_failure::is_damage(&error) => {
+            Err(error) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
                 report::warning(&stream_failure::pipeline(&input.name, "", false, layout, &error).to_string());
                 None
             }
@@ -120,7 +126,7 @@ impl Verification<'_> {
         let surveying = Surveying::new(chain, header.prefix.features);
         let end = match (access, stream, snapshot) {
             (Access::Positional, Some(stream), Some(snapshot)) => {
-                workers.run(&CiphertextFile::new(stream, snapshot), &surveying, &Discard)
+                workers.run(&CiphertextFile::new(stream, snapshot).past_unreadable_frames(), &surveying, &Discard)
             }
             (_, _, snapshot) => {
                 workers.run(&CiphertextSource::new(in_order, frame_size, snapshot), &surveying, &Discard)
@@ -143,8 +149,7 @@ fn size_by_final_frame(
     chain: &Chain,
 ) -> Result<Option<u64>, PipelineError> {
     let Some(stream) = input.stream_file(access, snapshot, header.layout())? else { return Ok(None) };
-    let last = stream.verify_final_frame(chain)?;
-    Ok(last.tag().offset.checked_add(last.tag().length.into()))
+    Ok(stream.verify_final_frame(chain)?.tag().end())
 }
 
 fn tell_damage(name: &str, header: &Header, survey: &Survey) {

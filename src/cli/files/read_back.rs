@@ -89,7 +89,7 @@ fn is_sealed_form(
     let file = StreamFile::new(stream, snapshot.size(), 0, header.layout())?;
     let last = *file.verify_final_frame(&chain)?.tag();
     let length = plaintext.metadata().map_err(PipelineError::Read)?.len();
-    if last.offset.checked_add(last.length.into()) != Some(length) {
+    if last.end() != Some(length) {
         return Ok(false);
     }
     let sink = ComparisonSink::new(plaintext);

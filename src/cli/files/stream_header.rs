@@ -18,7 +18,7 @@ impl StreamHeader {
     /// Reads the header of the stream `name`, and warns of a damaged copy.
     pub fn read(name: &str, input: &mut impl Input) -> Result<Self, Failure> {
         let (found, ahead) = read_header(input).map_err(|error| stream_failure::header_input(name, &error))?;
-        if let Some(copy) = found.damaged {
+        if let Some(copy) = found.damaged() {
             report::warning(&stream_failure::damaged_copy(name, copy));
         }
         let header = found.copy.parse(Chain::known_features(&[]));

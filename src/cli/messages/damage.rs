@@ -1,14 +1,18 @@
 //! How the damage in a stream is told: which frames, which bytes, what is wrong.
 
-use crate::cli::messages::failure::{Exit, Failure};
+use std::io;
+
+use crate::cli::messages::failure::{Exit, Failure, describe};
 use crate::{
     container::{Features, Header},
-    pipeline::{DamagedFrames, Survey},
+    pipeline::{DamagedFrames, FrameDamage, Survey},
     stage::FrameFault,
 };
 
 /// What there is to do about damage.
 pub(in crate::cli) const OTHER_COPY: &str = "use another copy of the stream";
+
+const OFF_THIS_DISK: &str = "use another copy of the stream, on another disk: this one may be failing";
 
 /// Damaged frames of `input`, a line.
 pub(in crate::cli) fn frames(input: &str, header: &Header, damaged: &DamagedFrames) -> String {
@@ -20,12 +24,21 @@ pub(in crate::cli) fn frames(input: &str, header: &Header, damaged: &DamagedFram
         _ => format!("frames {} to {}", damaged.first, damaged.last),
     };
     let plaintext = plaintext(header, damaged).map(|range| format!(" ({range})")).unwrap_or_default();
-    let fault = match damaged.fault {
-        FrameFault::Mac if damaged.last_wire < layout.frame_size.wire() => "cut short, extended or damaged".to_owned(),
-        FrameFault::Mac => "damaged".to_owned(),
-        fault => fault.to_string(),
+    let damage = match damaged.damage {
+        FrameDamage::Refused(FrameFault::Mac) if damaged.last_wire < layout.frame_size.wire() => {
+            "cut short, extended or damaged".to_owned()
+        }
+        FrameDamage::Refused(FrameFault::Mac) => "damaged".to_owned(),
+        FrameDamage::Refused(fault) => fault.to_string(),
+        FrameDamage::Unreadable { os_error } => unreadable(os_error.map(io::Error::from_raw_os_error).as_ref()),
     };
-    format!("{input}: {named}, bytes {first_byte} to {last_byte}{plaintext}: {fault}")
+    format!("{input}: {named}, bytes {first_byte} to {last_byte}{plaintext}: {damage}")
+}
+
+/// What is told of a frame that could not be read.
+pub(in crate::cli) fn unreadable(error: Option<&io::Error>) -> String {
+    let why = error.map(|error| format!(": {}", describe(error))).unwrap_or_default();
+    format!("cannot be read{why}")
 }
 
 /// The plaintext that damaged frames would hold; in a live stream, only they could tell.
@@ -41,16 +54,33 @@ fn plaintext(header: &Header, damaged: &DamagedFrames) -> Option<String> {
     Some(if is_full { format!("plaintext {start} to {}", end - 1) } else { format!("plaintext from {start} on") })
 }
 
-/// What a survey found of `input`, in one fact; `cut` says that its end is missing.
-pub(in crate::cli) fn not_whole(input: &str, survey: &Survey, cut: bool) -> Failure {
+/// How a survey ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Ended {
+    AtTheEnd,
+    /// The stream's end is missing.
+    Cut,
+    /// The input could not be read on.
+    Unreadable,
+}
+
+/// What a survey that `ended` so found of `input`, in one fact.
+pub(in crate::cli) fn not_whole(input: &str, survey: &Survey, ended: Ended) -> Failure {
     let mut facts = Vec::new();
-    match survey.damaged_frames() {
+    match survey.unreadable {
+        0 => {}
+        1 => facts.push("1 frame cannot be read".to_owned()),
+        count => facts.push(format!("{count} frames cannot be read")),
+    }
+    match survey.damaged_frames() - survey.unreadable {
         0 => {}
         1 => facts.push("1 frame is damaged".to_owned()),
         count => facts.push(format!("{count} frames are damaged")),
     }
-    if cut {
-        facts.push("the end is missing".to_owned());
+    match ended {
+        Ended::AtTheEnd => {}
+        Ended::Cut => facts.push("the end is missing".to_owned()),
+        Ended::Unreadable => facts.push("the rest cannot be read".to_owned()),
     }
     let sound = match survey.sound {
         0 => "no frame is sound".to_owned(),
@@ -58,5 +88,6 @@ pub(in crate::cli) fn not_whole(input: &str, survey: &Survey, cut: bool) -> Fail
         count => format!("{count} frames are sound"),
     };
     facts.push(sound);
-    Failure::new(Exit::BadStream, format!("{input}: not whole: {}", facts.join(", "))).with_hint(OTHER_COPY)
+    let hint = if survey.unreadable > 0 || ended == Ended::Unreadable { OFF_THIS_DISK } else { OTHER_COPY };
+    Failure::new(Exit::BadStream, format!("{input}: not whole: {}", facts.join(", "))).with_hint(hint)
 }

@@ -105,6 +105,9 @@ pub(in crate::cli) fn pipeline(
     };
     match error {
         PipelineError::Read(error) => Failure::system(input, "cannot read", error),
+        PipelineError::ReadFrame { index, error } => {
+            Failure::system(input, &format!("cannot read {}", place(*index)), error)
+        }
         PipelineError::Write(error) => Failure::write(output, error),
         PipelineError::Frame { index, fault: FrameFault::Mac } => {
             damaged(format!("{input}: cut short, extended or damaged in {}", place(*index)))
@@ -179,6 +182,11 @@ pub(in crate::cli) fn is_damage(error: &PipelineError) -> bool {
         error,
         PipelineError::Frame { .. } | PipelineError::EndBeforeFinalFrame { .. } | PipelineError::CutFrame { .. }
     )
+}
+
+/// Whether `error` is about reading a frame.
+pub(in crate::cli) fn is_unreadable(error: &PipelineError) -> bool {
+    matches!(error, PipelineError::ReadFrame { .. })
 }
 
 /// The warning for a damaged header copy in `input`.

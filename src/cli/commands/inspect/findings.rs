@@ -174,7 +174,7 @@ impl Authenticated {
     /// Takes over what the final frame says.
     pub fn end(&mut self, last: &FrameTag) {
         self.frames = Some(last.index + 1);
-        self.plaintext = last.offset.checked_add(last.length.into());
+        self.plaintext = last.end();
         self.interrupted = Some(last.flags.is_interrupted());
         self.last_time = time(last.time);
     }

@@ -3,10 +3,15 @@
 use serde::Serialize;
 
 use super::findings::time;
-use crate::cli::messages::{answer, damage, failure::Failure, stream_failure};
+use crate::cli::messages::{
+    answer,
+    damage::{self, Ended},
+    failure::Failure,
+    stream_failure,
+};
 use crate::{
     container::{FrameTag, Header, TagFlags},
-    pipeline::{PipelineError, Source, Surveying},
+    pipeline::{PipelineError, Source, Surveying, Transform},
     stage::{Chain, Frame, FrameBuffer, FrameFault, Received},
 };
 
@@ -59,9 +64,16 @@ pub(super) fn list(
         ))?;
     }
     let surveying = Surveying::new(chain, header.prefix.features);
-    let (mut empty, mut frames) = (vec![FrameBuffer::new(layout.frame_size)], Vec::new());
-    let mut cut = false;
-    while let Some(taken) = source.take(&mut empty, &mut frames) {
+    let (mut empty, mut frames) = (Vec::new(), Vec::new());
+    let mut ended = Ended::AtTheEnd;
+    loop {
+        // One at a time, so that frames and those that cannot be read are told in order.
+        empty.resize_with(1, || FrameBuffer::new(layout.frame_size));
+        let Some(taken) = source.take(&mut empty, &mut frames) else { break };
+        for frame in &taken.unreadable {
+            surveying.pass_over(frame);
+            tell(frame.index, Found::Refused { refused: damage::unreadable(Some(&frame.error)) })?;
+        }
         for frame in frames.drain(..) {
             let index = frame.index();
             match surveying.open_in_turn(frame) {
@@ -69,16 +81,13 @@ pub(super) fn list(
                     tell(index, sound(frame.tag()))?;
                     empty.push(Frame::into_buffer(frame));
                 }
-                Err(fault) => {
-                    tell(index, refused(&fault))?;
-                    empty.push(FrameBuffer::new(layout.frame_size));
-                }
+                Err(fault) => tell(index, refused(&fault))?,
             }
         }
         match taken.failure {
             Some(error) if stream_failure::is_damage(&error) => {
                 tell(taken.next_index, missing(&error))?;
-                cut = true;
+                ended = Ended::Cut;
             }
             Some(error) => return Err(failed(&error)),
             None => {}
@@ -86,7 +95,8 @@ pub(super) fn list(
     }
     source.confirm().map_err(|error| failed(&error))?;
     let survey = surveying.into_survey();
-    if cut || survey.damaged_frames() > 0 { Err(damage::not_whole(name, &survey, cut)) } else { Ok(()) }
+    let is_whole = ended == Ended::AtTheEnd && survey.damaged_frames() == 0;
+    if is_whole { Ok(()) } else { Err(damage::not_whole(name, &survey, ended)) }
 }
 
 fn sound(tag: &FrameTag) -> Found {

@@ -87,7 +87,8 @@ impl Inspection<'_> {
         let opened = self.open(&input.name, &mut descriptor, &mut findings);
         let ends = opened.as_ref().map_or(Ok(()), |opened| look_at_ends(&input, access, opened, &mut findings));
         let failures = [opened.as_ref().err(), ends.as_ref().err()];
-        findings.problems = failures.into_iter().flatten().map(|failure| fact(&input.name, failure)).collect();
+        let facts = failures.into_iter().flatten().map(|failure| fact(&input.name, &failure.to_string()));
+        findings.problems.extend(facts);
         self.tell(&findings)?;
 
         match opened? {
@@ -121,8 +122,10 @@ impl Inspection<'_> {
             stream_failure::header_input(name, &error)
         })?;
         findings.found(&found);
-        if let Some(copy) = found.damaged {
-            report::warning(&stream_failure::damaged_copy(name, copy));
+        if let Some(copy) = found.damaged() {
+            let told = stream_failure::damaged_copy(name, copy);
+            report::warning(&told);
+            findings.problems.push(fact(name, &told));
         }
         let header = found.copy.parse(Chain::known_features(&[]));
         let header = header.map_err(|error| stream_failure::header(name, &error))?;
@@ -177,7 +180,8 @@ fn list_frames(
     let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten();
     match (access, stream, snapshot) {
         (Access::Positional, Some(stream), Some(snapshot)) => {
-            frames::list(&input.name, header, chain, &CiphertextFile::new(stream, snapshot), json)
+            let source = CiphertextFile::new(stream, snapshot).past_unreadable_frames();
+            frames::list(&input.name, header, chain, &source, json)
         }
         (_, _, snapshot) => {
             let source = CiphertextSource::new(in_order, header.prefix.frame_size, snapshot);
@@ -208,8 +212,7 @@ fn state_of_copies(error: &HeaderError) -> CopyState {
     }
 }
 
-/// A failure's fact without the name that the findings have already.
-fn fact(name: &str, failure: &Failure) -> String {
-    let told = failure.to_string();
-    told.strip_prefix(name).and_then(|fact| fact.strip_prefix(": ")).map(str::to_owned).unwrap_or(told)
+/// What is `told`, without the name that the findings have already.
+fn fact(name: &str, told: &str) -> String {
+    told.strip_prefix(name).and_then(|fact| fact.strip_prefix(": ")).unwrap_or(told).to_owned()
 }
