@@ -16,8 +16,8 @@ use crate::cli::{
     },
     messages::{
         failure::{Exit, Failure},
-        report,
-        shown::{shown, shown_bytes},
+        key_slot, report,
+        shown::shown,
         stream_failure,
     },
     on_signal,
@@ -60,10 +60,10 @@ fn list(path: &Path, named: bool) -> Result<(), Failure> {
 
 fn described(slot: &Slot) -> String {
     match slot {
-        Slot::KeyFile(_) => "key file".to_owned(),
+        Slot::KeyFile(_) => key_slot::KEY_FILE.to_owned(),
         Slot::Passphrase(slot) => {
-            let memory = ScryptCost::of(slot).map(|cost| shown_bytes(cost.memory())).unwrap_or_default();
-            format!("passphrase, scrypt with N = 2^{}, r = {}, p = {}: {memory}", slot.log_n, slot.r, slot.p)
+            let memory = ScryptCost::of(slot).ok().map(ScryptCost::memory);
+            key_slot::passphrase(slot.log_n, slot.r, slot.p, memory)
         }
     }
 }
