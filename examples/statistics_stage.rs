@@ -154,7 +154,7 @@ fn decrypt<W: Write + Send>(
     let mut input = ReaderInput(pipe);
     let (found, ahead) = read_header(&mut input)?;
     let header = found.copy.parse(Chain::known_features(&private))?;
-    let (_, keys) = unlock(&found.copy, &header, &mut Credential::from(key_file.clone()))?;
+    let keys = unlock(&found.copy, &header, &mut Credential::from(key_file.clone()))?.keys;
     let chain = Chain::new(&keys, &header.prefix, private);
     let frame_size = header.prefix.frame_size;
     let source = CiphertextSource::new(Resumed::new(ahead, input), frame_size, None);

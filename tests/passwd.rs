@@ -127,14 +127,14 @@ fn the_same_passphrase_may_take_another_cost() {
         .unwrap();
     assert_done(&changed);
     assert_eq!(text(&changed.stderr), "");
-    assert_eq!(list(&folder, "film.reel"), "1: passphrase, scrypt with N = 2^15, r = 8, p = 1: 32.00 MiB\n");
+    assert_eq!(list(&folder, "film.reel"), "1: passphrase, scrypt with N = 2^15, r = 8, p = 1: 32 MiB of memory\n");
     assert!(opens(&folder, "film.reel", Passphrase("same")));
 }
 
 #[test]
 fn slots_are_added_listed_changed_in_their_place_and_removed() {
     let folder = encrypted(Passphrase("one"));
-    let phrase = "passphrase, scrypt with N = 2^14, r = 8, p = 1: 16.00 MiB";
+    let phrase = "passphrase, scrypt with N = 2^14, r = 8, p = 1: 16 MiB of memory";
     key(&folder, "other");
     let added = passwd(&folder, &["--add", "film.reel"], Passphrase("one"), Some(KeyFile("key")));
     assert_done(&added);

@@ -17,7 +17,9 @@ use std::{
 
 use reelseal::{
     container::{Features, Header, HeaderCopy, Search, Slot, search_header},
-    keys::{Credential, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, unlock},
+    keys::{
+        Credential, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, Unlocked, unlock,
+    },
 };
 use rexpect::session::{PtySession, spawn_command};
 use support::{CHEAP, Folder, plaintext};
@@ -55,7 +57,7 @@ fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
     let mut keys = KeyEncryptionKeys::new(secret);
     let key_encryption_key = keys.get(&slot.salt, ScryptCost::of(&slot).unwrap()).unwrap();
     let mut credential = Credential::Passphrase(keys, KdfLimits::default());
-    let (file_key, stage_keys) = unlock(&copy, &header, &mut credential).unwrap();
+    let Unlocked { file_key, keys: stage_keys, .. } = unlock(&copy, &header, &mut credential).unwrap();
     let secrets = vec![
         ("the passphrase", passphrase.as_bytes().to_vec()),
         ("what scrypt gave", key_encryption_key.bytes().to_vec()),
@@ -74,7 +76,8 @@ fn behind_key_file(stream: &[u8], text: &[u8]) -> Secrets {
     let material = [key.as_slice(), &slot.salt].concat();
     let key_encryption_key = blake3::derive_key("reelseal v1 key-file slot", &material);
     let key_file = KeyFile::parse(text).unwrap();
-    let (file_key, stage_keys) = unlock(&copy, &header, &mut Credential::KeyFile(key_file.clone())).unwrap();
+    let mut credential = Credential::KeyFile(key_file.clone());
+    let Unlocked { file_key, keys: stage_keys, .. } = unlock(&copy, &header, &mut credential).unwrap();
     let secrets = vec![
         ("the key file's text", digits),
         ("the key file's key", key),

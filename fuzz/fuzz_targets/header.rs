@@ -1,16 +1,87 @@
-//! A header that parses serialises to the same bytes.
+//! A header that parses serialises to the same bytes, claims what it says, and takes a changed slot; a search that sees
+//! the stream grow finds what one that sees the whole finds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use reelseal::container::{Features, MAC_LENGTH, Search, search_header};
+use reelseal::{
+    container::{
+        CHECKSUM_LENGTH, Features, FoundHeader, Header, HeaderClaims, HeaderError, HeaderSearch, MAC_LENGTH,
+        MAX_PASSPHRASE_SLOTS, Search, search_header,
+    },
+    keys::{KeySlots, SlotPlace, UnlockError, with_slot, without_slot},
+};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(Search::Found(found)) = search_header(bytes, true)
+    look_at(bytes);
+    look_at(&with_checksums(bytes.to_vec()));
+});
+
+fn look_at(bytes: &[u8]) {
+    let searched = search_header(bytes, true);
+    assert_eq!(search_growing(bytes), searched);
+    if let Ok(Search::Found(found)) = searched
         && let Ok(header) = found.copy.parse(Features::from_bits(u32::MAX))
     {
-        let mac: [u8; MAC_LENGTH] = found.copy.mac();
-        let again = header.encode(|_| mac).unwrap();
-        assert_eq!(again[..again.len() - 16], [found.copy.authenticated(), &mac].concat());
-        assert!(bytes.windows(again.len()).any(|window| window == again));
+        assert_comes_back(bytes, &found, &header);
+        assert_claims(&found, &header);
+        change_slots(&header);
     }
-});
+}
+
+/// `bytes`, as a stream whose copies have sound checksums where the first says that they are.
+fn with_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(length) = HeaderClaims::read(&bytes).and_then(|claims| claims.header_length) {
+        for copy in bytes.chunks_exact_mut(length.bytes()).take(2) {
+            let (content, checksum) = copy.split_at_mut(length.bytes() - CHECKSUM_LENGTH);
+            checksum.copy_from_slice(&blake3::hash(content).as_bytes()[..CHECKSUM_LENGTH]);
+        }
+    }
+    bytes
+}
+
+/// As a reader does it, which reads no more than is asked for.
+fn search_growing(bytes: &[u8]) -> Result<Search, HeaderError> {
+    let (mut search, mut seen, mut complete) = (HeaderSearch::default(), 0, false);
+    loop {
+        match search.look(&bytes[..seen], complete)? {
+            Search::Need(length) => {
+                assert!(length > seen && !complete);
+                complete = length > bytes.len();
+                seen = length.min(bytes.len());
+            }
+            found @ Search::Found(_) => return Ok(found),
+        }
+    }
+}
+
+fn assert_comes_back(bytes: &[u8], found: &FoundHeader, header: &Header) {
+    let mac: [u8; MAC_LENGTH] = found.copy.mac();
+    let again = header.encode(|_| mac).unwrap();
+    assert_eq!(again[..again.len() - CHECKSUM_LENGTH], [found.copy.authenticated(), &mac].concat());
+    assert!(bytes.windows(again.len()).any(|window| window == again));
+}
+
+fn assert_claims(found: &FoundHeader, header: &Header) {
+    let claims = HeaderClaims::read(found.copy.authenticated()).unwrap();
+    assert!(claims.is_of_known_version());
+    assert_eq!(claims.frame_size, Some(header.prefix.frame_size));
+    assert_eq!(claims.features, header.prefix.features);
+    assert_eq!(claims.header_length, Some(header.length));
+}
+
+/// A slot that is put where it is, or added and removed, leaves the records as they were.
+fn change_slots(header: &Header) {
+    let slots = match KeySlots::of(header) {
+        Err(UnlockError::TooManySlots(count)) => return assert!(count > MAX_PASSPHRASE_SLOTS),
+        Err(_) => return,
+        Ok(slots) => slots,
+    };
+    for (record, slot) in slots.iter() {
+        assert_eq!(with_slot(header, SlotPlace::Of(record), slot), header.records);
+        let longer = Header { records: with_slot(header, SlotPlace::Behind, slot), ..header.clone() };
+        match without_slot(&longer, header.records.len()) {
+            Ok(records) => assert_eq!(records, header.records),
+            Err(_) => assert!(KeySlots::of(&longer).is_err()),
+        }
+    }
+}

@@ -1,12 +1,14 @@
-//! One sound stream, mutated: whatever is released is a true prefix, and only the stream itself is whole.
+//! One sound stream, mutated: whatever is released is a true prefix, only the stream itself is whole, and a survey by many
+//! workers says so of no other.
 #![no_main]
 
-use std::{io::Write, sync::LazyLock};
+use std::{io::Write, num::NonZero, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use reelseal::{
-    container::FrameSize,
-    pipeline::{Clock, Writer},
+    container::{Features, FrameSize},
+    pipeline::{CiphertextSource, Clock, Discard, ReaderInput, Resumed, Surveying, Workers, Writer, read_header},
+    stage::Chain,
 };
 
 static PLAINTEXT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..3 * 4096 + 9).map(|at| (at % 251) as u8).collect());
@@ -38,4 +40,23 @@ fuzz_target!(|mutations: &[u8]| {
     assert!(PLAINTEXT.starts_with(&released));
     // Of the header, either copy is enough.
     assert!(!whole || (released == *PLAINTEXT && stream[1024..] == STREAM[1024..]));
+    assert_eq!(is_whole_by_survey(&stream), whole);
 });
+
+fn is_whole_by_survey(stream: &[u8]) -> bool {
+    let (_, keys) = reelseal_fuzz::header(FrameSize::MIN);
+    let mut input = ReaderInput(stream);
+    let Ok((found, ahead)) = read_header(&mut input) else { return false };
+    let Ok(header) = found.copy.parse(Features::NONE) else { return false };
+    if keys.header_mac(found.copy.authenticated()) != found.copy.mac() {
+        return false;
+    }
+    let (chain, frame_size) = (Chain::new(&keys, &header.prefix, Vec::new()), header.prefix.frame_size);
+    let source = CiphertextSource::new(Resumed::new(ahead, input), frame_size, None);
+    let surveying = Surveying::new(&chain, header.prefix.features);
+    let ended = Workers::new(NonZero::new(3).unwrap(), frame_size).run(&source, &surveying, &Discard);
+    let survey = surveying.into_survey();
+    let is_whole = ended.is_ok() && survey.damaged_frames() == 0;
+    assert!(!is_whole || survey.payload == PLAINTEXT.len() as u64);
+    is_whole
+}

@@ -7,6 +7,7 @@ mod files;
 mod messages;
 mod on_signal;
 mod secrets;
+mod timing;
 
 use std::process::ExitCode;
 

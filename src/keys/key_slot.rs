@@ -42,20 +42,6 @@ impl KeyEncryptionKeys {
     }
 }
 
-/// A slot that opens with the passphrase of `keys`.
-///
-/// # Errors
-///
-/// [`KdfError::OutOfMemory`].
-pub fn new_passphrase_slot(
-    file_key: &Key,
-    keys: &mut KeyEncryptionKeys,
-    salt: [u8; SALT_LENGTH],
-    cost: ScryptCost,
-) -> Result<PassphraseSlot, KdfError> {
-    Ok(passphrase_slot(file_key, &keys.get(&salt, cost)?, salt, cost))
-}
-
 /// A slot that opens with the passphrase that gives `key_encryption_key` under `salt` at `cost`.
 pub(super) fn passphrase_slot(
     file_key: &Key,

@@ -30,7 +30,7 @@ pub enum LockError {
 }
 
 /// A stream that is yet to be written. It is for one plaintext: two sealed under the same file key and IV give each other
-/// away, so that there is no way to copy it.
+/// away.
 #[derive(Debug)]
 pub struct NewStream {
     /// The header, with one slot, in its first generation.
@@ -48,7 +48,20 @@ impl Lock {
     ///
     /// [`KdfError::OutOfMemory`] and [`RandomnessUnavailable`], as [`LockError`].
     pub fn with_passphrase(passphrase: &Passphrase, cost: ScryptCost) -> Result<Self, LockError> {
-        let salt = random_bytes()?;
+        Ok(Self::with_salted_passphrase(passphrase, random_bytes()?, cost)?)
+    }
+
+    /// As [`Lock::with_passphrase`], under a `salt` that the caller answers for: one that was used before makes guessing
+    /// cheaper.
+    ///
+    /// # Errors
+    ///
+    /// [`KdfError::OutOfMemory`].
+    pub fn with_salted_passphrase(
+        passphrase: &Passphrase,
+        salt: [u8; SALT_LENGTH],
+        cost: ScryptCost,
+    ) -> Result<Self, KdfError> {
         let key_encryption_key = cost.derive(passphrase, &salt)?;
         Ok(Self(Way::Passphrase { key_encryption_key, salt, cost }))
     }
@@ -97,7 +110,7 @@ mod tests {
         let copies = stream.keys.seal_header(&stream.header).unwrap();
         let Ok(Search::Found(found)) = search_header(&copies, true) else { panic!() };
         unlock(&found.copy, &stream.header, &mut credential)
-            .is_ok_and(|(_, keys)| keys.frame_encryption.bytes() == stream.keys.frame_encryption.bytes())
+            .is_ok_and(|unlocked| unlocked.keys.frame_encryption.bytes() == stream.keys.frame_encryption.bytes())
     }
 
     fn slot(stream: &NewStream) -> Slot {

@@ -45,10 +45,10 @@ mod unlock;
 
 pub use key::{Key, RandomnessUnavailable, random_bytes};
 pub use key_file::{KeyFile, KeyFileError};
-pub use key_slot::{KeyEncryptionKeys, new_key_file_slot, new_passphrase_slot};
+pub use key_slot::{KeyEncryptionKeys, new_key_file_slot};
 pub use lock::{Lock, LockError, NewStream};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
-pub use slot_change::{Place, SlotChangeError, check_new_passphrase_slot, with_slot, without_slot};
+pub use slot_change::{SlotChangeError, SlotPlace, check_new_passphrase_slot, with_slot, without_slot};
 pub use stage_keys::StageKeys;
-pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, Unlocked, unlock, unlock_slot};
+pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, Unlocked, unlock};

@@ -1,10 +1,5 @@
 //! What one scrypt run costs, and what a header may ask for (RFC 7914).
 
-use std::{
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
-
 use memmap2::MmapMut;
 use thiserror::Error;
 
@@ -160,22 +155,8 @@ impl ScryptCost {
         128 * u64::from(self.r) * ((1 << self.log_n) + u64::from(self.p) + 1)
     }
 
-    /// About how long one run takes on this machine, as a small one did that is made once in a process: it takes some
-    /// 16 MiB and tens of milliseconds. `None` if the system does not give that memory.
-    pub fn estimated_time(self) -> Option<Duration> {
-        static SMALL: OnceLock<Option<Duration>> = OnceLock::new();
-        let small = Self { log_n: 14, r: 8, p: 1 };
-        let measure = || {
-            small.reserve().ok()?;
-            let start = Instant::now();
-            scrypt(b"passphrase", SALT_LABEL, small, &mut [0; 32]).ok()?;
-            Some(start.elapsed())
-        };
-        let measured = (*SMALL.get_or_init(measure))?;
-        Some(measured.mul_f64(self.work() as f64 / small.work() as f64))
-    }
-
-    fn work(self) -> u64 {
+    /// The work of one run: N·r·p.
+    pub fn work(self) -> u64 {
         (1 << self.log_n) * u64::from(self.r) * u64::from(self.p)
     }
 
@@ -266,14 +247,6 @@ mod tests {
             let refused = KdfLimits { memory: u64::MAX }.check(&[slot(log_n, r, p, 0)]);
             assert_eq!(refused, Err(KdfError::OutOfBounds { log_n, r, p }));
         }
-    }
-
-    #[test]
-    fn estimated_times_grow_with_the_work() {
-        let time = |log_n, p| ScryptCost::new(log_n, 8, p).unwrap().estimated_time().unwrap();
-        let one = time(14, 1);
-        assert!(one > Duration::ZERO);
-        assert_eq!((time(20, 1), time(14, 4)), (one * 64, one * 4));
     }
 
     #[test]

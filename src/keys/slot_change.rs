@@ -7,7 +7,7 @@ use crate::container::{Header, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, SAL
 
 /// Where a new slot goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SlotPlace {
     /// Behind all other records.
     Behind,
     /// In the place of this record, counted from 0.
@@ -41,7 +41,7 @@ pub enum SlotChangeError {
 /// [`SlotChangeError`].
 pub fn check_new_passphrase_slot(
     header: &Header,
-    place: Place,
+    place: SlotPlace,
     cost: ScryptCost,
     limits: KdfLimits,
 ) -> Result<(), SlotChangeError> {
@@ -49,7 +49,7 @@ pub fn check_new_passphrase_slot(
     let mut passphrase_slots: Vec<_> = slots
         .iter()
         .filter_map(|(record, slot)| match slot {
-            Slot::Passphrase(slot) if place != Place::Of(record) => Some(slot.clone()),
+            Slot::Passphrase(slot) if place != SlotPlace::Of(record) => Some(slot.clone()),
             _ => None,
         })
         .collect();
@@ -66,11 +66,13 @@ pub fn check_new_passphrase_slot(
 }
 
 /// The records of `header` with `slot` among them.
-pub fn with_slot(header: &Header, place: Place, slot: &Slot) -> Vec<Record> {
+pub fn with_slot(header: &Header, place: SlotPlace, slot: &Slot) -> Vec<Record> {
     let mut records = header.records.clone();
     match place {
-        Place::Of(record) if record < records.len() => records.splice(record..=record, [slot.into()]).for_each(drop),
-        Place::Of(_) | Place::Behind => records.push(slot.into()),
+        SlotPlace::Of(record) if record < records.len() => {
+            records.splice(record..=record, [slot.into()]).for_each(drop)
+        }
+        SlotPlace::Of(_) | SlotPlace::Behind => records.push(slot.into()),
     }
     records
 }
@@ -124,9 +126,9 @@ mod tests {
         let (one, two, new): (Record, Record, Slot) = ((&key_file(1)).into(), (&key_file(2)).into(), key_file(3));
         let before = header(vec![early.clone(), one.clone(), late.clone(), two.clone()]);
         let new_record = Record::from(&new);
-        let changed = with_slot(&before, Place::Of(1), &new);
+        let changed = with_slot(&before, SlotPlace::Of(1), &new);
         assert_eq!(changed, [early.clone(), new_record.clone(), late.clone(), two.clone()]);
-        let added = with_slot(&before, Place::Behind, &new);
+        let added = with_slot(&before, SlotPlace::Behind, &new);
         assert_eq!(added, [early.clone(), one.clone(), late.clone(), two, new_record]);
         assert_eq!(without_slot(&before, 3).unwrap(), [early, one, late]);
     }
@@ -145,10 +147,10 @@ mod tests {
         records.push((&key_file(1)).into());
         let full = header(records);
         let check = |place| check_new_passphrase_slot(&full, place, cost, limits);
-        assert!(matches!(check(Place::Behind), Err(SlotChangeError::Full)));
+        assert!(matches!(check(SlotPlace::Behind), Err(SlotChangeError::Full)));
         // In place of the key file's.
-        assert!(matches!(check(Place::Of(8)), Err(SlotChangeError::Full)));
-        assert!(check(Place::Of(7)).is_ok());
+        assert!(matches!(check(SlotPlace::Of(8)), Err(SlotChangeError::Full)));
+        assert!(check(SlotPlace::Of(7)).is_ok());
     }
 
     #[test]
@@ -158,14 +160,18 @@ mod tests {
         let costly = header((1..8).map(|salt| passphrase(19, salt)).collect());
         let check =
             |place, log_n, r| check_new_passphrase_slot(&costly, place, ScryptCost::new(log_n, r, 1).unwrap(), limits);
-        assert!(check(Place::Behind, 19, 8).is_ok());
-        assert!(matches!(check(Place::Behind, 19, 9), Err(SlotChangeError::Work(KdfError::Work { .. }))));
-        assert!(check(Place::Of(0), 19, 9).is_ok());
-        assert!(matches!(check(Place::Of(0), 20, 8), Err(SlotChangeError::Cost(KdfError::Memory { .. }))));
+        assert!(check(SlotPlace::Behind, 19, 8).is_ok());
+        assert!(matches!(check(SlotPlace::Behind, 19, 9), Err(SlotChangeError::Work(KdfError::Work { .. }))));
+        assert!(check(SlotPlace::Of(0), 19, 9).is_ok());
+        assert!(matches!(check(SlotPlace::Of(0), 20, 8), Err(SlotChangeError::Cost(KdfError::Memory { .. }))));
         // One that is there already is another matter.
         let opens_with_a_flag = header(vec![passphrase(20, 1)]);
-        let refused =
-            check_new_passphrase_slot(&opens_with_a_flag, Place::Behind, ScryptCost::new(14, 8, 1).unwrap(), limits);
+        let refused = check_new_passphrase_slot(
+            &opens_with_a_flag,
+            SlotPlace::Behind,
+            ScryptCost::new(14, 8, 1).unwrap(),
+            limits,
+        );
         assert!(matches!(refused, Err(SlotChangeError::Slots(UnlockError::Kdf(KdfError::Memory { .. })))));
     }
 }

@@ -37,6 +37,16 @@ pub enum SlotKind {
     KeyFile,
 }
 
+impl SlotKind {
+    /// What opens `slot`.
+    pub fn of(slot: &Slot) -> Self {
+        match slot {
+            Slot::Passphrase(_) => Self::Passphrase,
+            Slot::KeyFile(_) => Self::KeyFile,
+        }
+    }
+}
+
 impl fmt::Display for SlotKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -101,28 +111,19 @@ impl KeySlots {
         Ok(slots)
     }
 
-    /// Whether a passphrase may open one of them, at a cost within `limits`.
+    /// Whether a secret of the kind `wanted` may open one of them, a passphrase at a cost within `limits`.
     ///
     /// # Errors
     ///
     /// [`UnlockError::NoSuchSlot`], [`UnlockError::Kdf`].
-    pub fn check_passphrase(&self, limits: KdfLimits) -> Result<(), UnlockError> {
-        let slots = self.passphrase_slots();
-        if slots.is_empty() {
-            return Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, other: !self.0.is_empty() });
+    pub fn check(&self, wanted: SlotKind, limits: KdfLimits) -> Result<(), UnlockError> {
+        if !self.0.iter().any(|(_, slot)| SlotKind::of(slot) == wanted) {
+            return Err(UnlockError::NoSuchSlot { wanted, other: !self.0.is_empty() });
         }
-        Ok(limits.check(&slots)?)
-    }
-
-    /// Whether a key file may open one of them.
-    ///
-    /// # Errors
-    ///
-    /// [`UnlockError::NoSuchSlot`].
-    pub fn check_key_file(&self) -> Result<(), UnlockError> {
-        let known = self.0.iter().any(|(_, slot)| matches!(slot, Slot::KeyFile(_)));
-        let missing = UnlockError::NoSuchSlot { wanted: SlotKind::KeyFile, other: !self.0.is_empty() };
-        if known { Ok(()) } else { Err(missing) }
+        match wanted {
+            SlotKind::Passphrase => Ok(limits.check(&self.passphrase_slots())?),
+            SlotKind::KeyFile => Ok(()),
+        }
     }
 
     /// Each slot, with its place among the records, in their order.
@@ -149,30 +150,16 @@ pub struct Unlocked {
     pub record: usize,
 }
 
-/// The file key and the stage keys of the stream with the sound copy `copy`, whose fields `header` holds.
+/// Opens the stream with the sound copy `copy`, whose fields `header` holds.
 ///
 /// # Errors
 ///
 /// [`UnlockError`]. Nothing is paid before the cost was checked.
-pub fn unlock(
-    copy: &HeaderCopy,
-    header: &Header,
-    credential: &mut Credential,
-) -> Result<(Key, StageKeys), UnlockError> {
-    let unlocked = unlock_slot(copy, header, credential)?;
-    Ok((unlocked.file_key, unlocked.keys))
-}
-
-/// As [`unlock`] does, and which slot it was that opened.
-///
-/// # Errors
-///
-/// [`UnlockError`]. Nothing is paid before the cost was checked.
-pub fn unlock_slot(copy: &HeaderCopy, header: &Header, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
+pub fn unlock(copy: &HeaderCopy, header: &Header, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
     let slots = KeySlots::of(header)?;
     match credential {
-        Credential::Passphrase(_, limits) => slots.check_passphrase(*limits)?,
-        Credential::KeyFile(_) => slots.check_key_file()?,
+        Credential::Passphrase(_, limits) => slots.check(SlotKind::Passphrase, *limits)?,
+        Credential::KeyFile(_) => slots.check(SlotKind::KeyFile, KdfLimits::default())?,
     }
 
     let mut unwrapped = false;
@@ -204,7 +191,7 @@ pub fn unlock_slot(copy: &HeaderCopy, header: &Header, credential: &mut Credenti
 mod tests {
     use super::*;
     use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
-    use crate::keys::{new_key_file_slot, new_passphrase_slot};
+    use crate::keys::{Lock, new_key_file_slot};
 
     const FILE_KEY: [u8; 32] = [9; 32];
 
@@ -230,11 +217,11 @@ mod tests {
     fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
         let passphrase = Passphrase::new(passphrase).unwrap();
         let cost = ScryptCost::new(10, 8, 1).unwrap();
-        let mut keys = KeyEncryptionKeys::new(passphrase);
-        Slot::Passphrase(new_passphrase_slot(&Key::from_bytes(FILE_KEY), &mut keys, [salt; 32], cost).unwrap())
+        let lock = Lock::with_salted_passphrase(&passphrase, [salt; 32], cost).unwrap();
+        lock.new_slot(&Key::from_bytes(FILE_KEY)).unwrap()
     }
 
-    fn open(found: &(HeaderCopy, Header), passphrase: &str) -> Result<(Key, StageKeys), UnlockError> {
+    fn open(found: &(HeaderCopy, Header), passphrase: &str) -> Result<Unlocked, UnlockError> {
         let passphrase = Passphrase::new(passphrase).unwrap();
         let keys = KeyEncryptionKeys::new(passphrase);
         unlock(&found.0, &found.1, &mut Credential::Passphrase(keys, KdfLimits::default()))
@@ -243,7 +230,7 @@ mod tests {
     #[test]
     fn the_second_slot_opens_when_the_first_does_not() {
         let found = found(&[passphrase_slot("one", 1), passphrase_slot("two", 2)], |_| {});
-        assert_eq!(open(&found, "two").unwrap().0.bytes(), &FILE_KEY);
+        assert_eq!(open(&found, "two").unwrap().file_key.bytes(), &FILE_KEY);
         assert!(matches!(open(&found, "three"), Err(UnlockError::WrongPassphrase)));
     }
 
@@ -254,7 +241,7 @@ mod tests {
             || Credential::Passphrase(KeyEncryptionKeys::new(Passphrase::new("two").unwrap()), KdfLimits::default());
         for (slots, place) in [(vec![two.clone()], 0), (vec![passphrase_slot("one", 1), two.clone(), two], 1)] {
             let (copy, header) = found(&slots, |_| {});
-            assert_eq!(unlock_slot(&copy, &header, &mut keys()).unwrap().record, place);
+            assert_eq!(unlock(&copy, &header, &mut keys()).unwrap().record, place);
         }
     }
 

@@ -64,7 +64,7 @@ impl<R: Read + Send> Reader<R> {
         let mut input = ReaderInput(inner);
         let (found, ahead) = read_header(&mut input)?;
         let header = found.copy.parse(Chain::known_features(&private)).map_err(UnlockError::from)?;
-        let (_, keys) = unlock(&found.copy, &header, credential)?;
+        let keys = unlock(&found.copy, &header, credential)?.keys;
         let opening = Opening::new(Chain::new(&keys, &header.prefix, private), header.prefix.features);
         let state = State::Waiting(FrameBuffer::new(header.prefix.frame_size));
         Ok(Self { input: Resumed::new(ahead, input), header, damaged_copy: found.damaged(), opening, state, index: 0 })

@@ -9,9 +9,7 @@ use reelseal::{
     container::{
         Features, FrameSize, FrameTag, Header, HeaderLength, IV_LENGTH, PassphraseSlot, Prefix, Slot, TagFlags,
     },
-    keys::{
-        Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, new_key_file_slot, new_passphrase_slot,
-    },
+    keys::{Key, KeyFile, Lock, Passphrase, ScryptCost, StageKeys, new_key_file_slot},
 };
 
 pub const SIZE: FrameSize = FrameSize::MIN;
@@ -139,9 +137,7 @@ pub fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
 
 pub fn passphrase_slot_at_cost(passphrase: &str, salt: u8, cost: ScryptCost) -> Slot {
     let passphrase = Passphrase::new(passphrase).unwrap();
-    Slot::Passphrase(
-        new_passphrase_slot(&file_key(), &mut KeyEncryptionKeys::new(passphrase), [salt; 32], cost).unwrap(),
-    )
+    Lock::with_salted_passphrase(&passphrase, [salt; 32], cost).unwrap().new_slot(&file_key()).unwrap()
 }
 
 pub fn costly_slot(log_n: u8, r: u32, p: u32, salt: u8) -> Slot {

@@ -19,8 +19,8 @@ use crate::cli::{
     messages::{
         answer,
         failure::{Exit, Failure},
-        report,
-        shown::{shown, shown_bytes},
+        key_slot, report,
+        shown::shown,
         stream_failure,
     },
     on_signal,
@@ -32,8 +32,8 @@ use crate::cli::{
 use crate::{
     container::{Header, Slot},
     keys::{
-        Credential, KdfLimits, KeySlots, Lock, Place, ScryptCost, SlotKind, Unlocked, check_new_passphrase_slot,
-        unlock_slot, with_slot, without_slot,
+        Credential, KdfLimits, KeySlots, Lock, ScryptCost, SlotKind, SlotPlace, Unlocked, check_new_passphrase_slot,
+        unlock, with_slot, without_slot,
     },
     pipeline::{HeaderRewrite, ReaderInput},
     stage::Chain,
@@ -61,10 +61,10 @@ fn list(path: &Path, named: bool) -> Result<(), Failure> {
 
 fn described(slot: &Slot) -> String {
     match slot {
-        Slot::KeyFile(_) => "key file".to_owned(),
+        Slot::KeyFile(_) => key_slot::KEY_FILE.to_owned(),
         Slot::Passphrase(slot) => {
-            let memory = ScryptCost::of(slot).map(|cost| shown_bytes(cost.memory())).unwrap_or_default();
-            format!("passphrase, scrypt with N = 2^{}, r = {}, p = {}: {memory}", slot.log_n, slot.r, slot.p)
+            let memory = ScryptCost::of(slot).ok().map(ScryptCost::memory);
+            key_slot::passphrase(slot.log_n, slot.r, slot.p, memory)
         }
     }
 }
@@ -155,12 +155,11 @@ fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: 
     let (header, limits) = (rewrite.header(), arguments.secret.kdf_limits());
     let refused = |error| stream_failure::unlock(&name, &error);
     let slots = KeySlots::of(header).map_err(refused)?;
-    if sources.current.is_key_file() { slots.check_key_file() } else { slots.check_passphrase(limits) }
-        .map_err(refused)?;
+    slots.check(sources.current.slot_kind(), limits).map_err(refused)?;
     let not_changed = |error| stream_failure::slot_change(&name, &error);
     match (change, &sources.new) {
         (SlotChange::Add, Some(new)) if !new.is_key_file() => {
-            check_new_passphrase_slot(header, Place::Behind, arguments.scrypt_cost(), limits).map_err(not_changed)
+            check_new_passphrase_slot(header, SlotPlace::Behind, arguments.scrypt_cost(), limits).map_err(not_changed)
         }
         (SlotChange::Remove(Some(number)), _) => {
             let record = numbered(&slots, number).ok_or_else(|| no_such_slot(&name, number))?;
@@ -257,12 +256,12 @@ impl Run {
             report::warning(&stream_failure::damaged_copy(&name, copy));
         }
         let header = rewrite.header();
-        let unlocked = unlock_slot(rewrite.copy(), header, &mut self.current);
+        let unlocked = unlock(rewrite.copy(), header, &mut self.current);
         let unlocked = unlocked.map_err(|error| stream_failure::unlock(&name, &error))?;
         let gone = self.gone(&name, header, &unlocked)?;
         let records = match (&self.new, gone) {
             (Some(new), gone) => {
-                let place = gone.map_or(Place::Behind, Place::Of);
+                let place = gone.map_or(SlotPlace::Behind, SlotPlace::Of);
                 with_slot(header, place, &new.slot(&name, header, place, &unlocked)?)
             }
             (None, Some(record)) => {
@@ -300,7 +299,7 @@ impl Run {
     fn opens_another(&mut self, rewrite: &HeaderRewrite, own: usize) -> bool {
         let header = rewrite.header();
         without_slot(header, own).is_ok_and(|records| {
-            unlock_slot(rewrite.copy(), &Header { records, ..header.clone() }, &mut self.current).is_ok()
+            unlock(rewrite.copy(), &Header { records, ..header.clone() }, &mut self.current).is_ok()
         })
     }
 
@@ -327,7 +326,7 @@ impl NewSecret {
     }
 
     /// A slot with the file key.
-    fn slot(&self, name: &str, header: &Header, place: Place, unlocked: &Unlocked) -> Result<Slot, Failure> {
+    fn slot(&self, name: &str, header: &Header, place: SlotPlace, unlocked: &Unlocked) -> Result<Slot, Failure> {
         if let Some((cost, limits)) = self.cost {
             check_new_passphrase_slot(header, place, cost, limits)
                 .map_err(|error| stream_failure::slot_change(name, &error))?;
@@ -337,8 +336,5 @@ impl NewSecret {
 }
 
 fn slot_kind(header: &Header, record: usize) -> Option<SlotKind> {
-    match header.records.get(record)?.slot().ok()?? {
-        Slot::Passphrase(_) => Some(SlotKind::Passphrase),
-        Slot::KeyFile(_) => Some(SlotKind::KeyFile),
-    }
+    header.records.get(record)?.slot().ok()?.map(|slot| SlotKind::of(&slot))
 }

@@ -4,6 +4,7 @@ pub(super) mod answer;
 mod bars;
 pub(super) mod damage;
 pub(super) mod failure;
+pub(super) mod key_slot;
 pub(super) mod progress;
 pub(super) mod report;
 mod screen;

@@ -49,11 +49,10 @@ impl Keyring {
                 none.insert(self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?.into_credential(self.limits))
             }
         };
-        unlock(&found.copy, header, credential).map(|(_, keys)| keys).map_err(refused)
+        unlock(&found.copy, header, credential).map(|unlocked| unlocked.keys).map_err(refused)
     }
 
     fn check(&self, header: &Header) -> Result<(), UnlockError> {
-        let slots = KeySlots::of(header)?;
-        if self.source.is_key_file() { slots.check_key_file() } else { slots.check_passphrase(self.limits) }
+        KeySlots::of(header)?.check(self.source.slot_kind(), self.limits)
     }
 }

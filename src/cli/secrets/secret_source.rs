@@ -29,7 +29,7 @@ use crate::cli::{
         prompt::{self, Prompt},
     },
 };
-use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase, PassphraseError};
+use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase, PassphraseError, SlotKind};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
 const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
@@ -151,6 +151,11 @@ impl SecretSource {
     /// Whether this is a key file.
     pub fn is_key_file(&self) -> bool {
         matches!(self, Self::KeyFile(_))
+    }
+
+    /// The kind of slot that it opens.
+    pub fn slot_kind(&self) -> SlotKind {
+        if self.is_key_file() { SlotKind::KeyFile } else { SlotKind::Passphrase }
     }
 
     /// The file that holds the secret, so that no output goes over it.

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::{
+    cli::timing::scrypt_time,
     container::{
         CopyNumber, Features, FoundHeader, FrameTag, Header, HeaderClaims, Layout, PassphraseSlot, Slot, StreamCut,
     },
@@ -143,7 +144,7 @@ impl SlotFindings {
             Slot::Passphrase(slot) => {
                 let &PassphraseSlot { log_n: log2_n, r, p, .. } = slot;
                 let cost = ScryptCost::of(slot).ok();
-                let seconds = cost.and_then(ScryptCost::estimated_time).map(|time| time.as_secs_f64());
+                let seconds = cost.and_then(scrypt_time::estimated).map(|time| time.as_secs_f64());
                 Self::Passphrase { log2_n, r, p, memory: cost.map(ScryptCost::memory), seconds }
             }
         }

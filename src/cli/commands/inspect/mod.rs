@@ -82,7 +82,7 @@ impl Inspection<'_> {
         let access = input.access()?;
         let stop = new_stop()?;
         let mut descriptor = Remembering::new(DescriptorInput::new(&input.file, &stop));
-        let mut findings = Findings::new(&input.name, stream_length(&input, access));
+        let mut findings = Findings::new(&input.name, access.length(&input.metadata));
 
         let opened = self.open(&input.name, &mut descriptor, &mut findings);
         let ends = opened.as_ref().map_or(Ok(()), |opened| look_at_ends(&input, access, opened, &mut findings));
@@ -193,15 +193,6 @@ fn list_frames(
 fn told_of(name: &str, header: &Header, error: &PipelineError) -> Failure {
     let failure = stream_failure::pipeline(name, "", false, header.layout(), error);
     if stream_failure::is_damage(error) { failure.with_hint(damage::OTHER_COPY) } else { failure }
-}
-
-/// The bytes from where the input stands to its end, if it has one.
-fn stream_length(input: &InputFile, access: Access) -> Option<u64> {
-    match access {
-        Access::Positional => Some(input.metadata.len()),
-        Access::From(position) => Some(input.metadata.len().saturating_sub(position)),
-        Access::Stream => None,
-    }
 }
 
 /// What a refused header says of both of its copies.

@@ -3,6 +3,7 @@
 use std::{fmt::Write, time::Duration};
 
 use super::findings::{CopyFindings, CopyState, Findings, LengthFindings, SlotFindings};
+use crate::cli::messages::key_slot;
 
 /// The block, without a line's end at its end.
 pub(super) fn block(findings: &Findings) -> String {
@@ -77,21 +78,12 @@ fn copy_text(copy: &CopyFindings) -> String {
 
 fn slot_text(slot: &SlotFindings) -> String {
     match slot {
-        SlotFindings::KeyFile => "key file".to_owned(),
+        SlotFindings::KeyFile => key_slot::KEY_FILE.to_owned(),
         SlotFindings::Passphrase { log2_n, r, p, memory, seconds } => {
-            let cost = match memory {
-                Some(memory) => format!("{} MiB of memory", mebibytes(*memory)),
-                None => "out of bounds".to_owned(),
-            };
             let time = seconds.map(|seconds| format!(", about {} here", duration(seconds))).unwrap_or_default();
-            format!("passphrase, scrypt with N = 2^{log2_n}, r = {r}, p = {p}: {cost}{time}")
+            key_slot::passphrase(*log2_n, *r, *p, *memory) + &time
         }
     }
-}
-
-/// Rounded: scrypt takes a little more than a power of two.
-fn mebibytes(bytes: u64) -> u64 {
-    (bytes.saturating_add(1 << 19) >> 20).max(1)
 }
 
 fn duration(seconds: f64) -> String {

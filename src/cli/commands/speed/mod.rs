@@ -1,6 +1,5 @@
 //! `reelseal speed`: what this machine does with each part of the work.
 
-mod median;
 mod rates;
 mod report;
 mod scrypt_times;

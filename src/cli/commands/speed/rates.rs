@@ -2,8 +2,8 @@
 
 use std::{hint::black_box, io, num::NonZero, thread, time::Duration};
 
-use super::median::median_time;
 use crate::{
+    cli::timing::median::median_time,
     container::{Features, FrameSize, FrameTag, IV_LENGTH, Prefix, TagFlags},
     keys::{Key, StageKeys},
     pipeline::{

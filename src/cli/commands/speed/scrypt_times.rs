@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::median::median_time;
-use crate::keys::{KdfError, KdfLimits, Passphrase, ScryptCost};
+use crate::{
+    cli::timing::scrypt_time,
+    keys::{KdfError, KdfLimits, ScryptCost},
+};
 
 const R: u32 = 8;
 const P: u32 = 1;
@@ -25,15 +27,13 @@ pub(super) struct ScryptTime {
 }
 
 impl ScryptTimes {
-    #[expect(clippy::expect_used, reason = "a constant")]
     pub fn measure() -> Result<Self, KdfError> {
-        let passphrase = Passphrase::new("any will do").expect("it is not empty, and short");
         let mut times: Vec<ScryptTime> = Vec::new();
         for log_n in SHOWN {
             let reckoned = times.last().map(|before| before.reckon(log_n));
             times.push(match reckoned {
                 Some(time) if time.seconds > MOST_SECONDS => time,
-                _ => measure(log_n, &passphrase)?,
+                _ => measure(log_n)?,
             });
         }
         Ok(Self(times))
@@ -66,9 +66,8 @@ impl ScryptTime {
     }
 }
 
-fn measure(log_n: u8, passphrase: &Passphrase) -> Result<ScryptTime, KdfError> {
-    let cost = ScryptCost::new(log_n, R, P)?;
-    let time = median_time(BUDGET, || cost.derive(passphrase, &[0; 32]).map(drop))?;
+fn measure(log_n: u8) -> Result<ScryptTime, KdfError> {
+    let time = scrypt_time::measured(ScryptCost::new(log_n, R, P)?, BUDGET)?;
     Ok(ScryptTime { log_n, seconds: time.as_secs_f64(), measured: true })
 }
 
