@@ -194,7 +194,7 @@ fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
 /// Whether the current secret opens the file.
 fn opens(path: &Path, current: &mut Credential) -> Result<(), Failure> {
     let (name, rewrite) = begin(path)?;
-    let unlocked = unlock_slot(rewrite.copy(), rewrite.header(), current);
+    let unlocked = unlock(rewrite.copy(), rewrite.header(), current);
     unlocked.map(drop).map_err(|error| stream_failure::unlock(&name, &error))
 }
 
