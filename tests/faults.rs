@@ -82,7 +82,7 @@ fn an_input_is_kept_when_its_output_does_not_read_back() {
         (Some("film"), unreadable, "cannot be read back: input/output error"),
     ] {
         let folder = prepared();
-        let told = format!("film.reel: {fact}\nreelseal: hint: film is kept");
+        let told = format!("film.reel: {fact}\nreelseal: hint: film is kept; remove film.reel, and try again");
         assert_told(&traced(&folder, &on(&folder, file, injection), ENCRYPT_AND_REMOVE), 1, &told);
         assert_eq!(folder.read("film"), b"frames");
     }

@@ -58,3 +58,47 @@ impl Sink<Verified> for ComparisonSink<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        container::{FRAME_OVERHEAD, Features, FrameSize, FrameTag, IV_LENGTH, Prefix, TagFlags},
+        keys::{Key, StageKeys},
+        stage::{Chain, FrameBuffer},
+    };
+
+    /// A verified frame, the first and last of its stream, with this payload.
+    fn verified(payload: &[u8]) -> Frame<Verified> {
+        let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
+        let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new());
+        let mut buffer = FrameBuffer::new(FrameSize::MIN);
+        buffer.payload_area()[..payload.len()].copy_from_slice(payload);
+        let tag = FrameTag { length: payload.len() as u32, flags: TagFlags::FINAL, ..FrameTag::default() };
+        let buffer = chain.seal(Frame::clear(buffer, tag)).into_buffer();
+        chain.open(Frame::received(buffer, 0, payload.len() + FRAME_OVERHEAD).unwrap()).unwrap()
+    }
+
+    fn is_same(content: &[u8], payloads: &[&[u8]]) -> bool {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(content, 0).unwrap();
+        let sink = ComparisonSink::new(&file);
+        for payload in payloads {
+            sink.write(&[verified(payload)]).unwrap();
+        }
+        sink.is_same()
+    }
+
+    #[test]
+    fn payloads_are_the_same_as_the_files_bytes_or_not_for_good() {
+        assert!(is_same(b"frames", &[b"frames"]) && is_same(b"frames and more", &[b"frames"]));
+        assert!(!is_same(b"framed", &[b"frames"]) && !is_same(b"frame", &[b"frames"]));
+        assert!(!is_same(b"frames", &[b"framed", b"frames"]));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_and_not_a_difference() {
+        let folder = File::open("/").unwrap();
+        assert!(ComparisonSink::new(&folder).write(&[verified(b"frames")]).is_err());
+    }
+}

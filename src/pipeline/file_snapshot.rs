@@ -53,3 +53,34 @@ impl<'a> FileSnapshot<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::FileExt, time::UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_grew_shrank_or_was_written_anew_has_changed() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"frames", 0).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        let snapshot = FileSnapshot::take(&file).unwrap();
+        assert!(snapshot.confirm().is_ok());
+        file.set_modified(UNIX_EPOCH).unwrap();
+        assert!(matches!(snapshot.confirm(), Err(PipelineError::InputChanged)));
+        for length in [5, 7] {
+            file.set_len(length).unwrap();
+            file.set_modified(modified).unwrap();
+            assert!(matches!(snapshot.confirm(), Err(PipelineError::InputChanged)), "{length}");
+        }
+    }
+
+    #[test]
+    fn of_a_file_without_a_size_the_modification_time_means_nothing() {
+        let file = tempfile::tempfile().unwrap();
+        let snapshot = FileSnapshot::take(&file).unwrap();
+        file.set_modified(UNIX_EPOCH).unwrap();
+        assert!(snapshot.confirm().is_ok());
+    }
+}

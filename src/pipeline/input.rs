@@ -199,6 +199,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_ahead_comes_first_whole_and_once() {
+        let (silent, writer) = io::pipe().unwrap();
+        let stop = Stop::new().unwrap();
+        let mut input = Resumed::new(b"ahead".to_vec(), DescriptorInput::new(silent, &stop));
+        let mut area = [0; 2];
+        for expected in [b"ah".as_slice(), b"ea", b"d"] {
+            assert_eq!(input.readiness(Wait::Never).unwrap(), Readiness::Ready);
+            let read = input.read(&mut area).unwrap();
+            assert_eq!(&area[..read], expected);
+        }
+        assert_eq!(input.readiness(Wait::Never).unwrap(), Readiness::NotReady);
+        io::Write::write_all(&mut &writer, b"x").unwrap();
+        assert_eq!((input.read(&mut area).unwrap(), area[0]), (1, b'x'));
+    }
+
+    #[test]
     fn a_closed_pipe_is_ready_and_ends() {
         let (closed, writer) = io::pipe().unwrap();
         drop(writer);

@@ -109,7 +109,7 @@ impl<'a> Ends<'a> {
         self.side_by_side.most()
     }
 
-    /// Waits until a file of `size` may go, if that is known.
+    /// Which files go at the same time.
     pub fn side_by_side(&self) -> &SideBySide {
         &self.side_by_side
     }
