@@ -166,3 +166,25 @@ impl<R: Input> Source<Received> for CiphertextSource<'_, R> {
         self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::unix::fs::FileExt, time::UNIX_EPOCH};
+
+    use super::*;
+    use crate::pipeline::ReaderInput;
+
+    #[test]
+    fn a_file_that_was_written_to_while_it_was_read_in_order_is_not_confirmed() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"frames", 0).unwrap();
+        let input = || (ReaderInput(&file), Some(FileSnapshot::take(&file).unwrap()));
+        let ((plaintext, before), (ciphertext, likewise)) = (input(), input());
+        let sealing = PlaintextSource::new(plaintext, FrameSize::MIN, Clock::None, before);
+        let opening = CiphertextSource::new(ciphertext, FrameSize::MIN, likewise);
+        assert!(sealing.confirm().is_ok() && opening.confirm().is_ok());
+        File::set_modified(&file, UNIX_EPOCH).unwrap();
+        assert!(matches!(sealing.confirm(), Err(PipelineError::InputChanged)));
+        assert!(matches!(opening.confirm(), Err(PipelineError::InputChanged)));
+    }
+}
