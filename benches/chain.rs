@@ -8,8 +8,9 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use reelseal::{
     container::{Features, FrameSize, FrameTag, IV_LENGTH, Prefix, TagFlags},
     keys::{Key, StageKeys},
-    pipeline::{Clock, OrderedSink, PlaintextSource, ReaderInput, Sealing, Workers},
+    pipeline::{OrderedSink, PlaintextSource, Sealing, Workers},
     stage::{Chain, Frame, FrameAuthentication, FrameBuffer, FrameEncryption, FrameTagging, Stage},
+    stream::{Clock, ReaderInput},
 };
 
 const IV: [u8; IV_LENGTH] = [7; IV_LENGTH];

@@ -32,11 +32,9 @@ use std::{
 use reelseal::{
     container::FrameSize,
     keys::{Credential, KeyFile, Lock, unlock},
-    pipeline::{
-        CiphertextSource, Clock, Opening, OrderedSink, PlaintextSource, ReaderInput, Resumed, Sealing, Workers,
-        read_header,
-    },
+    pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Workers},
     stage::{Chain, FrameFault, FrameParts, Stage},
+    stream::{Clock, ReaderInput, Resumed, read_header},
 };
 
 /// How often each byte value occurred.
@@ -239,7 +237,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use reelseal::pipeline::{Reader, StreamOptions, Writer};
+    use reelseal::stream::{Reader, StreamOptions, Writer};
 
     use super::*;
 

@@ -1,14 +1,14 @@
 //! Streaming, authenticated file encryption: a chunked reader, stages that each transform one frame, a writer. The
 //! `reelseal` command is made of it, and whatever one writes the other reads.
 //!
-//! [`pipeline::Writer`] encrypts what is written to it, [`pipeline::Reader`] gives back what was authenticated:
+//! [`stream::Writer`] encrypts what is written to it, [`stream::Reader`] gives back what was authenticated:
 //!
 //! ```
 //! use std::io::{Read, Write};
 //!
 //! use reelseal::{
 //!     keys::{KeyFile, Lock},
-//!     pipeline::{Reader, StreamOptions, Writer},
+//!     stream::{Reader, StreamOptions, Writer},
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,14 +29,14 @@
 //!
 //! # What is promised
 //!
-//! * **[`finish`](pipeline::Writer::finish), or no stream.** The final frame is written by nothing else. A writer that is
+//! * **[`finish`](stream::Writer::finish), or no stream.** The final frame is written by nothing else. A writer that is
 //!   dropped, as on an error, leaves what every reader refuses as cut short.
 //! * **Nothing is released before it was authenticated.** What a reader gives is a true prefix of what was written, also
 //!   when it fails later.
 //! * **Only `Ok(0)` says that the stream was whole**, as it does at the end of
 //!   [`read_to_end`](std::io::Read::read_to_end) and [`copy`](std::io::copy). A stream that was cut, extended or altered
 //!   ends in an error in its place, of kind [`InvalidData`](std::io::ErrorKind::InvalidData) around a
-//!   [`PipelineError`](pipeline::PipelineError) that names the frame, and every later read is an error too. Whoever acts
+//!   [`PipelineError`](stream::PipelineError) that names the frame, and every later read is an error too. Whoever acts
 //!   on a prefix acts on something that may be incomplete.
 //! * **No two streams share a file key or IV** that [`keys::Lock`] makes.
 //! * **Memory does not grow with the stream:** one frame for a reader or writer, for a run of workers at most 256 MiB.
@@ -71,3 +71,4 @@ pub mod container;
 pub mod keys;
 pub mod pipeline;
 pub mod stage;
+pub mod stream;

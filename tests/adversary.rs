@@ -10,8 +10,8 @@ use std::io::{Read, Write};
 use reelseal::{
     container::{CopyNumber, Features, FrameSize, Header, HeaderError, HeaderLength, IV_LENGTH, Prefix, Slot},
     keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
-    pipeline::{Clock, HeaderInputError, PipelineError, Reader, ReaderError, Writer},
     stage::FrameFault,
+    stream::{Clock, HeaderInputError, PipelineError, Reader, ReaderError, Writer},
 };
 use support::{Folder, assert_refused, plaintext, text};
 

@@ -6,10 +6,11 @@ use reelseal::{
     container::{Features, FrameSize, HeaderLength, IV_LENGTH, Layout, Prefix},
     keys::{Key, StageKeys},
     pipeline::{
-        CiphertextFile, Clock, Discard, FileSnapshot, Opening, OrderedSink, PlaintextSource, PositionalSink,
-        ReaderInput, Sealing, StreamFile, Surveying, Workers,
+        CiphertextFile, Discard, FileSnapshot, Opening, OrderedSink, PlaintextSource, PositionalSink, Sealing,
+        StreamFile, Surveying, Workers,
     },
     stage::Chain,
+    stream::{Clock, ReaderInput},
 };
 
 #[global_allocator]

@@ -11,8 +11,9 @@ use std::{
 use reelseal::{
     container::{Features, FrameSize, FrameTag, IV_LENGTH, MAC_LENGTH, Prefix, TAG_LENGTH},
     keys::{Key, StageKeys},
-    pipeline::{Clock, OrderedSink, PlaintextSource, ReaderInput, Sealing, Workers},
+    pipeline::{OrderedSink, PlaintextSource, Sealing, Workers},
     stage::Chain,
+    stream::{Clock, ReaderInput},
 };
 
 fn hex(bytes: &[u8]) -> String {

@@ -13,11 +13,9 @@ use proptest::prelude::*;
 use reelseal::{
     container::{Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},
     keys::{Key, KeyFile, StageKeys, new_key_file_slot},
-    pipeline::{
-        CiphertextSource, Clock, Input, Opening, OrderedSink, PlaintextSource, Reader, Readiness, Sealing, Wait,
-        Workers, Writer,
-    },
+    pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Workers},
     stage::Chain,
+    stream::{Clock, Input, Reader, Readiness, Wait, Writer},
 };
 use support::plaintext;
 

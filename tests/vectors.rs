@@ -26,8 +26,8 @@ use reelseal::{
         Credential, KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, UnlockError,
         new_key_file_slot,
     },
-    pipeline::{HeaderInputError, PipelineError, Reader, ReaderError},
     stage::FrameFault,
+    stream::{HeaderInputError, PipelineError, Reader, ReaderError},
 };
 use support::Folder;
 

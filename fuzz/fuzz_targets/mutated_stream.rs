@@ -7,7 +7,7 @@ use std::{io::Write, num::NonZero, sync::LazyLock};
 use libfuzzer_sys::fuzz_target;
 use reelseal::{
     container::{Features, FrameSize},
-    pipeline::{CiphertextSource, Clock, Discard, ReaderInput, Resumed, Surveying, Workers, Writer, read_header},
+    pipeline::{CiphertextSource, Discard, Surveying, Workers}, stream::{Clock, ReaderInput, Resumed, Writer, read_header},
     stage::Chain,
 };
 

@@ -9,7 +9,7 @@ use std::{
 use libfuzzer_sys::fuzz_target;
 use reelseal::{
     container::FrameSize,
-    pipeline::{Clock, OrderedSink, PlaintextSource, ReaderInput, Sealing, Workers, Writer},
+    pipeline::{OrderedSink, PlaintextSource, Sealing, Workers}, stream::{Clock, ReaderInput, Writer},
     stage::Chain,
 };
 

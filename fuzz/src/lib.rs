@@ -3,7 +3,7 @@
 use reelseal::{
     container::{Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},
     keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
-    pipeline::Reader,
+    stream::Reader,
 };
 use std::io::Read;
 

@@ -8,7 +8,7 @@
 //!
 //! use reelseal::{
 //!     keys::{Credential, Lock, Passphrase, ScryptCost},
-//!     pipeline::{Reader, StreamOptions, Writer},
+//!     stream::{Reader, StreamOptions, Writer},
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

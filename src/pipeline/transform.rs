@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::Unreadable;
+use super::source::Unreadable;
 use crate::{
     container::{Features, FrameTag},
     stage::{Chain, Clear, Frame, FrameFault, Received, Sealed, Verified},

@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::{
-    PipelineError, Sink, Source, Stop, Transform,
+    Sink, Source, Transform,
     sink::{MAX_HAND, Outgoing},
     turns::{Turn, Turns},
 };
 use crate::{
     container::FrameSize,
     stage::{Frame, FrameBuffer},
+    stream::{PipelineError, Stop},
 };
 
 /// The threads of a run.
@@ -245,14 +246,15 @@ mod tests {
     use std::{io, os::unix::fs::FileExt};
 
     use super::super::{
-        CiphertextFile, CiphertextSource, Clock, DescriptorInput, FileSnapshot, Opening, OrderedSink, PlaintextFile,
-        PlaintextSource, PositionalSink, ReaderInput, Sealing, StreamFile,
+        CiphertextFile, CiphertextSource, FileSnapshot, Opening, OrderedSink, PlaintextFile, PlaintextSource,
+        PositionalSink, Sealing, StreamFile,
     };
     use super::*;
     use crate::{
         container::{Features, HeaderLength, IV_LENGTH, Layout, Prefix},
         keys::{Key, StageKeys},
         stage::{Chain, FrameFault},
+        stream::{Clock, DescriptorInput, ReaderInput},
     };
 
     const SIZE: FrameSize = FrameSize::MIN;

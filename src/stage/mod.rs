@@ -14,7 +14,7 @@
 //! use reelseal::{
 //!     container::{Features, HeaderError},
 //!     keys::{KeyFile, Lock, UnlockError},
-//!     pipeline::{Reader, ReaderError, StreamOptions, Writer},
+//!     stream::{Reader, ReaderError, StreamOptions, Writer},
 //!     stage::{FrameFault, FrameParts, Stage},
 //! };
 //!

@@ -24,8 +24,9 @@ use crate::{
         },
         secrets::keyring::Keyring,
     },
-    pipeline::{CiphertextFile, CiphertextSource, DescriptorInput, Opening, Resumed, Workers},
+    pipeline::{CiphertextFile, CiphertextSource, Opening, Workers},
     stage::Chain,
+    stream::{DescriptorInput, Resumed},
 };
 
 /// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.

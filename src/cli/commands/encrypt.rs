@@ -23,8 +23,9 @@ use crate::{
     },
     container::Features,
     keys::NewStream,
-    pipeline::{Clock, DescriptorInput, PlaintextFile, PlaintextSource, Sealing, Workers},
+    pipeline::{PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
+    stream::{Clock, DescriptorInput},
 };
 
 /// What all files of a run have in common, the lock excepted: that goes with the files still to be begun.

@@ -35,8 +35,8 @@ use crate::{
         Credential, KdfLimits, KeySlots, Lock, ScryptCost, SlotKind, SlotPlace, Unlocked, check_new_passphrase_slot,
         unlock, with_slot, without_slot,
     },
-    pipeline::{HeaderRewrite, ReaderInput},
     stage::Chain,
+    stream::{HeaderRewrite, ReaderInput},
 };
 
 pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {

@@ -23,11 +23,9 @@ use crate::cli::{
 };
 use crate::{
     container::{Header, TagFlags},
-    pipeline::{
-        CiphertextFile, CiphertextSource, DescriptorInput, Discard, FileSnapshot, Input, PipelineError, Resumed, Stop,
-        Survey, Surveying, Workers,
-    },
+    pipeline::{CiphertextFile, CiphertextSource, Discard, FileSnapshot, Survey, Surveying, Workers},
     stage::Chain,
+    stream::{DescriptorInput, Input, PipelineError, Resumed, Stop},
 };
 
 /// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.

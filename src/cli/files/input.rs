@@ -16,7 +16,8 @@ use crate::cli::{
 };
 use crate::{
     container::Layout,
-    pipeline::{FileSnapshot, PipelineError, StreamFile},
+    pipeline::{FileSnapshot, StreamFile},
+    stream::PipelineError,
 };
 
 /// An input that can be opened.

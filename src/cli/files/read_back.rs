@@ -20,8 +20,9 @@ use crate::{
     },
     container::Header,
     keys::StageKeys,
-    pipeline::{CiphertextFile, ComparisonSink, FileSnapshot, Opening, PipelineError, StreamFile, Workers},
+    pipeline::{CiphertextFile, ComparisonSink, FileSnapshot, Opening, StreamFile, Workers},
     stage::Chain,
+    stream::PipelineError,
 };
 
 /// The stream and the plaintext of a job that is done, which of them is the input and which the output.
@@ -126,7 +127,7 @@ mod tests {
         },
         container::{Features, FrameSize},
         keys::{KeyFile, Lock, NewStream},
-        pipeline::{Clock, Writer},
+        stream::{Clock, Writer},
     };
 
     fn file_with(bytes: &[u8]) -> File {

@@ -3,8 +3,8 @@
 use crate::{
     cli::messages::{failure::Failure, report, stream_failure},
     container::{FoundHeader, Header},
-    pipeline::{Input, read_header},
     stage::Chain,
+    stream::{Input, read_header},
 };
 
 /// A stream's header, and what was read of the frames behind it.

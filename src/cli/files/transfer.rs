@@ -14,10 +14,9 @@ use crate::cli::{
 };
 use crate::{
     container::Layout,
-    pipeline::{
-        DescriptorOutput, OrderedSink, Outgoing, PipelineError, PositionalSink, Sink, Source, Transform, Workers,
-    },
+    pipeline::{OrderedSink, Outgoing, PositionalSink, Sink, Source, Transform, Workers},
     stage::Frame,
+    stream::{DescriptorOutput, PipelineError},
 };
 
 /// Where a run leads, and under which names its ends are told of.
@@ -107,6 +106,6 @@ pub(in crate::cli) fn widen_pipe(file: &File) -> bool {
 }
 
 /// The means to end a wait, which the system may deny.
-pub(in crate::cli) fn new_stop() -> Result<crate::pipeline::Stop, Failure> {
-    crate::pipeline::Stop::new().map_err(|error: io::Error| Failure::system("pipe", "cannot open", &error))
+pub(in crate::cli) fn new_stop() -> Result<crate::stream::Stop, Failure> {
+    crate::stream::Stop::new().map_err(|error: io::Error| Failure::system("pipe", "cannot open", &error))
 }

@@ -7,8 +7,8 @@ use crate::cli::messages::{
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
     keys::{KdfError, SlotChangeError, SlotKind, UnlockError},
-    pipeline::{HeaderInputError, HeaderRewriteError, PipelineError},
     stage::FrameFault,
+    stream::{HeaderInputError, HeaderRewriteError, PipelineError},
 };
 
 /// A header that could not be read from `input`.

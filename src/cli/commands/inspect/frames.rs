@@ -11,8 +11,9 @@ use crate::cli::messages::{
 };
 use crate::{
     container::{FrameTag, Header, TagFlags},
-    pipeline::{PipelineError, Source, Surveying, Transform},
+    pipeline::{Source, Surveying, Transform},
     stage::{Chain, Frame, FrameBuffer, FrameFault, Received},
+    stream::PipelineError,
 };
 
 /// What is told of one frame, or of its absence.

@@ -26,10 +26,9 @@ use crate::cli::{
 use crate::{
     container::{Features, Header, HeaderError},
     keys::KeySlots,
-    pipeline::{
-        CiphertextFile, CiphertextSource, DescriptorInput, HeaderInputError, Input, PipelineError, Resumed, read_header,
-    },
+    pipeline::{CiphertextFile, CiphertextSource},
     stage::Chain,
+    stream::{DescriptorInput, HeaderInputError, Input, PipelineError, Resumed, read_header},
 };
 use findings::{Authenticated, CopyState, Findings, time};
 use remembering::Remembering;

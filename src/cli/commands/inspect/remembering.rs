@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     container::HeaderClaims,
-    pipeline::{Input, Readiness, Wait},
+    stream::{Input, Readiness, Wait},
 };
 
 pub(super) struct Remembering<R> {

@@ -6,10 +6,9 @@ use crate::{
     cli::timing::median::median_time,
     container::{Features, FrameSize, FrameTag, IV_LENGTH, Prefix, TagFlags},
     keys::{Key, StageKeys},
-    pipeline::{
-        CiphertextSource, Clock, Opening, OrderedSink, PipelineError, PlaintextSource, ReaderInput, Sealing, Workers,
-    },
+    pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Workers},
     stage::{Chain, Frame, FrameAuthentication, FrameBuffer, FrameEncryption, Stage},
+    stream::{Clock, PipelineError, ReaderInput},
 };
 
 /// What one round moves: beyond what a core's cache holds, and a few milliseconds' work.

@@ -1,9 +1,19 @@
 //! What a run takes frames from.
 
+mod file_snapshot;
+mod ordered;
+mod positional;
+
+pub use file_snapshot::FileSnapshot;
+pub use ordered::{CiphertextSource, PlaintextSource};
+pub use positional::{CiphertextFile, PlaintextFile, StreamFile};
+
 use std::io;
 
-use super::PipelineError;
-use crate::stage::{Frame, FrameBuffer};
+use crate::{
+    stage::{Frame, FrameBuffer},
+    stream::PipelineError,
+};
 
 /// A hand of frames that a worker took.
 pub struct Taken {

@@ -5,13 +5,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{
-    Clock, FileSnapshot, Input, PipelineError, Source, Taken,
-    input::{Filled, Wait, fill},
-};
+use super::{FileSnapshot, Source, Taken};
 use crate::{
     container::{FrameSize, FrameTag, TagFlags},
     stage::{Clear, Frame, FrameBuffer, Received},
+    stream::{Clock, Filled, Input, PipelineError, Wait, fill},
 };
 
 /// Plaintext, read in order from `R`, as frames to be sealed.
@@ -172,7 +170,7 @@ mod tests {
     use std::{fs::File, os::unix::fs::FileExt, time::UNIX_EPOCH};
 
     use super::*;
-    use crate::pipeline::ReaderInput;
+    use crate::stream::ReaderInput;
 
     #[test]
     fn a_file_that_was_written_to_while_it_was_read_in_order_is_not_confirmed() {

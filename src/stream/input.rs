@@ -144,7 +144,7 @@ impl<R: Input> Input for Resumed<R> {
 /// # Errors
 ///
 /// What the input says. EINTR is read over.
-pub(super) fn fill(
+pub(crate) fn fill(
     input: &mut impl Input,
     area: &mut [u8],
     filled: &mut usize,
@@ -174,7 +174,7 @@ pub(super) fn fill(
 
 /// How a fill ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filled {
+pub(crate) enum Filled {
     Full,
     Ended,
     NotReady,

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::PipelineError;
+use crate::stream::PipelineError;
 
 /// A regular file's size and modification time at one moment.
 pub struct FileSnapshot<'a> {

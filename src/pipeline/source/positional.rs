@@ -7,10 +7,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Clock, FileSnapshot, PipelineError, Source, Taken, Unreadable};
+use super::{FileSnapshot, Source, Taken, Unreadable};
 use crate::{
     container::{Extent, FrameSize, FrameTag, Layout, StreamCut, TagFlags},
     stage::{Chain, Clear, Frame, FrameBuffer, Received, Verified},
+    stream::{Clock, PipelineError},
 };
 
 /// A file of plaintext, as frames to be sealed.

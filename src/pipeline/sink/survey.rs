@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Opening, Transform, Unreadable};
+use super::super::{Opening, Transform, Unreadable};
 use crate::{
     container::{Features, TagFlags},
     stage::{Chain, Frame, FrameFault, Received, Verified},
@@ -207,12 +207,13 @@ impl<C: Borrow<Chain> + Sync> Transform for Surveying<C> {
 mod tests {
     use std::num::NonZero;
 
-    use super::super::{CiphertextSource, Discard, ReaderInput, Workers};
+    use super::super::super::{CiphertextSource, Discard, Workers};
     use super::*;
     use crate::{
         container::{FrameSize, FrameTag, IV_LENGTH, Prefix},
         keys::{Key, StageKeys},
         stage::FrameBuffer,
+        stream::ReaderInput,
     };
 
     const SIZE: FrameSize = FrameSize::MIN;

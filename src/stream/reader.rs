@@ -5,13 +5,14 @@ use std::io::{self, Read};
 use thiserror::Error;
 
 use super::{
-    HeaderInputError, Opening, PipelineError, ReaderInput, Resumed, Transform,
+    HeaderInputError, PipelineError, ReaderInput, Resumed,
     input::{Wait, fill},
     read_header,
 };
 use crate::{
     container::{CopyNumber, Header},
     keys::{Credential, UnlockError, unlock},
+    pipeline::{Opening, Transform},
     stage::{Chain, Frame, FrameBuffer, Stage, Verified},
 };
 

@@ -1,5 +1,11 @@
 //! What a run gives frames to.
 
+mod comparison;
+mod survey;
+
+pub use comparison::ComparisonSink;
+pub use survey::{DamagedFrames, FrameDamage, Survey, Surveying};
+
 use std::{
     fs::File,
     io::{self, ErrorKind, IoSlice, Write},

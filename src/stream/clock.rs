@@ -36,7 +36,7 @@ impl Clock {
         }
     }
 
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         match self {
             Self::None => 0,
             Self::System(wall, start) => {

@@ -1,0 +1,69 @@
+//! Why a stream is not read or written to its end.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::stage::FrameFault;
+
+/// Why a run ended early.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// The source failed.
+    #[error("reading failed")]
+    Read(#[source] io::Error),
+    /// The source failed in a frame of the stream.
+    #[error("frame {index} cannot be read")]
+    ReadFrame {
+        /// The frame's index.
+        index: u64,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+    /// The sink failed.
+    #[error("writing failed")]
+    Write(#[source] io::Error),
+    /// A frame was refused.
+    #[error("frame {index}: {fault}")]
+    Frame {
+        /// The frame's index.
+        index: u64,
+        /// What is wrong with it.
+        fault: FrameFault,
+    },
+    /// The stream ends between two frames, before the final one.
+    #[error("the stream ends before its final frame, at frame {index}")]
+    EndBeforeFinalFrame {
+        /// The index of the frame that is missing.
+        index: u64,
+    },
+    /// The stream ends inside a frame, too early for a MAC.
+    #[error("the stream is cut short, extended or damaged in frame {index}")]
+    CutFrame {
+        /// The frame's index.
+        index: u64,
+    },
+    /// More frames than one counter allows, 2^48 AES blocks.
+    #[error("the stream is longer than the format allows")]
+    TooLong,
+    /// A stop was requested.
+    #[error("stopped")]
+    Stopped,
+    /// A reader or writer is used after it failed.
+    #[error("an earlier read or write failed")]
+    FailedBefore,
+    /// The input is not what it was when reading began.
+    #[error("the input changed while it was read")]
+    InputChanged,
+}
+
+impl PipelineError {
+    /// An error of reading, now with the frame that was to be read.
+    pub(crate) fn in_frame(self, index: u64) -> Self {
+        match self {
+            Self::Read(error) => Self::ReadFrame { index, error },
+            other => other,
+        }
+    }
+}
