@@ -36,7 +36,7 @@
 //! * **Only `Ok(0)` says that the stream was whole**, as it does at the end of
 //!   [`read_to_end`](std::io::Read::read_to_end) and [`copy`](std::io::copy). A stream that was cut, extended or altered
 //!   ends in an error in its place, of kind [`InvalidData`](std::io::ErrorKind::InvalidData) around a
-//!   [`PipelineError`](stream::PipelineError) that names the frame, and every later read is an error too. Whoever acts
+//!   [`StreamError`](stream::StreamError) that names the frame, and every later read is an error too. Whoever acts
 //!   on a prefix acts on something that may be incomplete.
 //! * **No two streams share a file key or IV** that [`keys::Lock`] makes.
 //! * **Memory does not grow with the stream:** one frame for a reader or writer, for a run of workers at most 256 MiB.

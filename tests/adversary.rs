@@ -11,7 +11,7 @@ use reelseal::{
     container::{CopyNumber, Features, FrameSize, Header, HeaderError, HeaderLength, IV_LENGTH, Prefix, Slot},
     keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
     stage::FrameFault,
-    stream::{Clock, HeaderInputError, PipelineError, Reader, ReaderError, Writer},
+    stream::{Clock, HeaderReadError, Reader, ReaderError, StreamError, Writer},
 };
 use support::{Folder, assert_refused, plaintext, text};
 
@@ -41,14 +41,14 @@ fn stream() -> Vec<u8> {
 /// How reading ended: whole, perhaps with a damaged copy; refused at a frame; refused at the header.
 enum Outcome {
     Whole(Option<CopyNumber>),
-    Frames(PipelineError),
+    Frames(StreamError),
     Header(HeaderError),
 }
 
 fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut Credential::KeyFile(key_file()), Vec::new()) {
-        Err(ReaderError::Input(HeaderInputError::Header(error))) => Outcome::Header(error),
+        Err(ReaderError::Input(HeaderReadError::Header(error))) => Outcome::Header(error),
         Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {
             Ok(_) => Outcome::Whole(reader.damaged_copy()),
@@ -114,7 +114,7 @@ fn a_flipped_bit_in_a_frame_releases_just_the_frames_before_it() {
         let (outcome, released) = read(&flipped);
         let refused = matches!(
             outcome,
-            Outcome::Frames(PipelineError::Frame { index, fault: FrameFault::Mac }) if index == frame as u64
+            Outcome::Frames(StreamError::Frame { index, fault: FrameFault::Mac }) if index == frame as u64
         );
         assert!(refused, "bit {bit}");
         assert!(released == plaintext(frame * PAYLOAD), "bit {bit}");
@@ -132,9 +132,9 @@ fn every_truncation_releases_whole_frames_and_says_where_the_stream_ends() {
         };
         let frame = frames / WIRE;
         let refused = match (outcome, frames % WIRE) {
-            (Outcome::Frames(PipelineError::EndBeforeFinalFrame { index }), 0) => index,
-            (Outcome::Frames(PipelineError::CutFrame { index }), 1..64) => index,
-            (Outcome::Frames(PipelineError::Frame { index, fault: FrameFault::Mac }), 64..) => index,
+            (Outcome::Frames(StreamError::EndBeforeFinalFrame { index }), 0) => index,
+            (Outcome::Frames(StreamError::CutFrame { index }), 1..64) => index,
+            (Outcome::Frames(StreamError::Frame { index, fault: FrameFault::Mac }), 64..) => index,
             _ => panic!("{length}"),
         };
         assert_eq!(refused, frame as u64, "{length}");
@@ -148,7 +148,7 @@ fn trailing_garbage_of_any_length_past_a_frame_is_refused() {
     for length in 1..WIRE + 200 {
         let (outcome, released) = read(&[stream.as_slice(), &vec![0; length]].concat());
         assert!(
-            matches!(outcome, Outcome::Frames(PipelineError::Frame { index: 2, fault: FrameFault::Mac })),
+            matches!(outcome, Outcome::Frames(StreamError::Frame { index: 2, fault: FrameFault::Mac })),
             "{length}"
         );
         assert!(released == plaintext(2 * PAYLOAD), "{length}");

@@ -27,7 +27,7 @@ use reelseal::{
         new_key_file_slot,
     },
     stage::FrameFault,
-    stream::{HeaderInputError, PipelineError, Reader, ReaderError},
+    stream::{HeaderReadError, Reader, ReaderError, StreamError},
 };
 use support::Folder;
 
@@ -365,7 +365,7 @@ fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     };
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut credential, Vec::new()) {
-        Err(ReaderError::Input(HeaderInputError::Header(error))) => header_outcome(&error),
+        Err(ReaderError::Input(HeaderReadError::Header(error))) => header_outcome(&error),
         Err(ReaderError::Input(error)) => panic!("{error}"),
         Err(ReaderError::Unlock(error)) => unlock_outcome(&error),
         Ok(mut reader) => match reader.read_to_end(&mut released) {
@@ -411,9 +411,9 @@ fn unlock_outcome(error: &UnlockError) -> &'static str {
 
 fn frame_outcome(error: &io::Error) -> &'static str {
     match error.get_ref().unwrap().downcast_ref().unwrap() {
-        PipelineError::EndBeforeFinalFrame { .. } => "end",
-        PipelineError::CutFrame { .. } => "cut-frame",
-        PipelineError::Frame { fault, .. } => match fault {
+        StreamError::EndBeforeFinalFrame { .. } => "end",
+        StreamError::CutFrame { .. } => "cut-frame",
+        StreamError::Frame { fault, .. } => match fault {
             FrameFault::Mac => "mac",
             FrameFault::Index(_) => "index",
             FrameFault::Offset(_) => "offset",

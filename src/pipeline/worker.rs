@@ -17,7 +17,7 @@ use super::{
 use crate::{
     container::FrameSize,
     stage::{Frame, FrameBuffer},
-    stream::{PipelineError, Stop},
+    stream::{Stop, StreamError},
 };
 
 /// The threads of a run.
@@ -60,10 +60,10 @@ impl<'a> Workers<'a> {
     ///
     /// # Errors
     ///
-    /// The [`PipelineError`] of the lowest index; that of a frame only if the transform does not go on. To a sink that is
+    /// The [`StreamError`] of the lowest index; that of a frame only if the transform does not go on. To a sink that is
     /// written in turn, every frame before it was delivered and none after. What was written to another sink is to be
     /// thrown away.
-    pub fn run<T, S, K>(&self, source: &S, transform: &T, sink: &K) -> Result<(), PipelineError>
+    pub fn run<T, S, K>(&self, source: &S, transform: &T, sink: &K) -> Result<(), StreamError>
     where
         T: Transform,
         S: Source<T::From>,
@@ -131,7 +131,7 @@ where
                     Ok(frame) => outgoing.push(frame),
                     Err(_) if self.transform.goes_on() => {}
                     Err(fault) => {
-                        failure = Some((index, PipelineError::Frame { index, fault }));
+                        failure = Some((index, StreamError::Frame { index, fault }));
                         break;
                     }
                 }
@@ -163,7 +163,7 @@ where
         empty: &mut Vec<FrameBuffer>,
         turn: Option<&Turn<'_>>,
         ends: bool,
-    ) -> Result<(), (u64, PipelineError)> {
+    ) -> Result<(), (u64, StreamError)> {
         let mut failure = None;
         if turn.is_some() {
             failure = self.check_in_turn(frames).err();
@@ -176,7 +176,7 @@ where
             frames.truncate(frames.iter().take_while(|frame| frame.index() < *index).count());
         }
         let first_index = frames.first().map_or(0, Frame::index);
-        self.sink.write(frames).map_err(|error| (first_index, PipelineError::Write(error)))?;
+        self.sink.write(frames).map_err(|error| (first_index, StreamError::Write(error)))?;
         let payloads = frames.iter().map(|frame| frame.payload_length() as u64).sum();
         if let Some(delivered) = self.workers.delivered {
             delivered.fetch_add(payloads, Ordering::Relaxed);
@@ -185,17 +185,17 @@ where
         failure.map_or(Ok(()), Err)
     }
 
-    fn check_in_turn(&self, frames: &[Frame<T::To>]) -> Result<(), (u64, PipelineError)> {
+    fn check_in_turn(&self, frames: &[Frame<T::To>]) -> Result<(), (u64, StreamError)> {
         frames.iter().try_for_each(|frame| {
             let index = frame.index();
-            self.transform.check_in_turn(frame).map_err(|fault| (index, PipelineError::Frame { index, fault }))
+            self.transform.check_in_turn(frame).map_err(|fault| (index, StreamError::Frame { index, fault }))
         })
     }
 }
 
 /// The failure with the lowest index so far.
 struct Failure<'a> {
-    lowest: Mutex<Option<(u64, PipelineError)>>,
+    lowest: Mutex<Option<(u64, StreamError)>>,
     stop: Option<&'a Stop>,
 }
 
@@ -204,7 +204,7 @@ impl<'a> Failure<'a> {
         Self { lowest: Mutex::default(), stop }
     }
 
-    fn publish(&self, index: u64, error: PipelineError) {
+    fn publish(&self, index: u64, error: StreamError) {
         let mut lowest = self.lowest.lock().unwrap_or_else(PoisonError::into_inner);
         if lowest.as_ref().is_none_or(|(known, _)| index < *known) {
             *lowest = Some((index, error));
@@ -219,7 +219,7 @@ impl<'a> Failure<'a> {
         self.lowest.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    fn into_result(self) -> Result<(), PipelineError> {
+    fn into_result(self) -> Result<(), StreamError> {
         self.lowest.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), |(_, error)| Err(error))
     }
 }
@@ -233,7 +233,7 @@ impl Drop for ReleaseOnPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             // The panic itself goes on to whoever called.
-            self.failure.publish(0, PipelineError::Stopped);
+            self.failure.publish(0, StreamError::Stopped);
             if let Some(turns) = self.turns {
                 turns.end();
             }
@@ -276,7 +276,7 @@ mod tests {
         sink.into_inner()
     }
 
-    fn open(wire: &[u8], count: usize) -> (Vec<u8>, Result<(), PipelineError>) {
+    fn open(wire: &[u8], count: usize) -> (Vec<u8>, Result<(), StreamError>) {
         let (source, sink) = (CiphertextSource::new(ReaderInput(wire), SIZE, None), OrderedSink::new(Vec::new()));
         let chain = chain(Features::TIMED);
         let result = workers(count).run(&source, &Opening::new(&chain, Features::TIMED), &sink);
@@ -353,7 +353,7 @@ mod tests {
         for count in [1, 2, 8] {
             let (opened, result) = open(&wire, count);
             assert!(opened == plaintext[..70 * SIZE.payload()]);
-            assert!(matches!(result, Err(PipelineError::Frame { index: 70, fault: FrameFault::Mac })));
+            assert!(matches!(result, Err(StreamError::Frame { index: 70, fault: FrameFault::Mac })));
         }
     }
 
@@ -376,7 +376,7 @@ mod tests {
             let sink = file_with(&[]);
             let result =
                 workers(count).run(&source, &Opening::new(&chain, Features::NONE), &PositionalSink::new(&sink, LAYOUT));
-            assert!(matches!(result, Err(PipelineError::Frame { index: 130, .. })), "{count} workers: {result:?}");
+            assert!(matches!(result, Err(StreamError::Frame { index: 130, .. })), "{count} workers: {result:?}");
         }
     }
 
@@ -386,9 +386,9 @@ mod tests {
         for length in 0..wire.len() {
             let (_, result) = open(&wire[..length], 2);
             let expected = match length % SIZE.wire() {
-                0 => matches!(result, Err(PipelineError::EndBeforeFinalFrame { .. })),
-                1..64 => matches!(result, Err(PipelineError::CutFrame { .. })),
-                _ => matches!(result, Err(PipelineError::Frame { fault: FrameFault::Mac, .. })),
+                0 => matches!(result, Err(StreamError::EndBeforeFinalFrame { .. })),
+                1..64 => matches!(result, Err(StreamError::CutFrame { .. })),
+                _ => matches!(result, Err(StreamError::Frame { fault: FrameFault::Mac, .. })),
             };
             assert!(expected, "cut to {length}: {result:?}");
         }
@@ -399,7 +399,7 @@ mod tests {
         let source = PlaintextSource::new(ReaderInput(std::io::repeat(1)), SIZE, Clock::None, None);
         let room = &mut [0; 3 * 4096][..];
         let result = workers(4).run(&source, &Sealing(&chain(Features::NONE)), &OrderedSink::new(room));
-        assert!(matches!(result, Err(PipelineError::Write(_))));
+        assert!(matches!(result, Err(StreamError::Write(_))));
     }
 
     #[test]
@@ -416,7 +416,7 @@ mod tests {
             let (chain, sink) = (chain(Features::TIMED), OrderedSink::new(Vec::new()));
             let opening = Opening::new(&chain, Features::TIMED);
             let result = workers(4).with_stop(&stop).run(&source, &opening, &sink);
-            assert!(matches!(result, Err(PipelineError::Frame { index: 1, fault: FrameFault::Mac })), "{result:?}");
+            assert!(matches!(result, Err(StreamError::Frame { index: 1, fault: FrameFault::Mac })), "{result:?}");
             assert!(sink.into_inner() == plaintext(SIZE.payload()));
         });
     }
@@ -454,7 +454,7 @@ mod tests {
             file.set_len(new_size).unwrap();
             let sink = OrderedSink::new(Vec::new());
             let result = workers(2).run(&source, &Sealing(&chain), &sink);
-            assert!(matches!(result, Err(PipelineError::InputChanged)), "{result:?}");
+            assert!(matches!(result, Err(StreamError::InputChanged)), "{result:?}");
             assert!(sink.into_inner().len() <= 7 * SIZE.wire());
         }
     }

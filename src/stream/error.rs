@@ -8,7 +8,7 @@ use crate::stage::FrameFault;
 
 /// Why a run ended early.
 #[derive(Debug, Error)]
-pub enum PipelineError {
+pub enum StreamError {
     /// The source failed.
     #[error("reading failed")]
     Read(#[source] io::Error),
@@ -58,7 +58,7 @@ pub enum PipelineError {
     InputChanged,
 }
 
-impl PipelineError {
+impl StreamError {
     /// An error of reading, now with the frame that was to be read.
     pub(crate) fn in_frame(self, index: u64) -> Self {
         match self {

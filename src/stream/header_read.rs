@@ -12,7 +12,7 @@ use crate::container::{FoundHeader, HeaderError, HeaderSearch, Search};
 
 /// Why no header was read.
 #[derive(Debug, Error)]
-pub enum HeaderInputError {
+pub enum HeaderReadError {
     /// The input failed.
     #[error("reading failed")]
     Read(#[source] io::Error),
@@ -29,8 +29,8 @@ pub enum HeaderInputError {
 ///
 /// # Errors
 ///
-/// [`HeaderInputError`].
-pub fn read_header(input: &mut impl Input) -> Result<(FoundHeader, Vec<u8>), HeaderInputError> {
+/// [`HeaderReadError`].
+pub fn read_header(input: &mut impl Input) -> Result<(FoundHeader, Vec<u8>), HeaderReadError> {
     let (mut search, mut bytes, mut complete) = (HeaderSearch::default(), Vec::new(), false);
     loop {
         match search.look(&bytes, complete)? {
@@ -43,10 +43,10 @@ pub fn read_header(input: &mut impl Input) -> Result<(FoundHeader, Vec<u8>), Hea
                 let mut filled = bytes.len();
                 bytes.resize(length, 0);
                 let state =
-                    fill(input, &mut bytes, &mut filled, Wait::ForInput, || {}).map_err(HeaderInputError::Read)?;
+                    fill(input, &mut bytes, &mut filled, Wait::ForInput, || {}).map_err(HeaderReadError::Read)?;
                 bytes.truncate(filled);
                 match state {
-                    Filled::Stopped => return Err(HeaderInputError::Stopped),
+                    Filled::Stopped => return Err(HeaderReadError::Stopped),
                     Filled::Ended => complete = true,
                     Filled::Full | Filled::NotReady => {}
                 }
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn an_empty_input_and_one_that_fails_are_told_apart() {
         let cut = read_header(&mut ReaderInput(io::empty())).unwrap_err();
-        assert!(matches!(cut, HeaderInputError::Header(HeaderError::Cut)));
+        assert!(matches!(cut, HeaderReadError::Header(HeaderError::Cut)));
         let directory = std::fs::File::open("/").unwrap();
-        assert!(matches!(read_header(&mut ReaderInput(directory)), Err(HeaderInputError::Read(_))));
+        assert!(matches!(read_header(&mut ReaderInput(directory)), Err(HeaderReadError::Read(_))));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use rustix::fs::{Advice, fadvise};
 use thiserror::Error;
 
-use super::{HeaderInputError, ReaderInput, read_header};
+use super::{HeaderReadError, ReaderInput, read_header};
 use crate::{
     container::{CopyNumber, Features, FoundHeader, Header, HeaderCopy, Record, RecordError},
     keys::StageKeys,
@@ -29,7 +29,7 @@ pub enum HeaderRewriteError {
     Lock(#[source] io::Error),
     /// There is no header to rewrite.
     #[error(transparent)]
-    Header(#[from] HeaderInputError),
+    Header(#[from] HeaderReadError),
     /// The keys are of another stream: under them nobody could open this one any more.
     #[error("the keys are not this stream's")]
     ForeignKeys,
@@ -65,7 +65,7 @@ impl HeaderRewrite {
     ///
     /// [`HeaderRewriteError`]; the file is as it was.
     pub fn begin(mut file: File, known: Features) -> Result<Self, HeaderRewriteError> {
-        let read = |error| HeaderRewriteError::Header(HeaderInputError::Read(error));
+        let read = |error| HeaderRewriteError::Header(HeaderReadError::Read(error));
         if !file.metadata().map_err(read)?.is_file() {
             return Err(HeaderRewriteError::NotRegular);
         }
@@ -75,7 +75,7 @@ impl HeaderRewrite {
         })?;
         file.rewind().map_err(read)?;
         let (found, _) = read_header(&mut ReaderInput(&file))?;
-        let header = found.copy.parse(known).map_err(HeaderInputError::from)?;
+        let header = found.copy.parse(known).map_err(HeaderReadError::from)?;
         Ok(Self { file, found, header })
     }
 

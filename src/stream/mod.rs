@@ -12,8 +12,8 @@ mod writer;
 
 pub use clock::Clock;
 pub use descriptor_output::DescriptorOutput;
-pub use error::PipelineError;
-pub use header_read::{HeaderInputError, read_header};
+pub use error::StreamError;
+pub use header_read::{HeaderReadError, read_header};
 pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
 pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
 pub(crate) use input::{Filled, fill};

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use thiserror::Error;
 
 use super::{
-    HeaderInputError, PipelineError, ReaderInput, Resumed,
+    HeaderReadError, ReaderInput, Resumed, StreamError,
     input::{Wait, fill},
     read_header,
 };
@@ -21,14 +21,14 @@ use crate::{
 pub enum ReaderError {
     /// No header was read.
     #[error(transparent)]
-    Input(#[from] HeaderInputError),
+    Input(#[from] HeaderReadError),
     /// The header did not open.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
 }
 
 /// Decrypts what it reads, in memory for one frame, and gives out only what was authenticated. A refused frame is an error
-/// of kind [`io::ErrorKind::InvalidData`] around a [`PipelineError`]; what was read until then is a true prefix. Only
+/// of kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read until then is a true prefix. Only
 /// `Ok(0)` for an area that is not empty says that the stream was whole.
 ///
 /// The input's own errors are passed on as they are, but for EINTR, which is read over. Every error is for good: a read
@@ -81,14 +81,14 @@ impl<R: Read + Send> Reader<R> {
         self.damaged_copy
     }
 
-    fn next_frame(&mut self, mut buffer: FrameBuffer) -> Result<Frame<Verified>, PipelineError> {
+    fn next_frame(&mut self, mut buffer: FrameBuffer) -> Result<Frame<Verified>, StreamError> {
         let (index, mut filled) = (self.index, 0);
-        fill(&mut self.input, buffer.wire_area(), &mut filled, Wait::ForInput, || {}).map_err(PipelineError::Read)?;
+        fill(&mut self.input, buffer.wire_area(), &mut filled, Wait::ForInput, || {}).map_err(StreamError::Read)?;
         if filled == 0 {
-            return Err(PipelineError::EndBeforeFinalFrame { index });
+            return Err(StreamError::EndBeforeFinalFrame { index });
         }
-        let frame = Frame::received(buffer, index, filled).ok_or(PipelineError::CutFrame { index })?;
-        let refused = |fault| PipelineError::Frame { index, fault };
+        let frame = Frame::received(buffer, index, filled).ok_or(StreamError::CutFrame { index })?;
+        let refused = |fault| StreamError::Frame { index, fault };
         let frame = self.opening.apply(frame).map_err(refused)?;
         self.opening.check_in_turn(&frame).map_err(refused)?;
         self.index += 1;
@@ -103,14 +103,14 @@ impl<R: Read + Send> Read for Reader<R> {
         }
         loop {
             match std::mem::replace(&mut self.state, State::Failed) {
-                State::Failed => return Err(io::Error::other(PipelineError::FailedBefore)),
+                State::Failed => return Err(io::Error::other(StreamError::FailedBefore)),
                 State::Ended => {
                     self.state = State::Ended;
                     return Ok(0);
                 }
                 State::Waiting(buffer) => match self.next_frame(buffer) {
                     Ok(frame) => self.state = State::Giving(frame, 0),
-                    Err(PipelineError::Read(error)) => return Err(error),
+                    Err(StreamError::Read(error)) => return Err(error),
                     Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
                 },
                 State::Giving(frame, given) => {

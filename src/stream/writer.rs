@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Clock, PipelineError};
+use super::{Clock, StreamError};
 use crate::{
     container::{Features, FrameSize, FrameTag, Header, TagFlags},
     keys::{Lock, StageKeys},
@@ -77,7 +77,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// What `inner` says; [`PipelineError::TooLong`] and [`PipelineError::FailedBefore`] in an error of kind
+    /// What `inner` says; [`StreamError::TooLong`] and [`StreamError::FailedBefore`] in an error of kind
     /// [`io::ErrorKind::Other`]. The stream is lost then: nothing can be written on.
     pub fn finish(mut self) -> io::Result<W> {
         self.time = self.clock.now();
@@ -88,9 +88,9 @@ impl<W: Write> Writer<W> {
 
     fn seal(&mut self, flags: TagFlags) -> io::Result<()> {
         if self.index >= self.frame_size.max_frames() {
-            return Err(io::Error::other(PipelineError::TooLong));
+            return Err(io::Error::other(StreamError::TooLong));
         }
-        let buffer = self.buffer.take().ok_or_else(|| io::Error::other(PipelineError::FailedBefore))?;
+        let buffer = self.buffer.take().ok_or_else(|| io::Error::other(StreamError::FailedBefore))?;
         let offset = self.index * self.frame_size.payload() as u64;
         let tag = FrameTag { index: self.index, time: self.time, offset, length: self.filled as u32, flags };
         let frame = self.chain.seal(Frame::clear(buffer, tag));
@@ -121,7 +121,7 @@ impl<W: Write> Write for Writer<W> {
     ///
     /// As [`Writer::finish`]; from a failed write there is no way on, as a frame is encrypted once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(PipelineError::FailedBefore)) };
+        let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(StreamError::FailedBefore)) };
         if self.filled == 0 && !bytes.is_empty() {
             self.time = self.clock.now();
         }

@@ -25,7 +25,7 @@ use crate::{
     container::{Header, TagFlags},
     pipeline::{CiphertextFile, CiphertextSource, Discard, FileSnapshot, Survey, Surveying, Workers},
     stage::Chain,
-    stream::{DescriptorInput, Input, PipelineError, Resumed, Stop},
+    stream::{DescriptorInput, Input, Resumed, Stop, StreamError},
 };
 
 /// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.
@@ -73,7 +73,7 @@ impl Verification<'_> {
         drop(keyring);
 
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
-        let failed = |error: &PipelineError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
+        let failed = |error: &StreamError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
         let in_order = Resumed::new(ahead, descriptor);
         let (survey, end) =
             self.survey(&input, access, &header, &chain, in_order, &stop).map_err(|error| failed(&error))?;
@@ -103,7 +103,7 @@ impl Verification<'_> {
         chain: &Chain,
         in_order: impl Input,
         stop: &Stop,
-    ) -> Result<(Survey, Result<(), PipelineError>), PipelineError> {
+    ) -> Result<(Survey, Result<(), StreamError>), StreamError> {
         let (layout, frame_size) = (header.layout(), header.prefix.frame_size);
         let snapshot = input.snapshot()?;
         let size = match size_by_final_frame(input, access, snapshot.as_ref(), header, chain) {
@@ -145,7 +145,7 @@ fn size_by_final_frame(
     snapshot: Option<&FileSnapshot<'_>>,
     header: &Header,
     chain: &Chain,
-) -> Result<Option<u64>, PipelineError> {
+) -> Result<Option<u64>, StreamError> {
     let Some(stream) = input.stream_file(access, snapshot, header.layout())? else { return Ok(None) };
     Ok(stream.verify_final_frame(chain)?.tag().end())
 }

@@ -17,7 +17,7 @@ use crate::cli::{
 use crate::{
     container::Layout,
     pipeline::{FileSnapshot, StreamFile},
-    stream::PipelineError,
+    stream::StreamError,
 };
 
 /// An input that can be opened.
@@ -95,7 +95,7 @@ impl InputFile {
     }
 
     /// What the input was when it was opened, if it is a regular file.
-    pub fn snapshot(&self) -> Result<Option<FileSnapshot<'_>>, PipelineError> {
+    pub fn snapshot(&self) -> Result<Option<FileSnapshot<'_>>, StreamError> {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
     }
 
@@ -136,7 +136,7 @@ impl InputFile {
         access: Access,
         snapshot: Option<&FileSnapshot<'_>>,
         layout: Layout,
-    ) -> Result<Option<StreamFile<'_>>, PipelineError> {
+    ) -> Result<Option<StreamFile<'_>>, StreamError> {
         let start = match access {
             Access::Positional => 0,
             Access::From(position) => position,

@@ -22,7 +22,7 @@ use crate::{
     keys::StageKeys,
     pipeline::{CiphertextFile, ComparisonSink, FileSnapshot, Opening, StreamFile, Workers},
     stage::Chain,
-    stream::PipelineError,
+    stream::StreamError,
 };
 
 /// The stream and the plaintext of a job that is done, which of them is the input and which the output.
@@ -54,7 +54,7 @@ pub(in crate::cli) fn remove_input(
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
         // The sink reads as well: it compares.
-        Err(PipelineError::Read(error) | PipelineError::Write(error)) => {
+        Err(StreamError::Read(error) | StreamError::Write(error)) => {
             return Err(kept(job, &format!("cannot be read back: {}", describe(&error))));
         }
         Err(error) => return Err(kept(job, &format!("cannot be read back: {error}"))),
@@ -75,11 +75,11 @@ fn is_sealed_form(
     as_sealed: bool,
     threads: NonZero<usize>,
     compared: &AtomicU64,
-) -> Result<bool, PipelineError> {
+) -> Result<bool, StreamError> {
     if as_sealed {
         let Ok(copies) = keys.seal_header(header) else { return Ok(false) };
         let mut front = vec![0; copies.len()];
-        stream.read_exact_at(&mut front, 0).map_err(PipelineError::Read)?;
+        stream.read_exact_at(&mut front, 0).map_err(StreamError::Read)?;
         if front != copies {
             return Ok(false);
         }
@@ -89,7 +89,7 @@ fn is_sealed_form(
     let snapshot = FileSnapshot::take(stream)?;
     let file = StreamFile::new(stream, snapshot.size(), 0, header.layout())?;
     let last = *file.verify_final_frame(&chain)?.tag();
-    let length = plaintext.metadata().map_err(PipelineError::Read)?.len();
+    let length = plaintext.metadata().map_err(StreamError::Read)?.len();
     if last.end() != Some(length) {
         return Ok(false);
     }
@@ -136,7 +136,7 @@ mod tests {
         file
     }
 
-    fn is_same(stream: &[u8], plaintext: &[u8], NewStream { header, keys }: &NewStream) -> Result<bool, PipelineError> {
+    fn is_same(stream: &[u8], plaintext: &[u8], NewStream { header, keys }: &NewStream) -> Result<bool, StreamError> {
         is_sealed_form(
             &file_with(stream),
             &file_with(plaintext),

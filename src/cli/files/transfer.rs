@@ -16,7 +16,7 @@ use crate::{
     container::Layout,
     pipeline::{OrderedSink, Outgoing, PositionalSink, Sink, Source, Transform, Workers},
     stage::Frame,
-    stream::{DescriptorOutput, PipelineError},
+    stream::{DescriptorOutput, StreamError},
 };
 
 /// Where a run leads, and under which names its ends are told of.
@@ -55,7 +55,7 @@ impl<'a> Transfer<'a> {
             Output::Direct(file) => DescriptorOutput::new(file).write_all(header),
             Output::Whole(file) => file.file().write_all_at(header, 0),
         };
-        written.map_err(|error| self.failure(&PipelineError::Write(error)))
+        written.map_err(|error| self.failure(&StreamError::Write(error)))
     }
 
     /// Moves all frames of `source`.
@@ -82,7 +82,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// How a failure of this run is told.
-    pub fn failure(&self, error: &PipelineError) -> Failure {
+    pub fn failure(&self, error: &StreamError) -> Failure {
         let released = matches!(self.output, Output::Direct(_));
         stream_failure::pipeline(self.input, &self.destination.name, released, self.layout, error)
     }

@@ -8,15 +8,15 @@ use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
     keys::{KdfError, SlotChangeError, SlotKind, UnlockError},
     stage::FrameFault,
-    stream::{HeaderInputError, HeaderRewriteError, PipelineError},
+    stream::{HeaderReadError, HeaderRewriteError, StreamError},
 };
 
 /// A header that could not be read from `input`.
-pub(in crate::cli) fn header_input(input: &str, error: &HeaderInputError) -> Failure {
+pub(in crate::cli) fn header_input(input: &str, error: &HeaderReadError) -> Failure {
     match error {
-        HeaderInputError::Read(error) => Failure::system(input, "cannot read", error),
-        HeaderInputError::Header(error) => header(input, error),
-        HeaderInputError::Stopped => Failure::new(Exit::InputOutput, format!("{input}: {error}")),
+        HeaderReadError::Read(error) => Failure::system(input, "cannot read", error),
+        HeaderReadError::Header(error) => header(input, error),
+        HeaderReadError::Stopped => Failure::new(Exit::InputOutput, format!("{input}: {error}")),
     }
 }
 
@@ -93,7 +93,7 @@ pub(in crate::cli) fn pipeline(
     output: &str,
     released: bool,
     layout: Layout,
-    error: &PipelineError,
+    error: &StreamError,
 ) -> Failure {
     let place = |index: u64| format!("frame {index}, at byte {}", layout.frame_position(index));
     let damaged = |fact: String| {
@@ -104,24 +104,24 @@ pub(in crate::cli) fn pipeline(
         })
     };
     match error {
-        PipelineError::Read(error) => Failure::system(input, "cannot read", error),
-        PipelineError::ReadFrame { index, error } => {
+        StreamError::Read(error) => Failure::system(input, "cannot read", error),
+        StreamError::ReadFrame { index, error } => {
             Failure::system(input, &format!("cannot read {}", place(*index)), error)
         }
-        PipelineError::Write(error) => Failure::write(output, error),
-        PipelineError::Frame { index, fault: FrameFault::Mac } => {
+        StreamError::Write(error) => Failure::write(output, error),
+        StreamError::Frame { index, fault: FrameFault::Mac } => {
             damaged(format!("{input}: cut short, extended or damaged in {}", place(*index)))
         }
-        PipelineError::Frame { index, fault } => damaged(format!("{input}: {}: {fault}", place(*index))),
-        PipelineError::EndBeforeFinalFrame { index } => {
+        StreamError::Frame { index, fault } => damaged(format!("{input}: {}: {fault}", place(*index))),
+        StreamError::EndBeforeFinalFrame { index } => {
             damaged(format!("{input}: cut short: it ends in place of {}", place(*index)))
         }
-        PipelineError::CutFrame { index } => {
+        StreamError::CutFrame { index } => {
             damaged(format!("{input}: cut short or extended: it ends inside {}", place(*index)))
         }
-        PipelineError::InputChanged => Failure::new(Exit::InputOutput, format!("{input}: changed while it was read"))
+        StreamError::InputChanged => Failure::new(Exit::InputOutput, format!("{input}: changed while it was read"))
             .with_hint("wait until nothing writes to it any more, and try again"),
-        PipelineError::TooLong | PipelineError::Stopped | PipelineError::FailedBefore => {
+        StreamError::TooLong | StreamError::Stopped | StreamError::FailedBefore => {
             Failure::new(Exit::InputOutput, format!("{input}: {error}"))
         }
     }
@@ -177,16 +177,13 @@ pub(in crate::cli) fn not_regular(input: &str) -> Failure {
 }
 
 /// Whether `error` is about the stream, and not about reading it.
-pub(in crate::cli) fn is_damage(error: &PipelineError) -> bool {
-    matches!(
-        error,
-        PipelineError::Frame { .. } | PipelineError::EndBeforeFinalFrame { .. } | PipelineError::CutFrame { .. }
-    )
+pub(in crate::cli) fn is_damage(error: &StreamError) -> bool {
+    matches!(error, StreamError::Frame { .. } | StreamError::EndBeforeFinalFrame { .. } | StreamError::CutFrame { .. })
 }
 
 /// Whether `error` is about reading a frame.
-pub(in crate::cli) fn is_unreadable(error: &PipelineError) -> bool {
-    matches!(error, PipelineError::ReadFrame { .. })
+pub(in crate::cli) fn is_unreadable(error: &StreamError) -> bool {
+    matches!(error, StreamError::ReadFrame { .. })
 }
 
 /// The warning for a damaged header copy in `input`.

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::stream::PipelineError;
+use crate::stream::StreamError;
 
 /// A regular file's size and modification time at one moment.
 pub struct FileSnapshot<'a> {
@@ -19,18 +19,18 @@ impl<'a> FileSnapshot<'a> {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::Read`] if the system does not say.
-    pub fn take(file: &'a File) -> Result<Self, PipelineError> {
-        Self::of(file, &file.metadata().map_err(PipelineError::Read)?)
+    /// [`StreamError::Read`] if the system does not say.
+    pub fn take(file: &'a File) -> Result<Self, StreamError> {
+        Self::of(file, &file.metadata().map_err(StreamError::Read)?)
     }
 
     /// What `file` was when it had this `metadata`.
     ///
     /// # Errors
     ///
-    /// [`PipelineError::Read`] if the system does not say.
-    pub fn of(file: &'a File, metadata: &Metadata) -> Result<Self, PipelineError> {
-        let modified = metadata.modified().map_err(PipelineError::Read)?;
+    /// [`StreamError::Read`] if the system does not say.
+    pub fn of(file: &'a File, metadata: &Metadata) -> Result<Self, StreamError> {
+        let modified = metadata.modified().map_err(StreamError::Read)?;
         Ok(Self { file, size: metadata.len(), modified })
     }
 
@@ -43,12 +43,12 @@ impl<'a> FileSnapshot<'a> {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::InputChanged`] if not; [`PipelineError::Read`] if the system does not say.
-    pub fn confirm(&self) -> Result<(), PipelineError> {
+    /// [`StreamError::InputChanged`] if not; [`StreamError::Read`] if the system does not say.
+    pub fn confirm(&self) -> Result<(), StreamError> {
         let now = Self::take(self.file)?;
         // Files that the kernel makes up, as under /proc, have no size, and a modification time that means nothing.
         if now.size != self.size || (now.modified != self.modified && self.size > 0) {
-            return Err(PipelineError::InputChanged);
+            return Err(StreamError::InputChanged);
         }
         Ok(())
     }
@@ -68,11 +68,11 @@ mod tests {
         let snapshot = FileSnapshot::take(&file).unwrap();
         assert!(snapshot.confirm().is_ok());
         file.set_modified(UNIX_EPOCH).unwrap();
-        assert!(matches!(snapshot.confirm(), Err(PipelineError::InputChanged)));
+        assert!(matches!(snapshot.confirm(), Err(StreamError::InputChanged)));
         for length in [5, 7] {
             file.set_len(length).unwrap();
             file.set_modified(modified).unwrap();
-            assert!(matches!(snapshot.confirm(), Err(PipelineError::InputChanged)), "{length}");
+            assert!(matches!(snapshot.confirm(), Err(StreamError::InputChanged)), "{length}");
         }
     }
 

@@ -12,7 +12,7 @@ use std::io;
 
 use crate::{
     stage::{Frame, FrameBuffer},
-    stream::PipelineError,
+    stream::StreamError,
 };
 
 /// A hand of frames that a worker took.
@@ -22,7 +22,7 @@ pub struct Taken {
     /// The index behind the frames of the hand, at which a failure of the source stands.
     pub next_index: u64,
     /// How the source failed behind these frames, if it did.
-    pub failure: Option<PipelineError>,
+    pub failure: Option<StreamError>,
     /// Whether the final frame is the last of these.
     pub ends: bool,
     /// The frames among these that could not be read, of a source that reads on behind them.
@@ -50,6 +50,6 @@ pub trait Source<S>: Sync {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::InputChanged`] if not; [`PipelineError::Read`] if the system does not say.
-    fn confirm(&self) -> Result<(), PipelineError>;
+    /// [`StreamError::InputChanged`] if not; [`StreamError::Read`] if the system does not say.
+    fn confirm(&self) -> Result<(), StreamError>;
 }

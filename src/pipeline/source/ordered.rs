@@ -9,7 +9,7 @@ use super::{FileSnapshot, Source, Taken};
 use crate::{
     container::{FrameSize, FrameTag, TagFlags},
     stage::{Clear, Frame, FrameBuffer, Received},
-    stream::{Clock, Filled, Input, PipelineError, Wait, fill},
+    stream::{Clock, Filled, Input, StreamError, Wait, fill},
 };
 
 /// Plaintext, read in order from `R`, as frames to be sealed.
@@ -60,12 +60,12 @@ impl<R: Input> FrameReader<R> {
         area: impl FnOnce(&mut FrameBuffer) -> &mut [u8],
         clock: &Clock,
         wait: Wait,
-    ) -> Result<Option<Read>, PipelineError> {
+    ) -> Result<Option<Read>, StreamError> {
         let arrived = || self.time = clock.now();
         let filled = fill(&mut self.input, area(&mut self.buffer), &mut self.filled, wait, arrived);
-        let ended = match filled.map_err(PipelineError::Read)? {
+        let ended = match filled.map_err(StreamError::Read)? {
             Filled::NotReady => return Ok(None),
-            Filled::Stopped => return Err(PipelineError::Stopped),
+            Filled::Stopped => return Err(StreamError::Stopped),
             Filled::Full => false,
             Filled::Ended => true,
         };
@@ -79,7 +79,7 @@ impl<R: Input> FrameReader<R> {
         frame_size: FrameSize,
         empty: &mut Vec<FrameBuffer>,
         frames: &mut Vec<Frame<S>>,
-        mut next: impl FnMut(&mut Self, &mut Vec<FrameBuffer>, Wait) -> Result<Option<Frame<S>>, PipelineError>,
+        mut next: impl FnMut(&mut Self, &mut Vec<FrameBuffer>, Wait) -> Result<Option<Frame<S>>, StreamError>,
     ) -> Option<Taken> {
         if self.ended {
             return None;
@@ -87,11 +87,8 @@ impl<R: Input> FrameReader<R> {
         let (hand, mut failure, mut wait) = (self.hand, None, Wait::ForInput);
         self.hand += 1;
         while !self.ended && !empty.is_empty() {
-            let frame = if self.index < frame_size.max_frames() {
-                next(self, empty, wait)
-            } else {
-                Err(PipelineError::TooLong)
-            };
+            let frame =
+                if self.index < frame_size.max_frames() { next(self, empty, wait) } else { Err(StreamError::TooLong) };
             match frame {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break,
@@ -132,7 +129,7 @@ impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
         })
     }
 
-    fn confirm(&self) -> Result<(), PipelineError> {
+    fn confirm(&self) -> Result<(), StreamError> {
         self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
     }
 }
@@ -154,13 +151,13 @@ impl<R: Input> Source<Received> for CiphertextSource<'_, R> {
             let Some(read) = read.map_err(|error| error.in_frame(index))? else { return Ok(None) };
             reader.ended = read.ended;
             if read.filled == 0 {
-                return Err(PipelineError::EndBeforeFinalFrame { index });
+                return Err(StreamError::EndBeforeFinalFrame { index });
             }
-            Frame::received(read.buffer, index, read.filled).map(Some).ok_or(PipelineError::CutFrame { index })
+            Frame::received(read.buffer, index, read.filled).map(Some).ok_or(StreamError::CutFrame { index })
         })
     }
 
-    fn confirm(&self) -> Result<(), PipelineError> {
+    fn confirm(&self) -> Result<(), StreamError> {
         self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
     }
 }
@@ -182,7 +179,7 @@ mod tests {
         let opening = CiphertextSource::new(ciphertext, FrameSize::MIN, likewise);
         assert!(sealing.confirm().is_ok() && opening.confirm().is_ok());
         File::set_modified(&file, UNIX_EPOCH).unwrap();
-        assert!(matches!(sealing.confirm(), Err(PipelineError::InputChanged)));
-        assert!(matches!(opening.confirm(), Err(PipelineError::InputChanged)));
+        assert!(matches!(sealing.confirm(), Err(StreamError::InputChanged)));
+        assert!(matches!(opening.confirm(), Err(StreamError::InputChanged)));
     }
 }

@@ -11,7 +11,7 @@ use super::{FileSnapshot, Source, Taken, Unreadable};
 use crate::{
     container::{Extent, FrameSize, FrameTag, Layout, StreamCut, TagFlags},
     stage::{Chain, Clear, Frame, FrameBuffer, Received, Verified},
-    stream::{Clock, PipelineError},
+    stream::{Clock, StreamError},
 };
 
 /// A file of plaintext, as frames to be sealed.
@@ -77,8 +77,8 @@ impl<'a> Frames<'a> {
         empty: &mut Vec<FrameBuffer>,
         frames: &mut Vec<Frame<S>>,
         clock: &Clock,
-        read: impl Fn(FrameBuffer, u64, i64) -> Result<Frame<S>, PipelineError>,
-        passed_over: impl Fn(PipelineError) -> Result<Unreadable, PipelineError>,
+        read: impl Fn(FrameBuffer, u64, i64) -> Result<Frame<S>, StreamError>,
+        passed_over: impl Fn(StreamError) -> Result<Unreadable, StreamError>,
     ) -> Option<Taken> {
         let claim = self.claim(empty.len(), clock)?;
         let (hand, mut unreadable) = (claim.hand, Vec::new());
@@ -102,16 +102,16 @@ impl<'a> PlaintextFile<'a> {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::TooLong`] if the file has more than one counter allows.
+    /// [`StreamError::TooLong`] if the file has more than one counter allows.
     pub fn new(
         file: &'a File,
         snapshot: FileSnapshot<'a>,
         frame_size: FrameSize,
         clock: Clock,
-    ) -> Result<Self, PipelineError> {
+    ) -> Result<Self, StreamError> {
         let last_index = snapshot.size() / frame_size.payload() as u64;
         if last_index >= frame_size.max_frames() {
-            return Err(PipelineError::TooLong);
+            return Err(StreamError::TooLong);
         }
         Ok(Self { frames: Frames::new(snapshot, last_index), file, frame_size, clock })
     }
@@ -131,7 +131,7 @@ impl Source<Clear> for PlaintextFile<'_> {
         self.frames.take(empty, frames, &self.clock, read, Err)
     }
 
-    fn confirm(&self) -> Result<(), PipelineError> {
+    fn confirm(&self) -> Result<(), StreamError> {
         self.frames.snapshot.confirm()
     }
 }
@@ -141,13 +141,13 @@ impl<'a> StreamFile<'a> {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::EndBeforeFinalFrame`] or [`PipelineError::CutFrame`] if its length shows that its end is missing.
-    pub fn new(file: &'a File, size: u64, start: u64, layout: Layout) -> Result<Self, PipelineError> {
+    /// [`StreamError::EndBeforeFinalFrame`] or [`StreamError::CutFrame`] if its length shows that its end is missing.
+    pub fn new(file: &'a File, size: u64, start: u64, layout: Layout) -> Result<Self, StreamError> {
         let extent = layout.extent(size.saturating_sub(start)).map_err(|StreamCut { index, at_boundary }| {
-            if at_boundary { PipelineError::EndBeforeFinalFrame { index } } else { PipelineError::CutFrame { index } }
+            if at_boundary { StreamError::EndBeforeFinalFrame { index } } else { StreamError::CutFrame { index } }
         })?;
         if extent.last_index >= layout.frame_size.max_frames() {
-            return Err(PipelineError::TooLong);
+            return Err(StreamError::TooLong);
         }
         Ok(Self { file, start, layout, extent })
     }
@@ -156,8 +156,8 @@ impl<'a> StreamFile<'a> {
     ///
     /// # Errors
     ///
-    /// [`PipelineError`] of that frame, or of reading it.
-    pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, PipelineError> {
+    /// [`StreamError`] of that frame, or of reading it.
+    pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
         self.verify_frame(self.extent.last_index, chain)
     }
 
@@ -165,22 +165,22 @@ impl<'a> StreamFile<'a> {
     ///
     /// # Errors
     ///
-    /// [`PipelineError`] of that frame, or of reading it.
-    pub fn verify_first_frame(&self, chain: &Chain) -> Result<Frame<Verified>, PipelineError> {
+    /// [`StreamError`] of that frame, or of reading it.
+    pub fn verify_first_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
         self.verify_frame(0, chain)
     }
 
-    fn verify_frame(&self, index: u64, chain: &Chain) -> Result<Frame<Verified>, PipelineError> {
+    fn verify_frame(&self, index: u64, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
         let frame = self.read(FrameBuffer::new(self.layout.frame_size), index)?;
-        chain.open(frame).map_err(|fault| PipelineError::Frame { index, fault })
+        chain.open(frame).map_err(|fault| StreamError::Frame { index, fault })
     }
 
-    fn read(&self, mut buffer: FrameBuffer, index: u64) -> Result<Frame<Received>, PipelineError> {
+    fn read(&self, mut buffer: FrameBuffer, index: u64) -> Result<Frame<Received>, StreamError> {
         let length = self.wire_length(index);
         let position = self.start + self.layout.frame_position(index);
         let area = buffer.wire_area().get_mut(..length).unwrap_or_default();
         read_exact_at(self.file, area, position).map_err(|error| error.in_frame(index))?;
-        Frame::received(buffer, index, length).ok_or(PipelineError::CutFrame { index })
+        Frame::received(buffer, index, length).ok_or(StreamError::CutFrame { index })
     }
 
     fn wire_length(&self, index: u64) -> usize {
@@ -201,9 +201,9 @@ impl<'a> CiphertextFile<'a> {
         self
     }
 
-    fn passed_over(&self, error: PipelineError) -> Result<Unreadable, PipelineError> {
+    fn passed_over(&self, error: StreamError) -> Result<Unreadable, StreamError> {
         match error {
-            PipelineError::ReadFrame { index, error } if self.reads_on => {
+            StreamError::ReadFrame { index, error } if self.reads_on => {
                 Ok(Unreadable { index, wire: self.stream.wire_length(index), error })
             }
             error => Err(error),
@@ -217,15 +217,15 @@ impl Source<Received> for CiphertextFile<'_> {
         self.frames.take(empty, frames, &Clock::None, read, |error| self.passed_over(error))
     }
 
-    fn confirm(&self) -> Result<(), PipelineError> {
+    fn confirm(&self) -> Result<(), StreamError> {
         self.frames.snapshot.confirm()
     }
 }
 
 /// Fills `area`; a file that ends too early has shrunk since its size was taken.
-fn read_exact_at(file: &File, area: &mut [u8], position: u64) -> Result<(), PipelineError> {
+fn read_exact_at(file: &File, area: &mut [u8], position: u64) -> Result<(), StreamError> {
     file.read_exact_at(area, position).map_err(|error: io::Error| match error.kind() {
-        ErrorKind::UnexpectedEof => PipelineError::InputChanged,
-        _ => PipelineError::Read(error),
+        ErrorKind::UnexpectedEof => StreamError::InputChanged,
+        _ => StreamError::Read(error),
     })
 }

@@ -13,7 +13,7 @@ use crate::{
     container::{FrameTag, Header, TagFlags},
     pipeline::{Source, Surveying, Transform},
     stage::{Chain, Frame, FrameBuffer, FrameFault, Received},
-    stream::PipelineError,
+    stream::StreamError,
 };
 
 /// What is told of one frame, or of its absence.
@@ -54,7 +54,7 @@ pub(super) fn list(
     json: bool,
 ) -> Result<(), Failure> {
     let layout = header.layout();
-    let failed = |error: &PipelineError| stream_failure::pipeline(name, "standard output", false, layout, error);
+    let failed = |error: &StreamError| stream_failure::pipeline(name, "standard output", false, layout, error);
     let tell = |frame: u64, found: Found| {
         tell(&Line { file: name, frame, position: layout.frame_position(frame), found }, json)
     };
@@ -115,8 +115,8 @@ fn refused(fault: &FrameFault) -> Found {
     Found::Refused { refused: fault.to_string() }
 }
 
-fn missing(error: &PipelineError) -> Found {
-    let inside = matches!(error, PipelineError::CutFrame { .. });
+fn missing(error: &StreamError) -> Found {
+    let inside = matches!(error, StreamError::CutFrame { .. });
     let refused = if inside { "the stream ends inside this frame" } else { "the stream ends in place of this frame" };
     Found::Refused { refused: refused.to_owned() }
 }

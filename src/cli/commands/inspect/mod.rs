@@ -28,7 +28,7 @@ use crate::{
     keys::KeySlots,
     pipeline::{CiphertextFile, CiphertextSource},
     stage::Chain,
-    stream::{DescriptorInput, HeaderInputError, Input, PipelineError, Resumed, read_header},
+    stream::{DescriptorInput, HeaderReadError, Input, Resumed, StreamError, read_header},
 };
 use findings::{Authenticated, CopyState, Findings, time};
 use remembering::Remembering;
@@ -115,7 +115,7 @@ impl Inspection<'_> {
         findings: &mut Findings,
     ) -> Result<Opened, Failure> {
         let (found, ahead) = read_header(input).map_err(|error| {
-            if let (Some(claims), HeaderInputError::Header(error)) = (input.claims(), &error) {
+            if let (Some(claims), HeaderReadError::Header(error)) = (input.claims(), &error) {
                 findings.claim(&claims, state_of_copies(error));
             }
             stream_failure::header_input(name, &error)
@@ -152,7 +152,7 @@ impl Inspection<'_> {
 /// Looks at the end of a stream, and with a secret at its first frame, where that can be done before the rest.
 fn look_at_ends(input: &InputFile, access: Access, opened: &Opened, findings: &mut Findings) -> Result<(), Failure> {
     let header = &opened.header;
-    let failed = |error: PipelineError| told_of(&input.name, header, &error);
+    let failed = |error: StreamError| told_of(&input.name, header, &error);
     let snapshot = input.snapshot().map_err(failed)?;
     let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).map_err(failed)?;
     if let (Some(stream), Some(chain), Some(authenticated)) = (stream, &opened.chain, &mut findings.authenticated) {
@@ -174,7 +174,7 @@ fn list_frames(
     in_order: impl Input,
     json: bool,
 ) -> Result<(), Failure> {
-    let failed = |error: PipelineError| told_of(&input.name, header, &error);
+    let failed = |error: StreamError| told_of(&input.name, header, &error);
     let snapshot = input.snapshot().map_err(failed)?;
     let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten();
     match (access, stream, snapshot) {
@@ -189,7 +189,7 @@ fn list_frames(
     }
 }
 
-fn told_of(name: &str, header: &Header, error: &PipelineError) -> Failure {
+fn told_of(name: &str, header: &Header, error: &StreamError) -> Failure {
     let failure = stream_failure::pipeline(name, "", false, header.layout(), error);
     if stream_failure::is_damage(error) { failure.with_hint(damage::OTHER_COPY) } else { failure }
 }

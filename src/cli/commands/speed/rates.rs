@@ -8,7 +8,7 @@ use crate::{
     keys::{Key, StageKeys},
     pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Workers},
     stage::{Chain, Frame, FrameAuthentication, FrameBuffer, FrameEncryption, Stage},
-    stream::{Clock, PipelineError, ReaderInput},
+    stream::{Clock, ReaderInput, StreamError},
 };
 
 /// What one round moves: beyond what a core's cache holds, and a few milliseconds' work.
@@ -32,7 +32,7 @@ pub(super) struct ChainRate {
 }
 
 impl Rates {
-    pub fn measure() -> Result<Self, PipelineError> {
+    pub fn measure() -> Result<Self, StreamError> {
         let (frame_size, key) = (FrameSize::default(), Key::from_bytes([0; Key::LENGTH]));
         let cores = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let mut counts = vec![NonZero::<usize>::MIN, cores];
@@ -48,7 +48,7 @@ impl Rates {
 }
 
 /// One stage on one frame, again and again.
-fn stage_rate(frame_size: FrameSize, stage: &dyn Stage) -> Result<u64, PipelineError> {
+fn stage_rate(frame_size: FrameSize, stage: &dyn Stage) -> Result<u64, StreamError> {
     let length = frame_size.payload() as u32;
     let tag = FrameTag { index: 0, time: 0, offset: 0, length, flags: TagFlags::NONE };
     let mut frame = Frame::clear(FrameBuffer::new(frame_size), tag);
@@ -60,7 +60,7 @@ fn stage_rate(frame_size: FrameSize, stage: &dyn Stage) -> Result<u64, PipelineE
     })
 }
 
-fn rate(round: impl FnMut() -> Result<(), PipelineError>) -> Result<u64, PipelineError> {
+fn rate(round: impl FnMut() -> Result<(), StreamError>) -> Result<u64, StreamError> {
     Ok((ROUND_BYTES as f64 / median_time(BUDGET, round)?.as_secs_f64()) as u64)
 }
 
@@ -73,7 +73,7 @@ struct InMemory {
 }
 
 impl InMemory {
-    fn new(frame_size: FrameSize, key: &Key) -> Result<Self, PipelineError> {
+    fn new(frame_size: FrameSize, key: &Key) -> Result<Self, StreamError> {
         let prefix = Prefix { frame_size, features: Features::NONE, iv: IV };
         let chain = Chain::new(&StageKeys::derive(key, &prefix), &prefix, Vec::new());
         let mut memory = Self { chain, frame_size, plaintext: vec![7; ROUND_BYTES], sealed: Vec::new() };
@@ -83,7 +83,7 @@ impl InMemory {
         Ok(memory)
     }
 
-    fn rate(&self, workers: NonZero<usize>) -> Result<ChainRate, PipelineError> {
+    fn rate(&self, workers: NonZero<usize>) -> Result<ChainRate, StreamError> {
         Ok(ChainRate {
             workers,
             sealing: rate(|| self.seal(workers, &OrderedSink::new(io::sink())))?,
@@ -91,12 +91,12 @@ impl InMemory {
         })
     }
 
-    fn seal<W: io::Write + Send>(&self, workers: NonZero<usize>, sink: &OrderedSink<W>) -> Result<(), PipelineError> {
+    fn seal<W: io::Write + Send>(&self, workers: NonZero<usize>, sink: &OrderedSink<W>) -> Result<(), StreamError> {
         let source = PlaintextSource::new(ReaderInput(self.plaintext.as_slice()), self.frame_size, Clock::None, None);
         Workers::new(workers, self.frame_size).run(&source, &Sealing(&self.chain), sink)
     }
 
-    fn open(&self, workers: NonZero<usize>) -> Result<(), PipelineError> {
+    fn open(&self, workers: NonZero<usize>) -> Result<(), StreamError> {
         let source = CiphertextSource::new(ReaderInput(self.sealed.as_slice()), self.frame_size, None);
         let opening = Opening::new(&self.chain, Features::NONE);
         Workers::new(workers, self.frame_size).run(&source, &opening, &OrderedSink::new(io::sink()))
