@@ -151,8 +151,9 @@ fn decrypt<W: Write + Send>(
     let private: Vec<Box<dyn Stage>> = vec![Box::new(observer)];
     let mut input = ReaderInput(pipe);
     let (found, ahead) = read_header(&mut input)?;
-    let header = found.copy.parse(Chain::known_features(&private))?;
-    let keys = unlock(&found.copy, &header, &mut Credential::from(key_file.clone()))?.keys;
+    let parsed = found.copy.parse(Chain::known_features(&private))?;
+    let keys = unlock(&parsed, &mut Credential::from(key_file.clone()))?.keys;
+    let header = parsed.into_header();
     let chain = Chain::new(&keys, &header.prefix, private);
     let frame_size = header.prefix.frame_size;
     let source = CiphertextSource::new(Resumed::new(ahead, input), frame_size, None);

@@ -16,7 +16,7 @@ use std::{
 };
 
 use reelseal::{
-    container::{Features, Header, HeaderCopy, Search, Slot, search_header},
+    container::{Features, ParsedHeader, Search, Slot, search_header},
     keys::{
         Credential, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, Unlocked, unlock,
     },
@@ -39,11 +39,10 @@ fn memory_holds(process: u32, needle: &[u8]) -> bool {
     })
 }
 
-/// The header of `stream`, and the copy that counts.
-fn header(stream: &[u8]) -> (HeaderCopy, Header) {
+/// The header of `stream`.
+fn header(stream: &[u8]) -> ParsedHeader {
     let Ok(Search::Found(found)) = search_header(stream, false) else { panic!("no header") };
-    let header = found.copy.parse(Features::TIMED).unwrap();
-    (found.copy, header)
+    found.copy.parse(Features::TIMED).unwrap()
 }
 
 /// What must not stay in memory, by name, and a key that a run needs to its end.
@@ -51,13 +50,13 @@ type Secrets = (Vec<(&'static str, Vec<u8>)>, StageKeys);
 
 /// The secrets behind a stream that `passphrase` opens.
 fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
-    let (copy, header) = header(stream);
-    let Some(Slot::Passphrase(slot)) = header.records[0].slot().unwrap() else { panic!("no passphrase slot") };
+    let parsed = header(stream);
+    let Some(Slot::Passphrase(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no passphrase slot") };
     let secret = Passphrase::new(passphrase).unwrap();
     let mut keys = KeyEncryptionKeys::new(secret);
     let key_encryption_key = keys.get(&slot.salt, ScryptCost::of(&slot).unwrap()).unwrap();
     let mut credential = Credential::Passphrase(keys, KdfLimits::default());
-    let Unlocked { file_key, keys: stage_keys, .. } = unlock(&copy, &header, &mut credential).unwrap();
+    let Unlocked { file_key, keys: stage_keys, .. } = unlock(&parsed, &mut credential).unwrap();
     let secrets = vec![
         ("the passphrase", passphrase.as_bytes().to_vec()),
         ("what scrypt gave", key_encryption_key.bytes().to_vec()),
@@ -68,8 +67,8 @@ fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
 
 /// The secrets behind a stream that the key file with this `text` opens.
 fn behind_key_file(stream: &[u8], text: &[u8]) -> Secrets {
-    let (copy, header) = header(stream);
-    let Some(Slot::KeyFile(slot)) = header.records[0].slot().unwrap() else { panic!("no key-file slot") };
+    let parsed = header(stream);
+    let Some(Slot::KeyFile(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no key-file slot") };
     let digits = text[16..80].to_vec();
     let mut key = vec![0; 32];
     base16ct::lower::decode(&digits, &mut key).unwrap();
@@ -77,7 +76,7 @@ fn behind_key_file(stream: &[u8], text: &[u8]) -> Secrets {
     let key_encryption_key = blake3::derive_key("reelseal v1 key-file slot", &material);
     let key_file = KeyFile::parse(text).unwrap();
     let mut credential = Credential::KeyFile(key_file.clone());
-    let Unlocked { file_key, keys: stage_keys, .. } = unlock(&copy, &header, &mut credential).unwrap();
+    let Unlocked { file_key, keys: stage_keys, .. } = unlock(&parsed, &mut credential).unwrap();
     let secrets = vec![
         ("the key file's text", digits),
         ("the key file's key", key),

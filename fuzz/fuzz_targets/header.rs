@@ -5,8 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use reelseal::{
     container::{
-        CHECKSUM_LENGTH, Features, FoundHeader, Header, HeaderClaims, HeaderError, HeaderSearch, MAC_LENGTH,
-        MAX_PASSPHRASE_SLOTS, Search, search_header,
+        CHECKSUM_LENGTH, Features, Header, HeaderClaims, HeaderError, HeaderSearch, MAC_LENGTH, MAX_PASSPHRASE_SLOTS,
+        ParsedHeader, Search, search_header,
     },
     keys::{KeySlots, SlotPlace, UnlockError, with_slot, without_slot},
 };
@@ -20,11 +20,11 @@ fn look_at(bytes: &[u8]) {
     let searched = search_header(bytes, true);
     assert_eq!(search_growing(bytes), searched);
     if let Ok(Search::Found(found)) = searched
-        && let Ok(header) = found.copy.parse(Features::from_bits(u32::MAX))
+        && let Ok(parsed) = found.copy.parse(Features::from_bits(u32::MAX))
     {
-        assert_comes_back(bytes, &found, &header);
-        assert_claims(&found, &header);
-        change_slots(&header);
+        assert_comes_back(bytes, &parsed);
+        assert_claims(&parsed);
+        change_slots(parsed.header());
     }
 }
 
@@ -54,15 +54,15 @@ fn search_growing(bytes: &[u8]) -> Result<Search, HeaderError> {
     }
 }
 
-fn assert_comes_back(bytes: &[u8], found: &FoundHeader, header: &Header) {
-    let mac: [u8; MAC_LENGTH] = found.copy.mac();
-    let again = header.encode(|_| mac).unwrap();
-    assert_eq!(again[..again.len() - CHECKSUM_LENGTH], [found.copy.authenticated(), &mac].concat());
+fn assert_comes_back(bytes: &[u8], parsed: &ParsedHeader) {
+    let mac: [u8; MAC_LENGTH] = parsed.mac();
+    let again = parsed.header().encode(|_| mac).unwrap();
+    assert_eq!(again[..again.len() - CHECKSUM_LENGTH], [parsed.authenticated(), &mac].concat());
     assert!(bytes.windows(again.len()).any(|window| window == again));
 }
 
-fn assert_claims(found: &FoundHeader, header: &Header) {
-    let claims = HeaderClaims::read(found.copy.authenticated()).unwrap();
+fn assert_claims(parsed: &ParsedHeader) {
+    let (claims, header) = (HeaderClaims::read(parsed.authenticated()).unwrap(), parsed.header());
     assert!(claims.is_of_known_version());
     assert_eq!(claims.frame_size, Some(header.prefix.frame_size));
     assert_eq!(claims.features, header.prefix.features);

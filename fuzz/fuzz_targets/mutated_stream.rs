@@ -47,10 +47,11 @@ fn is_whole_by_survey(stream: &[u8]) -> bool {
     let (_, keys) = reelseal_fuzz::header(FrameSize::MIN);
     let mut input = ReaderInput(stream);
     let Ok((found, ahead)) = read_header(&mut input) else { return false };
-    let Ok(header) = found.copy.parse(Features::NONE) else { return false };
-    if keys.header_mac(found.copy.authenticated()) != found.copy.mac() {
+    let Ok(parsed) = found.copy.parse(Features::NONE) else { return false };
+    if !keys.verify_header(&parsed) {
         return false;
     }
+    let header = parsed.into_header();
     let (chain, frame_size) = (Chain::new(&keys, &header.prefix, Vec::new()), header.prefix.frame_size);
     let source = CiphertextSource::new(Resumed::new(ahead, input), frame_size, None);
     let surveying = Surveying::new(&chain, header.prefix.features);

@@ -228,12 +228,12 @@ impl HeaderCopy {
         self.fixed(self.mac_start())
     }
 
-    /// What the copy says, for a reader that knows the features `known`.
+    /// Parses the copy for a reader that knows the features `known`.
     ///
     /// # Errors
     ///
     /// [`HeaderError`] for an unknown feature, a reserved byte that is not zero, or malformed records.
-    pub fn parse(&self, known: Features) -> Result<Header, HeaderError> {
+    pub fn parse(self, known: Features) -> Result<ParsedHeader, HeaderError> {
         let features = Features::from_bits(u32::from_le_bytes(self.fixed(12)));
         let unknown = features.beyond(known);
         if unknown != Features::NONE {
@@ -242,12 +242,13 @@ impl HeaderCopy {
         if self.fixed::<2>(10) != [0; 2] || self.fixed::<6>(34) != [0; 6] {
             return Err(HeaderError::ReservedNotZero);
         }
-        Ok(Header {
+        let header = Header {
             prefix: Prefix { frame_size: self.frame_size, features, iv: self.fixed(16) },
             length: self.length,
             generation: self.generation(),
             records: record::parse(&self.bytes[RECORDS_START..self.mac_start()])?,
-        })
+        };
+        Ok(ParsedHeader { copy: self, header })
     }
 
     fn mac_start(&self) -> usize {
@@ -257,6 +258,36 @@ impl HeaderCopy {
     #[expect(clippy::expect_used, reason = "a sound copy is at least 512 bytes and every field lies inside it")]
     fn fixed<const N: usize>(&self, at: usize) -> [u8; N] {
         *self.bytes[at..].first_chunk().expect("the field lies inside the copy")
+    }
+}
+
+/// A header together with the sound copy it was parsed from. [`HeaderCopy::parse`] alone makes it, so that the MAC of one
+/// copy can never vouch for the fields of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedHeader {
+    copy: HeaderCopy,
+    header: Header,
+}
+
+impl ParsedHeader {
+    /// The header's fields. Nothing says that they are authentic before the MAC was verified.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The header's fields, without the copy.
+    pub fn into_header(self) -> Header {
+        self.header
+    }
+
+    /// The bytes that the header MAC covers.
+    pub fn authenticated(&self) -> &[u8] {
+        self.copy.authenticated()
+    }
+
+    /// The header MAC that the copy carries.
+    pub fn mac(&self) -> [u8; MAC_LENGTH] {
+        self.copy.mac()
     }
 }
 
@@ -312,8 +343,10 @@ mod tests {
         let bytes = header().encode(|_| [5; 32]).unwrap();
         let copy = sound(&bytes);
         assert_eq!(copy.mac(), [5; 32]);
-        assert_eq!(copy.parse(known()).unwrap(), header());
-        assert_eq!(copy.parse(known()).unwrap().encode(|_| [5; 32]).unwrap(), bytes);
+        let parsed = copy.parse(known()).unwrap();
+        assert_eq!((parsed.header(), parsed.mac()), (&header(), [5; 32]));
+        assert_eq!(parsed.authenticated(), &bytes[..bytes.len() - 48]);
+        assert_eq!(parsed.into_header().encode(|_| [5; 32]).unwrap(), bytes);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! # In this crate
 //!
 //! No input or output, no threads, no secrets: [`search_header`] finds the [`HeaderCopy`] that counts, which parses into a
-//! [`Header`]; [`Layout`] says where each frame stands.
+//! [`ParsedHeader`]; [`Layout`] says where each frame stands.
 //!
 //! ```
 //! use reelseal::container::{FrameSize, HeaderLength, Layout};
@@ -25,7 +25,8 @@ mod record;
 pub use features::Features;
 pub use frame_tag::{FrameTag, TagFlags};
 pub use header::{
-    CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, Prefix, VERSION,
+    CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, ParsedHeader,
+    Prefix, VERSION,
 };
 pub use header_claims::HeaderClaims;
 pub use header_search::{CopyNumber, FoundHeader, HeaderSearch, Search, search_header};

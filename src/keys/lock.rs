@@ -109,7 +109,7 @@ mod tests {
     fn opens(stream: &NewStream, mut credential: Credential) -> bool {
         let copies = stream.keys.seal_header(&stream.header).unwrap();
         let Ok(Search::Found(found)) = search_header(&copies, true) else { panic!() };
-        unlock(&found.copy, &stream.header, &mut credential)
+        unlock(&found.copy.parse(stream.header.prefix.features).unwrap(), &mut credential)
             .is_ok_and(|unlocked| unlocked.keys.frame_encryption.bytes() == stream.keys.frame_encryption.bytes())
     }
 

@@ -51,4 +51,4 @@ pub use passphrase::{Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
 pub use slot_change::{SlotChangeError, SlotPlace, check_new_passphrase_slot, with_slot, without_slot};
 pub use stage_keys::StageKeys;
-pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, Unlocked, unlock};
+pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, Unlocked, unlock, unlock_with_another};

@@ -117,7 +117,7 @@ mod tests {
         let checksum = blake3::hash(&bytes[..start]);
         bytes[start..].copy_from_slice(&checksum.as_bytes()[..16]);
         let Ok(Search::Found(found)) = search_header(&bytes.repeat(2), true) else { panic!() };
-        found.copy.parse(Features::NONE).unwrap().records.try_into().unwrap()
+        found.copy.parse(Features::NONE).unwrap().into_header().records.try_into().unwrap()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::Key;
-use crate::container::{Header, Prefix, RecordError};
+use crate::container::{Header, ParsedHeader, Prefix, RecordError};
 
 const FRAME_ENCRYPTION: &str = "reelseal v1 frame encryption";
 const FRAME_AUTHENTICATION: &str = "reelseal v1 frame authentication";
@@ -38,6 +38,12 @@ impl StageKeys {
     /// The header MAC over `authenticated`; equality of the result is in constant time.
     pub fn header_mac(&self, authenticated: &[u8]) -> blake3::Hash {
         blake3::keyed_hash(self.header_authentication.bytes(), authenticated)
+    }
+
+    /// Whether `header` is authentic: its MAC verifies under these keys. In constant time.
+    #[must_use]
+    pub fn verify_header(&self, header: &ParsedHeader) -> bool {
+        self.header_mac(header.authenticated()) == header.mac()
     }
 
     /// `header` as a stream begins with it: both copies, authenticated.

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, key_slot};
-use crate::container::{Header, HeaderCopy, HeaderError, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, Slot};
+use crate::container::{Header, HeaderError, MAX_PASSPHRASE_SLOTS, ParsedHeader, PassphraseSlot, Record, Slot};
 
 /// What a user has to open a stream with. Used for several streams, it runs scrypt once for all that share salt and cost.
 pub enum Credential {
@@ -150,13 +150,31 @@ pub struct Unlocked {
     pub record: usize,
 }
 
-/// Opens the stream with the sound copy `copy`, whose fields `header` holds.
+/// Opens the stream with the header `header`.
 ///
 /// # Errors
 ///
 /// [`UnlockError`]. Nothing is paid before the cost was checked.
-pub fn unlock(copy: &HeaderCopy, header: &Header, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
-    let slots = KeySlots::of(header)?;
+pub fn unlock(header: &ParsedHeader, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
+    unlock_with(header, KeySlots::of(header.header())?, credential)
+}
+
+/// As [`unlock`], with a slot other than the one in record `besides`.
+///
+/// # Errors
+///
+/// [`UnlockError`].
+pub fn unlock_with_another(
+    header: &ParsedHeader,
+    besides: usize,
+    credential: &mut Credential,
+) -> Result<Unlocked, UnlockError> {
+    let mut slots = KeySlots::of(header.header())?;
+    slots.0.retain(|(record, _)| *record != besides);
+    unlock_with(header, slots, credential)
+}
+
+fn unlock_with(header: &ParsedHeader, slots: KeySlots, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
     match credential {
         Credential::Passphrase(_, limits) => slots.check(SlotKind::Passphrase, *limits)?,
         Credential::KeyFile(_) => slots.check(SlotKind::KeyFile, KdfLimits::default())?,
@@ -175,8 +193,8 @@ pub fn unlock(copy: &HeaderCopy, header: &Header, credential: &mut Credential) -
         };
         let Some(file_key) = file_key else { continue };
         unwrapped = true;
-        let keys = StageKeys::derive(&file_key, &header.prefix);
-        if keys.header_mac(copy.authenticated()) == copy.mac() {
+        let keys = StageKeys::derive(&file_key, &header.header().prefix);
+        if keys.verify_header(header) {
             return Ok(Unlocked { file_key, keys, record });
         }
     }
@@ -195,7 +213,7 @@ mod tests {
 
     const FILE_KEY: [u8; 32] = [9; 32];
 
-    fn found(slots: &[Slot], tamper: impl FnOnce(&mut Header)) -> (HeaderCopy, Header) {
+    fn found(slots: &[Slot], tamper: impl FnOnce(&mut Header)) -> ParsedHeader {
         let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
         let mut header = Header {
             prefix,
@@ -209,7 +227,7 @@ mod tests {
         tamper(&mut header);
         let copy = header.encode(|_| mac).unwrap();
         match search_header(&copy.repeat(2), true) {
-            Ok(Search::Found(found)) => (found.copy, header),
+            Ok(Search::Found(found)) => found.copy.parse(Features::NONE).unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -221,10 +239,10 @@ mod tests {
         lock.new_slot(&Key::from_bytes(FILE_KEY)).unwrap()
     }
 
-    fn open(found: &(HeaderCopy, Header), passphrase: &str) -> Result<Unlocked, UnlockError> {
+    fn open(found: &ParsedHeader, passphrase: &str) -> Result<Unlocked, UnlockError> {
         let passphrase = Passphrase::new(passphrase).unwrap();
         let keys = KeyEncryptionKeys::new(passphrase);
-        unlock(&found.0, &found.1, &mut Credential::Passphrase(keys, KdfLimits::default()))
+        unlock(found, &mut Credential::Passphrase(keys, KdfLimits::default()))
     }
 
     #[test]
@@ -240,9 +258,18 @@ mod tests {
         let keys =
             || Credential::Passphrase(KeyEncryptionKeys::new(Passphrase::new("two").unwrap()), KdfLimits::default());
         for (slots, place) in [(vec![two.clone()], 0), (vec![passphrase_slot("one", 1), two.clone(), two], 1)] {
-            let (copy, header) = found(&slots, |_| {});
-            assert_eq!(unlock(&copy, &header, &mut keys()).unwrap().record, place);
+            assert_eq!(unlock(&found(&slots, |_| {}), &mut keys()).unwrap().record, place);
         }
+    }
+
+    #[test]
+    fn another_slot_than_the_one_that_opened_is_found_if_there_is_one() {
+        let mut two = Credential::from(Passphrase::new("two").unwrap());
+        let slots = ["one", "two", "two"].map(|passphrase| passphrase_slot(passphrase, 1));
+        let thrice = found(&slots, |_| {});
+        assert_eq!(unlock_with_another(&thrice, 1, &mut two).unwrap().record, 2);
+        let twice = found(&slots[..2], |_| {});
+        assert!(matches!(unlock_with_another(&twice, 1, &mut two), Err(UnlockError::WrongPassphrase)));
     }
 
     #[test]
@@ -250,10 +277,9 @@ mod tests {
         let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
         let slot = Slot::KeyFile(new_key_file_slot(&Key::from_bytes(FILE_KEY), &key_file, [1; 32]));
         let found = found(&[slot], |_| {});
-        let (copy, header) = &found;
-        assert!(unlock(copy, header, &mut key_file.into()).is_ok());
+        assert!(unlock(&found, &mut key_file.into()).is_ok());
         let other = KeyFile::from_key(Key::from_bytes([5; 32]));
-        assert!(matches!(unlock(copy, header, &mut other.into()), Err(UnlockError::WrongKeyFile)));
+        assert!(matches!(unlock(&found, &mut other.into()), Err(UnlockError::WrongKeyFile)));
         assert!(matches!(
             open(&found, "one"),
             Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, other: true })

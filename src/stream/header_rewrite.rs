@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{HeaderReadError, ReaderInput, read_header};
 use crate::{
-    container::{CopyNumber, Features, FoundHeader, Header, HeaderCopy, Record, RecordError},
+    container::{CopyNumber, Features, Header, ParsedHeader, Record, RecordError},
     keys::StageKeys,
 };
 
@@ -53,8 +53,9 @@ pub enum HeaderRewriteError {
 /// A file under an exclusive lock, until this is dropped, and the header that it holds.
 pub struct HeaderRewrite {
     file: File,
-    found: FoundHeader,
-    header: Header,
+    parsed: ParsedHeader,
+    counts: CopyNumber,
+    damaged: Option<CopyNumber>,
 }
 
 impl HeaderRewrite {
@@ -75,23 +76,24 @@ impl HeaderRewrite {
         })?;
         file.rewind().map_err(read)?;
         let (found, _) = read_header(&mut ReaderInput(&file))?;
-        let header = found.copy.parse(known).map_err(HeaderReadError::from)?;
-        Ok(Self { file, found, header })
+        let (counts, damaged) = (found.number, found.damaged());
+        let parsed = found.copy.parse(known).map_err(HeaderReadError::from)?;
+        Ok(Self { file, parsed, counts, damaged })
     }
 
-    /// The copy that counts.
-    pub fn copy(&self) -> &HeaderCopy {
-        &self.found.copy
+    /// The header, with the copy that counts.
+    pub fn parsed(&self) -> &ParsedHeader {
+        &self.parsed
     }
 
-    /// What it says.
+    /// What the header says.
     pub fn header(&self) -> &Header {
-        &self.header
+        self.parsed.header()
     }
 
     /// The other copy, if that is damaged.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
-        self.found.damaged()
+        self.damaged
     }
 
     /// Writes the header anew with `records` in place of its own, under the stream's own `keys`. A damaged copy is
@@ -101,14 +103,14 @@ impl HeaderRewrite {
     ///
     /// [`HeaderRewriteError`]. The file is as it was, unless writing, syncing or reading back failed.
     pub fn finish(self, records: Vec<Record>, keys: &StageKeys) -> Result<(), HeaderRewriteError> {
-        if keys.header_mac(self.copy().authenticated()) != self.copy().mac() {
+        if !keys.verify_header(&self.parsed) {
             return Err(HeaderRewriteError::ForeignKeys);
         }
-        let generation = self.header.generation.checked_add(1).ok_or(HeaderRewriteError::TooOften)?;
-        let header = Header { generation, records, ..self.header };
+        let generation = self.header().generation.checked_add(1).ok_or(HeaderRewriteError::TooOften)?;
+        let header = Header { generation, records, ..self.parsed.into_header() };
         let copies = keys.seal_header(&header)?;
         let (copy, _) = copies.split_at(header.length.bytes());
-        write_copies(&mut &self.file, copy, &header, self.found.number).map_err(HeaderRewriteError::Write)?;
+        write_copies(&mut &self.file, copy, &header, self.counts).map_err(HeaderRewriteError::Write)?;
 
         // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
@@ -248,7 +250,7 @@ mod tests {
                     let moment = format!("{name}, {left} bytes written, {from_the_back}");
                     let bytes = cut(&state, counts, left, from_the_back).bytes;
                     let Ok(Search::Found(found)) = search_header(&bytes, true) else { panic!("{moment}") };
-                    let found = found.copy.parse(Features::NONE).unwrap();
+                    let found = found.copy.parse(Features::NONE).unwrap().into_header();
                     assert!(found == header(5, 1) || found == header(6, 2), "{moment}");
                     // What was synced is never lost again.
                     assert!(left < HeaderLength::MIN.bytes() || found == header(6, 2), "{moment}");

@@ -64,11 +64,13 @@ impl<R: Read + Send> Reader<R> {
     pub fn new(inner: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, ReaderError> {
         let mut input = ReaderInput(inner);
         let (found, ahead) = read_header(&mut input)?;
-        let header = found.copy.parse(Chain::known_features(&private)).map_err(UnlockError::from)?;
-        let keys = unlock(&found.copy, &header, credential)?.keys;
+        let damaged_copy = found.damaged();
+        let parsed = found.copy.parse(Chain::known_features(&private)).map_err(UnlockError::from)?;
+        let keys = unlock(&parsed, credential)?.keys;
+        let header = parsed.into_header();
         let opening = Opening::new(Chain::new(&keys, &header.prefix, private), header.prefix.features);
         let state = State::Waiting(FrameBuffer::new(header.prefix.frame_size));
-        Ok(Self { input: Resumed::new(ahead, input), header, damaged_copy: found.damaged(), opening, state, index: 0 })
+        Ok(Self { input: Resumed::new(ahead, input), header, damaged_copy, opening, state, index: 0 })
     }
 
     /// What the header says.

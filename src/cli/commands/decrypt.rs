@@ -67,9 +67,10 @@ impl Decryption<'_> {
         let Job { input, access, destination } = &job;
         let stop = new_stop()?;
         let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
-        let keys = keyring.open(&input.name, &found, &header)?;
+        let StreamHeader { parsed, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
+        let keys = keyring.open(&input.name, &parsed)?;
         drop(keyring);
+        let header = parsed.into_header();
 
         let (layout, features) = (header.layout(), header.prefix.features);
         let chain = Chain::new(&keys, &header.prefix, Vec::new());

@@ -33,7 +33,7 @@ use crate::{
     container::{Header, Slot},
     keys::{
         Credential, KdfLimits, KeySlots, Lock, ScryptCost, SlotKind, SlotPlace, Unlocked, check_new_passphrase_slot,
-        unlock, with_slot, without_slot,
+        unlock, unlock_with_another, with_slot, without_slot,
     },
     stage::Chain,
     stream::{HeaderRewrite, ReaderInput},
@@ -49,8 +49,9 @@ pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
 /// A line a slot; in front of it the file's name, if there is more than the one file.
 fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
-    let StreamHeader { header, .. } = StreamHeader::read(&input.name, &mut ReaderInput(&input.file))?;
-    let slots = KeySlots::of(&header).map_err(|error| stream_failure::unlock(&input.name, &error))?;
+    let StreamHeader { parsed, .. } = StreamHeader::read(&input.name, &mut ReaderInput(&input.file))?;
+    let header = parsed.header();
+    let slots = KeySlots::of(header).map_err(|error| stream_failure::unlock(&input.name, &error))?;
     let front = if named { format!("{}: ", input.name) } else { String::new() };
     let lines = slots.iter().zip(1..).map(|((_, slot), number)| format!("{front}{number}: {}\n", described(slot)));
     let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
@@ -194,7 +195,7 @@ fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
 /// Whether the current secret opens the file.
 fn opens(path: &Path, current: &mut Credential) -> Result<(), Failure> {
     let (name, rewrite) = begin(path)?;
-    let unlocked = unlock(rewrite.copy(), rewrite.header(), current);
+    let unlocked = unlock(rewrite.parsed(), current);
     unlocked.map(drop).map_err(|error| stream_failure::unlock(&name, &error))
 }
 
@@ -256,7 +257,7 @@ impl Run {
             report::warning(&stream_failure::damaged_copy(&name, copy));
         }
         let header = rewrite.header();
-        let unlocked = unlock(rewrite.copy(), header, &mut self.current);
+        let unlocked = unlock(rewrite.parsed(), &mut self.current);
         let unlocked = unlocked.map_err(|error| stream_failure::unlock(&name, &error))?;
         let gone = self.gone(&name, header, &unlocked)?;
         let records = match (&self.new, gone) {
@@ -297,10 +298,7 @@ impl Run {
 
     /// Whether the secret opens a slot besides its own, which goes.
     fn opens_another(&mut self, rewrite: &HeaderRewrite, own: usize) -> bool {
-        let header = rewrite.header();
-        without_slot(header, own).is_ok_and(|records| {
-            unlock(rewrite.copy(), &Header { records, ..header.clone() }, &mut self.current).is_ok()
-        })
+        unlock_with_another(rewrite.parsed(), own, &mut self.current).is_ok()
     }
 
     /// Says that what was removed is not revoked.

@@ -68,9 +68,10 @@ impl Verification<'_> {
         let access = input.access()?;
         let stop = new_stop()?;
         let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
-        let keys = keyring.open(&input.name, &found, &header)?;
+        let StreamHeader { parsed, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
+        let keys = keyring.open(&input.name, &parsed)?;
         drop(keyring);
+        let header = parsed.into_header();
 
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
         let failed = |error: &StreamError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);

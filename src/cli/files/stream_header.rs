@@ -2,15 +2,14 @@
 
 use crate::{
     cli::messages::{failure::Failure, report, stream_failure},
-    container::{FoundHeader, Header},
+    container::ParsedHeader,
     stage::Chain,
     stream::{Input, read_header},
 };
 
 /// A stream's header, and what was read of the frames behind it.
 pub(in crate::cli) struct StreamHeader {
-    pub found: FoundHeader,
-    pub header: Header,
+    pub parsed: ParsedHeader,
     pub ahead: Vec<u8>,
 }
 
@@ -21,8 +20,8 @@ impl StreamHeader {
         if let Some(copy) = found.damaged() {
             report::warning(&stream_failure::damaged_copy(name, copy));
         }
-        let header = found.copy.parse(Chain::known_features(&[]));
-        let header = header.map_err(|error| stream_failure::header(name, &error))?;
-        Ok(Self { found, header, ahead })
+        let parsed = found.copy.parse(Chain::known_features(&[]));
+        let parsed = parsed.map_err(|error| stream_failure::header(name, &error))?;
+        Ok(Self { parsed, ahead })
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         messages::{failure::Failure, stream_failure},
         secrets::secret_source::{Purpose, SecretSource},
     },
-    container::{FoundHeader, Header},
+    container::ParsedHeader,
     keys::{Credential, KdfLimits, KeySlots, StageKeys, UnlockError, unlock},
 };
 
@@ -37,9 +37,9 @@ impl Keyring {
         matches!(self.source, SecretSource::Environment(..))
     }
 
-    /// The stage keys of the stream `name` with the sound copy `found`, whose fields `header` holds. What the header
-    /// alone shows is refused before the secret is asked for.
-    pub fn open(&self, name: &str, found: &FoundHeader, header: &Header) -> Result<StageKeys, Failure> {
+    /// The stage keys of the stream `name` with the header `header`. What the header alone shows is refused before the
+    /// secret is asked for.
+    pub fn open(&self, name: &str, header: &ParsedHeader) -> Result<StageKeys, Failure> {
         let refused = |error: UnlockError| stream_failure::unlock(name, &error);
         self.check(header).map_err(refused)?;
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,10 +49,10 @@ impl Keyring {
                 none.insert(self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?.into_credential(self.limits))
             }
         };
-        unlock(&found.copy, header, credential).map(|unlocked| unlocked.keys).map_err(refused)
+        unlock(header, credential).map(|unlocked| unlocked.keys).map_err(refused)
     }
 
-    fn check(&self, header: &Header) -> Result<(), UnlockError> {
-        KeySlots::of(header)?.check(self.source.slot_kind(), self.limits)
+    fn check(&self, header: &ParsedHeader) -> Result<(), UnlockError> {
+        KeySlots::of(header.header())?.check(self.source.slot_kind(), self.limits)
     }
 }

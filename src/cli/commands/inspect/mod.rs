@@ -126,19 +126,20 @@ impl Inspection<'_> {
             report::warning(&told);
             findings.problems.push(fact(name, &told));
         }
-        let header = found.copy.parse(Chain::known_features(&[]));
-        let header = header.map_err(|error| stream_failure::header(name, &error))?;
-        findings.header(&header);
-        KeySlots::of(&header).map_err(|error| stream_failure::unlock(name, &error))?;
+        let parsed = found.copy.parse(Chain::known_features(&[]));
+        let parsed = parsed.map_err(|error| stream_failure::header(name, &error))?;
+        let header = parsed.header();
+        findings.header(header);
+        KeySlots::of(header).map_err(|error| stream_failure::unlock(name, &error))?;
         let chain = match self.fitting_keyring(findings) {
             Some(keyring) => {
-                let keys = keyring.open(name, &found, &header)?;
+                let keys = keyring.open(name, &parsed)?;
                 findings.authenticated = Some(Authenticated { header: true, ..Authenticated::default() });
                 Some(Chain::new(&keys, &header.prefix, Vec::new()))
             }
             None => None,
         };
-        Ok(Opened { header, chain, ahead })
+        Ok(Opened { header: parsed.into_header(), chain, ahead })
     }
 
     /// A passphrase that just stands in the environment is not meant for a stream that opens with key files alone.
