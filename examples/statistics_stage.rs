@@ -31,10 +31,10 @@ use std::{
 
 use reelseal::{
     container::FrameSize,
-    keys::{Credential, KeyFile, Lock, unlock},
+    keys::{Credential, KeyFile, Lock},
     pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Workers},
     stage::{Chain, FrameFault, FrameParts, Stage},
-    stream::{Clock, ReaderInput, Resumed, read_header},
+    stream::{Clock, ReaderInput, StreamHeader},
 };
 
 /// How often each byte value occurred.
@@ -149,17 +149,13 @@ fn decrypt<W: Write + Send>(
     plaintext: W,
 ) -> Result<W, AnyError> {
     let private: Vec<Box<dyn Stage>> = vec![Box::new(observer)];
-    let mut input = ReaderInput(pipe);
-    let (found, ahead) = read_header(&mut input)?;
-    let parsed = found.copy.parse(Chain::known_features(&private))?;
-    let keys = unlock(&parsed, &mut Credential::from(key_file.clone()))?.keys;
-    let header = parsed.into_header();
-    let chain = Chain::new(&keys, &header.prefix, private);
-    let frame_size = header.prefix.frame_size;
-    let source = CiphertextSource::new(Resumed::new(ahead, input), frame_size, None);
+    let header = StreamHeader::read(ReaderInput(pipe), private)?;
+    let (stream, input) = header.open(&mut Credential::from(key_file.clone()))?;
+    let frame_size = stream.header().prefix.frame_size;
+    let source = CiphertextSource::new(input, frame_size);
     let workers = Workers::new(thread::available_parallelism()?, frame_size);
     let sink = OrderedSink::new(plaintext);
-    workers.run(&source, &Opening::new(&chain, header.prefix.features), &sink)?;
+    workers.run(&source, &Opening::new(stream.chain()), &sink)?;
     Ok(sink.into_inner())
 }
 

@@ -11,7 +11,7 @@ use reelseal::{
     container::{CopyNumber, Features, FrameSize, Header, HeaderError, HeaderLength, IV_LENGTH, Prefix, Slot},
     keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
     stage::FrameFault,
-    stream::{Clock, HeaderReadError, Reader, ReaderError, StreamError, Writer},
+    stream::{Clock, HeaderReadError, OpenError, Reader, StreamError, Writer},
 };
 use support::{Folder, assert_refused, plaintext, text};
 
@@ -48,7 +48,7 @@ enum Outcome {
 fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut Credential::KeyFile(key_file()), Vec::new()) {
-        Err(ReaderError::Input(HeaderReadError::Header(error))) => Outcome::Header(error),
+        Err(OpenError::Header(HeaderReadError::Refused(refused))) => Outcome::Header(refused.error),
         Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {
             Ok(_) => Outcome::Whole(reader.damaged_copy()),

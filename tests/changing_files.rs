@@ -82,27 +82,20 @@ fn change(folder: &Folder, name: &str, change: Change) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_that_changes_after_it_was_opened_is_refused_and_leaves_nothing() {
+fn plaintext_that_changes_after_it_was_opened_is_refused_and_leaves_nothing() {
     for how in CHANGES {
-        for (arguments, input) in [
-            (["encrypt", "film", "-o", "out"], "film"),
-            (["encrypt", "film", "-o", "-"], "film"),
-            (["encrypt", "-", "-o", "out"], "film"),
-            (["decrypt", "film.reel", "-o", "out"], "film.reel"),
-            (["decrypt", "film.reel", "-o", "-"], "film.reel"),
-        ] {
+        for arguments in
+            [["encrypt", "film", "-o", "out"], ["encrypt", "film", "-o", "-"], ["encrypt", "-", "-o", "out"]]
+        {
             let folder = prepared(LENGTH);
-            let redirected = File::open(folder.path(input)).unwrap().into();
+            let redirected = File::open(folder.path("film")).unwrap().into();
             let waiting = Waiting::start(&folder, &arguments, redirected);
-            let changed = change(&folder, input, how);
+            let changed = change(&folder, "film", how);
             let output = waiting.go_on();
             assert_refused(&output, 1, CHANGED);
             assert_eq!(folder.names(), ["film", "film.reel"], "{how:?}: {arguments:?}");
-            assert!(folder.read(input) == changed, "{how:?}: {arguments:?}");
-            let released = match arguments[0] {
-                "encrypt" => folder.pipe(&["decrypt"], &output.stdout),
-                _ => output,
-            };
+            assert!(folder.read("film") == changed, "{how:?}: {arguments:?}");
+            let released = folder.pipe(&["decrypt"], &output.stdout);
             assert!(!released.status.success(), "{how:?}: {arguments:?}");
             assert!(plaintext(LENGTH).starts_with(&released.stdout), "{how:?}: {arguments:?}");
         }
@@ -110,27 +103,146 @@ fn a_file_that_changes_after_it_was_opened_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn a_file_that_changes_in_the_middle_of_a_run_is_refused() {
+fn plaintext_that_changes_in_the_middle_of_a_run_is_refused() {
     // More than the pipe holds: the command waits for its reader before it has read its input.
     let length = (8 << 20) + 9;
     for how in CHANGES {
-        for (command, input) in [("encrypt", "film"), ("decrypt", "film.reel")] {
-            let folder = prepared(length);
-            let mut running = folder.reelseal(&[command, input, "-o", "-", "--key-file", "key"]);
-            let mut child = running.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            let mut released = vec![0];
-            child.stdout.as_mut().unwrap().read_exact(&mut released).unwrap();
-            change(&folder, input, how);
-            let output = child.wait_with_output().unwrap();
-            assert_refused(&output, 1, CHANGED);
-            released.extend(output.stdout);
-            if command == "encrypt" {
-                assert!(!folder.pipe(&["decrypt"], &released).status.success(), "{how:?}");
-            } else {
-                assert!(released.len() < length && plaintext(length).starts_with(&released), "{how:?}");
-            }
+        let folder = prepared(length);
+        let (released, output) =
+            changed_in_the_middle(&folder, &["encrypt", "film"], || drop(change(&folder, "film", how)));
+        assert_refused(&output, 1, CHANGED);
+        assert!(!folder.pipe(&["decrypt"], &released).status.success(), "{how:?}");
+    }
+}
+
+/// Runs the command to a pipe, has `change` come while it waits for its reader, and gives what was released.
+fn changed_in_the_middle(folder: &Folder, arguments: &[&str], change: impl FnOnce()) -> (Vec<u8>, Output) {
+    let mut running = folder.reelseal(arguments);
+    running.args(["-o", "-", "--key-file", "key"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = running.spawn().unwrap();
+    let mut released = vec![0];
+    child.stdout.as_mut().unwrap().read_exact(&mut released).unwrap();
+    change();
+    let output = child.wait_with_output().unwrap();
+    released.extend(&output.stdout);
+    (released, output)
+}
+
+/// What may happen to a stream while it is read.
+#[derive(Clone, Copy, Debug)]
+enum Tampering {
+    /// A byte of its last frames is another.
+    Alters,
+    Truncates,
+    TruncatesBetweenFrames,
+    Extends,
+    /// Another stream, of another key, is in its place.
+    Replaces,
+    /// Another stream under the same key file, of the same length.
+    Splices,
+}
+
+const TAMPERING: [Tampering; 6] = [
+    Tampering::Alters,
+    Tampering::Truncates,
+    Tampering::TruncatesBetweenFrames,
+    Tampering::Extends,
+    Tampering::Replaces,
+    Tampering::Splices,
+];
+
+/// Changes the stream `film.reel` in its place.
+fn tamper(folder: &Folder, how: Tampering) {
+    let stream = folder.read("film.reel");
+    let sealed = |arguments: &[&str]| {
+        let other: Vec<_> = folder.read("film").iter().map(|byte| !byte).collect();
+        let mut command = folder.reelseal(&["encrypt"]);
+        let output = support::feed(command.args(arguments), &other);
+        assert_done(&output);
+        output.stdout
+    };
+    let changed = match how {
+        Tampering::Alters => {
+            let mut altered = stream;
+            let at = altered.len() - 70_000;
+            altered[at] ^= 1;
+            altered
+        }
+        Tampering::Truncates => stream[..stream.len() - 70_001].to_vec(),
+        Tampering::TruncatesBetweenFrames => {
+            let frames = (stream.len() - 8192) / 65_600;
+            stream[..8192 + (frames - 1) * 65_600].to_vec()
+        }
+        Tampering::Extends => [stream.as_slice(), b"more"].concat(),
+        Tampering::Replaces => {
+            assert_done(&folder.reelseal(&["keygen", "-o", "other", "--force"]).output().unwrap());
+            let replaced = sealed(&["--key-file", "other", "--timestamps=never"]);
+            fs::remove_file(folder.path("other")).unwrap();
+            replaced
+        }
+        Tampering::Splices => sealed(&["--key-file", "key", "--timestamps=never"]),
+    };
+    File::options().write(true).truncate(true).open(folder.path("film.reel")).unwrap().write_all(&changed).unwrap();
+}
+
+#[test]
+fn a_stream_tampered_with_after_it_was_opened_is_refused_as_damaged_and_gives_nothing_false() {
+    for how in TAMPERING {
+        for arguments in
+            [["decrypt", "film.reel", "-o", "out"], ["decrypt", "film.reel", "-o", "-"], ["decrypt", "-", "-o", "out"]]
+        {
+            let folder = prepared(LENGTH);
+            let redirected = File::open(folder.path("film.reel")).unwrap().into();
+            let waiting = Waiting::start(&folder, &arguments, redirected);
+            tamper(&folder, how);
+            let output = waiting.go_on();
+            assert_refused(&output, 4, if arguments[1] == "-" { "standard input: " } else { "film.reel: " });
+            assert_eq!(folder.names(), ["film", "film.reel"], "{how:?}: {arguments:?}");
+            assert!(plaintext(LENGTH).starts_with(&output.stdout), "{how:?}: {arguments:?}");
         }
     }
+}
+
+#[test]
+fn a_stream_tampered_with_in_the_middle_of_a_run_is_refused_as_damaged_and_gives_nothing_false() {
+    let length = (8 << 20) + 9;
+    for how in TAMPERING {
+        let folder = prepared(length);
+        let (released, output) = changed_in_the_middle(&folder, &["decrypt", "film.reel"], || tamper(&folder, how));
+        assert_refused(&output, 4, "film.reel: cut short");
+        assert!(released.len() < length && plaintext(length).starts_with(&released), "{how:?}");
+    }
+}
+
+#[test]
+fn a_stream_whose_header_is_rewritten_while_it_is_decrypted_is_decrypted_all_the_same() {
+    let length = (8 << 20) + 9;
+    let folder = prepared(length);
+    let add_key = || {
+        assert_done(&folder.reelseal(&["keygen", "-o", "new.key"]).output().unwrap());
+        assert_done(&folder.run(&["passwd", "--add", "--new-key-file", "new.key", "film.reel"]));
+    };
+    let before = folder.read("film.reel");
+    let (released, output) = changed_in_the_middle(&folder, &["decrypt", "film.reel"], add_key);
+    assert_done(&output);
+    assert!(released == plaintext(length) && folder.read("film.reel") != before);
+
+    let waiting = Waiting::start(&folder, &["decrypt", "film.reel", "-o", "out"], Stdio::null());
+    assert_done(&folder.run(&["passwd", "--remove=2", "film.reel"]));
+    assert_done(&waiting.go_on());
+    assert!(folder.read("out") == plaintext(length));
+}
+
+#[test]
+fn a_stream_whose_header_is_rewritten_while_it_is_decrypted_is_not_removed() {
+    let folder = prepared(LENGTH);
+    assert_done(&folder.reelseal(&["keygen", "-o", "new.key"]).output().unwrap());
+    let waiting = Waiting::start(&folder, &["decrypt", "film.reel", "-o", "out", "--remove"], Stdio::null());
+    assert_done(&folder.run(&["passwd", "--add", "--new-key-file", "new.key", "film.reel"]));
+    let output = waiting.go_on();
+    assert_refused(&output, 1, "out: is written, but the input has changed since");
+    assert!(folder.read("out") == plaintext(LENGTH));
+    assert_eq!(folder.names(), ["film", "film.reel", "new.key", "out"]);
 }
 
 #[test]

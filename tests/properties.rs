@@ -139,10 +139,10 @@ proptest! {
         let stream = seal(1, &[usize::MAX], &[usize::MAX]);
         prop_assert!(seal(workers, &reading, &writing) == stream);
 
-        let source = CiphertextSource::new(Pieces::new(stream.as_slice(), &reading), frame_size, None);
+        let source = CiphertextSource::new(Pieces::new(stream.as_slice(), &reading), frame_size);
         let sink = OrderedSink::new(Pieces::new(Vec::new(), &writing));
         let workers = Workers::new(NonZero::new(workers).unwrap(), frame_size);
-        workers.run(&source, &Opening::new(&chain, Features::TIMED), &sink).unwrap();
+        workers.run(&source, &Opening::new(&chain), &sink).unwrap();
         prop_assert!(sink.into_inner().inner == plaintext);
     }
 }

@@ -27,7 +27,7 @@ use reelseal::{
         new_key_file_slot,
     },
     stage::FrameFault,
-    stream::{HeaderReadError, Reader, ReaderError, StreamError},
+    stream::{HeaderReadError, OpenError, Reader, StreamError},
 };
 use support::Folder;
 
@@ -365,9 +365,9 @@ fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     };
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut credential, Vec::new()) {
-        Err(ReaderError::Input(HeaderReadError::Header(error))) => header_outcome(&error),
-        Err(ReaderError::Input(error)) => panic!("{error}"),
-        Err(ReaderError::Unlock(error)) => unlock_outcome(&error),
+        Err(OpenError::Header(HeaderReadError::Refused(refused))) => header_outcome(&refused.error),
+        Err(OpenError::Unlock(error)) => unlock_outcome(&error),
+        Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {
             Ok(_) if reader.damaged_copy().is_some() => "whole-but-a-copy",
             Ok(_) => "whole",

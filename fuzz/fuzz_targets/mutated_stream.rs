@@ -6,9 +6,10 @@ use std::{io::Write, num::NonZero, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use reelseal::{
-    container::{Features, FrameSize},
-    pipeline::{CiphertextSource, Discard, Surveying, Workers}, stream::{Clock, ReaderInput, Resumed, Writer, read_header},
-    stage::Chain,
+    container::FrameSize,
+    keys::Credential,
+    pipeline::{CiphertextSource, Opening, SurveySink, Workers},
+    stream::{Clock, ReaderInput, StreamHeader, Writer},
 };
 
 static PLAINTEXT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..3 * 4096 + 9).map(|at| (at % 251) as u8).collect());
@@ -44,19 +45,14 @@ fuzz_target!(|mutations: &[u8]| {
 });
 
 fn is_whole_by_survey(stream: &[u8]) -> bool {
-    let (_, keys) = reelseal_fuzz::header(FrameSize::MIN);
-    let mut input = ReaderInput(stream);
-    let Ok((found, ahead)) = read_header(&mut input) else { return false };
-    let Ok(parsed) = found.copy.parse(Features::NONE) else { return false };
-    if !keys.verify_header(&parsed) {
-        return false;
-    }
-    let header = parsed.into_header();
-    let (chain, frame_size) = (Chain::new(&keys, &header.prefix, Vec::new()), header.prefix.frame_size);
-    let source = CiphertextSource::new(Resumed::new(ahead, input), frame_size, None);
-    let surveying = Surveying::new(&chain, header.prefix.features);
-    let ended = Workers::new(NonZero::new(3).unwrap(), frame_size).run(&source, &surveying, &Discard);
-    let survey = surveying.into_survey();
+    let Ok(header) = StreamHeader::read(ReaderInput(stream), Vec::new()) else { return false };
+    let mut credential = Credential::from(reelseal_fuzz::key_file());
+    let Ok((stream, input)) = header.open(&mut credential) else { return false };
+    let frame_size = stream.header().prefix.frame_size;
+    let source = CiphertextSource::new(input, frame_size);
+    let (opening, sink) = (Opening::across_gaps(stream.chain()), SurveySink::default());
+    let ended = Workers::new(NonZero::new(3).unwrap(), frame_size).run(&source, &opening, &sink);
+    let survey = sink.into_survey();
     let is_whole = ended.is_ok() && survey.damaged_frames() == 0;
     assert!(!is_whole || survey.payload == PLAINTEXT.len() as u64);
     is_whole

@@ -25,6 +25,12 @@ impl TagFlags {
         self.0
     }
 
+    /// The flags of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the final bit is set.
     pub const fn is_final(self) -> bool {
         self.0 & Self::FINAL.0 != 0

@@ -3,7 +3,7 @@
 //! Workers take turns: each takes a few frames from the source under its lock, runs the chain, and hands them on when their
 //! turn is due. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
 //!
-//! [`Writer`] and [`Reader`] are for whoever wants `std::io` on one thread. All cores work on one stream in a run of
+//! [`Writer`](crate::stream::Writer) and [`Reader`](crate::stream::Reader) are for whoever wants `std::io` on one thread. All cores work on one stream in a run of
 //! [`Workers`], which moves frames from a [`Source`] through a [`Transform`] to a [`Sink`]:
 //!
 //! | | in order: pipes, sockets, any `Read` or `Write` | at places: regular files |
@@ -45,19 +45,25 @@
 //!
 //! `examples/statistics_stage.rs` goes the way back too.
 
+mod damage;
+mod lowest_failure;
+#[cfg(test)]
+mod model;
+mod read_back;
 mod sink;
 mod source;
+mod sync;
 mod transform;
 mod turns;
 mod worker;
 
+pub use damage::{DamageListener, DamagedFrame, FrameDamage};
+pub use read_back::decrypts_to;
 pub use sink::{
-    ComparisonSink, DamagedFrames, Discard, FrameDamage, MAX_HAND, OrderedSink, Outgoing, PositionalSink, Sink, Survey,
-    Surveying,
+    ComparisonSink, DamagedFrames, MAX_HAND, OrderedSink, Outgoing, PositionalSink, Sink, Survey, SurveySink,
 };
 pub use source::{
-    CiphertextFile, CiphertextSource, FileSnapshot, PlaintextFile, PlaintextSource, Source, StreamFile, Taken,
-    Unreadable,
+    CiphertextFile, CiphertextSource, FileSnapshot, PlaintextFile, PlaintextSource, Source, StreamSource, Taken,
 };
 pub use transform::{Opening, Sealing, Transform};
 pub use worker::Workers;

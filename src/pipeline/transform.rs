@@ -1,14 +1,10 @@
 //! What a run does to frames: the chain in one of its directions, and the checks that need order.
 
-use std::{
-    borrow::Borrow,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
-use super::source::Unreadable;
 use crate::{
-    container::{Features, FrameTag},
     stage::{Chain, Clear, Frame, FrameFault, Received, Sealed, Verified},
+    stream::Continuity,
 };
 
 /// One direction of a chain.
@@ -29,21 +25,13 @@ pub trait Transform: Sync {
     ///
     /// # Errors
     ///
-    /// [`FrameFault`] if the frame does not follow on the one before.
+    /// [`FrameFault`] if the frame does not continue the one before.
     fn check_in_turn(&self, _frame: &Frame<Self::To>) -> Result<(), FrameFault> {
         Ok(())
     }
 
     /// Whether [`Transform::check_in_turn`] is needed even for a sink that takes frames in any order.
     fn needs_turns(&self) -> bool {
-        false
-    }
-
-    /// Hears of a frame that could not be read and that the source passed over.
-    fn pass_over(&self, _frame: &Unreadable) {}
-
-    /// Whether the run goes on behind a frame that [`Transform::apply`] refused; the sink never sees that frame.
-    fn goes_on(&self) -> bool {
         false
     }
 }
@@ -61,56 +49,44 @@ impl Transform for Sealing<'_> {
 }
 
 /// Opening, backwards through the chain; live offsets and times are checked at the turn.
-pub struct Opening<C> {
-    chain: C,
-    features: Features,
-    follows: Mutex<Follows>,
+pub struct Opening<'a> {
+    chain: &'a Chain,
+    needs_turns: bool,
+    continuity: Mutex<Continuity>,
 }
 
-#[derive(Default)]
-struct Follows {
-    offset: u64,
-    time: i64,
-}
-
-impl<C: Borrow<Chain>> Opening<C> {
-    /// Opening with `chain` a stream with `features`.
-    pub fn new(chain: C, features: Features) -> Self {
-        Self { chain, features, follows: Mutex::default() }
+impl<'a> Opening<'a> {
+    /// Opening all frames of a stream with its `chain`.
+    pub fn new(chain: &'a Chain) -> Self {
+        Self::with(chain, Continuity::new(chain.features()))
     }
 
-    /// Checks a frame in front of which some were lost: what they held is not known, and that time went on is.
-    pub(super) fn check_behind_a_gap(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
-        self.follow(frame.tag(), |offset, expected| offset >= expected)
+    /// Opening the frames that are sound, for a sink that lets the run go on past damage.
+    pub fn across_gaps(chain: &'a Chain) -> Self {
+        Self::with(chain, Continuity::across_gaps(chain.features()))
     }
 
-    fn follow(&self, tag: &FrameTag, offset_fits: impl Fn(u64, u64) -> bool) -> Result<(), FrameFault> {
-        let mut follows = self.follows.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.features.contains(Features::LIVE) && !offset_fits(tag.offset, follows.offset) {
-            return Err(FrameFault::Offset(tag.offset));
-        }
-        if tag.time < follows.time {
-            return Err(FrameFault::Time(tag.time));
-        }
-        follows.offset = tag.end().ok_or(FrameFault::Offset(tag.offset))?;
-        follows.time = tag.time;
-        Ok(())
+    fn with(chain: &'a Chain, continuity: Continuity) -> Self {
+        Self { chain, needs_turns: Continuity::is_needed(chain.features()), continuity: Mutex::new(continuity) }
     }
 }
 
-impl<C: Borrow<Chain> + Sync> Transform for Opening<C> {
+impl Transform for Opening<'_> {
     type From = Received;
     type To = Verified;
 
     fn apply(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
-        self.chain.borrow().open(frame)
+        self.chain.open(frame)
     }
 
     fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
-        self.follow(frame.tag(), |offset, expected| offset == expected)
+        if !self.needs_turns {
+            return Ok(());
+        }
+        self.continuity.lock().unwrap_or_else(PoisonError::into_inner).check(frame.tag())
     }
 
     fn needs_turns(&self) -> bool {
-        self.features != Features::NONE
+        self.needs_turns
     }
 }

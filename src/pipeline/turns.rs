@@ -1,6 +1,6 @@
 //! Turns: hands of frames pass one after the other, whichever worker finishes first.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use super::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Whose turn it is. A hand's number says when it is due; at most `workers` hands are out at once.
 pub(super) struct Turns {
@@ -64,38 +64,5 @@ impl Drop for Turn<'_> {
         if !self.passed {
             self.turns.end();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hands_pass_in_order_whoever_comes_first() {
-        let turns = Turns::new(3);
-        let passed = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for hand in [2, 0, 1] {
-                let (turns, passed) = (&turns, &passed);
-                scope.spawn(move || {
-                    let turn = turns.wait(hand).unwrap();
-                    passed.lock().unwrap().push(hand);
-                    turn.pass();
-                });
-            }
-        });
-        assert_eq!(passed.into_inner().unwrap(), [0, 1, 2]);
-    }
-
-    #[test]
-    fn a_turn_that_is_dropped_releases_all_who_wait() {
-        let turns = Turns::new(2);
-        let first = turns.wait(0).unwrap();
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| turns.wait(1).is_none());
-            drop(first);
-            assert!(waiting.join().unwrap());
-        });
     }
 }

@@ -13,8 +13,8 @@
 //!
 //! use reelseal::{
 //!     container::{Features, HeaderError},
-//!     keys::{KeyFile, Lock, UnlockError},
-//!     stream::{Reader, ReaderError, StreamOptions, Writer},
+//!     keys::{KeyFile, Lock},
+//!     stream::{HeaderReadError, OpenError, Reader, StreamOptions, Writer},
 //!     stage::{FrameFault, FrameParts, Stage},
 //! };
 //!
@@ -55,8 +55,8 @@
 //! assert_eq!(text, "rising and falling");
 //!
 //! let stock = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new());
-//! let Err(ReaderError::Unlock(UnlockError::Header(refused))) = stock else { panic!("a stock reader opened it") };
-//! assert_eq!(refused, HeaderError::UnknownFeatures(Features::from_bits(1 << 24)));
+//! let Err(OpenError::Header(HeaderReadError::Refused(refused))) = stock else { panic!("a stock reader opened it") };
+//! assert_eq!(refused.error, HeaderError::UnknownFeatures(Features::from_bits(1 << 24)));
 //! # Ok(())
 //! # }
 //! ```

@@ -1,46 +1,52 @@
 //! Where the times of a timed stream come from.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crate::container::Features;
 
-/// What the times in a timed stream are taken from.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the times in a timed stream are taken from. A clone goes on from the same last time.
+#[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// Times are not taken: every time is 0.
     #[default]
     None,
-    /// The wall clock at the start plus the monotonic time since, so that times never fall.
+    /// The wall clock. A time never falls: where the clock was set back, it is the last one given.
     System(
-        /// Unix microseconds at the start.
-        i64,
-        /// The start.
-        Instant,
+        /// The last time given, in Unix microseconds.
+        Arc<AtomicI64>,
     ),
-    /// Always the same Unix microseconds, which are to be above 0: readers refuse others.
+    /// Always the same Unix microseconds, which must be above 0: readers refuse others.
     Fixed(i64),
 }
 
 impl Clock {
-    /// The wall clock from now on.
+    /// The wall clock.
     pub fn system() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::System(i64::try_from(since.as_micros()).unwrap_or(i64::MAX).max(1), Instant::now())
+        Self::System(Arc::new(AtomicI64::new(1)))
     }
 
     /// What a stream with times from this clock carries: [`Features::TIMED`], or none without times.
     pub fn features(&self) -> Features {
         match self {
             Self::None => Features::NONE,
-            Self::System(..) | Self::Fixed(_) => Features::TIMED,
+            Self::System(_) | Self::Fixed(_) => Features::TIMED,
         }
     }
 
+    /// The time now, in Unix microseconds; 0 without times.
     pub(crate) fn now(&self) -> i64 {
         match self {
             Self::None => 0,
-            Self::System(wall, start) => {
-                wall.saturating_add(i64::try_from(start.elapsed().as_micros()).unwrap_or(i64::MAX))
+            Self::System(last) => {
+                let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let wall = i64::try_from(wall.as_micros()).unwrap_or(i64::MAX);
+                wall.max(last.fetch_max(wall, Ordering::Relaxed))
             }
             Self::Fixed(time) => *time,
         }
@@ -52,9 +58,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wall_clock_never_falls_and_is_above_zero() {
-        let clock = Clock::system();
-        let first = clock.now();
-        assert!(first > 0 && clock.now() >= first);
+    fn a_time_is_the_wall_clocks_and_never_falls_where_that_was_set_back() {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
+        let first = Clock::system().now();
+        assert!((wall..wall + 60_000_000).contains(&first));
+        let ahead = i64::MAX - 1;
+        let set_back = Clock::System(Arc::new(AtomicI64::new(ahead)));
+        assert_eq!((set_back.now(), set_back.clone().now()), (ahead, ahead));
+    }
+
+    #[test]
+    fn a_clone_goes_on_from_the_same_last_time() {
+        let (clock, ahead) = (Clock::system(), i64::MAX - 1);
+        let Clock::System(last) = clock.clone() else { unreachable!() };
+        last.store(ahead, Ordering::Relaxed);
+        assert_eq!(clock.now(), ahead);
     }
 }

@@ -4,62 +4,139 @@ use std::io;
 
 use thiserror::Error;
 
-use super::{
-    Input,
-    input::{Filled, Wait, fill},
+use super::{Filled, Input, Resumed, Wait, fill};
+use crate::{
+    container::{
+        CopyNumber, Features, FoundHeader, Header, HeaderClaims, HeaderError, HeaderSearch, ParsedHeader, Search,
+    },
+    stage::{Chain, Stage},
 };
-use crate::container::{FoundHeader, HeaderError, HeaderSearch, Search};
 
 /// Why no header was read.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum HeaderReadError {
     /// The input failed.
     #[error("reading failed")]
     Read(#[source] io::Error),
     /// The header is refused.
     #[error(transparent)]
-    Header(#[from] HeaderError),
+    Refused(Box<RefusedHeader>),
     /// A stop was requested.
     #[error("stopped")]
     Stopped,
 }
 
-/// The header at the front of `input`, and what was read behind it: nothing, unless copy 1 is damaged. At most
-/// 128 KiB are read.
-///
-/// # Errors
-///
-/// [`HeaderReadError`].
-pub fn read_header(input: &mut impl Input) -> Result<(FoundHeader, Vec<u8>), HeaderReadError> {
-    let (mut search, mut bytes, mut complete) = (HeaderSearch::default(), Vec::new(), false);
-    loop {
-        match search.look(&bytes, complete)? {
-            Search::Found(found) => {
-                let frames_start = 2 * found.copy.length().bytes();
-                let behind = bytes.get(frames_start..).unwrap_or_default().to_vec();
-                return Ok((found, behind));
-            }
-            Search::Need(length) => {
-                let mut filled = bytes.len();
-                bytes.resize(length, 0);
-                let state =
-                    fill(input, &mut bytes, &mut filled, Wait::ForInput, || {}).map_err(HeaderReadError::Read)?;
-                bytes.truncate(filled);
-                match state {
-                    Filled::Stopped => return Err(HeaderReadError::Stopped),
-                    Filled::Ended => complete = true,
-                    Filled::Full | Filled::NotReady => {}
+/// A header that is refused, and what can still be seen of it.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{error}")]
+pub struct RefusedHeader {
+    /// Why it is refused.
+    pub error: HeaderError,
+    /// What the stream's first bytes claim, if they begin as a stream does.
+    pub claims: Option<HeaderClaims>,
+    /// The copy that counts, if one is sound.
+    pub found: Option<FoundHeader>,
+}
+
+/// A header that was read from the front of an input, and the rest of that input.
+pub struct StreamHeader<I> {
+    parsed: ParsedHeader,
+    number: CopyNumber,
+    other_generation: Option<u64>,
+    private: Vec<Box<dyn Stage>>,
+    input: Resumed<I>,
+}
+
+impl<I: Input> StreamHeader<I> {
+    /// Reads the header at the front of `input`, for a reader that has the stages `private`: at most 128 KiB, and no
+    /// byte more than the header's own unless its first copy is damaged.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderReadError`].
+    pub fn read(input: I, private: Vec<Box<dyn Stage>>) -> Result<Self, HeaderReadError> {
+        let known = Chain::known_features(&private);
+        Ok(Self { private, ..Self::read_knowing(input, known)? })
+    }
+
+    /// Reads a header whose stream is not going to be opened, for somebody who knows the features `known`.
+    pub(super) fn read_knowing(mut input: I, known: Features) -> Result<Self, HeaderReadError> {
+        let (mut search, mut bytes, mut complete) = (HeaderSearch::default(), Vec::new(), false);
+        let refused = |error, bytes: &[u8], found| {
+            HeaderReadError::Refused(Box::new(RefusedHeader { error, claims: HeaderClaims::read(bytes), found }))
+        };
+        loop {
+            match search.look(&bytes, complete).map_err(|error| refused(error, &bytes, None))? {
+                Search::Found(found) => {
+                    let parsed = found.copy.clone().parse(known);
+                    let parsed = parsed.map_err(|error| refused(error, &bytes, Some(found.clone())))?;
+                    let ahead = bytes.split_off(bytes.len().min(2 * found.copy.length().bytes()));
+                    let FoundHeader { number, other_generation, .. } = found;
+                    let input = Resumed::new(ahead, input);
+                    return Ok(Self { parsed, number, other_generation, private: Vec::new(), input });
+                }
+                Search::Need(length) => {
+                    let mut filled = bytes.len();
+                    bytes.resize(length, 0);
+                    let state = fill(&mut input, &mut bytes, &mut filled, Wait::ForInput, || {});
+                    let state = state.map_err(HeaderReadError::Read)?;
+                    bytes.truncate(filled);
+                    match state {
+                        Filled::Stopped => return Err(HeaderReadError::Stopped),
+                        Filled::Ended => complete = true,
+                        Filled::Full | Filled::NotReady => {}
+                    }
                 }
             }
         }
     }
 }
 
+impl<I> StreamHeader<I> {
+    /// What the header says; nothing of it is authenticated.
+    pub fn header(&self) -> &Header {
+        self.parsed.header()
+    }
+
+    /// The copy that counts, with its fields.
+    pub fn parsed(&self) -> &ParsedHeader {
+        &self.parsed
+    }
+
+    /// Which of the two copies counts.
+    pub fn number(&self) -> CopyNumber {
+        self.number
+    }
+
+    /// The other copy, if that is damaged.
+    pub fn damaged_copy(&self) -> Option<CopyNumber> {
+        if self.other_generation.is_none() { Some(self.number.other()) } else { None }
+    }
+
+    /// The generation of a copy, or `None` if that copy is damaged.
+    pub fn generation_of(&self, copy: CopyNumber) -> Option<u64> {
+        if copy == self.number { Some(self.header().generation) } else { self.other_generation }
+    }
+
+    /// What the header says, and the rest of the input, for somebody who does not open the stream.
+    pub fn into_header(self) -> (Header, Resumed<I>) {
+        (self.parsed.into_header(), self.input)
+    }
+
+    /// The header, the stages that were given with it, and the rest of the input.
+    pub(super) fn into_parts(self) -> (ParsedHeader, Vec<Box<dyn Stage>>, Resumed<I>) {
+        (self.parsed, self.private, self.input)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::super::ReaderInput;
     use super::*;
-    use crate::container::{CopyNumber, Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix};
+    use crate::container::{FrameSize, HeaderLength, IV_LENGTH, Prefix};
 
     fn stream() -> Vec<u8> {
         let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
@@ -67,29 +144,67 @@ mod tests {
         [header.encode(|_| [5; 32]).unwrap().repeat(2), vec![9; 1000]].concat()
     }
 
+    fn refused(stream: &[u8], known: Features) -> RefusedHeader {
+        match StreamHeader::read_knowing(ReaderInput(stream), known).err() {
+            Some(HeaderReadError::Refused(refused)) => *refused,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
-    fn a_sound_header_is_read_and_nothing_behind_it() {
+    fn a_sound_header_is_read_and_nothing_after_it() {
         let stream = stream();
-        let mut input = ReaderInput(stream.as_slice());
-        let (found, behind) = read_header(&mut input).unwrap();
-        assert_eq!((found.damaged(), behind.len(), input.0.len()), (None, 0, 1000));
+        let mut input = stream.as_slice();
+        let header = StreamHeader::read(ReaderInput(&mut input), Vec::new()).unwrap();
+        assert_eq!((header.damaged_copy(), header.number()), (None, CopyNumber::First));
+        drop(header);
+        assert_eq!(input.len(), 1000);
     }
 
     #[test]
     fn what_the_search_for_copy_2_read_too_much_comes_back() {
         let mut stream = stream();
         stream[20] ^= 1;
-        let mut input = ReaderInput(stream.as_slice());
-        let (found, mut behind) = read_header(&mut input).unwrap();
-        behind.extend(input.0);
-        assert_eq!((found.damaged(), behind), (Some(CopyNumber::First), vec![9; 1000]));
+        let header = StreamHeader::read(ReaderInput(stream.as_slice()), Vec::new()).unwrap();
+        assert_eq!(header.damaged_copy(), Some(CopyNumber::First));
+        assert_eq!([CopyNumber::First, CopyNumber::Second].map(|copy| header.generation_of(copy)), [None, Some(1)]);
+        let (_, _, mut input) = header.into_parts();
+        let mut rest = Vec::new();
+        while {
+            Input::read(&mut input, {
+                rest.resize(rest.len() + 1, 0);
+                rest.last_mut().map(std::slice::from_mut).unwrap()
+            })
+            .unwrap()
+        } == 1
+        {}
+        assert_eq!(rest, [vec![9; 1000], vec![0]].concat());
     }
 
     #[test]
-    fn an_empty_input_and_one_that_fails_are_told_apart() {
-        let cut = read_header(&mut ReaderInput(io::empty())).unwrap_err();
-        assert!(matches!(cut, HeaderReadError::Header(HeaderError::Cut)));
+    fn an_empty_input_and_one_that_fails_have_their_own_errors() {
+        assert_eq!(refused(b"", Features::NONE).error, HeaderError::Cut);
         let directory = std::fs::File::open("/").unwrap();
-        assert!(matches!(read_header(&mut ReaderInput(directory)), Err(HeaderReadError::Read(_))));
+        let failed = StreamHeader::read(ReaderInput(directory.take(9)), Vec::new());
+        assert!(matches!(failed.err(), Some(HeaderReadError::Read(_))));
+    }
+
+    #[test]
+    fn a_refused_header_still_shows_what_can_be_seen() {
+        let mut stream = stream();
+        stream[12] = 4;
+        let (copy, _) = stream.split_at(512);
+        let unknown = blake3::hash(&copy[..496]);
+        let mut copy = copy.to_vec();
+        copy[496..].copy_from_slice(&unknown.as_bytes()[..16]);
+        let shown = refused(&copy.repeat(2), Features::NONE);
+        assert_eq!(shown.error, HeaderError::UnknownFeatures(Features::from_bits(4)));
+        assert_eq!(shown.claims.unwrap().features, Features::from_bits(4));
+        assert_eq!(shown.found.unwrap().number, CopyNumber::First);
+        copy[400] ^= 1;
+        let shown = refused(&copy.repeat(2), Features::NONE);
+        assert_eq!((shown.error, shown.found), (HeaderError::Damaged, None));
+        assert_eq!(shown.claims.unwrap().header_length, Some(HeaderLength::MIN));
+        assert_eq!(refused(b"hello", Features::NONE).claims, None);
     }
 }

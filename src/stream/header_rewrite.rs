@@ -9,7 +9,7 @@ use std::{
 use rustix::fs::{Advice, fadvise};
 use thiserror::Error;
 
-use super::{HeaderReadError, ReaderInput, read_header};
+use super::{HeaderReadError, ReaderInput, StreamHeader};
 use crate::{
     container::{CopyNumber, Features, Header, ParsedHeader, Record, RecordError},
     keys::StageKeys,
@@ -54,8 +54,8 @@ pub enum HeaderRewriteError {
 pub struct HeaderRewrite {
     file: File,
     parsed: ParsedHeader,
-    counts: CopyNumber,
-    damaged: Option<CopyNumber>,
+    number: CopyNumber,
+    damaged_copy: Option<CopyNumber>,
 }
 
 impl HeaderRewrite {
@@ -75,25 +75,25 @@ impl HeaderRewrite {
             TryLockError::Error(error) => HeaderRewriteError::Lock(error),
         })?;
         file.rewind().map_err(read)?;
-        let (found, _) = read_header(&mut ReaderInput(&file))?;
-        let (counts, damaged) = (found.number, found.damaged());
-        let parsed = found.copy.parse(known).map_err(HeaderReadError::from)?;
-        Ok(Self { file, parsed, counts, damaged })
+        let header = StreamHeader::read_knowing(ReaderInput(&file), known)?;
+        let (number, damaged_copy) = (header.number(), header.damaged_copy());
+        let (parsed, ..) = header.into_parts();
+        Ok(Self { file, parsed, number, damaged_copy })
     }
 
-    /// The header, with the copy that counts.
+    /// The copy that counts, with its fields.
     pub fn parsed(&self) -> &ParsedHeader {
         &self.parsed
     }
 
-    /// What the header says.
+    /// What it says.
     pub fn header(&self) -> &Header {
         self.parsed.header()
     }
 
     /// The other copy, if that is damaged.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
-        self.damaged
+        self.damaged_copy
     }
 
     /// Writes the header anew with `records` in place of its own, under the stream's own `keys`. A damaged copy is
@@ -106,11 +106,12 @@ impl HeaderRewrite {
         if !keys.verify_header(&self.parsed) {
             return Err(HeaderRewriteError::ForeignKeys);
         }
-        let generation = self.header().generation.checked_add(1).ok_or(HeaderRewriteError::TooOften)?;
-        let header = Header { generation, records, ..self.parsed.into_header() };
+        let header = self.parsed.into_header();
+        let generation = header.generation.checked_add(1).ok_or(HeaderRewriteError::TooOften)?;
+        let header = Header { generation, records, ..header };
         let copies = keys.seal_header(&header)?;
         let (copy, _) = copies.split_at(header.length.bytes());
-        write_copies(&mut &self.file, copy, &header, self.counts).map_err(HeaderRewriteError::Write)?;
+        write_copies(&mut &self.file, copy, &header, self.number).map_err(HeaderRewriteError::Write)?;
 
         // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);

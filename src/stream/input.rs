@@ -3,10 +3,12 @@
 use std::{
     io::{self, ErrorKind, Read},
     os::fd::AsFd,
+    sync::Arc,
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FileType, fstat},
     io::Errno,
 };
 
@@ -32,7 +34,7 @@ pub enum Wait {
     Never,
 }
 
-/// Input that a source reads in order.
+/// Input that is read in order.
 pub trait Input: Send {
     /// Whether a read would block.
     ///
@@ -47,6 +49,11 @@ pub trait Input: Send {
     ///
     /// What the input says.
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
+
+    /// What ends a wait of this input, if it may wait for long and can be woken.
+    fn stop(&self) -> Option<Arc<Stop>> {
+        None
+    }
 }
 
 /// Any reader. Whether more is ready is not known, so that it is only ever asked for one frame at a time.
@@ -62,24 +69,33 @@ impl<R: Read + Send> Input for ReaderInput<R> {
     }
 }
 
-/// A descriptor: a pipe, a socket, a terminal, a file. A stop ends its wait.
-pub struct DescriptorInput<'a, F> {
+/// A descriptor: a pipe, a socket, a terminal, a file.
+pub struct DescriptorInput<F> {
     descriptor: F,
-    stop: &'a Stop,
+    /// `None` for a regular file, which never makes anybody wait.
+    stop: Option<Arc<Stop>>,
 }
 
-impl<'a, F: AsFd> DescriptorInput<'a, F> {
-    /// Reads `descriptor` from where it stands, until `stop`.
-    pub fn new(descriptor: F, stop: &'a Stop) -> Self {
-        Self { descriptor, stop }
+impl<F: AsFd> DescriptorInput<F> {
+    /// Reads `descriptor` from its current position.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the descriptor, or when it gives no pipe to end a wait with.
+    pub fn new(descriptor: F) -> io::Result<Self> {
+        let status = fstat(&descriptor)?;
+        // Files that the kernel makes up, as under /proc, have no size, and some of them wait.
+        let never_waits = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile && status.st_size > 0;
+        let stop = if never_waits { None } else { Some(Arc::new(Stop::new()?)) };
+        Ok(Self { descriptor, stop })
     }
 }
 
-impl<F: AsFd + Send> Input for DescriptorInput<'_, F> {
+impl<F: AsFd + Send> Input for DescriptorInput<F> {
     fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
-        let stop = self.stop.descriptor();
+        let Some(stop) = &self.stop else { return Ok(Readiness::Ready) };
         let mut descriptors =
-            [PollFd::new(&self.descriptor, PollFlags::IN), PollFd::from_borrowed_fd(stop, PollFlags::IN)];
+            [PollFd::new(&self.descriptor, PollFlags::IN), PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN)];
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let timeout = if wait == Wait::Never { Some(&at_once) } else { None };
         loop {
@@ -105,6 +121,10 @@ impl<F: AsFd + Send> Input for DescriptorInput<'_, F> {
             Err(Errno::AGAIN) => Err(ErrorKind::Interrupted.into()),
             read => Ok(read?),
         }
+    }
+
+    fn stop(&self) -> Option<Arc<Stop>> {
+        self.stop.clone()
     }
 }
 
@@ -135,6 +155,10 @@ impl<R: Input> Input for Resumed<R> {
         let read = left.read(area)?;
         self.at += read;
         Ok(read)
+    }
+
+    fn stop(&self) -> Option<Arc<Stop>> {
+        self.input.stop()
     }
 }
 
@@ -188,8 +212,8 @@ mod tests {
     #[test]
     fn a_stop_ends_the_wait_for_a_silent_pipe() {
         let (silent, _writer) = io::pipe().unwrap();
-        let stop = Stop::new().unwrap();
-        let mut input = DescriptorInput::new(silent, &stop);
+        let mut input = DescriptorInput::new(silent).unwrap();
+        let stop = input.stop().unwrap();
         assert_eq!(input.readiness(Wait::Never).unwrap(), Readiness::NotReady);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| input.readiness(Wait::ForInput).unwrap());
@@ -201,8 +225,7 @@ mod tests {
     #[test]
     fn what_was_read_ahead_comes_first_whole_and_once() {
         let (silent, writer) = io::pipe().unwrap();
-        let stop = Stop::new().unwrap();
-        let mut input = Resumed::new(b"ahead".to_vec(), DescriptorInput::new(silent, &stop));
+        let mut input = Resumed::new(b"ahead".to_vec(), DescriptorInput::new(silent).unwrap());
         let mut area = [0; 2];
         for expected in [b"ah".as_slice(), b"ea", b"d"] {
             assert_eq!(input.readiness(Wait::Never).unwrap(), Readiness::Ready);
@@ -218,9 +241,19 @@ mod tests {
     fn a_closed_pipe_is_ready_and_ends() {
         let (closed, writer) = io::pipe().unwrap();
         drop(writer);
-        let stop = Stop::new().unwrap();
         let mut filled = 0;
-        let mut input = DescriptorInput::new(closed, &stop);
+        let mut input = DescriptorInput::new(closed).unwrap();
         assert_eq!(fill(&mut input, &mut [0; 4], &mut filled, Wait::ForInput, || {}).unwrap(), Filled::Ended);
+    }
+
+    #[test]
+    fn a_regular_file_needs_no_stop_and_one_that_the_kernel_makes_up_has_one() {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, b"film").unwrap();
+        let mut input = DescriptorInput::new(&file).unwrap();
+        assert!(input.stop().is_none());
+        assert_eq!(input.readiness(Wait::Never).unwrap(), Readiness::Ready);
+        let made_up = std::fs::File::open("/proc/self/status").unwrap();
+        assert!(DescriptorInput::new(made_up).unwrap().stop().is_some());
     }
 }

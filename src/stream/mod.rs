@@ -1,22 +1,36 @@
-//! One stream, without workers: opened, read and written in order, and its header rewritten.
+//! One stream, without workers: opened, read, written, and its header rewritten.
+//!
+//! [`Writer`] encrypts what is written to it, [`Reader`] decrypts what it reads. What they are made of is here for
+//! others that handle a stream in their own way: [`StreamHeader`] reads a header and opens it, which gives an
+//! [`OpenedStream`], and [`StreamFile`] reads single frames of a stream that is in a file.
 
 mod clock;
+mod continuity;
 mod descriptor_output;
 mod error;
+mod frame_maker;
+mod frame_reader;
 mod header_read;
 mod header_rewrite;
 mod input;
+mod opened;
 mod reader;
 mod stop;
+mod stream_file;
 mod writer;
 
 pub use clock::Clock;
+pub use continuity::Continuity;
 pub use descriptor_output::DescriptorOutput;
 pub use error::StreamError;
-pub use header_read::{HeaderReadError, read_header};
+pub(crate) use frame_maker::{Ending, FrameMaker};
+pub(crate) use frame_reader::{Arrived, FrameFiller, FrameReader, received};
+pub use header_read::{HeaderReadError, RefusedHeader, StreamHeader};
 pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
 pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
 pub(crate) use input::{Filled, fill};
-pub use reader::{Reader, ReaderError};
+pub use opened::{OpenError, OpenedStream};
+pub use reader::Reader;
 pub use stop::Stop;
+pub use stream_file::StreamFile;
 pub use writer::{StreamOptions, Writer};

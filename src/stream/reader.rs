@@ -2,44 +2,25 @@
 
 use std::io::{self, Read};
 
-use thiserror::Error;
-
-use super::{
-    HeaderReadError, ReaderInput, Resumed, StreamError,
-    input::{Wait, fill},
-    read_header,
-};
+use super::{Continuity, FrameReader, OpenError, OpenedStream, ReaderInput, Resumed, StreamError, StreamHeader, Wait};
 use crate::{
     container::{CopyNumber, Header},
-    keys::{Credential, UnlockError, unlock},
-    pipeline::{Opening, Transform},
-    stage::{Chain, Frame, FrameBuffer, Stage, Verified},
+    keys::Credential,
+    stage::{Frame, FrameBuffer, Stage, Verified},
 };
-
-/// Why a stream was not opened.
-#[derive(Debug, Error)]
-pub enum ReaderError {
-    /// No header was read.
-    #[error(transparent)]
-    Input(#[from] HeaderReadError),
-    /// The header did not open.
-    #[error(transparent)]
-    Unlock(#[from] UnlockError),
-}
 
 /// Decrypts what it reads, in memory for one frame, and gives out only what was authenticated. A refused frame is an error
 /// of kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read until then is a true prefix. Only
 /// `Ok(0)` for an area that is not empty says that the stream was whole.
 ///
-/// The input's own errors are passed on as they are, but for EINTR, which is read over. Every error is for good: a read
-/// after it is an error too, so that no end seems to follow.
+/// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is for good: a
+/// read after it is an error too, so that no end seems to follow.
 pub struct Reader<R> {
-    input: Resumed<ReaderInput<R>>,
-    header: Header,
-    damaged_copy: Option<CopyNumber>,
-    opening: Opening<Chain>,
+    stream: OpenedStream,
+    frames: FrameReader<Resumed<ReaderInput<R>>>,
+    continuity: Continuity,
+    empty: Vec<FrameBuffer>,
     state: State,
-    index: u64,
 }
 
 enum State {
@@ -60,40 +41,33 @@ impl<R: Read + Send> Reader<R> {
     ///
     /// # Errors
     ///
-    /// [`ReaderError`].
-    pub fn new(inner: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, ReaderError> {
-        let mut input = ReaderInput(inner);
-        let (found, ahead) = read_header(&mut input)?;
-        let damaged_copy = found.damaged();
-        let parsed = found.copy.parse(Chain::known_features(&private)).map_err(UnlockError::from)?;
-        let keys = unlock(&parsed, credential)?.keys;
-        let header = parsed.into_header();
-        let opening = Opening::new(Chain::new(&keys, &header.prefix, private), header.prefix.features);
-        let state = State::Waiting(FrameBuffer::new(header.prefix.frame_size));
-        Ok(Self { input: Resumed::new(ahead, input), header, damaged_copy, opening, state, index: 0 })
+    /// [`OpenError`].
+    pub fn new(inner: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, OpenError> {
+        let (stream, input) = StreamHeader::read(ReaderInput(inner), private)?.open(credential)?;
+        let prefix = stream.header().prefix;
+        let frames = FrameReader::new(input, prefix.frame_size);
+        let state = State::Waiting(FrameBuffer::new(prefix.frame_size));
+        Ok(Self { stream, frames, continuity: Continuity::new(prefix.features), empty: Vec::with_capacity(1), state })
     }
 
     /// What the header says.
     pub fn header(&self) -> &Header {
-        &self.header
+        self.stream.header()
     }
 
     /// The header copy that is damaged, if one is.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
-        self.damaged_copy
+        self.stream.damaged_copy()
     }
 
-    fn next_frame(&mut self, mut buffer: FrameBuffer) -> Result<Frame<Verified>, StreamError> {
-        let (index, mut filled) = (self.index, 0);
-        fill(&mut self.input, buffer.wire_area(), &mut filled, Wait::ForInput, || {}).map_err(StreamError::Read)?;
-        if filled == 0 {
-            return Err(StreamError::EndBeforeFinalFrame { index });
-        }
-        let frame = Frame::received(buffer, index, filled).ok_or(StreamError::CutFrame { index })?;
+    fn next_frame(&mut self, buffer: FrameBuffer) -> Result<Frame<Verified>, StreamError> {
+        let index = self.frames.next_index();
         let refused = |fault| StreamError::Frame { index, fault };
-        let frame = self.opening.apply(frame).map_err(refused)?;
-        self.opening.check_in_turn(&frame).map_err(refused)?;
-        self.index += 1;
+        // An input that is waited for gives a frame or an error.
+        self.empty.push(buffer);
+        let frame = self.frames.next(&mut self.empty, Wait::ForInput)?.ok_or(StreamError::Stopped)?;
+        let frame = self.stream.chain().open(frame).map_err(refused)?;
+        self.continuity.check(frame.tag()).map_err(refused)?;
         Ok(frame)
     }
 }
@@ -112,7 +86,7 @@ impl<R: Read + Send> Read for Reader<R> {
                 }
                 State::Waiting(buffer) => match self.next_frame(buffer) {
                     Ok(frame) => self.state = State::Giving(frame, 0),
-                    Err(StreamError::Read(error)) => return Err(error),
+                    Err(StreamError::Read(error) | StreamError::ReadFrame { error, .. }) => return Err(error),
                     Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
                 },
                 State::Giving(frame, given) => {

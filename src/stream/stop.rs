@@ -1,4 +1,4 @@
-//! Ending the wait of a source for input that may never come.
+//! Ending the wait for input that may never come.
 
 use std::{
     io,
@@ -7,8 +7,7 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-/// Ends the wait of a [`DescriptorInput`](super::DescriptorInput), once and for good: a failure in the run does so, and
-/// whoever else holds it. Other inputs do not know it.
+/// Ends the wait of the input that made it, once and for good, from any thread.
 pub struct Stop {
     woken: OwnedFd,
     wake: OwnedFd,
@@ -20,12 +19,12 @@ impl Stop {
     /// # Errors
     ///
     /// What the system says when it gives no pipe.
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let (woken, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         Ok(Self { woken, wake })
     }
 
-    /// Asks the run to end.
+    /// Asks the input to wait no longer.
     pub fn request(&self) {
         // A full pipe says the same as one byte does, and a byte is never read: nothing is lost.
         let _ = rustix::io::write(&self.wake, &[0]);

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::{Clock, StreamError};
+use super::{Clock, Ending, FrameMaker, StreamError};
 use crate::{
-    container::{Features, FrameSize, FrameTag, Header, TagFlags},
+    container::{Features, FrameSize, Header},
     keys::{Lock, StageKeys},
-    stage::{Chain, Frame, FrameBuffer, Stage},
+    stage::{Chain, Clear, Frame, FrameBuffer, Stage},
 };
 
 /// How a new stream is sealed. The default: frames of 64 KiB, no times, no private stages.
@@ -20,18 +20,17 @@ pub struct StreamOptions {
     pub private: Vec<Box<dyn Stage>>,
 }
 
-/// Encrypts what is written to it, in memory for one frame and the header. Only [`Writer::finish`] writes the final frame: a writer that is dropped without it
-/// leaves a stream that every reader refuses as cut short.
+/// Encrypts what is written to it, in memory for one frame and the header. Only [`Writer::finish`] and
+/// [`Writer::finish_interrupted`] write the final frame: a writer that is dropped without it leaves a stream that every
+/// reader refuses as cut short.
 pub struct Writer<W> {
     inner: W,
     chain: Chain,
-    clock: Clock,
+    maker: FrameMaker,
     frame_size: FrameSize,
     // None only after a failed write, from which there is no way on: an index is encrypted once.
     buffer: Option<FrameBuffer>,
     filled: usize,
-    time: i64,
-    index: u64,
 }
 
 impl<W: Write> Writer<W> {
@@ -69,7 +68,7 @@ impl<W: Write> Writer<W> {
         let frame_size = header.prefix.frame_size;
         let buffer = Some(FrameBuffer::new(frame_size));
         let chain = Chain::new(keys, &header.prefix, private);
-        Ok(Self { inner, chain, clock, frame_size, buffer, filled: 0, time: 0, index: 0 })
+        Ok(Self { inner, chain, maker: FrameMaker::new(frame_size, clock), frame_size, buffer, filled: 0 })
     }
 
     /// Writes the final frame, and gives `inner` back, flushed. Without this there is no stream: a writer that is dropped
@@ -79,23 +78,35 @@ impl<W: Write> Writer<W> {
     ///
     /// What `inner` says; [`StreamError::TooLong`] and [`StreamError::FailedBefore`] in an error of kind
     /// [`io::ErrorKind::Other`]. The stream is lost then: nothing can be written on.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.time = self.clock.now();
-        self.seal(TagFlags::FINAL)?;
+    pub fn finish(self) -> io::Result<W> {
+        self.end(Ending::Finished)
+    }
+
+    /// As [`Writer::finish`], for a stream whose input did not end by itself: the final frame carries the flag
+    /// [`INTERRUPTED`](crate::container::TagFlags::INTERRUPTED). What was written until now is whole all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::finish`].
+    pub fn finish_interrupted(self) -> io::Result<W> {
+        self.end(Ending::Interrupted)
+    }
+
+    fn end(mut self, ending: Ending) -> io::Result<W> {
+        self.seal(|maker, buffer, length| maker.last(buffer, length, ending))?;
         self.inner.flush()?;
         Ok(self.inner)
     }
 
-    fn seal(&mut self, flags: TagFlags) -> io::Result<()> {
-        if self.index >= self.frame_size.max_frames() {
-            return Err(io::Error::other(StreamError::TooLong));
-        }
+    fn seal(
+        &mut self,
+        make: impl FnOnce(&mut FrameMaker, FrameBuffer, usize) -> Result<Frame<Clear>, StreamError>,
+    ) -> io::Result<()> {
         let buffer = self.buffer.take().ok_or_else(|| io::Error::other(StreamError::FailedBefore))?;
-        let offset = self.index * self.frame_size.payload() as u64;
-        let tag = FrameTag { index: self.index, time: self.time, offset, length: self.filled as u32, flags };
-        let frame = self.chain.seal(Frame::clear(buffer, tag));
+        let frame = make(&mut self.maker, buffer, self.filled).map_err(io::Error::other)?;
+        let frame = self.chain.seal(frame);
         self.inner.write_all(frame.wire())?;
-        (self.index, self.filled) = (self.index + 1, 0);
+        self.filled = 0;
         self.buffer = Some(frame.into_buffer());
         Ok(())
     }
@@ -123,7 +134,7 @@ impl<W: Write> Write for Writer<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(StreamError::FailedBefore)) };
         if self.filled == 0 && !bytes.is_empty() {
-            self.time = self.clock.now();
+            self.maker.arrived();
         }
         let room = buffer.payload_area().get_mut(self.filled..).unwrap_or_default();
         let count = room.len().min(bytes.len());
@@ -131,7 +142,7 @@ impl<W: Write> Write for Writer<W> {
         room.copy_from_slice(taken);
         self.filled += count;
         if self.filled == self.frame_size.payload() {
-            self.seal(TagFlags::NONE)?;
+            self.seal(FrameMaker::next)?;
         }
         Ok(count)
     }

@@ -8,12 +8,11 @@ use crate::{
         batch::Batch,
         files::{
             ends::{Begun, Ends, Job},
-            input::Access,
             inputs::{NamedInput, Wanted},
+            opened_input,
             read_back::{Direction, remove_input},
-            stream_header::StreamHeader,
             suffix::{SUFFIX, without_suffix},
-            transfer::{Transfer, new_stop, widen_pipe},
+            transfer::{Transfer, widen_pipe},
         },
         messages::{
             failure::{Exit, Failure},
@@ -24,9 +23,7 @@ use crate::{
         },
         secrets::keyring::Keyring,
     },
-    pipeline::{CiphertextFile, CiphertextSource, Opening, Workers},
-    stage::Chain,
-    stream::{DescriptorInput, Resumed},
+    pipeline::{Opening, Workers},
 };
 
 /// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.
@@ -65,21 +62,13 @@ impl Decryption<'_> {
     fn decrypt(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
         let job = self.ends.open(named, |path| without_suffix(path).ok_or_else(|| no_suffix(path)))?;
         let Job { input, access, destination } = &job;
-        let stop = new_stop()?;
-        let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let StreamHeader { parsed, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
-        let keys = keyring.open(&input.name, &parsed)?;
+        let (stream, frames) = opened_input::open(input, *access, &keyring)?;
         drop(keyring);
-        let header = parsed.into_header();
 
-        let (layout, features) = (header.layout(), header.prefix.features);
-        let chain = Chain::new(&keys, &header.prefix, Vec::new());
-        let opening = Opening::new(&chain, features);
+        let layout = stream.header().layout();
         let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
-        let snapshot = input.snapshot().map_err(failed)?;
-        let stream = input.stream_file(*access, snapshot.as_ref(), layout).map_err(failed)?;
-        let size = match &stream {
-            Some(stream) => stream.verify_final_frame(&chain).map_err(failed)?.tag().end(),
+        let size = match frames.file() {
+            Some(file) => file.verify_final_frame(stream.chain()).map_err(failed)?.tag().end(),
             None => None,
         };
 
@@ -88,19 +77,11 @@ impl Decryption<'_> {
         let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
         let progress = self.progress.file(&input.name, size, destination.is_terminal());
-        let workers = Workers::new(threads, layout.frame_size).with_stop(&stop).with_progress(progress.delivered());
-        match (access, stream, snapshot) {
-            (Access::Positional, Some(stream), Some(snapshot)) => {
-                transfer.run(&workers, &CiphertextFile::new(stream, snapshot), &opening)?;
-            }
-            (_, _, snapshot) => {
-                let source = CiphertextSource::new(Resumed::new(ahead, descriptor), layout.frame_size, snapshot);
-                transfer.run(&workers, &source, &opening)?;
-            }
-        }
+        let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
+        transfer.run(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()))?;
         transfer.finish()?;
         if self.ends.removes() {
-            remove_input(&job, &Direction::Decrypted, &header, &keys, threads, &self.progress)?;
+            remove_input(&job, &Direction::Decrypted, stream.chain(), layout, threads, &self.progress)?;
         }
         progress.finish(Some(&destination.name));
         Ok(())

@@ -12,7 +12,7 @@ use crate::{
             inputs::{NamedInput, Wanted},
             read_back::{Direction, remove_input},
             suffix::with_suffix,
-            transfer::{Transfer, new_stop, widen_pipe},
+            transfer::{Transfer, widen_pipe},
         },
         messages::{
             failure::{Exit, Failure},
@@ -21,11 +21,10 @@ use crate::{
         },
         secrets::new_lock::NewLock,
     },
-    container::Features,
-    keys::NewStream,
+    container::{Features, Header},
     pipeline::{PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
-    stream::{Clock, DescriptorInput},
+    stream::{Clock, DescriptorInput, StreamError},
 };
 
 /// What all files of a run have in common, the lock excepted: that goes with the files still to be begun.
@@ -87,16 +86,19 @@ impl Encryption<'_> {
         let length = size.and_then(|size| stream.header.layout().stream_length(size));
         let transfer = Transfer::open(&input.name, destination, stream.header.layout(), length, input.carried())?;
         let copies = stream.keys.seal_header(&stream.header);
-        transfer.write_header(&copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?)?;
+        let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+        transfer.write_header(&copies)?;
 
         let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
         let progress = self.progress.file(&input.name, size, destination.is_terminal());
         let workers = Workers::new(threads, stream.header.prefix.frame_size);
-        seal_frames(&job, &stream, &transfer, workers, &progress)?;
+        let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+        seal_frames(&job, &stream.header, &chain, &transfer, workers, &progress)?;
         transfer.finish()?;
         if self.ends.removes() {
-            remove_input(&job, &Direction::Encrypted, &stream.header, &stream.keys, threads, &self.progress)?;
+            let direction = Direction::Encrypted { header: &copies };
+            remove_input(&job, &direction, &chain, stream.header.layout(), threads, &self.progress)?;
         }
         progress.finish(Some(&destination.name));
         Ok(())
@@ -105,18 +107,17 @@ impl Encryption<'_> {
 
 fn seal_frames(
     job: &Job,
-    stream: &NewStream,
+    header: &Header,
+    chain: &Chain,
     transfer: &Transfer<'_>,
     workers: Workers<'_>,
     progress: &FileProgress<'_>,
 ) -> Result<(), Failure> {
     let Job { input, access, .. } = job;
-    let prefix = &stream.header.prefix;
+    let prefix = &header.prefix;
     let clock = if prefix.features.contains(Features::TIMED) { Clock::system() } else { Clock::None };
-    let chain = Chain::new(&stream.keys, prefix, Vec::new());
-    let sealing = Sealing(&chain);
-    let stop = new_stop()?;
-    let workers = workers.with_stop(&stop).with_progress(progress.delivered());
+    let sealing = Sealing(chain);
+    let workers = workers.with_progress(progress.delivered());
     let snapshot = input.snapshot().map_err(|error| transfer.failure(&error))?;
     match (access, snapshot) {
         (Access::Positional, Some(snapshot)) => {
@@ -124,7 +125,8 @@ fn seal_frames(
             transfer.run(&workers, &source.map_err(|error| transfer.failure(&error))?, &sealing)
         }
         (_, snapshot) => {
-            let input = DescriptorInput::new(&input.file, &stop);
+            let input =
+                DescriptorInput::new(&input.file).map_err(|error| transfer.failure(&StreamError::Read(error)))?;
             transfer.run(&workers, &PlaintextSource::new(input, prefix.frame_size, clock, snapshot), &sealing)
         }
     }

@@ -14,7 +14,7 @@ use crate::cli::{
     batch::Batch,
     files::{
         input::{InputFile, is_standard},
-        stream_header::StreamHeader,
+        opened_input,
     },
     messages::{
         answer,
@@ -36,7 +36,7 @@ use crate::{
         unlock, unlock_with_another, with_slot, without_slot,
     },
     stage::Chain,
-    stream::{HeaderRewrite, ReaderInput},
+    stream::HeaderRewrite,
 };
 
 pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
@@ -49,8 +49,8 @@ pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
 /// A line a slot; in front of it the file's name, if there is more than the one file.
 fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
-    let StreamHeader { parsed, .. } = StreamHeader::read(&input.name, &mut ReaderInput(&input.file))?;
-    let header = parsed.header();
+    let header = opened_input::read_header(&input, |_| {})?;
+    let header = header.header();
     let slots = KeySlots::of(header).map_err(|error| stream_failure::unlock(&input.name, &error))?;
     let front = if named { format!("{}: ", input.name) } else { String::new() };
     let lines = slots.iter().zip(1..).map(|((_, slot), number)| format!("{front}{number}: {}\n", described(slot)));

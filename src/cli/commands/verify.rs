@@ -6,10 +6,10 @@ use crate::cli::{
     arguments::VerifyArguments,
     batch::Batch,
     files::{
-        input::{Access, InputFile},
+        input::InputFile,
         inputs::{self, NamedInput, Wanted, reads_standard_input},
-        stream_header::StreamHeader,
-        transfer::{new_stop, widen_pipe},
+        opened_input::{self, InputFrames},
+        transfer::widen_pipe,
     },
     messages::{
         answer,
@@ -23,9 +23,8 @@ use crate::cli::{
 };
 use crate::{
     container::{Header, TagFlags},
-    pipeline::{CiphertextFile, CiphertextSource, Discard, FileSnapshot, Survey, Surveying, Workers},
-    stage::Chain,
-    stream::{DescriptorInput, Input, Resumed, Stop, StreamError},
+    pipeline::{Opening, Survey, SurveySink, Workers},
+    stream::{OpenedStream, StreamError},
 };
 
 /// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.
@@ -65,20 +64,13 @@ impl Verification<'_> {
     fn verify(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         input.check_apart_from(keyring.metadata().as_ref())?;
-        let access = input.access()?;
-        let stop = new_stop()?;
-        let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let StreamHeader { parsed, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
-        let keys = keyring.open(&input.name, &parsed)?;
+        let (stream, frames) = opened_input::open(&input, input.access()?, &keyring)?;
         drop(keyring);
-        let header = parsed.into_header();
 
-        let chain = Chain::new(&keys, &header.prefix, Vec::new());
+        let header = stream.header();
         let failed = |error: &StreamError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
-        let in_order = Resumed::new(ahead, descriptor);
-        let (survey, end) =
-            self.survey(&input, access, &header, &chain, in_order, &stop).map_err(|error| failed(&error))?;
-        tell_damage(&input.name, &header, &survey);
+        let (survey, end) = self.survey(&input, &stream, frames).map_err(|error| failed(&error))?;
+        tell_damage(&input.name, header, &survey);
         match end {
             Err(error) if stream_failure::is_damage(&error) => {
                 report::finding(&failed(&error).to_string());
@@ -99,56 +91,34 @@ impl Verification<'_> {
     fn survey(
         &self,
         input: &InputFile,
-        access: Access,
-        header: &Header,
-        chain: &Chain,
-        in_order: impl Input,
-        stop: &Stop,
+        stream: &OpenedStream,
+        frames: InputFrames<'_>,
     ) -> Result<(Survey, Result<(), StreamError>), StreamError> {
-        let (layout, frame_size) = (header.layout(), header.prefix.frame_size);
-        let snapshot = input.snapshot()?;
-        let size = match size_by_final_frame(input, access, snapshot.as_ref(), header, chain) {
-            Ok(size) => size,
-            Err(error) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
+        let layout = stream.header().layout();
+        let size = match frames.file().map(|file| file.verify_final_frame(stream.chain())) {
+            None => None,
+            Some(Ok(last)) => last.tag().end(),
+            Some(Err(error)) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
                 report::warning(&stream_failure::pipeline(&input.name, "", false, layout, &error).to_string());
                 None
             }
-            Err(error) => return Err(error),
+            Some(Err(error)) => return Err(error),
         };
-        // A stream that is cut between frames has no last one to be read at its place: it is read in order.
-        let stream = input.stream_file(access, snapshot.as_ref(), layout).ok().flatten();
 
         let progress = self.progress.file(&input.name, size, false);
         widen_pipe(&input.file);
-        let workers = Workers::new(self.arguments.run.threads(false), frame_size);
-        let workers = workers.with_stop(stop).with_progress(progress.delivered());
-        let surveying = Surveying::new(chain, header.prefix.features);
-        let end = match (access, stream, snapshot) {
-            (Access::Positional, Some(stream), Some(snapshot)) => {
-                workers.run(&CiphertextFile::new(stream, snapshot).past_unreadable_frames(), &surveying, &Discard)
-            }
-            (_, _, snapshot) => {
-                workers.run(&CiphertextSource::new(in_order, frame_size, snapshot), &surveying, &Discard)
-            }
-        };
-        let survey = surveying.into_survey();
+        let workers = Workers::new(self.arguments.run.threads(false), layout.frame_size);
+        let sink = SurveySink::default();
+        let source = frames.source_past_unreadable(layout.frame_size, &sink);
+        let workers = workers.with_progress(progress.delivered());
+        let end = workers.run(&source, &Opening::across_gaps(stream.chain()), &sink);
+        drop(source);
+        let survey = sink.into_survey();
         if end.is_ok() && survey.damaged_frames() == 0 {
             progress.finish(None);
         }
         Ok((survey, end))
     }
-}
-
-/// The plaintext's length by the final frame, if that can be looked at before the rest.
-fn size_by_final_frame(
-    input: &InputFile,
-    access: Access,
-    snapshot: Option<&FileSnapshot<'_>>,
-    header: &Header,
-    chain: &Chain,
-) -> Result<Option<u64>, StreamError> {
-    let Some(stream) = input.stream_file(access, snapshot, header.layout())? else { return Ok(None) };
-    Ok(stream.verify_final_frame(chain)?.tag().end())
 }
 
 fn tell_damage(name: &str, header: &Header, survey: &Survey) {

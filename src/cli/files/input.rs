@@ -14,11 +14,7 @@ use crate::cli::{
     files::output::Destination,
     messages::{failure::Failure, shown::shown},
 };
-use crate::{
-    container::Layout,
-    pipeline::{FileSnapshot, StreamFile},
-    stream::StreamError,
-};
+use crate::{pipeline::FileSnapshot, stream::StreamError};
 
 /// An input that can be opened.
 pub(in crate::cli) struct InputFile {
@@ -128,21 +124,6 @@ impl InputFile {
             .with_hint("write to a file, or leave --remove out"));
         }
         Ok(())
-    }
-
-    /// The stream of this layout, if its end can be looked at before its beginning; `snapshot` is the input's.
-    pub fn stream_file(
-        &self,
-        access: Access,
-        snapshot: Option<&FileSnapshot<'_>>,
-        layout: Layout,
-    ) -> Result<Option<StreamFile<'_>>, StreamError> {
-        let start = match access {
-            Access::Positional => 0,
-            Access::From(position) => position,
-            Access::Stream => return Ok(None),
-        };
-        snapshot.map(|snapshot| StreamFile::new(&self.file, snapshot.size(), start, layout)).transpose()
     }
 
     /// The path, if the output may stand beside it: not for a pipe, a device or a descriptor's name.

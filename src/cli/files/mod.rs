@@ -3,11 +3,11 @@
 pub(super) mod ends;
 pub(super) mod input;
 pub(super) mod inputs;
+pub(super) mod opened_input;
 pub(super) mod output;
 pub(super) mod precious;
 pub(super) mod read_back;
 pub(super) mod side_by_side;
-pub(super) mod stream_header;
 pub(super) mod suffix;
 pub(super) mod transfer;
 pub(super) mod whole_file;

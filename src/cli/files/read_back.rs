@@ -5,7 +5,6 @@ use std::{
     num::NonZero,
     os::unix::fs::{FileExt, MetadataExt},
     path::Path,
-    sync::atomic::AtomicU64,
 };
 
 use rustix::fs::{Advice, fadvise};
@@ -18,25 +17,27 @@ use crate::{
             progress::Progress,
         },
     },
-    container::Header,
-    keys::StageKeys,
-    pipeline::{CiphertextFile, ComparisonSink, FileSnapshot, Opening, StreamFile, Workers},
+    container::Layout,
+    pipeline::{FileSnapshot, Workers, decrypts_to},
     stage::Chain,
     stream::StreamError,
 };
 
 /// The stream and the plaintext of a job that is done, which of them is the input and which the output.
-pub(in crate::cli) enum Direction {
-    Encrypted,
+pub(in crate::cli) enum Direction<'a> {
+    Encrypted {
+        /// Both copies of the header, as they were written.
+        header: &'a [u8],
+    },
     Decrypted,
 }
 
 /// Reads the output of `job` back, and deletes the input if one is just what the other should be.
 pub(in crate::cli) fn remove_input(
     job: &Job,
-    direction: &Direction,
-    header: &Header,
-    keys: &StageKeys,
+    direction: &Direction<'_>,
+    chain: &Chain,
+    layout: Layout,
     threads: NonZero<usize>,
     progress: &Progress,
 ) -> Result<(), Failure> {
@@ -45,12 +46,14 @@ pub(in crate::cli) fn remove_input(
     // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
     let _ = fadvise(&written, 0, None, Advice::DontNeed);
     let (stream, plaintext) = match direction {
-        Direction::Encrypted => (&written, &job.input.file),
+        Direction::Encrypted { .. } => (&written, &job.input.file),
         Direction::Decrypted => (&job.input.file, &written),
     };
     let progress = progress.check(&format!("{}: reading back", job.destination.name), plaintext.metadata().ok());
-    let as_sealed = matches!(direction, Direction::Encrypted);
-    match is_sealed_form(stream, plaintext, header, keys, as_sealed, threads, progress.delivered()) {
+    let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
+    match begins_as_written(stream, direction)
+        .and_then(|begins| Ok(begins && decrypts_to(stream, layout, chain, plaintext, &workers)?))
+    {
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
         // The sink reads as well: it compares.
@@ -65,38 +68,12 @@ pub(in crate::cli) fn remove_input(
     delete(job, input)
 }
 
-/// Whether `stream`, opened with `keys`, gives the content of `plaintext`; if `as_sealed`, also whether both copies of its
-/// header are as they were sealed.
-fn is_sealed_form(
-    stream: &File,
-    plaintext: &File,
-    header: &Header,
-    keys: &StageKeys,
-    as_sealed: bool,
-    threads: NonZero<usize>,
-    compared: &AtomicU64,
-) -> Result<bool, StreamError> {
-    if as_sealed {
-        let Ok(copies) = keys.seal_header(header) else { return Ok(false) };
-        let mut front = vec![0; copies.len()];
-        stream.read_exact_at(&mut front, 0).map_err(StreamError::Read)?;
-        if front != copies {
-            return Ok(false);
-        }
-    }
-    let features = header.prefix.features;
-    let chain = Chain::new(keys, &header.prefix, Vec::new());
-    let snapshot = FileSnapshot::take(stream)?;
-    let file = StreamFile::new(stream, snapshot.size(), 0, header.layout())?;
-    let last = *file.verify_final_frame(&chain)?.tag();
-    let length = plaintext.metadata().map_err(StreamError::Read)?.len();
-    if last.end() != Some(length) {
-        return Ok(false);
-    }
-    let sink = ComparisonSink::new(plaintext);
-    let workers = Workers::new(threads, header.prefix.frame_size).with_progress(compared);
-    workers.run(&CiphertextFile::new(file, snapshot), &Opening::new(&chain, features), &sink)?;
-    Ok(sink.is_same())
+/// Whether a stream that was written begins with the header that it was given.
+fn begins_as_written(stream: &File, direction: &Direction<'_>) -> Result<bool, StreamError> {
+    let Direction::Encrypted { header } = direction else { return Ok(true) };
+    let mut front = vec![0; header.len()];
+    stream.read_exact_at(&mut front, 0).map_err(StreamError::Read)?;
+    Ok(front == *header)
 }
 
 fn delete(job: &Job, path: &Path) -> Result<(), Failure> {
@@ -136,16 +113,17 @@ mod tests {
         file
     }
 
-    fn is_same(stream: &[u8], plaintext: &[u8], NewStream { header, keys }: &NewStream) -> Result<bool, StreamError> {
-        is_sealed_form(
-            &file_with(stream),
-            &file_with(plaintext),
-            header,
-            keys,
-            true,
-            NonZero::new(2).unwrap(),
-            &AtomicU64::new(0),
-        )
+    fn is_same(stream: &[u8], plaintext: &[u8], new: &NewStream) -> Result<bool, StreamError> {
+        let stream = file_with(stream);
+        let copies = new.keys.seal_header(&new.header).unwrap();
+        let layout = new.header.layout();
+        let workers = Workers::new(NonZero::new(2).unwrap(), layout.frame_size);
+        Ok(begins_as_written(&stream, &Direction::Encrypted { header: &copies })?
+            && decrypts_to(&stream, layout, &chain(new), &file_with(plaintext), &workers)?)
+    }
+
+    fn chain(new: &NewStream) -> Chain {
+        Chain::new(&new.keys, &new.header.prefix, Vec::new())
     }
 
     #[test]
@@ -166,7 +144,9 @@ mod tests {
             meanwhile();
             let job = Job { input, access, destination };
             let threads = NonZero::new(1).unwrap();
-            remove_input(&job, &Direction::Encrypted, &new.header, &new.keys, threads, &Progress::none()).is_ok()
+            let copies = new.keys.seal_header(&new.header).unwrap();
+            let direction = Direction::Encrypted { header: &copies };
+            remove_input(&job, &direction, &chain(&new), new.header.layout(), threads, &Progress::none()).is_ok()
         };
         assert!(removed_after(&|| {}) && !film.exists());
         let touch = || File::options().write(true).open(&film).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();

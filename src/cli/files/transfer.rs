@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Write},
+    io::Write,
     os::unix::fs::{FileExt, FileTypeExt},
 };
 
@@ -103,9 +103,4 @@ pub(in crate::cli) fn widen_pipe(file: &File) -> bool {
         let _ = fcntl_setpipe_size(file, PIPE_BYTES);
     }
     is_pipe
-}
-
-/// The means to end a wait, which the system may deny.
-pub(in crate::cli) fn new_stop() -> Result<crate::stream::Stop, Failure> {
-    crate::stream::Stop::new().map_err(|error: io::Error| Failure::system("pipe", "cannot open", &error))
 }

@@ -12,10 +12,10 @@ use crate::{
 };
 
 /// A header that could not be read from `input`.
-pub(in crate::cli) fn header_input(input: &str, error: &HeaderReadError) -> Failure {
+pub(in crate::cli) fn header_read(input: &str, error: &HeaderReadError) -> Failure {
     match error {
         HeaderReadError::Read(error) => Failure::system(input, "cannot read", error),
-        HeaderReadError::Header(error) => header(input, error),
+        HeaderReadError::Refused(refused) => header(input, &refused.error),
         HeaderReadError::Stopped => Failure::new(Exit::InputOutput, format!("{input}: {error}")),
     }
 }
@@ -152,7 +152,7 @@ pub(in crate::cli) fn header_rewrite(input: &str, error: &HeaderRewriteError) ->
             told(Exit::InputOutput).with_hint("wait until the other process has finished, and try again")
         }
         HeaderRewriteError::Lock(error) => Failure::system(input, "cannot lock", error),
-        HeaderRewriteError::Header(error) => header_input(input, error),
+        HeaderRewriteError::Header(error) => header_read(input, error),
         HeaderRewriteError::Records(_) => told(Exit::Usage).with_hint("remove a slot first, with --remove"),
         HeaderRewriteError::ForeignKeys | HeaderRewriteError::TooOften => {
             told(Exit::BadStream).with_hint("decrypt the file, and encrypt it anew")

@@ -10,8 +10,9 @@ use crate::{
         messages::{failure::Failure, stream_failure},
         secrets::secret_source::{Purpose, SecretSource},
     },
-    container::ParsedHeader,
-    keys::{Credential, KdfLimits, KeySlots, StageKeys, UnlockError, unlock},
+    container::Header,
+    keys::{Credential, KdfLimits, KeySlots, UnlockError},
+    stream::{OpenedStream, Resumed, StreamHeader},
 };
 
 /// Opens headers, one after the other, whoever asks. Streams that share salt and cost take one scrypt run.
@@ -37,11 +38,11 @@ impl Keyring {
         matches!(self.source, SecretSource::Environment(..))
     }
 
-    /// The stage keys of the stream `name` with the header `header`. What the header alone shows is refused before the
-    /// secret is asked for.
-    pub fn open(&self, name: &str, header: &ParsedHeader) -> Result<StageKeys, Failure> {
+    /// Opens the stream `name`, of which `header` was read. What the header alone shows is refused before the secret is
+    /// asked for.
+    pub fn open<I>(&self, name: &str, header: StreamHeader<I>) -> Result<(OpenedStream, Resumed<I>), Failure> {
         let refused = |error: UnlockError| stream_failure::unlock(name, &error);
-        self.check(header).map_err(refused)?;
+        self.check(header.header()).map_err(refused)?;
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
         let credential = match &mut *credential {
             Some(credential) => credential,
@@ -49,10 +50,10 @@ impl Keyring {
                 none.insert(self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?.into_credential(self.limits))
             }
         };
-        unlock(header, credential).map(|unlocked| unlocked.keys).map_err(refused)
+        header.open(credential).map_err(refused)
     }
 
-    fn check(&self, header: &ParsedHeader) -> Result<(), UnlockError> {
-        KeySlots::of(header.header())?.check(self.source.slot_kind(), self.limits)
+    fn check(&self, header: &Header) -> Result<(), UnlockError> {
+        KeySlots::of(header)?.check(self.source.slot_kind(), self.limits)
     }
 }

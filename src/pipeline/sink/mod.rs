@@ -1,35 +1,38 @@
 //! What a run gives frames to.
 
 mod comparison;
+mod ordered;
+mod positional;
 mod survey;
 
 pub use comparison::ComparisonSink;
-pub use survey::{DamagedFrames, FrameDamage, Survey, Surveying};
+pub use ordered::OrderedSink;
+pub use positional::PositionalSink;
+pub use survey::{DamagedFrames, Survey, SurveySink};
 
-use std::{
-    fs::File,
-    io::{self, ErrorKind, IoSlice, Write},
-    sync::{Mutex, PoisonError},
-};
+use std::io::{self, ErrorKind, IoSlice};
 
-use rustix::io::pwritev;
-
-use crate::{
-    container::Layout,
-    stage::{Frame, Sealed, Verified},
-};
+use super::DamageListener;
+use crate::stage::{Frame, Sealed, Verified};
 
 /// What frames in state `S` go to.
 pub trait Sink<S>: Sync {
     /// Whether frames are to be written in the order of their indexes.
     const IN_TURN: bool;
 
-    /// Writes frames that follow one another, at most [`MAX_HAND`] of them.
+    /// Writes frames that follow one another, at most [`MAX_HAND`] of them. After damage that the run goes past, some may
+    /// be missing between them.
     ///
     /// # Errors
     ///
     /// What the output says.
     fn write(&self, frames: &[Frame<S>]) -> io::Result<()>;
+
+    /// Who hears of damaged frames, which are left out, if the run is to go on past them; without anybody, the first one
+    /// ends it.
+    fn past_damage(&self) -> Option<&dyn DamageListener> {
+        None
+    }
 }
 
 /// The most frames that are written at once.
@@ -61,86 +64,6 @@ impl Outgoing for Frame<Verified> {
 
     fn payload_length(&self) -> usize {
         self.payload().len()
-    }
-}
-
-/// An output that takes frames in turn.
-pub struct OrderedSink<W>(Mutex<W>);
-
-impl<W: Write + Send> OrderedSink<W> {
-    /// Frames go to `writer`.
-    pub fn new(writer: W) -> Self {
-        Self(Mutex::new(writer))
-    }
-
-    /// The writer.
-    pub fn into_inner(self) -> W {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<S, W: Write + Send> Sink<S> for OrderedSink<W>
-where
-    Frame<S>: Outgoing,
-{
-    const IN_TURN: bool = true;
-
-    fn write(&self, frames: &[Frame<S>]) -> io::Result<()> {
-        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        write_all(frames, |slices, _| writer.write_vectored(slices))
-    }
-}
-
-/// A file of ours that takes frames at their places, in any order: sealed ones where the layout puts them, verified ones
-/// at the offset in their tag.
-pub struct PositionalSink<'a> {
-    file: &'a File,
-    layout: Layout,
-}
-
-impl<'a> PositionalSink<'a> {
-    /// Frames of a stream of this layout go to `file`.
-    pub fn new(file: &'a File, layout: Layout) -> Self {
-        Self { file, layout }
-    }
-}
-
-impl Sink<Sealed> for PositionalSink<'_> {
-    const IN_TURN: bool = false;
-
-    fn write(&self, frames: &[Frame<Sealed>]) -> io::Result<()> {
-        let Some(first) = frames.first() else { return Ok(()) };
-        self.write_at(frames, self.layout.frame_position(first.index()))
-    }
-}
-
-impl Sink<Verified> for PositionalSink<'_> {
-    const IN_TURN: bool = false;
-
-    fn write(&self, frames: &[Frame<Verified>]) -> io::Result<()> {
-        let Some(first) = frames.first() else { return Ok(()) };
-        self.write_at(frames, first.tag().offset)
-    }
-}
-
-impl PositionalSink<'_> {
-    fn write_at<S>(&self, frames: &[Frame<S>], position: u64) -> io::Result<()>
-    where
-        Frame<S>: Outgoing,
-    {
-        // One call for all: writers of one file wait for each other at each.
-        write_all(frames, |slices, written| Ok(pwritev(self.file, slices, position + written)?))
-    }
-}
-
-/// Drops what it is given, in any order: for a run that is made for what its transform sees.
-pub struct Discard;
-
-impl<S> Sink<S> for Discard {
-    const IN_TURN: bool = false;
-
-    fn write(&self, _frames: &[Frame<S>]) -> io::Result<()> {
-        Ok(())
     }
 }
 

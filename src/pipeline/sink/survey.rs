@@ -1,27 +1,25 @@
-//! Surveying: authenticating every frame and noting which are damaged or unreadable, in place of stopping at the first.
+//! A sink that writes nothing: it notes which frames are sound and which are damaged, instead of stopping at the first.
 
 use std::{
-    borrow::Borrow,
     collections::BTreeMap,
-    mem,
+    io, mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::super::{Opening, Transform, Unreadable};
+use super::Sink;
 use crate::{
-    container::{Features, TagFlags},
-    stage::{Chain, Frame, FrameFault, Received, Verified},
+    container::TagFlags,
+    pipeline::{DamageListener, DamagedFrame, FrameDamage},
+    stage::{Frame, Verified},
 };
 
 /// More ranges than this are counted and not listed.
 const MAX_RANGES: usize = 10_000;
 
-/// Opening that goes on behind a refused frame, so that all of them are found.
-pub struct Surveying<C> {
-    opening: Opening<C>,
-    survey: Mutex<Survey>,
-    next_in_turn: Mutex<u64>,
-}
+/// Surveys a stream. The run goes on past damaged frames, which the survey hears of; it wants
+/// [`Opening::across_gaps`](crate::pipeline::Opening::across_gaps).
+#[derive(Default)]
+pub struct SurveySink(Mutex<Survey>);
 
 /// What a survey found.
 #[derive(Clone, Debug, Default)]
@@ -52,18 +50,6 @@ pub struct DamagedFrames {
     pub damage: FrameDamage,
 }
 
-/// What is wrong with a frame that a survey met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameDamage {
-    /// It was read, and refused.
-    Refused(FrameFault),
-    /// It could not be read.
-    Unreadable {
-        /// The system's number of the error, if it has one.
-        os_error: Option<i32>,
-    },
-}
-
 impl Survey {
     /// The damaged frames, in order.
     pub fn damaged(&self) -> impl ExactSizeIterator<Item = &DamagedFrames> {
@@ -75,8 +61,8 @@ impl Survey {
         self.unlisted + self.damaged().map(DamagedFrames::count).sum::<u64>()
     }
 
-    fn note(&mut self, index: u64, wire: usize, damage: FrameDamage) {
-        let mut noted = DamagedFrames { first: index, last: index, last_wire: wire, damage };
+    fn note(&mut self, DamagedFrame { index, wire_length, damage }: DamagedFrame) {
+        let mut noted = DamagedFrames { first: index, last: index, last_wire: wire_length, damage };
         let before = self.damaged.range(..index).next_back().map(|(_, range)| *range);
         if let Some(before) = before.filter(|before| before.is_followed_by(&noted)) {
             noted = DamagedFrames { first: before.first, damage: before.damage, ..noted };
@@ -101,105 +87,56 @@ impl DamagedFrames {
     }
 
     fn is_followed_by(&self, next: &Self) -> bool {
-        self.last + 1 == next.first && self.damage.is_like(next.damage)
+        self.last + 1 == next.first && is_alike(self.damage, next.damage)
     }
 }
 
-impl FrameDamage {
-    fn is_like(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Refused(one), Self::Refused(other)) => mem::discriminant(&one) == mem::discriminant(&other),
-            (Self::Unreadable { .. }, Self::Unreadable { .. }) => true,
-            _ => false,
+fn is_alike(one: FrameDamage, other: FrameDamage) -> bool {
+    match (one, other) {
+        (FrameDamage::Refused(one), FrameDamage::Refused(other)) => {
+            mem::discriminant(&one) == mem::discriminant(&other)
         }
+        (FrameDamage::Unreadable { .. }, FrameDamage::Unreadable { .. }) => true,
+        _ => false,
     }
 }
 
-impl<C: Borrow<Chain> + Sync> Surveying<C> {
-    /// A survey, with `chain`, of a stream with `features`.
-    pub fn new(chain: C, features: Features) -> Self {
-        Self { opening: Opening::new(chain, features), survey: Mutex::default(), next_in_turn: Mutex::default() }
-    }
-
-    /// Opens and notes one frame, for whoever takes them in order and without workers.
-    ///
-    /// # Errors
-    ///
-    /// [`FrameFault`] if the frame is refused.
-    pub fn open_in_turn(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
-        let frame = self.apply(frame)?;
-        self.follow(&frame)?;
-        Ok(frame)
-    }
-
+impl SurveySink {
     /// What was found.
     pub fn into_survey(self) -> Survey {
-        self.survey.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn follow(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
-        let mut next = self.next_in_turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let followed = if frame.index() == *next {
-            self.opening.check_in_turn(frame)
-        } else {
-            self.opening.check_behind_a_gap(frame)
-        };
-        match followed {
-            Ok(()) => *next = frame.index() + 1,
-            Err(fault) => {
-                let mut survey = self.survey();
-                survey.sound -= 1;
-                survey.payload -= frame.payload().len() as u64;
-                survey.note(frame.index(), frame.wire_length(), FrameDamage::Refused(fault));
-            }
-        }
-        followed
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn survey(&self) -> MutexGuard<'_, Survey> {
-        self.survey.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<C: Borrow<Chain> + Sync> Transform for Surveying<C> {
-    type From = Received;
-    type To = Verified;
-
-    fn apply(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
-        let (index, wire) = (frame.index(), frame.wire_length());
-        let opened = self.opening.apply(frame);
+impl DamageListener for SurveySink {
+    fn hear(&self, frame: DamagedFrame) {
         let mut survey = self.survey();
-        match &opened {
-            Ok(frame) => {
-                survey.sound += 1;
-                survey.payload += frame.payload().len() as u64;
-                if frame.tag().flags.is_final() {
-                    survey.final_flags = Some(frame.tag().flags);
-                }
-            }
-            Err(fault) => survey.note(index, wire, FrameDamage::Refused(*fault)),
-        }
-        opened
+        survey.unreadable += u64::from(matches!(frame.damage, FrameDamage::Unreadable { .. }));
+        survey.note(frame);
     }
+}
 
-    /// A frame that does not follow on the one before is noted, and the next one is then as if behind a gap.
-    fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {
-        let _ = self.follow(frame);
+impl Sink<Verified> for SurveySink {
+    const IN_TURN: bool = false;
+
+    fn write(&self, frames: &[Frame<Verified>]) -> io::Result<()> {
+        let mut survey = self.survey();
+        for frame in frames {
+            survey.sound += 1;
+            survey.payload += frame.payload().len() as u64;
+            if frame.tag().flags.is_final() {
+                survey.final_flags = Some(frame.tag().flags);
+            }
+        }
         Ok(())
     }
 
-    fn pass_over(&self, frame: &Unreadable) {
-        let mut survey = self.survey();
-        survey.unreadable += 1;
-        survey.note(frame.index, frame.wire, FrameDamage::Unreadable { os_error: frame.error.raw_os_error() });
-    }
-
-    fn needs_turns(&self) -> bool {
-        self.opening.needs_turns()
-    }
-
-    fn goes_on(&self) -> bool {
-        true
+    fn past_damage(&self) -> Option<&dyn DamageListener> {
+        Some(self)
     }
 }
 
@@ -207,12 +144,12 @@ impl<C: Borrow<Chain> + Sync> Transform for Surveying<C> {
 mod tests {
     use std::num::NonZero;
 
-    use super::super::super::{CiphertextSource, Discard, Workers};
     use super::*;
     use crate::{
-        container::{FrameSize, FrameTag, IV_LENGTH, Prefix},
+        container::{Features, FrameSize, FrameTag, IV_LENGTH, Prefix},
         keys::{Key, StageKeys},
-        stage::FrameBuffer,
+        pipeline::{CiphertextSource, Opening, Workers},
+        stage::{Chain, FrameBuffer, FrameFault},
         stream::ReaderInput,
     };
 
@@ -237,10 +174,14 @@ mod tests {
     }
 
     fn survey(features: Features, wire: &[u8]) -> Survey {
-        let (chain, source) = (chain(features), CiphertextSource::new(ReaderInput(wire), SIZE, None));
-        let surveying = Surveying::new(&chain, features);
-        Workers::new(NonZero::new(3).unwrap(), SIZE).run(&source, &surveying, &Discard).unwrap();
-        surveying.into_survey()
+        let (chain, source) = (chain(features), CiphertextSource::new(ReaderInput(wire), SIZE));
+        let sink = SurveySink::default();
+        Workers::new(NonZero::new(3).unwrap(), SIZE).run(&source, &Opening::across_gaps(&chain), &sink).unwrap();
+        sink.into_survey()
+    }
+
+    fn damaged(index: u64, damage: FrameDamage) -> DamagedFrame {
+        DamagedFrame { index, wire_length: SIZE.wire(), damage }
     }
 
     fn ranges(survey: &Survey) -> Vec<(u64, u64)> {
@@ -251,7 +192,7 @@ mod tests {
     fn ranges_are_the_same_in_whatever_order_frames_are_noted() {
         for order in [[3, 4, 5, 9], [9, 5, 3, 4], [4, 9, 3, 5], [5, 4, 9, 3]] {
             let mut survey = Survey::default();
-            order.into_iter().for_each(|index| survey.note(index, SIZE.wire(), MAC));
+            order.into_iter().for_each(|index| survey.note(damaged(index, MAC)));
             assert_eq!(ranges(&survey), [(3, 5), (9, 9)], "{order:?}");
         }
     }
@@ -261,14 +202,14 @@ mod tests {
         let mut survey = Survey::default();
         let unreadable = |os_error| FrameDamage::Unreadable { os_error };
         let others = [MAC, FrameDamage::Refused(FrameFault::Padding), unreadable(Some(5)), unreadable(Some(9))];
-        (1..).zip(others).for_each(|(index, damage)| survey.note(index, SIZE.wire(), damage));
+        (1..).zip(others).for_each(|(index, damage)| survey.note(damaged(index, damage)));
         assert_eq!(ranges(&survey), [(1, 1), (2, 2), (3, 4)]);
     }
 
     #[test]
     fn ranges_beyond_the_most_are_counted() {
         let mut survey = Survey::default();
-        (0..MAX_RANGES as u64 + 7).for_each(|at| survey.note(2 * at, SIZE.wire(), MAC));
+        (0..MAX_RANGES as u64 + 7).for_each(|at| survey.note(damaged(2 * at, MAC)));
         assert_eq!((survey.damaged().len(), survey.unlisted), (MAX_RANGES, 7));
         assert_eq!(survey.damaged_frames(), MAX_RANGES as u64 + 7);
     }

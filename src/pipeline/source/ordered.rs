@@ -1,95 +1,92 @@
-//! Sources that read their input in order: pipes, sockets, terminals, and files that stand at an offset of their own.
+//! Sources that read their input in order: pipes, sockets, terminals, and files from their current position on.
 
-use std::{
-    mem,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{FileSnapshot, Source, Taken};
 use crate::{
-    container::{FrameSize, FrameTag, TagFlags},
+    container::FrameSize,
     stage::{Clear, Frame, FrameBuffer, Received},
-    stream::{Clock, Filled, Input, StreamError, Wait, fill},
+    stream::{Arrived, Clock, Ending, FrameFiller, FrameMaker, FrameReader, Input, Stop, StreamError, Wait},
 };
 
 /// Plaintext, read in order from `R`, as frames to be sealed.
 pub struct PlaintextSource<'a, R> {
-    frames: Mutex<FrameReader<R>>,
-    frame_size: FrameSize,
-    clock: Clock,
+    frames: Mutex<Dealer<PlaintextFrames<R>>>,
+    stop: Option<Arc<Stop>>,
     snapshot: Option<FileSnapshot<'a>>,
 }
 
 /// The frames of a stream, read in order from `R`, to be opened.
-pub struct CiphertextSource<'a, R> {
-    frames: Mutex<FrameReader<R>>,
-    frame_size: FrameSize,
-    snapshot: Option<FileSnapshot<'a>>,
+pub struct CiphertextSource<R> {
+    frames: Mutex<Dealer<FrameReader<R>>>,
+    stop: Option<Arc<Stop>>,
 }
 
-/// How far the input was read. A frame that is not ready yet waits here, half filled, for whoever comes next.
-struct FrameReader<R> {
-    input: R,
-    buffer: FrameBuffer,
-    filled: usize,
-    /// When the first byte of the frame in `buffer` arrived.
-    time: i64,
-    index: u64,
+/// Frames that follow one another.
+trait Frames<S> {
+    /// The next frame, in a buffer of `empty`; `None` if, without waiting, it is not there.
+    fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<S>>, StreamError>;
+
+    /// Whether the frame just given is the last one.
+    fn have_ended(&self) -> bool;
+}
+
+struct PlaintextFrames<R> {
+    filler: FrameFiller<R>,
+    maker: FrameMaker,
+    ended: bool,
+}
+
+impl<R: Input> Frames<Clear> for PlaintextFrames<R> {
+    fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<Clear>>, StreamError> {
+        let Self { filler, maker, ended } = self;
+        let arrived = filler.next(empty, FrameBuffer::payload_area, wait, || maker.arrived())?;
+        let Some(Arrived { buffer, filled, ended: input_ended }) = arrived else { return Ok(None) };
+        *ended = input_ended;
+        let frame = if input_ended { maker.last(buffer, filled, Ending::Finished) } else { maker.next(buffer, filled) };
+        frame.map(Some)
+    }
+
+    fn have_ended(&self) -> bool {
+        self.ended
+    }
+}
+
+impl<R: Input> Frames<Received> for FrameReader<R> {
+    fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<Received>>, StreamError> {
+        self.next(empty, wait)
+    }
+
+    fn have_ended(&self) -> bool {
+        self.has_ended()
+    }
+}
+
+/// Deals frames out in hands.
+struct Dealer<F> {
+    frames: F,
+    next_index: u64,
     hand: u64,
     ended: bool,
 }
 
-/// What was read for one frame: its buffer, the bytes in it, and whether the input ended there.
-struct Read {
-    buffer: FrameBuffer,
-    filled: usize,
-    ended: bool,
-}
-
-impl<R: Input> FrameReader<R> {
-    fn new(input: R, frame_size: FrameSize) -> Self {
-        let buffer = FrameBuffer::new(frame_size);
-        Self { input, buffer, filled: 0, time: 0, index: 0, hand: 0, ended: false }
+impl<F> Dealer<F> {
+    fn new(frames: F) -> Mutex<Self> {
+        Mutex::new(Self { frames, next_index: 0, hand: 0, ended: false })
     }
 
-    /// Reads on until `area` of the buffer is full or the input ends, and hands the buffer out for `empty`'s last;
-    /// `None` if, without waiting, it is not.
-    fn read(
-        &mut self,
-        empty: &mut Vec<FrameBuffer>,
-        area: impl FnOnce(&mut FrameBuffer) -> &mut [u8],
-        clock: &Clock,
-        wait: Wait,
-    ) -> Result<Option<Read>, StreamError> {
-        let arrived = || self.time = clock.now();
-        let filled = fill(&mut self.input, area(&mut self.buffer), &mut self.filled, wait, arrived);
-        let ended = match filled.map_err(StreamError::Read)? {
-            Filled::NotReady => return Ok(None),
-            Filled::Stopped => return Err(StreamError::Stopped),
-            Filled::Full => false,
-            Filled::Ended => true,
-        };
-        let Some(next) = empty.pop() else { return Ok(None) };
-        let buffer = mem::replace(&mut self.buffer, next);
-        Ok(Some(Read { buffer, filled: mem::take(&mut self.filled), ended }))
-    }
-
-    fn take<S>(
-        &mut self,
-        frame_size: FrameSize,
-        empty: &mut Vec<FrameBuffer>,
-        frames: &mut Vec<Frame<S>>,
-        mut next: impl FnMut(&mut Self, &mut Vec<FrameBuffer>, Wait) -> Result<Option<Frame<S>>, StreamError>,
-    ) -> Option<Taken> {
+    fn deal<S>(&mut self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<S>>) -> Option<Taken>
+    where
+        F: Frames<S>,
+    {
         if self.ended {
             return None;
         }
-        let (hand, mut failure, mut wait) = (self.hand, None, Wait::ForInput);
+        let (hand, most) = (self.hand, empty.len());
+        let (mut failure, mut wait) = (None, Wait::ForInput);
         self.hand += 1;
-        while !self.ended && !empty.is_empty() {
-            let frame =
-                if self.index < frame_size.max_frames() { next(self, empty, wait) } else { Err(StreamError::TooLong) };
-            match frame {
+        while !self.ended && frames.len() < most {
+            match self.frames.next(empty, wait) {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break,
                 Err(error) => {
@@ -98,11 +95,12 @@ impl<R: Input> FrameReader<R> {
                     break;
                 }
             }
-            self.index += 1;
+            self.next_index += 1;
+            self.ended = self.frames.have_ended();
             wait = Wait::Never;
         }
         let ends = self.ended && failure.is_none();
-        Some(Taken { hand, next_index: self.index, failure, ends, unreadable: Vec::new() })
+        Some(Taken { hand, next_index: self.next_index, failure, ends })
     }
 }
 
@@ -110,56 +108,52 @@ impl<'a, R: Input> PlaintextSource<'a, R> {
     /// All of `input` in frames of `frame_size`, with times from `clock`. If the input is a file, `snapshot` is what
     /// it was before.
     pub fn new(input: R, frame_size: FrameSize, clock: Clock, snapshot: Option<FileSnapshot<'a>>) -> Self {
-        Self { frames: Mutex::new(FrameReader::new(input, frame_size)), frame_size, clock, snapshot }
+        let stop = input.stop();
+        let maker = FrameMaker::new(frame_size, clock);
+        let frames = Dealer::new(PlaintextFrames { filler: FrameFiller::new(input), maker, ended: false });
+        Self { frames, stop, snapshot }
     }
 }
 
 impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
-        let mut reader = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        reader.take(self.frame_size, empty, frames, |reader, empty, wait| {
-            let Some(read) = reader.read(empty, FrameBuffer::payload_area, &self.clock, wait)? else { return Ok(None) };
-            reader.ended = read.ended;
-            // The time of the final frame is the end.
-            let (flags, time) =
-                if read.ended { (TagFlags::FINAL, self.clock.now()) } else { (TagFlags::NONE, reader.time) };
-            let offset = reader.index * self.frame_size.payload() as u64;
-            let tag = FrameTag { index: reader.index, time, offset, length: read.filled as u32, flags };
-            Ok(Some(Frame::clear(read.buffer, tag)))
-        })
+        lock(&self.frames).deal(empty, frames)
     }
 
     fn confirm(&self) -> Result<(), StreamError> {
         self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
     }
-}
 
-impl<'a, R: Input> CiphertextSource<'a, R> {
-    /// All of `input`, which stands behind the header, in frames of `frame_size`. If the input is a file, `snapshot`
-    /// is what it was before.
-    pub fn new(input: R, frame_size: FrameSize, snapshot: Option<FileSnapshot<'a>>) -> Self {
-        Self { frames: Mutex::new(FrameReader::new(input, frame_size)), frame_size, snapshot }
+    fn interrupt(&self) {
+        self.stop.iter().for_each(|stop| stop.request());
     }
 }
 
-impl<R: Input> Source<Received> for CiphertextSource<'_, R> {
+impl<R: Input> CiphertextSource<R> {
+    /// All of `input`, from the end of the header on, in frames of `frame_size`.
+    pub fn new(input: R, frame_size: FrameSize) -> Self {
+        let stop = input.stop();
+        Self { frames: Dealer::new(FrameReader::new(input, frame_size)), stop }
+    }
+}
+
+impl<R: Input> Source<Received> for CiphertextSource<R> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
-        let mut reader = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        reader.take(self.frame_size, empty, frames, |reader, empty, wait| {
-            let index = reader.index;
-            let read = reader.read(empty, FrameBuffer::wire_area, &Clock::None, wait);
-            let Some(read) = read.map_err(|error| error.in_frame(index))? else { return Ok(None) };
-            reader.ended = read.ended;
-            if read.filled == 0 {
-                return Err(StreamError::EndBeforeFinalFrame { index });
-            }
-            Frame::received(read.buffer, index, read.filled).map(Some).ok_or(StreamError::CutFrame { index })
-        })
+        lock(&self.frames).deal(empty, frames)
     }
 
+    /// A stream guards itself: its frames authenticate.
     fn confirm(&self) -> Result<(), StreamError> {
-        self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
+        Ok(())
     }
+
+    fn interrupt(&self) {
+        self.stop.iter().for_each(|stop| stop.request());
+    }
+}
+
+fn lock<F>(frames: &Mutex<Dealer<F>>) -> MutexGuard<'_, Dealer<F>> {
+    frames.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -170,16 +164,13 @@ mod tests {
     use crate::stream::ReaderInput;
 
     #[test]
-    fn a_file_that_was_written_to_while_it_was_read_in_order_is_not_confirmed() {
+    fn a_plaintext_file_that_was_written_to_while_it_was_read_in_order_is_not_confirmed() {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(b"frames", 0).unwrap();
-        let input = || (ReaderInput(&file), Some(FileSnapshot::take(&file).unwrap()));
-        let ((plaintext, before), (ciphertext, likewise)) = (input(), input());
-        let sealing = PlaintextSource::new(plaintext, FrameSize::MIN, Clock::None, before);
-        let opening = CiphertextSource::new(ciphertext, FrameSize::MIN, likewise);
-        assert!(sealing.confirm().is_ok() && opening.confirm().is_ok());
+        let before = Some(FileSnapshot::take(&file).unwrap());
+        let source = PlaintextSource::new(ReaderInput(&file), FrameSize::MIN, Clock::None, before);
+        assert!(source.confirm().is_ok());
         File::set_modified(&file, UNIX_EPOCH).unwrap();
-        assert!(matches!(sealing.confirm(), Err(StreamError::InputChanged)));
-        assert!(matches!(opening.confirm(), Err(StreamError::InputChanged)));
+        assert!(matches!(source.confirm(), Err(StreamError::InputChanged)));
     }
 }

@@ -3,43 +3,37 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
+    ops::Range,
     os::unix::fs::FileExt,
     sync::{Mutex, PoisonError},
 };
 
-use super::{FileSnapshot, Source, Taken, Unreadable};
+use super::{FileSnapshot, Source, Taken};
 use crate::{
-    container::{Extent, FrameSize, FrameTag, Layout, StreamCut, TagFlags},
-    stage::{Chain, Clear, Frame, FrameBuffer, Received, Verified},
-    stream::{Clock, StreamError},
+    container::FrameSize,
+    pipeline::{DamageListener, DamagedFrame, FrameDamage},
+    stage::{Clear, Frame, FrameBuffer, FrameFault, Received},
+    stream::{Clock, Ending, FrameMaker, StreamError, StreamFile},
 };
 
 /// A file of plaintext, as frames to be sealed.
 pub struct PlaintextFile<'a> {
     file: &'a File,
-    frames: Frames<'a>,
+    snapshot: FileSnapshot<'a>,
+    hands: Hands,
     frame_size: FrameSize,
-    clock: Clock,
+    maker: FrameMaker,
 }
 
 /// A file that holds a stream, as frames to be opened.
 pub struct CiphertextFile<'a> {
-    frames: Frames<'a>,
     stream: StreamFile<'a>,
-    reads_on: bool,
+    hands: Hands,
+    past_unreadable: Option<&'a dyn DamageListener>,
 }
 
-/// A stream whose end is known: it stands in a file from `start` to the file's end.
-#[derive(Clone, Copy)]
-pub struct StreamFile<'a> {
-    file: &'a File,
-    start: u64,
-    layout: Layout,
-    extent: Extent,
-}
-
-struct Frames<'a> {
-    snapshot: FileSnapshot<'a>,
+/// Indexes, dealt out in order.
+struct Hands {
     last_index: u64,
     next: Mutex<Next>,
 }
@@ -50,50 +44,48 @@ struct Next {
     hand: u64,
 }
 
-/// Indexes that a worker claimed, and the time of that.
-struct Claim {
-    first: u64,
-    count: u64,
-    hand: u64,
+/// The indexes of one hand, and the time at which it was dealt.
+struct Hand {
+    number: u64,
+    indexes: Range<u64>,
     time: i64,
 }
 
-impl<'a> Frames<'a> {
-    fn new(snapshot: FileSnapshot<'a>, last_index: u64) -> Self {
-        Self { snapshot, last_index, next: Mutex::default() }
+impl Hands {
+    fn new(last_index: u64) -> Self {
+        Self { last_index, next: Mutex::default() }
     }
 
-    fn claim(&self, most: usize, clock: &Clock) -> Option<Claim> {
+    /// The next indexes, at most `most`; `None` once all are dealt. Times never fall from hand to hand.
+    fn deal(&self, most: usize, clock: &Clock) -> Option<Hand> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let left = (self.last_index + 1).checked_sub(next.index).filter(|&left| left > 0)?;
-        let claim = Claim { first: next.index, count: left.min(most as u64), hand: next.hand, time: clock.now() };
-        *next = Next { index: claim.first + claim.count, hand: claim.hand + 1 };
-        Some(claim)
+        let indexes = next.index..next.index + left.min(most as u64);
+        let hand = Hand { number: next.hand, indexes, time: clock.now() };
+        *next = Next { index: hand.indexes.end, hand: next.hand + 1 };
+        Some(hand)
     }
 
-    /// Fills the frames of one claim with `read`, up to the first failure that `passed_over` gives back.
+    /// Fills `frames` with those of one hand, up to the first failure of `read`, which gives `None` for a frame that is
+    /// passed over.
     fn take<S>(
         &self,
+        hand: &Hand,
         empty: &mut Vec<FrameBuffer>,
         frames: &mut Vec<Frame<S>>,
-        clock: &Clock,
-        read: impl Fn(FrameBuffer, u64, i64) -> Result<Frame<S>, StreamError>,
-        passed_over: impl Fn(StreamError) -> Result<Unreadable, StreamError>,
+        mut read: impl FnMut(FrameBuffer, u64) -> Result<Option<Frame<S>>, StreamError>,
     ) -> Option<Taken> {
-        let claim = self.claim(empty.len(), clock)?;
-        let (hand, mut unreadable) = (claim.hand, Vec::new());
-        for index in claim.first..claim.first + claim.count {
+        for index in hand.indexes.clone() {
             let buffer = empty.pop()?;
-            match read(buffer, index, claim.time).map_err(&passed_over) {
-                Ok(frame) => frames.push(frame),
-                Err(Ok(frame)) => unreadable.push(frame),
-                Err(Err(error)) => {
-                    return Some(Taken { hand, next_index: index, failure: Some(error), ends: false, unreadable });
+            match read(buffer, index) {
+                Ok(frame) => frames.extend(frame),
+                Err(error) => {
+                    return Some(Taken { hand: hand.number, next_index: index, failure: Some(error), ends: false });
                 }
             }
         }
-        let next_index = claim.first + claim.count;
-        Some(Taken { hand, next_index, failure: None, ends: next_index > self.last_index, unreadable })
+        let next_index = hand.indexes.end;
+        Some(Taken { hand: hand.number, next_index, failure: None, ends: next_index > self.last_index })
     }
 }
 
@@ -113,113 +105,76 @@ impl<'a> PlaintextFile<'a> {
         if last_index >= frame_size.max_frames() {
             return Err(StreamError::TooLong);
         }
-        Ok(Self { frames: Frames::new(snapshot, last_index), file, frame_size, clock })
+        let (hands, maker) = (Hands::new(last_index), FrameMaker::new(frame_size, clock));
+        Ok(Self { file, snapshot, hands, frame_size, maker })
     }
 }
 
 impl Source<Clear> for PlaintextFile<'_> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
+        let hand = self.hands.deal(empty.len(), self.maker.clock())?;
         let payload = self.frame_size.payload() as u64;
-        let read = |mut buffer: FrameBuffer, index, time| {
+        let mut maker = self.maker.starting_at(hand.indexes.start, hand.time);
+        self.hands.take(&hand, empty, frames, |mut buffer, index| {
             let offset = index * payload;
-            let length = payload.min(self.frames.snapshot.size() - offset);
-            let area = buffer.payload_area().get_mut(..length as usize).unwrap_or_default();
+            let length = payload.min(self.snapshot.size() - offset) as usize;
+            let area = buffer.payload_area().get_mut(..length).unwrap_or_default();
             read_exact_at(self.file, area, offset)?;
-            let flags = if index == self.frames.last_index { TagFlags::FINAL } else { TagFlags::NONE };
-            Ok(Frame::clear(buffer, FrameTag { index, time, offset, length: length as u32, flags }))
-        };
-        self.frames.take(empty, frames, &self.clock, read, Err)
+            let frame = if index == self.hands.last_index {
+                maker.last(buffer, length, Ending::Finished)
+            } else {
+                maker.next(buffer, length)
+            };
+            frame.map(Some)
+        })
     }
 
     fn confirm(&self) -> Result<(), StreamError> {
-        self.frames.snapshot.confirm()
-    }
-}
-
-impl<'a> StreamFile<'a> {
-    /// The stream in `file`, of `size` bytes, that starts at `start` and has this layout.
-    ///
-    /// # Errors
-    ///
-    /// [`StreamError::EndBeforeFinalFrame`] or [`StreamError::CutFrame`] if its length shows that its end is missing.
-    pub fn new(file: &'a File, size: u64, start: u64, layout: Layout) -> Result<Self, StreamError> {
-        let extent = layout.extent(size.saturating_sub(start)).map_err(|StreamCut { index, at_boundary }| {
-            if at_boundary { StreamError::EndBeforeFinalFrame { index } } else { StreamError::CutFrame { index } }
-        })?;
-        if extent.last_index >= layout.frame_size.max_frames() {
-            return Err(StreamError::TooLong);
-        }
-        Ok(Self { file, start, layout, extent })
+        self.snapshot.confirm()
     }
 
-    /// The final frame, authenticated: no size is believed before that, and a cut shows at once.
-    ///
-    /// # Errors
-    ///
-    /// [`StreamError`] of that frame, or of reading it.
-    pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
-        self.verify_frame(self.extent.last_index, chain)
-    }
-
-    /// The first frame, authenticated.
-    ///
-    /// # Errors
-    ///
-    /// [`StreamError`] of that frame, or of reading it.
-    pub fn verify_first_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
-        self.verify_frame(0, chain)
-    }
-
-    fn verify_frame(&self, index: u64, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
-        let frame = self.read(FrameBuffer::new(self.layout.frame_size), index)?;
-        chain.open(frame).map_err(|fault| StreamError::Frame { index, fault })
-    }
-
-    fn read(&self, mut buffer: FrameBuffer, index: u64) -> Result<Frame<Received>, StreamError> {
-        let length = self.wire_length(index);
-        let position = self.start + self.layout.frame_position(index);
-        let area = buffer.wire_area().get_mut(..length).unwrap_or_default();
-        read_exact_at(self.file, area, position).map_err(|error| error.in_frame(index))?;
-        Frame::received(buffer, index, length).ok_or(StreamError::CutFrame { index })
-    }
-
-    fn wire_length(&self, index: u64) -> usize {
-        if index == self.extent.last_index { self.extent.last_wire } else { self.layout.frame_size.wire() }
-    }
+    fn interrupt(&self) {}
 }
 
 impl<'a> CiphertextFile<'a> {
-    /// The frames of `stream`.
-    pub fn new(stream: StreamFile<'a>, snapshot: FileSnapshot<'a>) -> Self {
-        Self { frames: Frames::new(snapshot, stream.extent.last_index), stream, reads_on: false }
+    /// The frames of `stream`, up to the first that cannot be read.
+    pub fn new(stream: StreamFile<'a>) -> Self {
+        Self { hands: Hands::new(stream.last_index()), stream, past_unreadable: None }
     }
 
-    /// Reads on behind frames that cannot be read, and only names them: for a survey.
-    #[must_use]
-    pub fn past_unreadable_frames(mut self) -> Self {
-        self.reads_on = true;
-        self
+    /// The frames of `stream` that can be read; of the others, `listener` hears.
+    pub fn past_unreadable(stream: StreamFile<'a>, listener: &'a dyn DamageListener) -> Self {
+        Self { past_unreadable: Some(listener), ..Self::new(stream) }
     }
 
-    fn passed_over(&self, error: StreamError) -> Result<Unreadable, StreamError> {
-        match error {
-            StreamError::ReadFrame { index, error } if self.reads_on => {
-                Ok(Unreadable { index, wire: self.stream.wire_length(index), error })
+    fn read(&self, buffer: FrameBuffer, index: u64) -> Result<Option<Frame<Received>>, StreamError> {
+        match (self.stream.read(buffer, index), self.past_unreadable) {
+            (Err(StreamError::ReadFrame { index, error }), Some(listener)) => {
+                let damage = FrameDamage::Unreadable { os_error: error.raw_os_error() };
+                listener.hear(DamagedFrame { index, wire_length: self.stream.wire_length(index), damage });
+                Ok(None)
             }
-            error => Err(error),
+            (read, _) => read.map(Some),
         }
     }
 }
 
 impl Source<Received> for CiphertextFile<'_> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
-        let read = |buffer, index, _| self.stream.read(buffer, index);
-        self.frames.take(empty, frames, &Clock::None, read, |error| self.passed_over(error))
+        let hand = self.hands.deal(empty.len(), &Clock::None)?;
+        self.hands.take(&hand, empty, frames, |buffer, index| self.read(buffer, index))
     }
 
+    /// A stream guards itself, but for what was appended after its length was taken: that is refused, as it would have
+    /// been before.
     fn confirm(&self) -> Result<(), StreamError> {
-        self.frames.snapshot.confirm()
+        if self.stream.has_grown()? {
+            return Err(StreamError::Frame { index: self.stream.last_index(), fault: FrameFault::Mac });
+        }
+        Ok(())
     }
+
+    fn interrupt(&self) {}
 }
 
 /// Fills `area`; a file that ends too early has shrunk since its size was taken.

@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use crate::{
     cli::timing::scrypt_time,
-    container::{
-        CopyNumber, Features, FoundHeader, FrameTag, Header, HeaderClaims, Layout, PassphraseSlot, Slot, StreamCut,
-    },
+    container::{CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, PassphraseSlot, Slot, StreamCut},
     keys::ScryptCost,
+    stream::{RefusedHeader, StreamHeader},
 };
 
 /// The most microseconds that RFC 3339 can tell: the end of the year 9999.
@@ -99,7 +98,7 @@ impl Findings {
     }
 
     /// Takes over what the first bytes claim; `copies` says what is known of both copies.
-    pub fn claim(&mut self, claims: &HeaderClaims, copies: CopyState) {
+    fn claim(&mut self, claims: &HeaderClaims, copies: CopyState) {
         self.version = Some(claims.version);
         if !claims.is_of_known_version() {
             return;
@@ -111,29 +110,47 @@ impl Findings {
         self.copies = vec![copy(), copy()];
     }
 
-    /// Takes over what a sound copy says, and how both are.
-    pub fn found(&mut self, found: &FoundHeader) {
-        if let Some(claims) = HeaderClaims::read(found.copy.authenticated()) {
-            self.claim(&claims, CopyState::Damaged);
-        }
-        for (copy, number) in self.copies.iter_mut().zip([CopyNumber::First, CopyNumber::Second]) {
-            copy.generation = found.generation_of(number);
-            copy.state = if copy.generation.is_some() { CopyState::Sound } else { CopyState::Damaged };
-            copy.counts = number == found.number;
+    /// Takes over what can be seen of a header that is refused.
+    pub fn refused(&mut self, refused: &RefusedHeader) {
+        match (&refused.found, &refused.claims) {
+            (Some(found), _) => self.copies(found.copy.authenticated(), found.number, |copy| found.generation_of(copy)),
+            (None, Some(claims)) => self.claim(claims, state_of_copies(&refused.error)),
+            (None, None) => {}
         }
     }
 
-    /// Takes over the key slots, and what the length says of frames.
-    pub fn header(&mut self, header: &Header) {
+    /// Takes over what a sound header says, how both copies are, the key slots, and what the length says of frames.
+    pub fn header<I>(&mut self, found: &StreamHeader<I>) {
+        self.copies(found.parsed().authenticated(), found.number(), |copy| found.generation_of(copy));
+        let header = found.header();
         let slots = header.records.iter().filter_map(|record| record.slot().ok().flatten());
         self.slots = slots.map(|slot| SlotFindings::of(&slot)).collect();
         let (layout, features) = (header.layout(), header.prefix.features);
         self.length = self.length.take().map(|length| LengthFindings::of(length.stream, layout, features));
     }
 
+    fn copies(&mut self, bytes: &[u8], counts: CopyNumber, generation_of: impl Fn(CopyNumber) -> Option<u64>) {
+        if let Some(claims) = HeaderClaims::read(bytes) {
+            self.claim(&claims, CopyState::Damaged);
+        }
+        for (copy, number) in self.copies.iter_mut().zip([CopyNumber::First, CopyNumber::Second]) {
+            copy.generation = generation_of(number);
+            copy.state = if copy.generation.is_some() { CopyState::Sound } else { CopyState::Damaged };
+            copy.counts = number == counts;
+        }
+    }
+
     /// Whether a passphrase may open the stream.
     pub fn has_passphrase_slot(&self) -> bool {
         self.slots.iter().any(|slot| matches!(slot, SlotFindings::Passphrase { .. }))
+    }
+}
+
+/// What a refused header says of both of its copies.
+fn state_of_copies(error: &HeaderError) -> CopyState {
+    match error {
+        HeaderError::Damaged | HeaderError::FrameSize(_) | HeaderError::HeaderLength(_) => CopyState::Damaged,
+        _ => CopyState::Unknown,
     }
 }
 

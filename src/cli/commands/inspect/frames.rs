@@ -1,19 +1,27 @@
 //! The frames of a stream, a line each, in whatever room one of them takes.
 
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
+
 use serde::Serialize;
 
 use super::findings::time;
-use crate::cli::messages::{
-    answer,
-    damage::{self, Ended},
-    failure::Failure,
-    stream_failure,
-};
 use crate::{
-    container::{FrameTag, Header, TagFlags},
-    pipeline::{Source, Surveying, Transform},
-    stage::{Chain, Frame, FrameBuffer, FrameFault, Received},
-    stream::StreamError,
+    cli::{
+        files::opened_input::InputFrames,
+        messages::{
+            answer,
+            damage::{self, Ended},
+            failure::Failure,
+            stream_failure,
+        },
+    },
+    container::{FrameTag, TagFlags},
+    pipeline::{DamageListener, DamagedFrame, FrameDamage, Opening, Sink, Source, SurveySink, Transform},
+    stage::{Frame, FrameBuffer},
+    stream::{OpenedStream, StreamError},
 };
 
 /// What is told of one frame, or of its absence.
@@ -45,15 +53,19 @@ enum Found {
     },
 }
 
-/// Lists the frames of `source`, of the stream `name` with this `header`, and goes on behind refused ones.
-pub(super) fn list(
-    name: &str,
-    header: &Header,
-    chain: &Chain,
-    source: &impl Source<Received>,
-    json: bool,
-) -> Result<(), Failure> {
-    let layout = header.layout();
+/// Hears of frames that cannot be read, for whoever asks next.
+#[derive(Default)]
+struct Unreadable(Mutex<Vec<DamagedFrame>>);
+
+impl DamageListener for Unreadable {
+    fn hear(&self, frame: DamagedFrame) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
+    }
+}
+
+/// Lists the `frames` of `stream`, whose name is `name`, and goes on past damaged ones.
+pub(super) fn list(name: &str, stream: &OpenedStream, frames: InputFrames<'_>, json: bool) -> Result<(), Failure> {
+    let layout = stream.header().layout();
     let failed = |error: &StreamError| stream_failure::pipeline(name, "standard output", false, layout, error);
     let tell = |frame: u64, found: Found| {
         tell(&Line { file: name, frame, position: layout.frame_position(frame), found }, json)
@@ -64,25 +76,34 @@ pub(super) fn list(
             "frame", "byte", "offset", "length", "time"
         ))?;
     }
-    let surveying = Surveying::new(chain, header.prefix.features);
-    let (mut empty, mut frames) = (Vec::new(), Vec::new());
+    let (survey, unreadable) = (SurveySink::default(), Unreadable::default());
+    let source = frames.source_past_unreadable(layout.frame_size, &unreadable);
+    let opening = Opening::across_gaps(stream.chain());
+    let (mut empty, mut received) = (Vec::new(), Vec::new());
     let mut ended = Ended::AtTheEnd;
     loop {
-        // One at a time, so that frames and those that cannot be read are told in order.
+        // One at a time, so that sound frames and damaged ones come in order.
         empty.resize_with(1, || FrameBuffer::new(layout.frame_size));
-        let Some(taken) = source.take(&mut empty, &mut frames) else { break };
-        for frame in &taken.unreadable {
-            surveying.pass_over(frame);
-            tell(frame.index, Found::Refused { refused: damage::unreadable(Some(&frame.error)) })?;
+        let Some(taken) = source.take(&mut empty, &mut received) else { break };
+        for damaged in unreadable.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            survey.hear(damaged);
+            tell(damaged.index, refused(damaged.damage))?;
         }
-        for frame in frames.drain(..) {
-            let index = frame.index();
-            match surveying.open_in_turn(frame) {
+        for frame in received.drain(..) {
+            let (index, wire_length) = (frame.index(), frame.wire_length());
+            let opened = opening.apply(frame).and_then(|frame| opening.check_in_turn(&frame).map(|()| frame));
+            match opened {
                 Ok(frame) => {
                     tell(index, sound(frame.tag()))?;
-                    empty.push(Frame::into_buffer(frame));
+                    let frame = [frame];
+                    survey.write(&frame).map_err(|error| failed(&StreamError::Write(error)))?;
+                    empty.extend(frame.map(Frame::into_buffer));
                 }
-                Err(fault) => tell(index, refused(&fault))?,
+                Err(fault) => {
+                    let damage = FrameDamage::Refused(fault);
+                    survey.hear(DamagedFrame { index, wire_length, damage });
+                    tell(index, refused(damage))?;
+                }
             }
         }
         match taken.failure {
@@ -95,7 +116,7 @@ pub(super) fn list(
         }
     }
     source.confirm().map_err(|error| failed(&error))?;
-    let survey = surveying.into_survey();
+    let survey = survey.into_survey();
     let is_whole = ended == Ended::AtTheEnd && survey.damaged_frames() == 0;
     if is_whole { Ok(()) } else { Err(damage::not_whole(name, &survey, ended)) }
 }
@@ -111,8 +132,12 @@ fn sound(tag: &FrameTag) -> Found {
     }
 }
 
-fn refused(fault: &FrameFault) -> Found {
-    Found::Refused { refused: fault.to_string() }
+fn refused(damage: FrameDamage) -> Found {
+    let refused = match damage {
+        FrameDamage::Refused(fault) => fault.to_string(),
+        FrameDamage::Unreadable { os_error } => damage::unreadable(os_error.map(io::Error::from_raw_os_error).as_ref()),
+    };
+    Found::Refused { refused }
 }
 
 fn missing(error: &StreamError) -> Found {

@@ -2,7 +2,6 @@
 
 mod findings;
 mod frames;
-mod remembering;
 mod text;
 
 use std::path::Path;
@@ -13,7 +12,7 @@ use crate::cli::{
     files::{
         input::{Access, InputFile},
         inputs::reads_standard_input,
-        transfer::new_stop,
+        opened_input::{self, InputFrames},
     },
     messages::{
         answer, damage,
@@ -24,14 +23,11 @@ use crate::cli::{
     secrets::{keyring::Keyring, secret_source::SecretSource},
 };
 use crate::{
-    container::{Features, Header, HeaderError},
+    container::{Features, Header},
     keys::KeySlots,
-    pipeline::{CiphertextFile, CiphertextSource},
-    stage::Chain,
-    stream::{DescriptorInput, HeaderReadError, Input, Resumed, StreamError, read_header},
+    stream::{OpenedStream, StreamError},
 };
-use findings::{Authenticated, CopyState, Findings, time};
-use remembering::Remembering;
+use findings::{Authenticated, Findings, time};
 
 pub(in crate::cli) fn inspect(arguments: &InspectArguments) -> Result<(), Exit> {
     let inputs: Vec<_> = arguments.inputs.iter().map(|path| Some(path.as_path())).collect();
@@ -65,11 +61,9 @@ struct Inspection<'a> {
 }
 
 /// A stream whose header was read, and opened if a secret was given.
-struct Opened {
-    header: Header,
-    chain: Option<Chain>,
-    /// What was read behind the header.
-    ahead: Vec<u8>,
+enum Seen<'a> {
+    Header(Header, InputFrames<'a>),
+    Opened(OpenedStream, InputFrames<'a>),
 }
 
 impl Inspection<'_> {
@@ -79,23 +73,20 @@ impl Inspection<'_> {
             input.check_apart_from(keyring.metadata().as_ref())?;
         }
         let access = input.access()?;
-        let stop = new_stop()?;
-        let mut descriptor = Remembering::new(DescriptorInput::new(&input.file, &stop));
         let mut findings = Findings::new(&input.name, access.length(&input.metadata));
 
-        let opened = self.open(&input.name, &mut descriptor, &mut findings);
-        let ends = opened.as_ref().map_or(Ok(()), |opened| look_at_ends(&input, access, opened, &mut findings));
-        let failures = [opened.as_ref().err(), ends.as_ref().err()];
+        let seen = self.see(&input, access, &mut findings);
+        let ends = seen.as_ref().map_or(Ok(()), |seen| see_ends(&input, seen, &mut findings));
+        let failures = [seen.as_ref().err(), ends.as_ref().err()];
         let facts = failures.into_iter().flatten().map(|failure| fact(&input.name, &failure.to_string()));
         findings.problems.extend(facts);
         self.tell(&findings)?;
 
-        match opened? {
-            Opened { header, chain: Some(chain), ahead } if self.arguments.frames => {
-                let source = Resumed::new(ahead, descriptor);
-                list_frames(&input, access, &header, &chain, source, self.arguments.json).and(ends)
+        match seen? {
+            Seen::Opened(stream, frames) if self.arguments.frames => {
+                frames::list(&input.name, &stream, frames, self.arguments.json).and(ends)
             }
-            _ => ends,
+            Seen::Opened(..) | Seen::Header(..) => ends,
         }
     }
 
@@ -108,38 +99,27 @@ impl Inspection<'_> {
     }
 
     /// Reads the header, and opens it with the secret, if one is given.
-    fn open<R: Input>(
-        &self,
-        name: &str,
-        input: &mut Remembering<R>,
-        findings: &mut Findings,
-    ) -> Result<Opened, Failure> {
-        let (found, ahead) = read_header(input).map_err(|error| {
-            if let (Some(claims), HeaderReadError::Header(error)) = (input.claims(), &error) {
-                findings.claim(&claims, state_of_copies(error));
-            }
-            stream_failure::header_input(name, &error)
-        })?;
-        findings.found(&found);
-        if let Some(copy) = found.damaged() {
-            let told = stream_failure::damaged_copy(name, copy);
-            report::warning(&told);
-            findings.problems.push(fact(name, &told));
+    fn see<'a>(&self, input: &'a InputFile, access: Access, findings: &mut Findings) -> Result<Seen<'a>, Failure> {
+        let name = &input.name;
+        let header = opened_input::read_header(input, |refused| findings.refused(refused))?;
+        findings.header(&header);
+        if let Some(copy) = header.damaged_copy() {
+            findings.problems.push(fact(name, &stream_failure::damaged_copy(name, copy)));
         }
-        let parsed = found.copy.parse(Chain::known_features(&[]));
-        let parsed = parsed.map_err(|error| stream_failure::header(name, &error))?;
-        let header = parsed.header();
-        findings.header(header);
-        KeySlots::of(header).map_err(|error| stream_failure::unlock(name, &error))?;
-        let chain = match self.fitting_keyring(findings) {
+        KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(name, &error))?;
+        match self.fitting_keyring(findings) {
             Some(keyring) => {
-                let keys = keyring.open(name, &parsed)?;
+                let (stream, rest) = keyring.open(name, header)?;
                 findings.authenticated = Some(Authenticated { header: true, ..Authenticated::default() });
-                Some(Chain::new(&keys, &header.prefix, Vec::new()))
+                let frames = InputFrames::of(input, access, stream.header(), rest);
+                Ok(Seen::Opened(stream, frames))
             }
-            None => None,
-        };
-        Ok(Opened { header: parsed.into_header(), chain, ahead })
+            None => {
+                let (header, rest) = header.into_header();
+                let frames = InputFrames::of(input, access, &header, rest);
+                Ok(Seen::Header(header, frames))
+            }
+        }
     }
 
     /// A passphrase that just stands in the environment is not meant for a stream that opens with key files alone.
@@ -150,57 +130,29 @@ impl Inspection<'_> {
     }
 }
 
-/// Looks at the end of a stream, and with a secret at its first frame, where that can be done before the rest.
-fn look_at_ends(input: &InputFile, access: Access, opened: &Opened, findings: &mut Findings) -> Result<(), Failure> {
-    let header = &opened.header;
+/// Checks the end of a stream, and with a secret its first frame, where that can be done before the rest.
+fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Result<(), Failure> {
+    let (header, frames) = match seen {
+        Seen::Header(header, frames) => (header, frames),
+        Seen::Opened(stream, frames) => (stream.header(), frames),
+    };
     let failed = |error: StreamError| told_of(&input.name, header, &error);
-    let snapshot = input.snapshot().map_err(failed)?;
-    let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).map_err(failed)?;
-    if let (Some(stream), Some(chain), Some(authenticated)) = (stream, &opened.chain, &mut findings.authenticated) {
-        let last = stream.verify_final_frame(chain).map_err(failed)?;
+    let Some(file) = frames.file() else { return Ok(()) };
+    file.check_length().map_err(failed)?;
+    if let (Seen::Opened(stream, _), Some(authenticated)) = (seen, &mut findings.authenticated) {
+        let last = file.verify_final_frame(stream.chain()).map_err(failed)?;
         authenticated.end(last.tag());
         if header.prefix.features.contains(Features::TIMED) {
-            let first = stream.verify_first_frame(chain).map_err(failed)?;
+            let first = file.verify_first_frame(stream.chain()).map_err(failed)?;
             authenticated.first_time = time(first.tag().time);
         }
     }
     Ok(())
 }
 
-fn list_frames(
-    input: &InputFile,
-    access: Access,
-    header: &Header,
-    chain: &Chain,
-    in_order: impl Input,
-    json: bool,
-) -> Result<(), Failure> {
-    let failed = |error: StreamError| told_of(&input.name, header, &error);
-    let snapshot = input.snapshot().map_err(failed)?;
-    let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten();
-    match (access, stream, snapshot) {
-        (Access::Positional, Some(stream), Some(snapshot)) => {
-            let source = CiphertextFile::new(stream, snapshot).past_unreadable_frames();
-            frames::list(&input.name, header, chain, &source, json)
-        }
-        (_, _, snapshot) => {
-            let source = CiphertextSource::new(in_order, header.prefix.frame_size, snapshot);
-            frames::list(&input.name, header, chain, &source, json)
-        }
-    }
-}
-
 fn told_of(name: &str, header: &Header, error: &StreamError) -> Failure {
     let failure = stream_failure::pipeline(name, "", false, header.layout(), error);
     if stream_failure::is_damage(error) { failure.with_hint(damage::OTHER_COPY) } else { failure }
-}
-
-/// What a refused header says of both of its copies.
-fn state_of_copies(error: &HeaderError) -> CopyState {
-    match error {
-        HeaderError::Damaged | HeaderError::FrameSize(_) | HeaderError::HeaderLength(_) => CopyState::Damaged,
-        _ => CopyState::Unknown,
-    }
 }
 
 /// What is `told`, without the name that the findings have already.

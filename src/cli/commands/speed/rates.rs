@@ -97,8 +97,8 @@ impl InMemory {
     }
 
     fn open(&self, workers: NonZero<usize>) -> Result<(), StreamError> {
-        let source = CiphertextSource::new(ReaderInput(self.sealed.as_slice()), self.frame_size, None);
-        let opening = Opening::new(&self.chain, Features::NONE);
+        let source = CiphertextSource::new(ReaderInput(self.sealed.as_slice()), self.frame_size);
+        let opening = Opening::new(&self.chain);
         Workers::new(workers, self.frame_size).run(&source, &opening, &OrderedSink::new(io::sink()))
     }
 }

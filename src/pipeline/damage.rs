@@ -1,0 +1,33 @@
+//! A damaged frame, and who hears of it.
+
+use crate::stage::FrameFault;
+
+/// A frame of a stream that is not sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DamagedFrame {
+    /// The frame's index.
+    pub index: u64,
+    /// Its bytes on the wire.
+    pub wire_length: usize,
+    /// What is wrong with it.
+    pub damage: FrameDamage,
+}
+
+/// What is wrong with a damaged frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameDamage {
+    /// It was read, and refused.
+    Refused(FrameFault),
+    /// It could not be read.
+    Unreadable {
+        /// The system's number of the error, if it has one.
+        os_error: Option<i32>,
+    },
+}
+
+/// Hears of damaged frames, in any order and from any thread.
+pub trait DamageListener: Sync {
+    /// Hears of one.
+    fn hear(&self, frame: DamagedFrame);
+}

@@ -1,0 +1,53 @@
+//! A sink that writes frames to a file, each at its own place.
+
+use std::{fs::File, io};
+
+use rustix::io::pwritev;
+
+use super::{Outgoing, Sink, write_all};
+use crate::{
+    container::Layout,
+    stage::{Frame, Sealed, Verified},
+};
+
+/// A file of ours that takes frames at their places, in any order: sealed ones where the layout puts them, verified ones
+/// at the offset in their tag.
+pub struct PositionalSink<'a> {
+    file: &'a File,
+    layout: Layout,
+}
+
+impl<'a> PositionalSink<'a> {
+    /// Frames of a stream of this layout go to `file`.
+    pub fn new(file: &'a File, layout: Layout) -> Self {
+        Self { file, layout }
+    }
+}
+
+impl Sink<Sealed> for PositionalSink<'_> {
+    const IN_TURN: bool = false;
+
+    fn write(&self, frames: &[Frame<Sealed>]) -> io::Result<()> {
+        let Some(first) = frames.first() else { return Ok(()) };
+        self.write_at(frames, self.layout.frame_position(first.index()))
+    }
+}
+
+impl Sink<Verified> for PositionalSink<'_> {
+    const IN_TURN: bool = false;
+
+    fn write(&self, frames: &[Frame<Verified>]) -> io::Result<()> {
+        let Some(first) = frames.first() else { return Ok(()) };
+        self.write_at(frames, first.tag().offset)
+    }
+}
+
+impl PositionalSink<'_> {
+    fn write_at<S>(&self, frames: &[Frame<S>], position: u64) -> io::Result<()>
+    where
+        Frame<S>: Outgoing,
+    {
+        // One call for all: writers of one file wait for each other at each.
+        write_all(frames, |slices, written| Ok(pwritev(self.file, slices, position + written)?))
+    }
+}

@@ -1,0 +1,109 @@
+//! The checks that need order: each frame continues the one before.
+
+use crate::{
+    container::{Features, FrameTag},
+    stage::FrameFault,
+};
+
+/// Checks the tags of one stream in order: in a live stream each offset is the sum of the lengths before it, and in a
+/// timed one no time falls. What a single frame shows by itself, the chain has checked.
+pub struct Continuity {
+    features: Features,
+    across_gaps: bool,
+    next_index: u64,
+    offset: u64,
+    time: i64,
+}
+
+impl Continuity {
+    /// Checks a stream with `features` from its first frame on, with no frame left out.
+    pub fn new(features: Features) -> Self {
+        Self { features, across_gaps: false, next_index: 0, offset: 0, time: 0 }
+    }
+
+    /// Checks a stream with `features` of which damaged frames are left out: how much a missing frame held is unknown,
+    /// but offsets and times still do not fall.
+    pub fn across_gaps(features: Features) -> Self {
+        Self { across_gaps: true, ..Self::new(features) }
+    }
+
+    /// Whether a stream with `features` needs these checks at all.
+    pub fn is_needed(features: Features) -> bool {
+        features.contains(Features::LIVE) || features.contains(Features::TIMED)
+    }
+
+    /// Checks the next frame by its authenticated `tag`.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameFault::Offset`], [`FrameFault::Time`], and [`FrameFault::Index`] for a frame out of order; the frame then
+    /// counts as missing.
+    pub fn check(&mut self, tag: &FrameTag) -> Result<(), FrameFault> {
+        let after_gap = self.across_gaps && tag.index > self.next_index;
+        if tag.index != self.next_index && !after_gap {
+            return Err(FrameFault::Index(tag.index));
+        }
+        let continues = if after_gap { tag.offset >= self.offset } else { tag.offset == self.offset };
+        if self.features.contains(Features::LIVE) && !continues {
+            return Err(FrameFault::Offset(tag.offset));
+        }
+        if tag.time < self.time {
+            return Err(FrameFault::Time(tag.time));
+        }
+        self.offset = tag.end().ok_or(FrameFault::Offset(tag.offset))?;
+        self.time = tag.time;
+        self.next_index = tag.index + 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(index: u64, offset: u64, length: u32, time: i64) -> FrameTag {
+        FrameTag { index, offset, length, time, ..FrameTag::default() }
+    }
+
+    fn live_and_timed() -> Features {
+        Features::LIVE.union(Features::TIMED)
+    }
+
+    #[test]
+    fn a_live_offset_is_the_sum_of_the_lengths_before_it() {
+        let mut continuity = Continuity::new(Features::LIVE);
+        assert_eq!(continuity.check(&tag(0, 0, 5, 0)), Ok(()));
+        assert_eq!(continuity.check(&tag(1, 4, 1, 0)), Err(FrameFault::Offset(4)));
+        assert_eq!(continuity.check(&tag(1, 6, 1, 0)), Err(FrameFault::Offset(6)));
+        assert_eq!(continuity.check(&tag(1, 5, 0, 0)), Ok(()));
+        assert_eq!(continuity.check(&tag(2, 5, 9, 0)), Ok(()));
+    }
+
+    #[test]
+    fn times_may_stay_and_never_fall() {
+        let mut continuity = Continuity::new(Features::TIMED);
+        for (index, time) in [(0, 7), (1, 7), (2, 8)] {
+            assert_eq!(continuity.check(&tag(index, 0, 0, time)), Ok(()));
+        }
+        assert_eq!(continuity.check(&tag(3, 0, 0, 7)), Err(FrameFault::Time(7)));
+    }
+
+    #[test]
+    fn a_frame_out_of_order_is_refused_unless_it_comes_after_a_gap_that_is_allowed() {
+        let mut strict = Continuity::new(live_and_timed());
+        assert_eq!(strict.check(&tag(1, 0, 5, 1)), Err(FrameFault::Index(1)));
+        let mut lenient = Continuity::across_gaps(live_and_timed());
+        assert_eq!(lenient.check(&tag(0, 0, 5, 1)), Ok(()));
+        assert_eq!(lenient.check(&tag(2, 4, 5, 1)), Err(FrameFault::Offset(4)));
+        assert_eq!(lenient.check(&tag(2, 50, 5, 3)), Ok(()));
+        assert_eq!(lenient.check(&tag(3, 56, 5, 3)), Err(FrameFault::Offset(56)));
+        assert_eq!(lenient.check(&tag(4, 57, 5, 2)), Err(FrameFault::Time(2)));
+        assert_eq!(lenient.check(&tag(1, 57, 5, 3)), Err(FrameFault::Index(1)));
+    }
+
+    #[test]
+    fn an_end_beyond_64_bits_is_refused() {
+        let mut continuity = Continuity::across_gaps(Features::LIVE);
+        assert_eq!(continuity.check(&tag(9, u64::MAX, 1, 0)), Err(FrameFault::Offset(u64::MAX)));
+    }
+}

@@ -1,0 +1,164 @@
+//! Frames put together from what arrives.
+
+use super::{Filled, Input, StreamError, Wait, fill};
+use crate::{
+    container::FrameSize,
+    stage::{Frame, FrameBuffer, Received},
+};
+
+/// Fills one buffer after the other from an input. A frame that is not all there yet waits here, half filled.
+pub(crate) struct FrameFiller<I> {
+    input: I,
+    partial: Option<FrameBuffer>,
+    filled: usize,
+}
+
+/// The bytes of one frame: a buffer, how many of its bytes count, and whether the input ended with them.
+pub(crate) struct Arrived {
+    pub buffer: FrameBuffer,
+    pub filled: usize,
+    pub ended: bool,
+}
+
+impl<I: Input> FrameFiller<I> {
+    pub fn new(input: I) -> Self {
+        Self { input, partial: None, filled: 0 }
+    }
+
+    /// Reads on until `area` of a buffer is full or the input ends; the buffer is the partly filled one, or else the last
+    /// of `empty`. `None` if, without waiting, that did not come about, or if there is no buffer. `arrived` is called
+    /// with the first byte.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::Read`], [`StreamError::Stopped`].
+    pub fn next(
+        &mut self,
+        empty: &mut Vec<FrameBuffer>,
+        area: impl FnOnce(&mut FrameBuffer) -> &mut [u8],
+        wait: Wait,
+        arrived: impl FnMut(),
+    ) -> Result<Option<Arrived>, StreamError> {
+        let Some(mut buffer) = self.partial.take().or_else(|| empty.pop()) else { return Ok(None) };
+        let state = fill(&mut self.input, area(&mut buffer), &mut self.filled, wait, arrived);
+        let ended = match state.map_err(StreamError::Read)? {
+            Filled::NotReady => {
+                self.partial = Some(buffer);
+                return Ok(None);
+            }
+            Filled::Stopped => return Err(StreamError::Stopped),
+            Filled::Full => false,
+            Filled::Ended => true,
+        };
+        Ok(Some(Arrived { buffer, filled: std::mem::take(&mut self.filled), ended }))
+    }
+}
+
+/// The frames of a stream, from an input that is read in order from the end of the header on.
+pub(crate) struct FrameReader<I> {
+    filler: FrameFiller<I>,
+    frame_size: FrameSize,
+    index: u64,
+    ended: bool,
+}
+
+impl<I: Input> FrameReader<I> {
+    pub fn new(input: I, frame_size: FrameSize) -> Self {
+        Self { filler: FrameFiller::new(input), frame_size, index: 0, ended: false }
+    }
+
+    /// The index of the next frame.
+    pub fn next_index(&self) -> u64 {
+        self.index
+    }
+
+    /// Whether the input ended with the last frame.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The next frame, in a buffer of `empty`; `None` if, without waiting, it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError`]; nothing more is to be read then.
+    pub fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<Received>>, StreamError> {
+        let index = self.index;
+        if index >= self.frame_size.max_frames() {
+            return Err(StreamError::TooLong);
+        }
+        let arrived = self.filler.next(empty, FrameBuffer::wire_area, wait, || {});
+        let Some(Arrived { buffer, filled, ended }) = arrived.map_err(|error| error.in_frame(index))? else {
+            return Ok(None);
+        };
+        let frame = received(buffer, index, filled)?;
+        (self.index, self.ended) = (index + 1, ended);
+        Ok(Some(frame))
+    }
+}
+
+/// The frame `index` of a stream, of which the first `filled` bytes of `buffer` have arrived and no more will.
+///
+/// # Errors
+///
+/// [`StreamError::EndBeforeFinalFrame`] and [`StreamError::CutFrame`] if these are too few for any frame.
+pub(crate) fn received(buffer: FrameBuffer, index: u64, filled: usize) -> Result<Frame<Received>, StreamError> {
+    if filled == 0 {
+        return Err(StreamError::EndBeforeFinalFrame { index });
+    }
+    Frame::received(buffer, index, filled).ok_or(StreamError::CutFrame { index })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{ReaderInput, Readiness};
+
+    const SIZE: FrameSize = FrameSize::MIN;
+
+    /// Is ready for one read of some bytes at a time, and then not.
+    struct Dribbling<'a>(Vec<&'a [u8]>, bool);
+
+    impl Input for Dribbling<'_> {
+        fn readiness(&mut self, wait: Wait) -> std::io::Result<Readiness> {
+            self.1 = !self.1 || wait == Wait::ForInput;
+            Ok(if self.1 { Readiness::Ready } else { Readiness::NotReady })
+        }
+
+        fn read(&mut self, area: &mut [u8]) -> std::io::Result<usize> {
+            let piece = self.0.remove(0);
+            area[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_not_all_there_waits_half_filled() {
+        let mut filler = FrameFiller::new(Dribbling(vec![b"one", b" frame", b""], false));
+        let (mut empty, mut arrivals) = (vec![FrameBuffer::new(SIZE)], 0);
+        for _ in 0..2 {
+            let next = filler.next(&mut empty, FrameBuffer::payload_area, Wait::Never, || arrivals += 1);
+            assert!(next.unwrap().is_none());
+        }
+        let arrived = filler.next(&mut empty, FrameBuffer::payload_area, Wait::ForInput, || arrivals += 1);
+        let Arrived { mut buffer, filled, ended } = arrived.unwrap().unwrap();
+        assert_eq!((&buffer.payload_area()[..filled], ended, arrivals), (b"one frame".as_slice(), true, 1));
+    }
+
+    #[test]
+    fn without_a_buffer_nothing_is_read() {
+        let mut reader = FrameReader::new(ReaderInput([7; 100].as_slice()), SIZE);
+        assert!(reader.next(&mut Vec::new(), Wait::ForInput).unwrap().is_none());
+        let frame = reader.next(&mut vec![FrameBuffer::new(SIZE)], Wait::ForInput).unwrap().unwrap();
+        assert_eq!((frame.wire_length(), reader.has_ended(), reader.next_index()), (100, true, 1));
+    }
+
+    #[test]
+    fn more_frames_than_one_counter_allows_are_refused_before_they_are_read() {
+        let mut reader = FrameReader::new(ReaderInput([7; 100].as_slice()), SIZE);
+        reader.index = SIZE.max_frames();
+        let mut empty = vec![FrameBuffer::new(SIZE)];
+        assert!(matches!(reader.next(&mut empty, Wait::ForInput), Err(StreamError::TooLong)));
+        assert_eq!(empty.len(), 1);
+    }
+}

@@ -1,0 +1,63 @@
+//! An opened stream: its authenticated header, and the chain that opens its frames.
+
+use thiserror::Error;
+
+use super::{HeaderReadError, Resumed, StreamHeader};
+use crate::{
+    container::{CopyNumber, Header},
+    keys::{Credential, UnlockError, unlock},
+    stage::Chain,
+};
+
+/// Why a stream was not opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No header was read.
+    #[error(transparent)]
+    Header(#[from] HeaderReadError),
+    /// The header did not open.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+}
+
+/// A stream whose header was read, unlocked and authenticated, in that order.
+pub struct OpenedStream {
+    header: Header,
+    damaged_copy: Option<CopyNumber>,
+    chain: Chain,
+}
+
+impl<I> StreamHeader<I> {
+    /// Opens the stream with `credential`. Gives the opened stream, and the input from its first frame on. A passphrase
+    /// costs a scrypt run for each slot that is tried, within the credential's limits.
+    ///
+    /// # Errors
+    ///
+    /// [`UnlockError`].
+    pub fn open(self, credential: &mut Credential) -> Result<(OpenedStream, Resumed<I>), UnlockError> {
+        let keys = unlock(self.parsed(), credential)?.keys;
+        let damaged_copy = self.damaged_copy();
+        let (parsed, private, input) = self.into_parts();
+        let header = parsed.into_header();
+        let chain = Chain::new(&keys, &header.prefix, private);
+        Ok((OpenedStream { header, damaged_copy, chain }, input))
+    }
+}
+
+impl OpenedStream {
+    /// What the header says.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The header copy that is damaged, if one is.
+    pub fn damaged_copy(&self) -> Option<CopyNumber> {
+        self.damaged_copy
+    }
+
+    /// The chain that opens the stream's frames.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+}

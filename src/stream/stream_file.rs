@@ -1,0 +1,121 @@
+//! A stream in a file, its frames read at their places.
+
+use std::{fs::File, io::ErrorKind, os::unix::fs::FileExt};
+
+use super::{StreamError, received};
+use crate::{
+    container::{Extent, Layout, StreamCut},
+    stage::{Chain, Frame, FrameBuffer, Received, Verified},
+};
+
+/// A stream in a file, from `start` to the file's end. What its length says of its frames is not to be believed before
+/// the final one is authenticated.
+#[derive(Clone, Copy)]
+pub struct StreamFile<'a> {
+    file: &'a File,
+    start: u64,
+    length: u64,
+    layout: Layout,
+}
+
+impl<'a> StreamFile<'a> {
+    /// The stream in `file`, of `size` bytes, that starts at `start` and has this layout.
+    pub fn new(file: &'a File, size: u64, start: u64, layout: Layout) -> Self {
+        Self { file, start, length: size.saturating_sub(start), layout }
+    }
+
+    /// Whether the file's length allows a whole stream. Nothing is authenticated.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::EndBeforeFinalFrame`] or [`StreamError::CutFrame`] if the length shows that the end is missing;
+    /// [`StreamError::TooLong`].
+    pub fn check_length(&self) -> Result<(), StreamError> {
+        self.extent().map(drop)
+    }
+
+    /// The final frame, authenticated: no size is believed before that, and a cut is noticed at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError`] of that frame, or of reading it; [`StreamError::TooLong`].
+    pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
+        self.verify(self.extent()?.last_index, chain)
+    }
+
+    /// The first frame, authenticated.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError`] of that frame, or of reading it.
+    pub fn verify_first_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
+        self.verify(0, chain)
+    }
+
+    /// The index of the last frame; if the stream is cut, of the first one that is not whole.
+    pub fn last_index(&self) -> u64 {
+        match self.layout.extent(self.length) {
+            Ok(Extent { last_index, .. }) => last_index,
+            Err(StreamCut { index, .. }) => index,
+        }
+    }
+
+    /// The frame at `index`, as it stands in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::ReadFrame`]; [`StreamError::EndBeforeFinalFrame`] or [`StreamError::CutFrame`] if the file has no
+    /// whole frame there; [`StreamError::TooLong`].
+    pub fn read(&self, mut buffer: FrameBuffer, index: u64) -> Result<Frame<Received>, StreamError> {
+        if index >= self.layout.frame_size.max_frames() {
+            return Err(StreamError::TooLong);
+        }
+        let area = buffer.wire_area().get_mut(..self.wire_length(index)).unwrap_or_default();
+        let position = self.start.saturating_add(self.layout.frame_position(index));
+        let filled = read_at(self.file, area, position).map_err(|error| error.in_frame(index))?;
+        received(buffer, index, filled)
+    }
+
+    /// Bytes of the frame at `index`, as far as the stream's length goes.
+    pub fn wire_length(&self, index: u64) -> usize {
+        let wire = self.layout.frame_size.wire();
+        let left = self.length.saturating_sub(self.layout.frame_position(index));
+        usize::try_from(left).map_or(wire, |left| left.min(wire))
+    }
+
+    /// Whether the file is longer than it was.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::Read`].
+    pub fn has_grown(&self) -> Result<bool, StreamError> {
+        let size = self.file.metadata().map_err(StreamError::Read)?.len();
+        Ok(size.saturating_sub(self.start) > self.length)
+    }
+
+    fn extent(&self) -> Result<Extent, StreamError> {
+        let extent = self.layout.extent(self.length).map_err(|StreamCut { index, at_boundary }| {
+            if at_boundary { StreamError::EndBeforeFinalFrame { index } } else { StreamError::CutFrame { index } }
+        })?;
+        if extent.last_index < self.layout.frame_size.max_frames() { Ok(extent) } else { Err(StreamError::TooLong) }
+    }
+
+    fn verify(&self, index: u64, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
+        let frame = self.read(FrameBuffer::new(self.layout.frame_size), index)?;
+        chain.open(frame).map_err(|fault| StreamError::Frame { index, fault })
+    }
+}
+
+/// Fills `area` as far as the file goes, and gives the bytes filled.
+fn read_at(file: &File, area: &mut [u8], position: u64) -> Result<usize, StreamError> {
+    let mut filled = 0;
+    while let Some(room) = area.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match file.read_at(room, position.saturating_add(filled as u64)) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(StreamError::Read(error)),
+        }
+    }
+    Ok(filled)
+}
