@@ -85,6 +85,7 @@ def records(copy):
         require(kind != 1 or body[1:4] == bytes(3), "reserved")
         found.append((kind, body))
     require(not any(area), "reserved")
+    require(all(kind < 0xC0 for kind, _ in found), "critical-record")
     return found
 
 
