@@ -105,6 +105,7 @@ fn sound() -> Vec<Vector> {
             [Maker::with_slots(vec![passphrase_slot("old", 1)]).copy(), newer.copy(), newer.frames(5).concat()]
                 .concat(),
         ),
+        ("cost-n-2-to-15-and-r-1", "passphrase", "whole", 5, at_cost(15, 1, 1)),
         ("unknown-record-0xbf", "key", "whole", 5, with_record(0xbf, &[1, 2])),
         ("age-recipient-slot", "key", "whole", 5, with_record(3, FILE_KEY_FOR_AGE)),
     ]
@@ -228,6 +229,7 @@ fn bad_headers() -> Vec<Vector> {
             [plain.copy(), unauthenticated_newer, plain.frames(5).concat()].concat(),
         ),
         ("slot-of-another-file-key", "key", "altered", 0, two_keys.stream(5)),
+        ("cost-n-2-to-16-and-r-1", "passphrase", "cost-bounds", 0, slot_field(0, &[16, 0, 0, 0, 1, 0, 0, 0])),
         ("critical-record-0xc0", "key", "critical-record", 0, with_record(0xc0)),
         ("critical-record-0xff", "key", "critical-record", 0, with_record(0xff)),
     ]
