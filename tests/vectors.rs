@@ -50,7 +50,8 @@ fn sound() -> Vec<Vector> {
     let foreign_slot = Slot::KeyFile(new_key_file_slot(&Key::from_bytes([8; 32]), &key_file(), [4; 32]));
     let second_opens = Maker::with_slots(vec![passphrase_slot("another", 1), passphrase_slot(PHRASE, 2)]);
     let with_record = |kind, body| [plain.header_with_record(kind, body), plain.frames(5).concat()].concat();
-    let live_frame = |index: u64, offset: usize, length: usize, time: i64, last: bool| {
+    let untimed_live = Maker::new(Features::LIVE);
+    let live_frame = |live: &Maker, index: u64, offset: usize, length: usize, time: i64, last: bool| {
         let flags = if last { TagFlags::FINAL } else { TagFlags::NONE };
         let tag = FrameTag { index, time, offset: offset as u64, length: length as u32, flags };
         let mut field = plaintext(offset + length)[offset..].to_vec();
@@ -61,9 +62,21 @@ fn sound() -> Vec<Vector> {
     };
     let live_stream = [
         live.header(),
-        live_frame(0, 0, 100, 5, false),
-        live_frame(1, 100, 0, 5, false),
-        live_frame(2, 100, 9, 7, true),
+        live_frame(&live, 0, 0, 100, 5, false),
+        live_frame(&live, 1, 100, 0, 5, false),
+        live_frame(&live, 2, 100, 9, 7, true),
+    ];
+    let live_from_an_empty_frame = [
+        untimed_live.header(),
+        live_frame(&untimed_live, 0, 0, 0, 0, false),
+        live_frame(&untimed_live, 1, 0, 100, 0, false),
+        live_frame(&untimed_live, 2, 100, 5, 0, true),
+    ];
+    let live_to_an_empty_frame = [
+        live.header(),
+        live_frame(&live, 0, 0, 100, 5, false),
+        live_frame(&live, 1, 100, 9, 7, false),
+        live_frame(&live, 2, 109, 0, 8, true),
     ];
     vec![
         ("empty", "key", "whole", 0, plain.stream(0)),
@@ -108,6 +121,9 @@ fn sound() -> Vec<Vector> {
         ("cost-n-2-to-15-and-r-1", "passphrase", "whole", 5, at_cost(15, 1, 1)),
         ("unknown-record-0xbf", "key", "whole", 5, with_record(0xbf, &[1, 2])),
         ("age-recipient-slot", "key", "whole", 5, with_record(3, FILE_KEY_FOR_AGE)),
+        ("continued", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(1 | 1 << 16))),
+        ("live-empty-full-frame", "key", "whole", 105, live_from_an_empty_frame.concat()),
+        ("timed-live-empty-final-frame", "key", "whole", 109, live_to_an_empty_frame.concat()),
     ]
 }
 
