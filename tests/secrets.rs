@@ -69,7 +69,7 @@ fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
 fn behind_key_file(stream: &[u8], text: &[u8]) -> Secrets {
     let parsed = header(stream);
     let Some(Slot::KeyFile(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no key-file slot") };
-    let digits = text[16..80].to_vec();
+    let digits = text[KEY_FILE_LABEL..KEY_FILE_LABEL + 64].to_vec();
     let mut key = vec![0; 32];
     base16ct::lower::decode(&digits, &mut key).unwrap();
     let material = [key.as_slice(), &slot.salt].concat();
@@ -99,6 +99,8 @@ fn assert_forgotten(process: u32, (secrets, stage_keys): &Secrets) {
 }
 
 const PIECE: usize = 16;
+/// Bytes of a key file before its first digit.
+const KEY_FILE_LABEL: usize = 16;
 const HEADER: usize = 8192;
 const FRAME: usize = 65_600;
 
@@ -273,7 +275,9 @@ fn what_is_wrong_with_a_secret_is_told_without_it() {
     assert!(folder.run(&["encrypt", "film", "-o", "keyed.reel"]).status.success());
     let long = PASSPHRASE.repeat(100);
     let foreign = [PASSPHRASE.as_bytes(), b"\xff"].concat();
-    let damaged = folder.read("key").iter().map(|&byte| if byte == b'0' { b'1' } else { byte }).collect::<Vec<_>>();
+    let mut damaged = folder.read("key");
+    let digit = &mut damaged[KEY_FILE_LABEL];
+    *digit = if *digit == b'0' { b'1' } else { b'0' };
     for (secret, way, fact) in [
         (PASSPHRASE.as_bytes(), "environment", "wrong passphrase"),
         (PASSPHRASE.as_bytes(), "file", "wrong passphrase"),

@@ -11,12 +11,12 @@ use std::{
     env, fs,
     io::{self, Read},
     path::PathBuf,
-    process::Command,
+    process::{Command, Output},
 };
 
 use maker::{
-    HEADER, Maker, PAYLOAD, PHRASE, WIRE, checked, costly_slot, file_key, flipped, key_file, passphrase_slot,
-    passphrase_slot_at_cost, plaintext, tag,
+    FILE_KEY_FOR_AGE, HEADER, KEY_FILE_SLOT, Maker, PAYLOAD, PHRASE, RECORDS_START, WIRE, checked, costly_slot,
+    file_key, flipped, key_file, passphrase_slot, passphrase_slot_at_cost, plaintext, tag,
 };
 use reelseal::{
     container::{
@@ -49,9 +49,9 @@ fn sound() -> Vec<Vector> {
     let own_slot = plain.slots[0].clone();
     let foreign_slot = Slot::KeyFile(new_key_file_slot(&Key::from_bytes([8; 32]), &key_file(), [4; 32]));
     let second_opens = Maker::with_slots(vec![passphrase_slot("another", 1), passphrase_slot(PHRASE, 2)]);
-    let mut unknown_record = plain.copy();
-    unknown_record[48 + 76..48 + 82].copy_from_slice(&[0x90, 0, 2, 0, 1, 2]);
-    let live_frame = |index: u64, offset: usize, length: usize, time: i64, last: bool| {
+    let with_record = |kind, body| [plain.header_with_record(kind, body), plain.frames(5).concat()].concat();
+    let untimed_live = Maker::new(Features::LIVE);
+    let live_frame = |live: &Maker, index: u64, offset: usize, length: usize, time: i64, last: bool| {
         let flags = if last { TagFlags::FINAL } else { TagFlags::NONE };
         let tag = FrameTag { index, time, offset: offset as u64, length: length as u32, flags };
         let mut field = plaintext(offset + length)[offset..].to_vec();
@@ -62,9 +62,21 @@ fn sound() -> Vec<Vector> {
     };
     let live_stream = [
         live.header(),
-        live_frame(0, 0, 100, 5, false),
-        live_frame(1, 100, 0, 5, false),
-        live_frame(2, 100, 9, 7, true),
+        live_frame(&live, 0, 0, 100, 5, false),
+        live_frame(&live, 1, 100, 0, 5, false),
+        live_frame(&live, 2, 100, 9, 7, true),
+    ];
+    let live_from_an_empty_frame = [
+        untimed_live.header(),
+        live_frame(&untimed_live, 0, 0, 0, 0, false),
+        live_frame(&untimed_live, 1, 0, 100, 0, false),
+        live_frame(&untimed_live, 2, 100, 5, 0, true),
+    ];
+    let live_to_an_empty_frame = [
+        live.header(),
+        live_frame(&live, 0, 0, 100, 5, false),
+        live_frame(&live, 1, 100, 9, 7, false),
+        live_frame(&live, 2, 109, 0, 8, true),
     ];
     vec![
         ("empty", "key", "whole", 0, plain.stream(0)),
@@ -91,13 +103,7 @@ fn sound() -> Vec<Vector> {
             5,
             Maker::with_slots(vec![foreign_slot, own_slot]).stream(5),
         ),
-        (
-            "unknown-record",
-            "key",
-            "whole",
-            5,
-            [plain.altered(|copy| *copy = unknown_record), plain.frames(5).concat()].concat(),
-        ),
+        ("unknown-record", "key", "whole", 5, with_record(0x90, &[1, 2])),
         ("damaged-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[100])),
         ("damaged-magic-of-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[0])),
         ("damaged-length-of-first-copy", "key", "whole-but-a-copy", 5, flipped(plain.stream(5), &[32])),
@@ -112,6 +118,12 @@ fn sound() -> Vec<Vector> {
             [Maker::with_slots(vec![passphrase_slot("old", 1)]).copy(), newer.copy(), newer.frames(5).concat()]
                 .concat(),
         ),
+        ("cost-n-2-to-15-and-r-1", "passphrase", "whole", 5, at_cost(15, 1, 1)),
+        ("unknown-record-0xbf", "key", "whole", 5, with_record(0xbf, &[1, 2])),
+        ("age-recipient-slot", "key", "whole", 5, with_record(3, FILE_KEY_FOR_AGE)),
+        ("continued", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(1 | 1 << 16))),
+        ("live-empty-full-frame", "key", "whole", 105, live_from_an_empty_frame.concat()),
+        ("timed-live-empty-final-frame", "key", "whole", 109, live_to_an_empty_frame.concat()),
     ]
 }
 
@@ -125,6 +137,7 @@ fn bad_headers() -> Vec<Vector> {
         let start = 48 + 4 + place;
         maker.altered(|copy| copy[start..start + value.len()].copy_from_slice(value))
     };
+    let with_record = |kind| [plain.header_with_record(kind, &[1, 2]), plain.frames(5).concat()].concat();
     let unauthenticated = checked(flipped(plain.copy(), &[40])).repeat(2);
     let distinct = |log_n, p, count: u8| {
         Maker::with_slots((0..count).map(|salt| costly_slot(log_n, 8, p, salt)).collect()).header()
@@ -232,6 +245,9 @@ fn bad_headers() -> Vec<Vector> {
             [plain.copy(), unauthenticated_newer, plain.frames(5).concat()].concat(),
         ),
         ("slot-of-another-file-key", "key", "altered", 0, two_keys.stream(5)),
+        ("cost-n-2-to-16-and-r-1", "passphrase", "cost-bounds", 0, slot_field(0, &[16, 0, 0, 0, 1, 0, 0, 0])),
+        ("critical-record-0xc0", "key", "critical-record", 0, with_record(0xc0)),
+        ("critical-record-0xff", "key", "critical-record", 0, with_record(0xff)),
     ]
 }
 
@@ -391,6 +407,7 @@ fn header_outcome(error: &HeaderError) -> &'static str {
             RecordError::Overrun => "record-overrun",
             RecordError::ReservedNotZero => "reserved",
             RecordError::SlotLength { .. } => "slot-length",
+            RecordError::UnknownCritical { .. } => "critical-record",
             RecordError::NoRoom => panic!("{error}"),
         },
     }
@@ -510,6 +527,40 @@ fn verify_says_whole_of_those_that_are_and_of_no_other() {
             assert_eq!(told.is_empty(), outcome == "whole", "{name}: {told}");
         }
         assert_eq!(folder.names(), Vec::<String>::new(), "{name}");
+    }
+}
+
+/// Changes what opens a vector that opens with the key; gives the vector, the command's output, and the stream after it.
+fn with_new_key_file(folder: &Folder, name: &str) -> (Vec<u8>, Output, Vec<u8>) {
+    let bytes = fs::read(path(name)).unwrap();
+    folder.write("stream", &bytes);
+    let mut passwd = folder.reelseal(&["passwd", "stream", "--quiet", "--new-key-file", "key"]);
+    let output = passwd.arg("--key-file").arg(self::folder().join("key")).output().unwrap();
+    (bytes, output, folder.read("stream"))
+}
+
+#[test]
+fn a_rewritten_header_keeps_records_of_unknown_kinds_byte_for_byte() {
+    let folder = Folder::new();
+    for name in ["unknown-record", "unknown-record-0xbf", "age-recipient-slot"] {
+        let (before, output, after) = with_new_key_file(&folder, name);
+        support::assert_done(&output);
+        let (slot, others) = (RECORDS_START..RECORDS_START + KEY_FILE_SLOT, RECORDS_START + KEY_FILE_SLOT..HEADER - 48);
+        for copy in after[..2 * HEADER].chunks(HEADER) {
+            assert_ne!(copy[slot.clone()], before[slot.clone()], "{name}");
+            assert_eq!(copy[others.clone()], before[others.clone()], "{name}");
+        }
+        assert_eq!(folder.run(&["decrypt", "stream", "-o", "-"]).stdout, plaintext(5), "{name}");
+    }
+}
+
+#[test]
+fn a_header_with_an_unknown_critical_record_is_not_rewritten() {
+    let folder = Folder::new();
+    for (name, kind) in [("critical-record-0xc0", "0xc0"), ("critical-record-0xff", "0xff")] {
+        let (before, output, after) = with_new_key_file(&folder, name);
+        support::assert_refused(&output, 4, &format!("a critical record of unknown kind {kind}"));
+        assert!(after == before, "{name}");
     }
 }
 

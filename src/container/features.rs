@@ -7,9 +7,9 @@ pub struct Features(u32);
 impl Features {
     /// No feature.
     pub const NONE: Self = Self(0);
-    /// Frames other than the last may hold fewer than P payload bytes.
+    /// Frames other than the last may hold fewer than P payload bytes, even none.
     pub const LIVE: Self = Self(1);
-    /// Every frame carries the time at which its first byte arrived.
+    /// Every frame carries the time at which its first byte arrived, and the final one that at which the input ended.
     pub const TIMED: Self = Self(1 << 1);
     /// The bits reserved for private stages, 24..=31.
     pub const PRIVATE: Self = Self(0xff00_0000);

@@ -52,7 +52,8 @@ impl TagFlags {
 pub struct FrameTag {
     /// The frame's place in the stream, from 0.
     pub index: u64,
-    /// Unix time in microseconds, or 0 in a stream that is not timed.
+    /// Unix time in microseconds at which the payload's first byte arrived, or in the final frame at which the input
+    /// ended; 0 in a stream that is not timed.
     pub time: i64,
     /// The position of the payload's first byte in the plaintext, in bytes.
     pub offset: u64,
@@ -122,6 +123,12 @@ mod tests {
         assert_eq!(bytes[16..22], [8, 7, 6, 5, 4, 3]);
         assert_eq!(bytes[24..32], [0x0a, 9, 0, 0, 1, 0, 0, 0]);
         assert_eq!(FrameTag::decode(&bytes), tag);
+    }
+
+    #[test]
+    fn flags_2_to_15_are_unknown_and_critical_one_by_one_and_no_other_is() {
+        let critical = (0..32).filter(|bit| TagFlags::from_bits(1 << bit).unknown_critical() != 0);
+        assert_eq!(critical.collect::<Vec<_>>(), (2..16).collect::<Vec<_>>());
     }
 
     #[test]

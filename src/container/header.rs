@@ -56,7 +56,7 @@ pub enum HeaderError {
     /// A reserved byte is not zero.
     #[error("a reserved byte in the header is not zero")]
     ReservedNotZero,
-    /// The records are malformed.
+    /// The records are malformed, or one of them is critical and unknown.
     #[error(transparent)]
     Records(#[from] RecordError),
 }
@@ -232,7 +232,8 @@ impl HeaderCopy {
     ///
     /// # Errors
     ///
-    /// [`HeaderError`] for an unknown feature, a reserved byte that is not zero, or malformed records.
+    /// [`HeaderError`] for an unknown feature, a reserved byte that is not zero, malformed records, or an unknown
+    /// critical record.
     pub fn parse(self, known: Features) -> Result<ParsedHeader, HeaderError> {
         let features = Features::from_bits(u32::from_le_bytes(self.fixed(12)));
         let unknown = features.beyond(known);

@@ -15,6 +15,8 @@ const KIND_PASSPHRASE: u8 = 1;
 const KIND_KEY_FILE: u8 = 2;
 /// From here on records are not key slots.
 const FIRST_OTHER_KIND: u8 = 0x80;
+/// From here on records are critical: a reader that does not know one refuses the stream. Version 1 defines none.
+const FIRST_CRITICAL_KIND: u8 = 0xc0;
 const PASSPHRASE_BODY_LENGTH: usize = 12 + SALT_LENGTH + WRAPPED_KEY_LENGTH;
 const KEY_FILE_BODY_LENGTH: usize = SALT_LENGTH + WRAPPED_KEY_LENGTH;
 
@@ -24,7 +26,7 @@ pub enum RecordError {
     /// A record's length reaches past the record area.
     #[error("a header record runs past the end of the header")]
     Overrun,
-    /// A reserved byte, or one behind the last record, is not zero.
+    /// A reserved byte, or one after the last record, is not zero.
     #[error("a reserved byte in the header records is not zero")]
     ReservedNotZero,
     /// A key slot's body has another length than its kind prescribes.
@@ -36,6 +38,12 @@ pub enum RecordError {
         found: usize,
         /// The length that the kind prescribes.
         expected: usize,
+    },
+    /// A record without which the stream must not be read, of a kind that version 1 does not define.
+    #[error("the header has a critical record of unknown kind {kind:#04x}")]
+    UnknownCritical {
+        /// The record's kind.
+        kind: u8,
     },
     /// The records do not fit into the header.
     #[error("the header has no room for its records")]
@@ -167,7 +175,10 @@ pub(super) fn parse(mut area: &[u8]) -> Result<Vec<Record>, RecordError> {
     if area.iter().any(|&byte| byte != 0) {
         return Err(RecordError::ReservedNotZero);
     }
-    Ok(records)
+    match records.iter().find(|record| record.kind >= FIRST_CRITICAL_KIND) {
+        Some(&Record { kind, .. }) => Err(RecordError::UnknownCritical { kind }),
+        None => Ok(records),
+    }
 }
 
 /// Writes `records` to the front of the zeroed `area`.
@@ -212,6 +223,33 @@ mod tests {
         let of_kind = |kind| Record { kind, body: Vec::new() };
         let unknown = [KIND_PASSPHRASE, KIND_KEY_FILE, 3, 0x7f, 0x80, 0xff].map(|kind| of_kind(kind).is_unknown_slot());
         assert_eq!(unknown, [false, false, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_list_with_a_record_of_kind_0xc0_or_above_is_refused_and_the_first_such_kind_named() {
+        let list = |kinds: [u8; 2]| parse(&kinds.map(|kind| [kind, 0, 1, 0, 9]).concat());
+        for kinds in [[0xc0, 0x90], [0x90, 0xc0], [0xc0, 0xff]] {
+            assert_eq!(list(kinds), Err(RecordError::UnknownCritical { kind: 0xc0 }), "{kinds:x?}");
+        }
+        assert_eq!(list([0xff, 0xc0]), Err(RecordError::UnknownCritical { kind: 0xff }));
+    }
+
+    #[test]
+    fn the_kinds_set_aside_for_later_are_kept_without_being_known() {
+        let area = [3, 0x80, 0x81, 0xbf].map(|kind| [kind, 0, 2, 0, 1, 2]).concat();
+        let records = parse(&area).unwrap();
+        assert_eq!(records.iter().map(Record::kind).collect::<Vec<_>>(), [3, 0x80, 0x81, 0xbf]);
+        assert!(records.iter().all(|record| record.slot() == Ok(None)));
+        assert_eq!(records.iter().map(Record::is_unknown_slot).collect::<Vec<_>>(), [true, false, false, false]);
+        let mut written = vec![0; area.len()];
+        write(&records, &mut written).unwrap();
+        assert_eq!(written, area);
+    }
+
+    #[test]
+    fn a_malformed_list_is_reported_before_a_critical_record_in_it() {
+        assert_eq!(parse(&[0xc0, 0, 0, 0, 9, 1, 0, 0]), Err(RecordError::ReservedNotZero));
+        assert_eq!(parse(&[0xc0, 0, 0, 0, 9, 0, 1, 0]), Err(RecordError::Overrun));
     }
 
     #[test]

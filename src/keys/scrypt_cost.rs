@@ -127,9 +127,12 @@ impl ScryptCost {
     ///
     /// # Errors
     ///
-    /// [`KdfError::OutOfBounds`] unless log2 N is 1..=30, r 1..=32 and p 1..=16.
+    /// [`KdfError::OutOfBounds`] unless log2 N is 1..=30 and less than 16·r, r 1..=32 and p 1..=16.
     pub fn new(log_n: u8, r: u32, p: u32) -> Result<Self, KdfError> {
-        if (1..=30).contains(&log_n) && (1..=32).contains(&r) && (1..=16).contains(&p) {
+        let in_range = (1..=30).contains(&log_n) && (1..=32).contains(&r) && (1..=16).contains(&p);
+        // RFC 7914, section 2: N is less than 2^(128·r/8). An erratum doubts it, and so the crate does not check it; but
+        // OpenSSL does, and a stream must open everywhere.
+        if in_range && u32::from(log_n) < 16 * r {
             Ok(Self { log_n, r, p })
         } else {
             Err(KdfError::OutOfBounds { log_n, r, p })
@@ -243,9 +246,18 @@ mod tests {
 
     #[test]
     fn parameters_out_of_bounds_are_refused_whatever_the_limit() {
-        for (log_n, r, p) in [(0, 8, 1), (31, 8, 1), (18, 0, 1), (18, 33, 1), (18, 8, 0), (18, 8, 17), (255, 0, 0)] {
+        let ranges = [(0, 8, 1), (31, 8, 1), (18, 0, 1), (18, 33, 1), (18, 8, 0), (18, 8, 17), (255, 0, 0)];
+        let n_too_large_for_r = [(16, 1, 1), (30, 1, 16)];
+        for (log_n, r, p) in ranges.into_iter().chain(n_too_large_for_r) {
             let refused = KdfLimits { memory: u64::MAX }.check(&[slot(log_n, r, p, 0)]);
             assert_eq!(refused, Err(KdfError::OutOfBounds { log_n, r, p }));
+        }
+    }
+
+    #[test]
+    fn parameters_at_the_bounds_are_allowed() {
+        for (log_n, r, p) in [(1, 1, 1), (15, 1, 16), (30, 2, 1), (30, 32, 16)] {
+            assert_eq!(ScryptCost::new(log_n, r, p).unwrap().parameters(), (log_n, r, p));
         }
     }
 

@@ -85,6 +85,7 @@ def records(copy):
         require(kind != 1 or body[1:4] == bytes(3), "reserved")
         found.append((kind, body))
     require(not any(area), "reserved")
+    require(all(kind < 0xC0 for kind, _ in found), "critical-record")
     return found
 
 
@@ -97,7 +98,7 @@ def unlock(copy, passphrase, key, max_memory):
             costs.append((salt, log_n, r, p))
     require(len(costs) <= 8, "too-many-slots")
     for _, log_n, r, p in costs:
-        require(1 <= log_n <= 30 and 1 <= r <= 32 and 1 <= p <= 16, "cost-bounds")
+        require(1 <= log_n <= 30 and 1 <= r <= 32 and 1 <= p <= 16 and log_n < 16 * r, "cost-bounds")
     require(any(kind == (1 if passphrase is not None else 2) for kind, _ in slots), "no-slot", 2)
     if passphrase is not None:
         for _, log_n, r, p in costs:

@@ -16,7 +16,12 @@ pub const SIZE: FrameSize = FrameSize::MIN;
 pub const PAYLOAD: usize = SIZE.payload();
 pub const WIRE: usize = SIZE.wire();
 pub const HEADER: usize = 512;
+/// Where the record area starts, and how much of it a key-file slot takes.
+pub const RECORDS_START: usize = 48;
+pub const KEY_FILE_SLOT: usize = 76;
 pub const PHRASE: &str = "caf\u{e9} noir";
+/// The file key as an age file, for the X25519 identity whose 32 bytes are all 5.
+pub const FILE_KEY_FOR_AGE: &[u8] = include_bytes!("file-key.age");
 
 /// The secrets that vectors name.
 pub fn key_file() -> KeyFile {
@@ -77,6 +82,14 @@ impl Maker {
         let mac = self.keys().header_mac(&copy[..mac_start]);
         copy[mac_start..mac_start + 32].copy_from_slice(mac.as_bytes());
         checked(copy).repeat(2)
+    }
+
+    /// A header with one more record, after the one key-file slot.
+    pub fn header_with_record(&self, kind: u8, body: &[u8]) -> Vec<u8> {
+        let [low, high] = u16::try_from(body.len()).unwrap().to_le_bytes();
+        let record = [&[kind, 0, low, high], body].concat();
+        let start = RECORDS_START + KEY_FILE_SLOT;
+        self.altered(|copy| copy[start..start + record.len()].copy_from_slice(&record))
     }
 
     /// A frame of any tag and field: sealed here, by other means than the library's chain.

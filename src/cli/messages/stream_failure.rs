@@ -5,7 +5,7 @@ use crate::cli::messages::{
     failure::{Exit, Failure},
 };
 use crate::{
-    container::{CopyNumber, HeaderError, Layout, Mangling},
+    container::{CopyNumber, HeaderError, Layout, Mangling, RecordError},
     keys::{KdfError, SlotChangeError, SlotKind, UnlockError},
     stage::FrameFault,
     stream::{HeaderReadError, HeaderRewriteError, StreamError},
@@ -33,6 +33,9 @@ pub(in crate::cli) fn header(input: &str, error: &HeaderError) -> Failure {
         HeaderError::NotReelseal(None) => failure.with_hint("a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?"),
         HeaderError::Version(_) | HeaderError::UnknownFeatures(_) => {
             failure.with_hint("a newer reelseal may read it, or one with the stages it was written with")
+        }
+        HeaderError::Records(RecordError::UnknownCritical { .. }) => {
+            failure.with_hint("a newer reelseal may read it")
         }
         HeaderError::Cut => failure.with_hint("the transfer may have been cut off; get the stream again"),
         _ => failure.with_hint(OTHER_COPY),
