@@ -3,9 +3,8 @@
 use thiserror::Error;
 
 use super::{
-    KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, StageKeys,
-    key_slot::{new_key_file_slot, passphrase_slot},
-    random_bytes,
+    KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, StageKeys, random_bytes,
+    wrapping::{DerivedKey, new_key_file_slot},
 };
 use crate::container::{Features, FrameSize, Header, HeaderLength, Prefix, SALT_LENGTH, Slot};
 
@@ -14,7 +13,7 @@ use crate::container::{Features, FrameSize, Header, HeaderLength, Prefix, SALT_L
 pub struct Lock(Way);
 
 enum Way {
-    Passphrase { key_encryption_key: Key, salt: [u8; SALT_LENGTH], cost: ScryptCost },
+    Passphrase(DerivedKey),
     KeyFile(KeyFile),
 }
 
@@ -62,8 +61,7 @@ impl Lock {
         salt: [u8; SALT_LENGTH],
         cost: ScryptCost,
     ) -> Result<Self, KdfError> {
-        let key_encryption_key = cost.derive(passphrase, &salt)?;
-        Ok(Self(Way::Passphrase { key_encryption_key, salt, cost }))
+        Ok(Self(Way::Passphrase(DerivedKey::derive(passphrase, salt, cost)?)))
     }
 
     /// A lock that opens with `key_file`. No two of its streams share a salt.
@@ -92,9 +90,7 @@ impl Lock {
     /// [`RandomnessUnavailable`].
     pub fn new_slot(&self, file_key: &Key) -> Result<Slot, RandomnessUnavailable> {
         Ok(match &self.0 {
-            Way::Passphrase { key_encryption_key, salt, cost } => {
-                Slot::Passphrase(passphrase_slot(file_key, key_encryption_key, *salt, *cost))
-            }
+            Way::Passphrase(derived) => Slot::Passphrase(derived.wrap(file_key)),
             Way::KeyFile(key_file) => Slot::KeyFile(new_key_file_slot(file_key, key_file, random_bytes()?)),
         })
     }

@@ -1,60 +1,9 @@
 //! Opening a header: from a passphrase or a key file, through the slots, to the file key.
 
-use std::fmt;
-
 use thiserror::Error;
 
-use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, key_slot};
+use super::{Credential, KdfError, KdfLimits, Key, ScryptCost, SlotKind, StageKeys};
 use crate::container::{Header, HeaderError, MAX_PASSPHRASE_SLOTS, ParsedHeader, PassphraseSlot, Record, Slot};
-
-/// What a user has to open a stream with. Used for several streams, it runs scrypt once for all that share salt and cost.
-pub enum Credential {
-    /// A passphrase, with what scrypt has given for it so far.
-    Passphrase(KeyEncryptionKeys, KdfLimits),
-    /// A key file.
-    KeyFile(KeyFile),
-}
-
-impl From<Passphrase> for Credential {
-    /// The passphrase, with the default limits on what scrypt may cost.
-    fn from(passphrase: Passphrase) -> Self {
-        Self::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default())
-    }
-}
-
-impl From<KeyFile> for Credential {
-    fn from(key_file: KeyFile) -> Self {
-        Self::KeyFile(key_file)
-    }
-}
-
-/// What opens a key slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotKind {
-    /// Kind 1.
-    Passphrase,
-    /// Kind 2.
-    KeyFile,
-}
-
-impl SlotKind {
-    /// What opens `slot`.
-    pub fn of(slot: &Slot) -> Self {
-        match slot {
-            Slot::Passphrase(_) => Self::Passphrase,
-            Slot::KeyFile(_) => Self::KeyFile,
-        }
-    }
-}
-
-impl fmt::Display for SlotKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Passphrase => "passphrase",
-            Self::KeyFile => "key file",
-        })
-    }
-}
 
 /// Why a header does not open.
 #[derive(Debug, Error)]
@@ -73,15 +22,12 @@ pub enum UnlockError {
     NoSuchSlot {
         /// What the credential is.
         wanted: SlotKind,
-        /// Whether it has one of the other kind.
-        other: bool,
+        /// The kinds that there are slots of, each once.
+        present: Vec<SlotKind>,
     },
-    /// No slot unwrapped with the passphrase.
-    #[error("wrong passphrase")]
-    WrongPassphrase,
-    /// No slot unwrapped with the key file.
-    #[error("wrong key file")]
-    WrongKeyFile,
+    /// There are slots of the credential's kind, and none of them unwrapped with it.
+    #[error("wrong {0}")]
+    WrongSecret(SlotKind),
     /// A slot unwrapped, but the header MAC does not verify.
     #[error("the header was altered")]
     Altered,
@@ -117,8 +63,11 @@ impl KeySlots {
     ///
     /// [`UnlockError::NoSuchSlot`], [`UnlockError::Kdf`].
     pub fn check(&self, wanted: SlotKind, limits: KdfLimits) -> Result<(), UnlockError> {
-        if !self.0.iter().any(|(_, slot)| SlotKind::of(slot) == wanted) {
-            return Err(UnlockError::NoSuchSlot { wanted, other: !self.0.is_empty() });
+        let mut present: Vec<_> = self.0.iter().map(|(_, slot)| SlotKind::of(slot)).collect();
+        if !present.contains(&wanted) {
+            present.sort_unstable();
+            present.dedup();
+            return Err(UnlockError::NoSuchSlot { wanted, present });
         }
         match wanted {
             SlotKind::Passphrase => Ok(limits.check(&self.passphrase_slots())?),
@@ -175,41 +124,24 @@ pub fn unlock_with_another(
 }
 
 fn unlock_with(header: &ParsedHeader, slots: KeySlots, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
-    match credential {
-        Credential::Passphrase(_, limits) => slots.check(SlotKind::Passphrase, *limits)?,
-        Credential::KeyFile(_) => slots.check(SlotKind::KeyFile, KdfLimits::default())?,
-    }
-
+    slots.check(credential.kind(), credential.limits())?;
     let mut unwrapped = false;
     for (record, slot) in slots.iter() {
-        let file_key = match (slot, &mut *credential) {
-            (Slot::Passphrase(slot), Credential::Passphrase(keys, _)) => {
-                key_slot::unwrap(&keys.get(&slot.salt, ScryptCost::of(slot)?)?, &slot.wrapped)
-            }
-            (Slot::KeyFile(slot), Credential::KeyFile(key_file)) => {
-                key_slot::unwrap(&key_slot::key_file_kek(key_file, &slot.salt), &slot.wrapped)
-            }
-            _ => continue,
-        };
-        let Some(file_key) = file_key else { continue };
+        let Some(file_key) = credential.unwrap(slot)? else { continue };
         unwrapped = true;
         let keys = StageKeys::derive(&file_key, &header.header().prefix);
         if keys.verify_header(header) {
             return Ok(Unlocked { file_key, keys, record });
         }
     }
-    Err(match credential {
-        _ if unwrapped => UnlockError::Altered,
-        Credential::Passphrase(..) => UnlockError::WrongPassphrase,
-        Credential::KeyFile(_) => UnlockError::WrongKeyFile,
-    })
+    Err(if unwrapped { UnlockError::Altered } else { UnlockError::WrongSecret(credential.kind()) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
-    use crate::keys::{Lock, new_key_file_slot};
+    use crate::keys::{KeyFile, Lock, Passphrase, new_key_file_slot};
 
     const FILE_KEY: [u8; 32] = [9; 32];
 
@@ -240,25 +172,22 @@ mod tests {
     }
 
     fn open(found: &ParsedHeader, passphrase: &str) -> Result<Unlocked, UnlockError> {
-        let passphrase = Passphrase::new(passphrase).unwrap();
-        let keys = KeyEncryptionKeys::new(passphrase);
-        unlock(found, &mut Credential::Passphrase(keys, KdfLimits::default()))
+        unlock(found, &mut Passphrase::new(passphrase).unwrap().into())
     }
 
     #[test]
     fn the_second_slot_opens_when_the_first_does_not() {
         let found = found(&[passphrase_slot("one", 1), passphrase_slot("two", 2)], |_| {});
         assert_eq!(open(&found, "two").unwrap().file_key.bytes(), &FILE_KEY);
-        assert!(matches!(open(&found, "three"), Err(UnlockError::WrongPassphrase)));
+        assert!(matches!(open(&found, "three"), Err(UnlockError::WrongSecret(SlotKind::Passphrase))));
     }
 
     #[test]
     fn the_slot_that_opened_is_named_by_its_place_among_all_records() {
         let two = passphrase_slot("two", 2);
-        let keys =
-            || Credential::Passphrase(KeyEncryptionKeys::new(Passphrase::new("two").unwrap()), KdfLimits::default());
+        let mut credential = Credential::from(Passphrase::new("two").unwrap());
         for (slots, place) in [(vec![two.clone()], 0), (vec![passphrase_slot("one", 1), two.clone(), two], 1)] {
-            assert_eq!(unlock(&found(&slots, |_| {}), &mut keys()).unwrap().record, place);
+            assert_eq!(unlock(&found(&slots, |_| {}), &mut credential).unwrap().record, place);
         }
     }
 
@@ -269,7 +198,10 @@ mod tests {
         let thrice = found(&slots, |_| {});
         assert_eq!(unlock_with_another(&thrice, 1, &mut two).unwrap().record, 2);
         let twice = found(&slots[..2], |_| {});
-        assert!(matches!(unlock_with_another(&twice, 1, &mut two), Err(UnlockError::WrongPassphrase)));
+        assert!(matches!(
+            unlock_with_another(&twice, 1, &mut two),
+            Err(UnlockError::WrongSecret(SlotKind::Passphrase))
+        ));
     }
 
     #[test]
@@ -279,10 +211,10 @@ mod tests {
         let found = found(&[slot], |_| {});
         assert!(unlock(&found, &mut key_file.into()).is_ok());
         let other = KeyFile::from_key(Key::from_bytes([5; 32]));
-        assert!(matches!(unlock(&found, &mut other.into()), Err(UnlockError::WrongKeyFile)));
+        assert!(matches!(unlock(&found, &mut other.into()), Err(UnlockError::WrongSecret(SlotKind::KeyFile))));
         assert!(matches!(
             open(&found, "one"),
-            Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, other: true })
+            Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, present }) if present == [SlotKind::KeyFile]
         ));
     }
 

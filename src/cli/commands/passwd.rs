@@ -26,14 +26,14 @@ use crate::cli::{
     on_signal,
     secrets::{
         new_lock::{new_lock, no_randomness},
-        secret_source::{Purpose, Secret, SecretSource},
+        secret_source::{Purpose, SecretSource},
     },
 };
 use crate::{
     container::{Header, Slot},
     keys::{
-        Credential, KdfLimits, KeySlots, Lock, ScryptCost, SlotKind, SlotPlace, Unlocked, check_new_passphrase_slot,
-        unlock, unlock_with_another, with_slot, without_slot,
+        Credential, KdfLimits, KeySlots, Lock, ScryptCost, Secret, SlotKind, SlotPlace, Unlocked,
+        check_new_passphrase_slot, unlock, unlock_with_another, with_slot, without_slot,
     },
     stage::Chain,
     stream::{HeaderRewrite, ReaderInput},
@@ -141,7 +141,7 @@ impl Sources {
             SlotChange::Replace | SlotChange::Add => Some(SecretSource::choose_new(&arguments.new_secret)?),
             SlotChange::Remove(_) => None,
         };
-        if new.as_ref().is_some_and(|new| !new.is_key_file()) {
+        if new.as_ref().is_some_and(|new| new.kind() == SlotKind::Passphrase) {
             let limits = arguments.secret.kdf_limits();
             let checked = limits.check_memory(arguments.scrypt_cost());
             checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
@@ -156,10 +156,10 @@ fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: 
     let (header, limits) = (rewrite.header(), arguments.secret.kdf_limits());
     let refused = |error| stream_failure::unlock(&name, &error);
     let slots = KeySlots::of(header).map_err(refused)?;
-    slots.check(sources.current.slot_kind(), limits).map_err(refused)?;
+    slots.check(sources.current.kind(), limits).map_err(refused)?;
     let not_changed = |error| stream_failure::slot_change(&name, &error);
     match (change, &sources.new) {
-        (SlotChange::Add, Some(new)) if !new.is_key_file() => {
+        (SlotChange::Add, Some(new)) if new.kind() == SlotKind::Passphrase => {
             check_new_passphrase_slot(header, SlotPlace::Behind, arguments.scrypt_cost(), limits).map_err(not_changed)
         }
         (SlotChange::Remove(Some(number)), _) => {
@@ -212,7 +212,7 @@ struct Run {
     change: SlotChange,
     current: Credential,
     new: Option<NewSecret>,
-    /// Whether the new passphrase is the old one.
+    /// Whether the new secret is the old one.
     is_same: bool,
     removed: Vec<SlotKind>,
 }
@@ -233,7 +233,7 @@ impl Run {
         ready: &[&PathBuf],
     ) -> Result<Self, Failure> {
         let limits = arguments.secret.kdf_limits();
-        let mut current = sources.current.read(Purpose::Decrypt)?.into_credential(limits);
+        let mut current = Credential::new(sources.current.read(Purpose::Decrypt)?, limits);
         if sources.new.as_ref().is_some_and(SecretSource::is_terminal) {
             let mut opened = ready.iter().map(|path| opens(path, &mut current));
             if let Some(first) = opened.next().filter(Result::is_err)
@@ -243,10 +243,7 @@ impl Run {
             }
         }
         let new = sources.new.as_ref().map(|source| source.read(Purpose::Replace)).transpose()?;
-        let is_same = match (&current, &new) {
-            (Credential::Passphrase(keys, _), Some(Secret::Passphrase(new))) => keys.are_of(new),
-            _ => false,
-        };
+        let is_same = new.as_ref().is_some_and(|new| new.is_same(current.secret()));
         let new = new.map(|secret| NewSecret::new(secret, arguments.scrypt_cost(), limits)).transpose()?;
         Ok(Self { change, current, new, is_same, removed: Vec::new() })
     }
@@ -319,7 +316,7 @@ impl Run {
 
 impl NewSecret {
     fn new(secret: Secret, cost: ScryptCost, limits: KdfLimits) -> Result<Self, Failure> {
-        let is_passphrase = matches!(secret, Secret::Passphrase(_));
+        let is_passphrase = secret.kind() == SlotKind::Passphrase;
         Ok(Self { lock: new_lock(&secret, cost)?, cost: is_passphrase.then_some((cost, limits)) })
     }
 

@@ -45,16 +45,14 @@ pub(in crate::cli) fn unlock(input: &str, error: &UnlockError) -> Failure {
     match error {
         UnlockError::Header(error) => header(input, error),
         UnlockError::Kdf(error) => kdf(input, error),
-        UnlockError::NoSuchSlot { other: false, .. } => {
-            told(Exit::BadStream).with_hint("a newer reelseal may know what opens it")
-        }
-        UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, .. } => {
-            told(Exit::Usage).with_hint("it opens with a key file: --key-file FILE")
-        }
-        UnlockError::NoSuchSlot { wanted: SlotKind::KeyFile, .. } => {
-            told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file out")
-        }
-        UnlockError::WrongPassphrase | UnlockError::WrongKeyFile => told(Exit::WrongSecret),
+        UnlockError::NoSuchSlot { present, .. } => match present.first() {
+            None => told(Exit::BadStream).with_hint("a newer reelseal may know what opens it"),
+            Some(SlotKind::Passphrase) => {
+                told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file out")
+            }
+            Some(SlotKind::KeyFile) => told(Exit::Usage).with_hint("it opens with a key file: --key-file FILE"),
+        },
+        UnlockError::WrongSecret(_) => told(Exit::WrongSecret),
         UnlockError::TooManySlots(_) | UnlockError::Altered => {
             told(Exit::BadStream).with_hint("somebody may have tampered with it; use another copy of the stream")
         }

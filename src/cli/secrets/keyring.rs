@@ -34,7 +34,7 @@ impl Keyring {
 
     /// Whether nobody named this secret: it stands in the environment.
     pub fn is_ambient(&self) -> bool {
-        matches!(self.source, SecretSource::Environment(..))
+        self.source.is_environment()
     }
 
     /// The stage keys of the stream `name` with the header `header`. What the header alone shows is refused before the
@@ -46,13 +46,14 @@ impl Keyring {
         let credential = match &mut *credential {
             Some(credential) => credential,
             none => {
-                none.insert(self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?.into_credential(self.limits))
+                let secret = self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?;
+                none.insert(Credential::new(secret, self.limits))
             }
         };
         unlock(header, credential).map(|unlocked| unlocked.keys).map_err(refused)
     }
 
     fn check(&self, header: &ParsedHeader) -> Result<(), UnlockError> {
-        KeySlots::of(header.header())?.check(self.source.slot_kind(), self.limits)
+        KeySlots::of(header.header())?.check(self.source.kind(), self.limits)
     }
 }

@@ -8,10 +8,10 @@ use crate::{
             failure::{Exit, Failure},
             stream_failure,
         },
-        secrets::secret_source::{Purpose, Secret, SecretSource},
+        secrets::secret_source::{Purpose, SecretSource},
     },
     container::{Features, FrameSize},
-    keys::{Lock, LockError, NewStream, RandomnessUnavailable, ScryptCost},
+    keys::{Lock, LockError, NewStream, RandomnessUnavailable, ScryptCost, Secret},
 };
 
 /// Locks new streams, whoever asks.
