@@ -399,10 +399,10 @@ fn unlock_outcome(error: &UnlockError) -> &'static str {
         UnlockError::TooManySlots(_) => "too-many-slots",
         UnlockError::Kdf(KdfError::OutOfBounds { .. }) => "cost-bounds",
         UnlockError::Kdf(KdfError::Memory { .. } | KdfError::Work { .. }) => "cost",
-        UnlockError::Kdf(error) => panic!("{error}"),
         UnlockError::NoSuchSlot { .. } => "no-slot",
         UnlockError::WrongSecret(_) => "wrong-secret",
         UnlockError::Altered => "altered",
+        other => panic!("{other}"),
     }
 }
 

@@ -83,6 +83,11 @@ impl HeaderLength {
         self.units as usize * UNIT
     }
 
+    /// Bytes that a header of this length has for its records.
+    pub const fn record_area(self) -> usize {
+        self.bytes() - RECORDS_START - MAC_LENGTH - CHECKSUM_LENGTH
+    }
+
     /// Every allowed length, the shortest first.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         (Self::MIN.units..=Self::MAX.units).map(|units| Self { units })

@@ -123,6 +123,11 @@ impl Record {
         self.kind < FIRST_OTHER_KIND && matches!(self.slot(), Ok(None))
     }
 
+    /// Bytes that the record takes in a header.
+    pub fn encoded_length(&self) -> usize {
+        RECORD_HEADER_LENGTH + self.body.len()
+    }
+
     fn body_of_length<const N: usize>(&self) -> Result<&[u8; N], RecordError> {
         let (kind, found) = (self.kind, self.body.len());
         self.body.as_slice().try_into().map_err(|_| RecordError::SlotLength { kind, found, expected: N })
@@ -175,8 +180,7 @@ pub(super) fn write(records: &[Record], mut area: &mut [u8]) -> Result<(), Recor
     for record in records {
         let length = u16::try_from(record.body.len()).map_err(|_| RecordError::NoRoom)?;
         let [low, high] = length.to_le_bytes();
-        let needed = RECORD_HEADER_LENGTH + record.body.len();
-        let (place, rest) = area.split_at_mut_checked(needed).ok_or(RecordError::NoRoom)?;
+        let (place, rest) = area.split_at_mut_checked(record.encoded_length()).ok_or(RecordError::NoRoom)?;
         let (header, body) = place.split_at_mut(RECORD_HEADER_LENGTH);
         header.copy_from_slice(&[record.kind, 0, low, high]);
         body.copy_from_slice(&record.body);

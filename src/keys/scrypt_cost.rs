@@ -84,6 +84,11 @@ impl KdfLimits {
     ///
     /// [`KdfError`].
     pub fn check(self, slots: &[PassphraseSlot]) -> Result<(), KdfError> {
+        self.check_with_new(slots, &[])
+    }
+
+    /// As [`KdfLimits::check`], with one more run at each of the costs `new`.
+    pub(super) fn check_with_new(self, slots: &[PassphraseSlot], new: &[ScryptCost]) -> Result<(), KdfError> {
         let mut work = 0u64;
         for (at, slot) in slots.iter().enumerate() {
             let cost = ScryptCost::of(slot)?;
@@ -94,6 +99,10 @@ impl KdfLimits {
             if !slots.iter().take(at).any(same) {
                 work = work.saturating_add(cost.work());
             }
+        }
+        for &cost in new {
+            self.check_memory(cost)?;
+            work = work.saturating_add(cost.work());
         }
         if work > self.work() {
             let memory_limit_needed = work.saturating_mul(MEMORY_PER_WORK);

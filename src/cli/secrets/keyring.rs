@@ -54,6 +54,6 @@ impl Keyring {
     }
 
     fn check(&self, header: &ParsedHeader) -> Result<(), UnlockError> {
-        KeySlots::of(header.header())?.check(self.source.kind(), self.limits)
+        KeySlots::of(header.header())?.check_opening(self.source.kind(), self.limits)
     }
 }
