@@ -1,44 +1,85 @@
-//! Locking new streams: a fresh file key and IV for each, in a header with one slot.
+//! Locking new streams: a fresh file key and IV for each, in a header with the slots that open it.
 
 use thiserror::Error;
 
 use super::{
-    KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, StageKeys, random_bytes,
+    KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, Secret, SlotKind, StageKeys, random_bytes,
     wrapping::{DerivedKey, new_key_file_slot},
 };
-use crate::container::{Features, FrameSize, Header, HeaderLength, Prefix, SALT_LENGTH, Slot};
+use crate::container::{Features, FrameSize, Header, HeaderLength, MAX_PASSPHRASE_SLOTS, Prefix, SALT_LENGTH, Slot};
 
-/// What new streams open with. One serves any number of streams: each has a file key of its own, and a passphrase's one
-/// scrypt run is paid when the lock is made.
-pub struct Lock(Way);
-
-enum Way {
-    Passphrase(DerivedKey),
-    KeyFile(KeyFile),
+/// What new streams open with: a list of slots to be made for each. One lock serves any number of streams: each has a file
+/// key of its own, and the one scrypt run of a passphrase is paid when the lock is made.
+pub struct Lock {
+    makers: Vec<Box<dyn SlotMaker>>,
 }
 
-/// Why there is no lock.
+/// Makes one slot of each stream.
+trait SlotMaker: Send + Sync {
+    fn kind(&self) -> SlotKind;
+
+    /// A slot that holds `file_key`.
+    fn slot(&self, file_key: &Key) -> Result<Slot, LockError>;
+}
+
+impl SlotMaker for DerivedKey {
+    fn kind(&self) -> SlotKind {
+        SlotKind::Passphrase
+    }
+
+    fn slot(&self, file_key: &Key) -> Result<Slot, LockError> {
+        Ok(Slot::Passphrase(self.wrap(file_key)))
+    }
+}
+
+impl SlotMaker for KeyFile {
+    fn kind(&self) -> SlotKind {
+        SlotKind::KeyFile
+    }
+
+    fn slot(&self, file_key: &Key) -> Result<Slot, LockError> {
+        Ok(Slot::KeyFile(new_key_file_slot(file_key, self, random_bytes()?)))
+    }
+}
+
+/// Why a lock, or a slot of it, was not made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LockError {
     /// scrypt was not run.
     #[error(transparent)]
     Kdf(#[from] KdfError),
-    /// There was no salt.
+    /// There was no salt, key or IV.
     #[error(transparent)]
     Randomness(#[from] RandomnessUnavailable),
+    /// More than eight passphrases: readers would refuse the streams.
+    #[error("a stream opens with at most {MAX_PASSPHRASE_SLOTS} passphrases")]
+    TooManyPassphrases,
 }
 
 /// A stream that is yet to be written. It is for one plaintext: two sealed under the same file key and IV give each other
 /// away.
 #[derive(Debug)]
 pub struct NewStream {
-    /// The header, with one slot, in its first generation.
+    /// The header, with the slots of the lock, in its first generation.
     pub header: Header,
     /// The keys that go with the header's prefix.
     pub keys: StageKeys,
 }
 
 impl Lock {
+    /// A lock that opens with `secret`: a passphrase at `cost`, as [`Lock::with_passphrase`], or a key file.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`].
+    pub fn with_secret(secret: &Secret, cost: ScryptCost) -> Result<Self, LockError> {
+        match secret {
+            Secret::Passphrase(passphrase) => Self::with_passphrase(passphrase, cost),
+            Secret::KeyFile(key_file) => Ok(Self::with_key_file(key_file)),
+        }
+    }
+
     /// A lock that opens with `passphrase`. Runs scrypt under a fresh salt, which takes [`ScryptCost::memory`] bytes and
     /// gives them back. All its streams share the salt, by which somebody who has several can tell that they belong
     /// together.
@@ -61,12 +102,27 @@ impl Lock {
         salt: [u8; SALT_LENGTH],
         cost: ScryptCost,
     ) -> Result<Self, KdfError> {
-        Ok(Self(Way::Passphrase(DerivedKey::derive(passphrase, salt, cost)?)))
+        Ok(Self::with_maker(DerivedKey::derive(passphrase, salt, cost)?))
     }
 
     /// A lock that opens with `key_file`. No two of its streams share a salt.
     pub fn with_key_file(key_file: &KeyFile) -> Self {
-        Self(Way::KeyFile(key_file.clone()))
+        Self::with_maker(key_file.clone())
+    }
+
+    fn with_maker(maker: impl SlotMaker + 'static) -> Self {
+        Self { makers: vec![Box::new(maker)] }
+    }
+
+    /// A lock that opens with whatever opens this one or `other`. Its streams have the slots of both, in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::TooManyPassphrases`].
+    pub fn or(mut self, other: Self) -> Result<Self, LockError> {
+        self.makers.extend(other.makers);
+        let passphrases = self.makers.iter().filter(|maker| maker.kind() == SlotKind::Passphrase).count();
+        if passphrases > MAX_PASSPHRASE_SLOTS { Err(LockError::TooManyPassphrases) } else { Ok(self) }
     }
 
     /// A stream with a fresh file key and IV, to be sealed in frames of `frame_size`. Whoever seals it does what
@@ -74,25 +130,22 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`RandomnessUnavailable`].
-    pub fn new_stream(&self, frame_size: FrameSize, features: Features) -> Result<NewStream, RandomnessUnavailable> {
+    /// [`LockError`].
+    pub fn new_stream(&self, frame_size: FrameSize, features: Features) -> Result<NewStream, LockError> {
         let file_key = Key::random()?;
-        let slot = self.new_slot(&file_key)?;
+        let records = self.new_slots(&file_key)?.iter().map(Into::into).collect();
         let prefix = Prefix { frame_size, features, iv: random_bytes()? };
-        let header = Header { prefix, length: HeaderLength::default(), generation: 1, records: vec![(&slot).into()] };
+        let header = Header { prefix, length: HeaderLength::default(), generation: 1, records };
         Ok(NewStream { header, keys: StageKeys::derive(&file_key, &prefix) })
     }
 
-    /// A slot from which the lock's secret gives `file_key`.
+    /// The slots of a stream with the file key `file_key`: from each, what it is made for gives that key.
     ///
     /// # Errors
     ///
-    /// [`RandomnessUnavailable`].
-    pub fn new_slot(&self, file_key: &Key) -> Result<Slot, RandomnessUnavailable> {
-        Ok(match &self.0 {
-            Way::Passphrase(derived) => Slot::Passphrase(derived.wrap(file_key)),
-            Way::KeyFile(key_file) => Slot::KeyFile(new_key_file_slot(file_key, key_file, random_bytes()?)),
-        })
+    /// [`LockError`].
+    pub fn new_slots(&self, file_key: &Key) -> Result<Vec<Slot>, LockError> {
+        self.makers.iter().map(|maker| maker.slot(file_key)).collect()
     }
 }
 
@@ -100,7 +153,7 @@ impl Lock {
 mod tests {
     use super::*;
     use crate::container::{Search, search_header};
-    use crate::keys::{Credential, unlock};
+    use crate::keys::{Credential, KeySlot, KeySlots, unlock};
 
     fn opens(stream: &NewStream, mut credential: Credential) -> bool {
         let copies = stream.keys.seal_header(&stream.header).unwrap();
@@ -145,6 +198,42 @@ mod tests {
                 (Slot::KeyFile(one), Slot::KeyFile(other)) => assert_ne!(one.salt, other.salt),
                 _ => panic!("one lock made slots of two kinds"),
             }
+        }
+    }
+
+    #[test]
+    fn a_stream_of_two_locks_in_one_opens_with_either_and_has_their_slots_in_order() {
+        let (key_file, passphrase) = (KeyFile::random().unwrap(), Passphrase::new("one").unwrap());
+        let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1).unwrap()).unwrap();
+        let lock = Lock::with_key_file(&key_file).or(lock).unwrap();
+        let stream = lock.new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        let kinds: Vec<_> = KeySlots::of(&stream.header).unwrap().iter().map(KeySlot::kind).collect();
+        assert_eq!(kinds, [SlotKind::KeyFile, SlotKind::Passphrase]);
+        assert!(opens(&stream, key_file.into()) && opens(&stream, passphrase.into()));
+        assert!(!opens(&stream, KeyFile::random().unwrap().into()));
+    }
+
+    #[test]
+    fn a_lock_takes_eight_passphrases_and_no_ninth_and_its_streams_open_with_the_last() {
+        let passphrase = |number: u8| Passphrase::new(&number.to_string()).unwrap();
+        let lock = |number| {
+            let cost = ScryptCost::new(4, 8, 1).unwrap();
+            Lock::with_salted_passphrase(&passphrase(number), [number; 32], cost).unwrap()
+        };
+        let eight = (2..=8).fold(lock(1), |locks, number| locks.or(lock(number)).unwrap());
+        assert!(opens(&eight.new_stream(FrameSize::MIN, Features::NONE).unwrap(), passphrase(8).into()));
+        let with_key_file = eight.or(Lock::with_key_file(&KeyFile::random().unwrap())).unwrap();
+        assert!(matches!(with_key_file.or(lock(9)), Err(LockError::TooManyPassphrases)));
+    }
+
+    #[test]
+    fn a_lock_with_a_secret_makes_a_slot_of_its_kind_at_the_cost_asked_for() {
+        let cost = ScryptCost::new(4, 8, 1).unwrap();
+        for secret in [Secret::from(Passphrase::new("one").unwrap()), KeyFile::random().unwrap().into()] {
+            let stream = Lock::with_secret(&secret, cost).unwrap().new_stream(FrameSize::MIN, Features::NONE).unwrap();
+            assert_eq!(SlotKind::of(&slot(&stream)), secret.kind());
+            assert!(!matches!(slot(&stream), Slot::Passphrase(slot) if ScryptCost::of(&slot) != Ok(cost)));
+            assert!(opens(&stream, secret.into()));
         }
     }
 

@@ -87,7 +87,7 @@ mod tests {
         let passphrase = Passphrase::new(passphrase).unwrap();
         let cost = ScryptCost::new(10, 8, 1).unwrap();
         let lock = Lock::with_salted_passphrase(&passphrase, [salt; 32], cost).unwrap();
-        lock.new_slot(&Key::from_bytes(FILE_KEY)).unwrap()
+        lock.new_slots(&Key::from_bytes(FILE_KEY)).unwrap().remove(0)
     }
 
     fn open(found: &ParsedHeader, passphrase: &str) -> Result<Unlocked, UnlockError> {

@@ -40,7 +40,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// What `inner` says; [`io::ErrorKind::Other`] around
-    /// [`RandomnessUnavailable`](crate::keys::RandomnessUnavailable).
+    /// [`LockError`](crate::keys::LockError).
     pub fn create(inner: W, lock: &Lock, options: StreamOptions) -> io::Result<Self> {
         let StreamOptions { frame_size, clock, private } = options;
         let features = clock.features().union(Chain::private_features(&private));

@@ -25,7 +25,7 @@ use crate::cli::{
     },
     on_signal,
     secrets::{
-        new_lock::{new_lock, no_randomness},
+        new_lock::{lock_failure, new_lock},
         secret_source::{Purpose, SecretSource},
     },
 };
@@ -301,7 +301,7 @@ impl Rewriting {
         unlocked: &Unlocked,
     ) -> Result<Vec<Record>, Failure> {
         let new = match self.change.new_secret() {
-            Some(lock) => vec![lock.new_slot(&unlocked.file_key).map_err(|error| no_randomness(&error))?],
+            Some(lock) => lock.new_slots(&unlocked.file_key).map_err(|error| lock_failure(&error))?,
             None => Vec::new(),
         };
         let limits = self.current.limits();
