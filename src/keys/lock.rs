@@ -6,7 +6,7 @@ use super::{
     KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, Secret, SlotKind, StageKeys, random_bytes,
     wrapping::{DerivedKey, new_key_file_slot},
 };
-use crate::container::{Features, FrameSize, Header, HeaderLength, MAX_PASSPHRASE_SLOTS, Prefix, SALT_LENGTH, Slot};
+use crate::container::{Features, Header, Layout, MAX_PASSPHRASE_SLOTS, Prefix, SALT_LENGTH, Slot};
 
 /// What new streams open with: a list of slots to be made for each. One lock serves any number of streams: each has a file
 /// key of its own, and the one scrypt run of a passphrase is paid when the lock is made.
@@ -125,17 +125,18 @@ impl Lock {
         if passphrases > MAX_PASSPHRASE_SLOTS { Err(LockError::TooManyPassphrases) } else { Ok(self) }
     }
 
-    /// A stream with a fresh file key and IV, to be sealed in frames of `frame_size`. Whoever seals it does what
-    /// `features` says: [`Features::TIMED`] with a clock, and the features of private stages with those stages.
+    /// A stream of this `layout` with a fresh file key and IV. Whoever seals it does what `features` says:
+    /// [`Features::TIMED`] with a clock, and the features of private stages with those stages. Whether the slots fit into
+    /// the header is checked when it is sealed, by [`StageKeys::seal_header`].
     ///
     /// # Errors
     ///
     /// [`LockError`].
-    pub fn new_stream(&self, frame_size: FrameSize, features: Features) -> Result<NewStream, LockError> {
+    pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, LockError> {
         let file_key = Key::random()?;
         let records = self.new_slots(&file_key)?.iter().map(Into::into).collect();
-        let prefix = Prefix { frame_size, features, iv: random_bytes()? };
-        let header = Header { prefix, length: HeaderLength::default(), generation: 1, records };
+        let prefix = Prefix { frame_size: layout.frame_size, features, iv: random_bytes()? };
+        let header = Header { prefix, length: layout.header_length, generation: 1, records };
         Ok(NewStream { header, keys: StageKeys::derive(&file_key, &prefix) })
     }
 
@@ -152,7 +153,7 @@ impl Lock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::{Search, search_header};
+    use crate::container::{FrameSize, HeaderLength, RecordError, Search, search_header};
     use crate::keys::{Credential, KeySlot, KeySlots, unlock};
 
     fn opens(stream: &NewStream, mut credential: Credential) -> bool {
@@ -169,13 +170,14 @@ mod tests {
     #[test]
     fn a_stream_opens_with_the_secret_it_was_locked_with_and_no_other() {
         let (key_file, other) = (KeyFile::random().unwrap(), KeyFile::random().unwrap());
-        let stream = Lock::with_key_file(&key_file).new_stream(FrameSize::MIN, Features::TIMED).unwrap();
-        assert_eq!((stream.header.prefix.frame_size, stream.header.prefix.features), (FrameSize::MIN, Features::TIMED));
+        let layout = Layout { frame_size: FrameSize::MIN, header_length: HeaderLength::MIN };
+        let stream = Lock::with_key_file(&key_file).new_stream(layout, Features::TIMED).unwrap();
+        assert_eq!((stream.header.layout(), stream.header.prefix.features), (layout, Features::TIMED));
         assert!(opens(&stream, key_file.into()) && !opens(&stream, other.into()));
 
         let (passphrase, other) = (Passphrase::new("one").unwrap(), Passphrase::new("two").unwrap());
         let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1).unwrap()).unwrap();
-        let stream = lock.new_stream(FrameSize::default(), Features::NONE).unwrap();
+        let stream = lock.new_stream(Layout::default(), Features::NONE).unwrap();
         assert!(opens(&stream, passphrase.into()) && !opens(&stream, other.into()));
     }
 
@@ -187,7 +189,7 @@ mod tests {
             Lock::with_key_file(&KeyFile::random().unwrap()),
         ];
         for lock in locks {
-            let [one, other] = [(); 2].map(|()| lock.new_stream(FrameSize::MIN, Features::NONE).unwrap());
+            let [one, other] = [(); 2].map(|()| lock.new_stream(Layout::default(), Features::NONE).unwrap());
             assert_ne!(one.header.prefix.iv, other.header.prefix.iv);
             assert_ne!(one.keys.frame_encryption.bytes(), other.keys.frame_encryption.bytes());
             match (slot(&one), slot(&other)) {
@@ -206,7 +208,7 @@ mod tests {
         let (key_file, passphrase) = (KeyFile::random().unwrap(), Passphrase::new("one").unwrap());
         let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1).unwrap()).unwrap();
         let lock = Lock::with_key_file(&key_file).or(lock).unwrap();
-        let stream = lock.new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        let stream = lock.new_stream(Layout::default(), Features::NONE).unwrap();
         let kinds: Vec<_> = KeySlots::of(&stream.header).unwrap().iter().map(KeySlot::kind).collect();
         assert_eq!(kinds, [SlotKind::KeyFile, SlotKind::Passphrase]);
         assert!(opens(&stream, key_file.into()) && opens(&stream, passphrase.into()));
@@ -221,7 +223,7 @@ mod tests {
             Lock::with_salted_passphrase(&passphrase(number), [number; 32], cost).unwrap()
         };
         let eight = (2..=8).fold(lock(1), |locks, number| locks.or(lock(number)).unwrap());
-        assert!(opens(&eight.new_stream(FrameSize::MIN, Features::NONE).unwrap(), passphrase(8).into()));
+        assert!(opens(&eight.new_stream(Layout::default(), Features::NONE).unwrap(), passphrase(8).into()));
         let with_key_file = eight.or(Lock::with_key_file(&KeyFile::random().unwrap())).unwrap();
         assert!(matches!(with_key_file.or(lock(9)), Err(LockError::TooManyPassphrases)));
     }
@@ -230,10 +232,31 @@ mod tests {
     fn a_lock_with_a_secret_makes_a_slot_of_its_kind_at_the_cost_asked_for() {
         let cost = ScryptCost::new(4, 8, 1).unwrap();
         for secret in [Secret::from(Passphrase::new("one").unwrap()), KeyFile::random().unwrap().into()] {
-            let stream = Lock::with_secret(&secret, cost).unwrap().new_stream(FrameSize::MIN, Features::NONE).unwrap();
+            let stream =
+                Lock::with_secret(&secret, cost).unwrap().new_stream(Layout::default(), Features::NONE).unwrap();
             assert_eq!(SlotKind::of(&slot(&stream)), secret.kind());
             assert!(!matches!(slot(&stream), Slot::Passphrase(slot) if ScryptCost::of(&slot) != Ok(cost)));
             assert!(opens(&stream, secret.into()));
+        }
+    }
+
+    #[test]
+    fn a_header_is_as_long_as_asked_for_and_one_too_short_for_the_slots_is_not_sealed() {
+        let many = |count: usize| {
+            let lock = || Lock::with_key_file(&KeyFile::random().unwrap());
+            (1..count).fold(lock(), |locks, _| locks.or(lock()).unwrap())
+        };
+        // 76 bytes for each.
+        for (header_length, fitting) in
+            [(HeaderLength::MIN, 5), (HeaderLength::default(), 52), (HeaderLength::MAX, 861)]
+        {
+            let layout = Layout { header_length, ..Layout::default() };
+            let seal = |count| {
+                let stream = many(count).new_stream(layout, Features::NONE).unwrap();
+                stream.keys.seal_header(&stream.header)
+            };
+            assert_eq!(seal(fitting).unwrap().len(), 2 * header_length.bytes());
+            assert_eq!(seal(fitting + 1), Err(RecordError::NoRoom));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
         },
         secrets::secret_source::{Purpose, SecretSource},
     },
-    container::{Features, FrameSize},
+    container::{Features, FrameSize, Layout},
     keys::{Lock, LockError, NewStream, ScryptCost, Secret},
 };
 
@@ -34,7 +34,8 @@ impl NewLock {
             Some(lock) => lock,
             none => none.insert(self.make().map_err(Failure::for_all)?),
         };
-        lock.new_stream(frame_size, features).map_err(|error| lock_failure(&error))
+        let layout = Layout { frame_size, ..Layout::default() };
+        lock.new_stream(layout, features).map_err(|error| lock_failure(&error))
     }
 
     /// The secret is wiped on the way out: the lock does not need it any more.
