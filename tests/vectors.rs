@@ -363,8 +363,8 @@ fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut credential, Vec::new()) {
         Err(ReaderError::Input(HeaderReadError::Header(error))) => header_outcome(&error),
-        Err(ReaderError::Input(error)) => panic!("{error}"),
         Err(ReaderError::Unlock(error)) => unlock_outcome(&error),
+        Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {
             Ok(_) if reader.damaged_copy().is_some() => "whole-but-a-copy",
             Ok(_) => "whole",
@@ -388,8 +388,9 @@ fn header_outcome(error: &HeaderError) -> &'static str {
             RecordError::Overrun => "record-overrun",
             RecordError::ReservedNotZero => "reserved",
             RecordError::SlotLength { .. } => "slot-length",
-            RecordError::NoRoom => panic!("{error}"),
+            other => panic!("{other}"),
         },
+        other => panic!("{other}"),
     }
 }
 
@@ -420,6 +421,7 @@ fn frame_outcome(error: &io::Error) -> &'static str {
             FrameFault::NotFinal => "not-final",
             FrameFault::UnknownFlags(_) => "flags",
             FrameFault::Padding => "padding",
+            other => panic!("{other}"),
         },
         other => panic!("{other}"),
     }

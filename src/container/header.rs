@@ -19,6 +19,7 @@ const UNIT: usize = 64;
 
 /// How a text tool mangled a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mangling {
     /// Re-encoded as UTF-16, as PowerShell's `>` does.
     Utf16,
@@ -28,6 +29,7 @@ pub enum Mangling {
 
 /// Why a header is refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HeaderError {
     /// The magic is missing.
     #[error("not a reelseal stream")]

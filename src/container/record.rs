@@ -20,6 +20,7 @@ const KEY_FILE_BODY_LENGTH: usize = SALT_LENGTH + WRAPPED_KEY_LENGTH;
 
 /// What is wrong with a list of records.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RecordError {
     /// A record's length reaches past the record area.
     #[error("a header record runs past the end of the header")]
@@ -75,6 +76,7 @@ pub struct KeyFileSlot {
 
 /// A key slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Slot {
     /// Kind 1.
     Passphrase(PassphraseSlot),

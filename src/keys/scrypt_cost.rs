@@ -23,6 +23,7 @@ pub struct ScryptCost {
 
 /// Why scrypt is not run.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KdfError {
     /// A parameter is out of the format's bounds.
     #[error("scrypt parameters log2 N = {log_n}, r = {r}, p = {p} are out of bounds")]

@@ -12,6 +12,7 @@ use crate::container::{FoundHeader, HeaderError, HeaderSearch, Search};
 
 /// Why no header was read.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum HeaderReadError {
     /// The input failed.
     #[error("reading failed")]

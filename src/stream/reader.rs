@@ -18,6 +18,7 @@ use crate::{
 
 /// Why a stream was not opened.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ReaderError {
     /// No header was read.
     #[error(transparent)]

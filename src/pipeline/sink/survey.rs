@@ -54,6 +54,7 @@ pub struct DamagedFrames {
 
 /// What is wrong with a frame that a survey met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameDamage {
     /// It was read, and refused.
     Refused(FrameFault),
