@@ -19,7 +19,8 @@ use crate::cli::{
     messages::{
         answer,
         failure::{Exit, Failure},
-        key_slot, report,
+        key_slot::{self, ScryptParameters},
+        report,
         shown::shown,
         stream_failure,
     },
@@ -30,7 +31,7 @@ use crate::cli::{
     },
 };
 use crate::{
-    container::{Record, Slot},
+    container::Record,
     keys::{
         Credential, KeySlot, KeySlots, Lock, ScryptCost, SlotDemand, SlotKind, Unlocked, unlock, unlock_with_another,
     },
@@ -51,20 +52,14 @@ fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let StreamHeader { parsed, .. } = StreamHeader::read(&input.name, &mut ReaderInput(&input.file))?;
     let slots = KeySlots::of(parsed.header()).map_err(|error| stream_failure::unlock(&input.name, &error))?;
     let front = if named { format!("{}: ", input.name) } else { String::new() };
-    let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot.slot())));
+    let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot)));
     let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
     let text: String = lines.chain(unknown).collect();
     answer::text(text.as_bytes())
 }
 
-fn described(slot: &Slot) -> String {
-    match slot {
-        Slot::KeyFile(_) => key_slot::KEY_FILE.to_owned(),
-        Slot::Passphrase(slot) => {
-            let memory = ScryptCost::of(slot).ok().map(ScryptCost::memory);
-            key_slot::passphrase(slot.log_n, slot.r, slot.p, memory)
-        }
-    }
+fn described(slot: &KeySlot) -> String {
+    key_slot::described(slot.kind(), ScryptParameters::of(slot.slot()).as_ref())
 }
 
 /// First whatever can be refused without a secret, then the questions, once, then the work.
