@@ -30,7 +30,7 @@ use std::{
 };
 
 use reelseal::{
-    container::FrameSize,
+    container::Layout,
     keys::{Credential, KeyFile, Lock},
     pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Workers},
     stage::{Chain, FrameFault, FrameParts, Stage},
@@ -132,8 +132,9 @@ fn encrypt(
     mut pipe: PipeWriter,
 ) -> Result<(), AnyError> {
     let private: Vec<Box<dyn Stage>> = vec![Box::new(observer)];
-    let frame_size = FrameSize::default();
-    let stream = Lock::with_key_file(key_file).new_stream(frame_size, Chain::private_features(&private))?;
+    let layout = Layout::default();
+    let frame_size = layout.frame_size;
+    let stream = Lock::with_key_file(key_file).new_stream(layout, Chain::private_features(&private))?;
     let chain = Chain::new(&stream.keys, &stream.header.prefix, private);
     pipe.write_all(&stream.keys.seal_header(&stream.header)?)?;
     let source = PlaintextSource::new(ReaderInput(plaintext), frame_size, Clock::None, None);

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 
 use reelseal::{
     container::{CopyNumber, Features, FrameSize, Header, HeaderError, HeaderLength, IV_LENGTH, Prefix, Slot},
-    keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
+    keys::{Key, KeyFile, StageKeys, new_key_file_slot},
     stage::FrameFault,
     stream::{Clock, HeaderReadError, OpenError, Reader, StreamError, Writer},
 };
@@ -47,7 +47,7 @@ enum Outcome {
 
 fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     let mut released = Vec::new();
-    let outcome = match Reader::new(stream, &mut Credential::KeyFile(key_file()), Vec::new()) {
+    let outcome = match Reader::new(stream, &mut key_file().into(), Vec::new()) {
         Err(OpenError::Header(HeaderReadError::Refused(refused))) => Outcome::Header(refused.error),
         Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {

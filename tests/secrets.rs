@@ -17,9 +17,7 @@ use std::{
 
 use reelseal::{
     container::{Features, ParsedHeader, Search, Slot, search_header},
-    keys::{
-        Credential, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, Unlocked, unlock,
-    },
+    keys::{Credential, Key, KeyFile, Passphrase, ScryptCost, StageKeys, Unlocked, unlock},
 };
 use rexpect::session::{PtySession, spawn_command};
 use support::{CHEAP, Folder, plaintext};
@@ -53,9 +51,8 @@ fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
     let parsed = header(stream);
     let Some(Slot::Passphrase(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no passphrase slot") };
     let secret = Passphrase::new(passphrase).unwrap();
-    let mut keys = KeyEncryptionKeys::new(secret);
-    let key_encryption_key = keys.get(&slot.salt, ScryptCost::of(&slot).unwrap()).unwrap();
-    let mut credential = Credential::Passphrase(keys, KdfLimits::default());
+    let key_encryption_key = ScryptCost::of(&slot).unwrap().derive(&secret, &slot.salt).unwrap();
+    let mut credential = Credential::from(secret);
     let Unlocked { file_key, keys: stage_keys, .. } = unlock(&parsed, &mut credential).unwrap();
     let secrets = vec![
         ("the passphrase", passphrase.as_bytes().to_vec()),
@@ -75,7 +72,7 @@ fn behind_key_file(stream: &[u8], text: &[u8]) -> Secrets {
     let material = [key.as_slice(), &slot.salt].concat();
     let key_encryption_key = blake3::derive_key("reelseal v1 key-file slot", &material);
     let key_file = KeyFile::parse(text).unwrap();
-    let mut credential = Credential::KeyFile(key_file.clone());
+    let mut credential = Credential::from(key_file.clone());
     let Unlocked { file_key, keys: stage_keys, .. } = unlock(&parsed, &mut credential).unwrap();
     let secrets = vec![
         ("the key file's text", digits),

@@ -22,10 +22,7 @@ use reelseal::{
     container::{
         Features, FrameSize, FrameTag, HeaderError, HeaderLength, IV_LENGTH, Prefix, RecordError, Slot, TagFlags,
     },
-    keys::{
-        Credential, KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, UnlockError,
-        new_key_file_slot,
-    },
+    keys::{Credential, KdfError, Key, KeyFile, Passphrase, ScryptCost, UnlockError, new_key_file_slot},
     stage::FrameFault,
     stream::{HeaderReadError, OpenError, Reader, StreamError},
 };
@@ -376,8 +373,8 @@ fn independent_reader() -> PathBuf {
 fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     let (key_file, passphrase) = (key_file(), Passphrase::new(PHRASE).unwrap());
     let mut credential = match secret {
-        "key" => Credential::KeyFile(key_file),
-        _ => Credential::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default()),
+        "key" => Credential::from(key_file),
+        _ => Credential::from(passphrase),
     };
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut credential, Vec::new()) {
@@ -408,8 +405,9 @@ fn header_outcome(error: &HeaderError) -> &'static str {
             RecordError::ReservedNotZero => "reserved",
             RecordError::SlotLength { .. } => "slot-length",
             RecordError::UnknownCritical { .. } => "critical-record",
-            RecordError::NoRoom => panic!("{error}"),
+            other => panic!("{other}"),
         },
+        other => panic!("{other}"),
     }
 }
 
@@ -419,10 +417,10 @@ fn unlock_outcome(error: &UnlockError) -> &'static str {
         UnlockError::TooManySlots(_) => "too-many-slots",
         UnlockError::Kdf(KdfError::OutOfBounds { .. }) => "cost-bounds",
         UnlockError::Kdf(KdfError::Memory { .. } | KdfError::Work { .. }) => "cost",
-        UnlockError::Kdf(error) => panic!("{error}"),
         UnlockError::NoSuchSlot { .. } => "no-slot",
-        UnlockError::WrongPassphrase | UnlockError::WrongKeyFile => "wrong-secret",
+        UnlockError::WrongSecret(_) => "wrong-secret",
         UnlockError::Altered => "altered",
+        other => panic!("{other}"),
     }
 }
 
@@ -440,6 +438,7 @@ fn frame_outcome(error: &io::Error) -> &'static str {
             FrameFault::NotFinal => "not-final",
             FrameFault::UnknownFlags(_) => "flags",
             FrameFault::Padding => "padding",
+            other => panic!("{other}"),
         },
         other => panic!("{other}"),
     }

@@ -8,7 +8,7 @@ use reelseal::{
         CHECKSUM_LENGTH, Features, Header, HeaderClaims, HeaderError, HeaderSearch, MAC_LENGTH, MAX_PASSPHRASE_SLOTS,
         ParsedHeader, Search, search_header,
     },
-    keys::{KeySlots, SlotPlace, UnlockError, with_slot, without_slot},
+    keys::{KdfLimits, KeySlots, SlotChangeError, UnlockError},
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -69,19 +69,28 @@ fn assert_claims(parsed: &ParsedHeader) {
     assert_eq!(claims.header_length, Some(header.length));
 }
 
-/// A slot that is put where it is, or added and removed, leaves the records as they were.
+/// A slot that is replaced by itself, or added and removed, leaves the records as they were; what is refused is refused for
+/// what it costs.
 fn change_slots(header: &Header) {
     let slots = match KeySlots::of(header) {
         Err(UnlockError::TooManySlots(count)) => return assert!(count > MAX_PASSPHRASE_SLOTS),
         Err(_) => return,
         Ok(slots) => slots,
     };
-    for (record, slot) in slots.iter() {
-        assert_eq!(with_slot(header, SlotPlace::Of(record), slot), header.records);
-        let longer = Header { records: with_slot(header, SlotPlace::Behind, slot), ..header.clone() };
-        match without_slot(&longer, header.records.len()) {
-            Ok(records) => assert_eq!(records, header.records),
-            Err(_) => assert!(KeySlots::of(&longer).is_err()),
+    let limits = KdfLimits { memory: u64::MAX };
+    for slot in slots.iter() {
+        assert_eq!(slots.numbered(slot.number()), Some(slot));
+        let again = std::slice::from_ref(slot.slot());
+        assert_eq!(slots.with_replaced(slot, again, limits).unwrap(), header.records);
+        match slots.with_added(again, limits) {
+            Ok(records) => {
+                let longer = Header { records, ..header.clone() };
+                assert!(longer.encode(|_| [0; MAC_LENGTH]).is_ok());
+                let slots = KeySlots::of(&longer).unwrap();
+                assert_eq!(slots.without(slots.iter().last().unwrap()).unwrap(), header.records);
+            }
+            Err(SlotChangeError::Full | SlotChangeError::Records(_)) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 }

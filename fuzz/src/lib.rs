@@ -2,7 +2,7 @@
 
 use reelseal::{
     container::{Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},
-    keys::{Credential, Key, KeyFile, StageKeys, new_key_file_slot},
+    keys::{Key, KeyFile, StageKeys, new_key_file_slot},
     stream::Reader,
 };
 use std::io::Read;
@@ -24,7 +24,7 @@ pub fn header(frame_size: FrameSize) -> (Header, StageKeys) {
 /// What a reader releases of `stream`, and whether it says that this is all.
 pub fn read(stream: &[u8]) -> (Vec<u8>, bool) {
     let mut released = Vec::new();
-    let whole = Reader::new(stream, &mut Credential::KeyFile(key_file()), Vec::new())
+    let whole = Reader::new(stream, &mut key_file().into(), Vec::new())
         .is_ok_and(|mut reader| reader.read_to_end(&mut released).is_ok());
     (released, whole)
 }

@@ -19,6 +19,7 @@ const UNIT: usize = 64;
 
 /// How a text tool mangled a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mangling {
     /// Re-encoded as UTF-16, as PowerShell's `>` does.
     Utf16,
@@ -28,6 +29,7 @@ pub enum Mangling {
 
 /// Why a header is refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HeaderError {
     /// The magic is missing.
     #[error("not a reelseal stream")]
@@ -81,6 +83,11 @@ impl HeaderLength {
     /// H, in bytes.
     pub const fn bytes(self) -> usize {
         self.units as usize * UNIT
+    }
+
+    /// Bytes that a header of this length has for its records.
+    pub const fn record_area(self) -> usize {
+        self.bytes() - RECORDS_START - MAC_LENGTH - CHECKSUM_LENGTH
     }
 
     /// Every allowed length, the shortest first.

@@ -73,8 +73,8 @@ impl Default for FrameSize {
     }
 }
 
-/// Positions in one stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Positions in one stream. The default: frames of 64 KiB, and header copies of 4096 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// P.
     pub frame_size: FrameSize,

@@ -22,6 +22,7 @@ const KEY_FILE_BODY_LENGTH: usize = SALT_LENGTH + WRAPPED_KEY_LENGTH;
 
 /// What is wrong with a list of records.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RecordError {
     /// A record's length reaches past the record area.
     #[error("a header record runs past the end of the header")]
@@ -83,6 +84,7 @@ pub struct KeyFileSlot {
 
 /// A key slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Slot {
     /// Kind 1.
     Passphrase(PassphraseSlot),
@@ -129,6 +131,11 @@ impl Record {
     /// Whether this is a key slot of a kind that version 1 does not define: a later version may open the stream with it.
     pub fn is_unknown_slot(&self) -> bool {
         self.kind < FIRST_OTHER_KIND && matches!(self.slot(), Ok(None))
+    }
+
+    /// Bytes that the record takes in a header.
+    pub fn encoded_length(&self) -> usize {
+        RECORD_HEADER_LENGTH + self.body.len()
     }
 
     fn body_of_length<const N: usize>(&self) -> Result<&[u8; N], RecordError> {
@@ -186,8 +193,7 @@ pub(super) fn write(records: &[Record], mut area: &mut [u8]) -> Result<(), Recor
     for record in records {
         let length = u16::try_from(record.body.len()).map_err(|_| RecordError::NoRoom)?;
         let [low, high] = length.to_le_bytes();
-        let needed = RECORD_HEADER_LENGTH + record.body.len();
-        let (place, rest) = area.split_at_mut_checked(needed).ok_or(RecordError::NoRoom)?;
+        let (place, rest) = area.split_at_mut_checked(record.encoded_length()).ok_or(RecordError::NoRoom)?;
         let (header, body) = place.split_at_mut(RECORD_HEADER_LENGTH);
         header.copy_from_slice(&[record.kind, 0, low, high]);
         body.copy_from_slice(&record.body);

@@ -16,6 +16,7 @@ pub struct KeyFile(Key);
 
 /// Why a key file is refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyFileError {
     /// Not the one line that `reelseal keygen` writes.
     #[error("not a reelseal key file")]

@@ -1,45 +1,85 @@
-//! Locking new streams: a fresh file key and IV for each, in a header with one slot.
+//! Locking new streams: a fresh file key and IV for each, in a header with the slots that open it.
 
 use thiserror::Error;
 
 use super::{
-    KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, StageKeys,
-    key_slot::{new_key_file_slot, passphrase_slot},
-    random_bytes,
+    KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, Secret, SlotKind, StageKeys, random_bytes,
+    wrapping::{DerivedKey, new_key_file_slot},
 };
-use crate::container::{Features, FrameSize, Header, HeaderLength, Prefix, SALT_LENGTH, Slot};
+use crate::container::{Features, Header, Layout, MAX_PASSPHRASE_SLOTS, Prefix, SALT_LENGTH, Slot};
 
-/// What new streams open with. One serves any number of streams: each has a file key of its own, and a passphrase's one
-/// scrypt run is paid when the lock is made.
-pub struct Lock(Way);
-
-enum Way {
-    Passphrase { key_encryption_key: Key, salt: [u8; SALT_LENGTH], cost: ScryptCost },
-    KeyFile(KeyFile),
+/// What new streams open with: a list of slots to be made for each. One lock serves any number of streams: each has a file
+/// key of its own, and the one scrypt run of a passphrase is paid when the lock is made.
+pub struct Lock {
+    makers: Vec<Box<dyn SlotMaker>>,
 }
 
-/// Why there is no lock.
+/// Makes one slot of each stream.
+trait SlotMaker: Send + Sync {
+    fn kind(&self) -> SlotKind;
+
+    /// A slot that holds `file_key`.
+    fn slot(&self, file_key: &Key) -> Result<Slot, LockError>;
+}
+
+impl SlotMaker for DerivedKey {
+    fn kind(&self) -> SlotKind {
+        SlotKind::Passphrase
+    }
+
+    fn slot(&self, file_key: &Key) -> Result<Slot, LockError> {
+        Ok(Slot::Passphrase(self.wrap(file_key)))
+    }
+}
+
+impl SlotMaker for KeyFile {
+    fn kind(&self) -> SlotKind {
+        SlotKind::KeyFile
+    }
+
+    fn slot(&self, file_key: &Key) -> Result<Slot, LockError> {
+        Ok(Slot::KeyFile(new_key_file_slot(file_key, self, random_bytes()?)))
+    }
+}
+
+/// Why a lock, or a slot of it, was not made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LockError {
     /// scrypt was not run.
     #[error(transparent)]
     Kdf(#[from] KdfError),
-    /// There was no salt.
+    /// There was no salt, key or IV.
     #[error(transparent)]
     Randomness(#[from] RandomnessUnavailable),
+    /// More than eight passphrases: readers would refuse the streams.
+    #[error("a stream opens with at most {MAX_PASSPHRASE_SLOTS} passphrases")]
+    TooManyPassphrases,
 }
 
 /// A stream that is yet to be written. It is for one plaintext: two sealed under the same file key and IV give each other
 /// away.
 #[derive(Debug)]
 pub struct NewStream {
-    /// The header, with one slot, in its first generation.
+    /// The header, with the slots of the lock, in its first generation.
     pub header: Header,
     /// The keys that go with the header's prefix.
     pub keys: StageKeys,
 }
 
 impl Lock {
+    /// A lock that opens with `secret`: a passphrase at `cost`, as [`Lock::with_passphrase`], or a key file.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`].
+    pub fn with_secret(secret: &Secret, cost: ScryptCost) -> Result<Self, LockError> {
+        match secret {
+            Secret::Passphrase(passphrase) => Self::with_passphrase(passphrase, cost),
+            Secret::KeyFile(key_file) => Ok(Self::with_key_file(key_file)),
+        }
+    }
+
     /// A lock that opens with `passphrase`. Runs scrypt under a fresh salt, which takes [`ScryptCost::memory`] bytes and
     /// gives them back. All its streams share the salt, by which somebody who has several can tell that they belong
     /// together.
@@ -62,49 +102,59 @@ impl Lock {
         salt: [u8; SALT_LENGTH],
         cost: ScryptCost,
     ) -> Result<Self, KdfError> {
-        let key_encryption_key = cost.derive(passphrase, &salt)?;
-        Ok(Self(Way::Passphrase { key_encryption_key, salt, cost }))
+        Ok(Self::with_maker(DerivedKey::derive(passphrase, salt, cost)?))
     }
 
     /// A lock that opens with `key_file`. No two of its streams share a salt.
     pub fn with_key_file(key_file: &KeyFile) -> Self {
-        Self(Way::KeyFile(key_file.clone()))
+        Self::with_maker(key_file.clone())
     }
 
-    /// A stream with a fresh file key and IV, to be sealed in frames of `frame_size`. Whoever seals it does what
-    /// `features` says: [`Features::TIMED`] with a clock, and the features of private stages with those stages.
+    fn with_maker(maker: impl SlotMaker + 'static) -> Self {
+        Self { makers: vec![Box::new(maker)] }
+    }
+
+    /// A lock that opens with whatever opens this one or `other`. Its streams have the slots of both, in this order.
     ///
     /// # Errors
     ///
-    /// [`RandomnessUnavailable`].
-    pub fn new_stream(&self, frame_size: FrameSize, features: Features) -> Result<NewStream, RandomnessUnavailable> {
+    /// [`LockError::TooManyPassphrases`].
+    pub fn or(mut self, other: Self) -> Result<Self, LockError> {
+        self.makers.extend(other.makers);
+        let passphrases = self.makers.iter().filter(|maker| maker.kind() == SlotKind::Passphrase).count();
+        if passphrases > MAX_PASSPHRASE_SLOTS { Err(LockError::TooManyPassphrases) } else { Ok(self) }
+    }
+
+    /// A stream of this `layout` with a fresh file key and IV. Whoever seals it does what `features` says:
+    /// [`Features::TIMED`] with a clock, and the features of private stages with those stages. Whether the slots fit into
+    /// the header is checked when it is sealed, by [`StageKeys::seal_header`].
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`].
+    pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, LockError> {
         let file_key = Key::random()?;
-        let slot = self.new_slot(&file_key)?;
-        let prefix = Prefix { frame_size, features, iv: random_bytes()? };
-        let header = Header { prefix, length: HeaderLength::default(), generation: 1, records: vec![(&slot).into()] };
+        let records = self.new_slots(&file_key)?.iter().map(Into::into).collect();
+        let prefix = Prefix { frame_size: layout.frame_size, features, iv: random_bytes()? };
+        let header = Header { prefix, length: layout.header_length, generation: 1, records };
         Ok(NewStream { header, keys: StageKeys::derive(&file_key, &prefix) })
     }
 
-    /// A slot from which the lock's secret gives `file_key`.
+    /// The slots of a stream with the file key `file_key`: from each, what it is made for gives that key.
     ///
     /// # Errors
     ///
-    /// [`RandomnessUnavailable`].
-    pub fn new_slot(&self, file_key: &Key) -> Result<Slot, RandomnessUnavailable> {
-        Ok(match &self.0 {
-            Way::Passphrase { key_encryption_key, salt, cost } => {
-                Slot::Passphrase(passphrase_slot(file_key, key_encryption_key, *salt, *cost))
-            }
-            Way::KeyFile(key_file) => Slot::KeyFile(new_key_file_slot(file_key, key_file, random_bytes()?)),
-        })
+    /// [`LockError`].
+    pub fn new_slots(&self, file_key: &Key) -> Result<Vec<Slot>, LockError> {
+        self.makers.iter().map(|maker| maker.slot(file_key)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::{Search, search_header};
-    use crate::keys::{Credential, unlock};
+    use crate::container::{FrameSize, HeaderLength, RecordError, Search, search_header};
+    use crate::keys::{Credential, KeySlot, KeySlots, unlock};
 
     fn opens(stream: &NewStream, mut credential: Credential) -> bool {
         let copies = stream.keys.seal_header(&stream.header).unwrap();
@@ -120,13 +170,14 @@ mod tests {
     #[test]
     fn a_stream_opens_with_the_secret_it_was_locked_with_and_no_other() {
         let (key_file, other) = (KeyFile::random().unwrap(), KeyFile::random().unwrap());
-        let stream = Lock::with_key_file(&key_file).new_stream(FrameSize::MIN, Features::TIMED).unwrap();
-        assert_eq!((stream.header.prefix.frame_size, stream.header.prefix.features), (FrameSize::MIN, Features::TIMED));
+        let layout = Layout { frame_size: FrameSize::MIN, header_length: HeaderLength::MIN };
+        let stream = Lock::with_key_file(&key_file).new_stream(layout, Features::TIMED).unwrap();
+        assert_eq!((stream.header.layout(), stream.header.prefix.features), (layout, Features::TIMED));
         assert!(opens(&stream, key_file.into()) && !opens(&stream, other.into()));
 
         let (passphrase, other) = (Passphrase::new("one").unwrap(), Passphrase::new("two").unwrap());
         let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1).unwrap()).unwrap();
-        let stream = lock.new_stream(FrameSize::default(), Features::NONE).unwrap();
+        let stream = lock.new_stream(Layout::default(), Features::NONE).unwrap();
         assert!(opens(&stream, passphrase.into()) && !opens(&stream, other.into()));
     }
 
@@ -138,7 +189,7 @@ mod tests {
             Lock::with_key_file(&KeyFile::random().unwrap()),
         ];
         for lock in locks {
-            let [one, other] = [(); 2].map(|()| lock.new_stream(FrameSize::MIN, Features::NONE).unwrap());
+            let [one, other] = [(); 2].map(|()| lock.new_stream(Layout::default(), Features::NONE).unwrap());
             assert_ne!(one.header.prefix.iv, other.header.prefix.iv);
             assert_ne!(one.keys.frame_encryption.bytes(), other.keys.frame_encryption.bytes());
             match (slot(&one), slot(&other)) {
@@ -149,6 +200,63 @@ mod tests {
                 (Slot::KeyFile(one), Slot::KeyFile(other)) => assert_ne!(one.salt, other.salt),
                 _ => panic!("one lock made slots of two kinds"),
             }
+        }
+    }
+
+    #[test]
+    fn a_stream_of_two_locks_in_one_opens_with_either_and_has_their_slots_in_order() {
+        let (key_file, passphrase) = (KeyFile::random().unwrap(), Passphrase::new("one").unwrap());
+        let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1).unwrap()).unwrap();
+        let lock = Lock::with_key_file(&key_file).or(lock).unwrap();
+        let stream = lock.new_stream(Layout::default(), Features::NONE).unwrap();
+        let kinds: Vec<_> = KeySlots::of(&stream.header).unwrap().iter().map(KeySlot::kind).collect();
+        assert_eq!(kinds, [SlotKind::KeyFile, SlotKind::Passphrase]);
+        assert!(opens(&stream, key_file.into()) && opens(&stream, passphrase.into()));
+        assert!(!opens(&stream, KeyFile::random().unwrap().into()));
+    }
+
+    #[test]
+    fn a_lock_takes_eight_passphrases_and_no_ninth_and_its_streams_open_with_the_last() {
+        let passphrase = |number: u8| Passphrase::new(&number.to_string()).unwrap();
+        let lock = |number| {
+            let cost = ScryptCost::new(4, 8, 1).unwrap();
+            Lock::with_salted_passphrase(&passphrase(number), [number; 32], cost).unwrap()
+        };
+        let eight = (2..=8).fold(lock(1), |locks, number| locks.or(lock(number)).unwrap());
+        assert!(opens(&eight.new_stream(Layout::default(), Features::NONE).unwrap(), passphrase(8).into()));
+        let with_key_file = eight.or(Lock::with_key_file(&KeyFile::random().unwrap())).unwrap();
+        assert!(matches!(with_key_file.or(lock(9)), Err(LockError::TooManyPassphrases)));
+    }
+
+    #[test]
+    fn a_lock_with_a_secret_makes_a_slot_of_its_kind_at_the_cost_asked_for() {
+        let cost = ScryptCost::new(4, 8, 1).unwrap();
+        for secret in [Secret::from(Passphrase::new("one").unwrap()), KeyFile::random().unwrap().into()] {
+            let stream =
+                Lock::with_secret(&secret, cost).unwrap().new_stream(Layout::default(), Features::NONE).unwrap();
+            assert_eq!(SlotKind::of(&slot(&stream)), secret.kind());
+            assert!(!matches!(slot(&stream), Slot::Passphrase(slot) if ScryptCost::of(&slot) != Ok(cost)));
+            assert!(opens(&stream, secret.into()));
+        }
+    }
+
+    #[test]
+    fn a_header_is_as_long_as_asked_for_and_one_too_short_for_the_slots_is_not_sealed() {
+        let many = |count: usize| {
+            let lock = || Lock::with_key_file(&KeyFile::random().unwrap());
+            (1..count).fold(lock(), |locks, _| locks.or(lock()).unwrap())
+        };
+        // 76 bytes for each.
+        for (header_length, fitting) in
+            [(HeaderLength::MIN, 5), (HeaderLength::default(), 52), (HeaderLength::MAX, 861)]
+        {
+            let layout = Layout { header_length, ..Layout::default() };
+            let seal = |count| {
+                let stream = many(count).new_stream(layout, Features::NONE).unwrap();
+                stream.keys.seal_header(&stream.header)
+            };
+            assert_eq!(seal(fitting).unwrap().len(), 2 * header_length.bytes());
+            assert_eq!(seal(fitting + 1), Err(RecordError::NoRoom));
         }
     }
 

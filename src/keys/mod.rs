@@ -33,22 +33,30 @@
 //! # }
 //! ```
 
+mod credential;
 mod key;
 mod key_file;
-mod key_slot;
+mod key_slots;
 mod lock;
 mod passphrase;
 mod scrypt_cost;
-mod slot_change;
+mod secret;
+mod slot_kind;
 mod stage_keys;
 mod unlock;
+mod unlock_error;
+mod wrapping;
 
+pub use credential::Credential;
 pub use key::{Key, RandomnessUnavailable, random_bytes};
 pub use key_file::{KeyFile, KeyFileError};
-pub use key_slot::{KeyEncryptionKeys, new_key_file_slot};
+pub use key_slots::{KeySlot, KeySlots, SlotChangeError, SlotDemand};
 pub use lock::{Lock, LockError, NewStream};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
-pub use slot_change::{SlotChangeError, SlotPlace, check_new_passphrase_slot, with_slot, without_slot};
+pub use secret::Secret;
+pub use slot_kind::SlotKind;
 pub use stage_keys::StageKeys;
-pub use unlock::{Credential, KeySlots, SlotKind, UnlockError, Unlocked, unlock, unlock_with_another};
+pub use unlock::{Unlocked, unlock, unlock_with_another};
+pub use unlock_error::{ForeignSlot, UnlockError};
+pub use wrapping::new_key_file_slot;

@@ -13,6 +13,7 @@ pub struct Passphrase(Zeroizing<String>);
 
 /// Why a passphrase is refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PassphraseError {
     /// No bytes.
     #[error("the passphrase is empty")]

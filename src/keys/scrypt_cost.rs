@@ -23,6 +23,7 @@ pub struct ScryptCost {
 
 /// Why scrypt is not run.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KdfError {
     /// A parameter is out of the format's bounds.
     #[error("scrypt parameters log2 N = {log_n}, r = {r}, p = {p} are out of bounds")]
@@ -84,6 +85,11 @@ impl KdfLimits {
     ///
     /// [`KdfError`].
     pub fn check(self, slots: &[PassphraseSlot]) -> Result<(), KdfError> {
+        self.check_with_new(slots, &[])
+    }
+
+    /// As [`KdfLimits::check`], with one more run at each of the costs `new`.
+    pub(super) fn check_with_new(self, slots: &[PassphraseSlot], new: &[ScryptCost]) -> Result<(), KdfError> {
         let mut work = 0u64;
         for (at, slot) in slots.iter().enumerate() {
             let cost = ScryptCost::of(slot)?;
@@ -94,6 +100,10 @@ impl KdfLimits {
             if !slots.iter().take(at).any(same) {
                 work = work.saturating_add(cost.work());
             }
+        }
+        for &cost in new {
+            self.check_memory(cost)?;
+            work = work.saturating_add(cost.work());
         }
         if work > self.work() {
             let memory_limit_needed = work.saturating_mul(MEMORY_PER_WORK);

@@ -1,144 +1,7 @@
-//! Opening a header: from a passphrase or a key file, through the slots, to the file key.
+//! Opening a header: from a secret, through the slots, to the file key.
 
-use std::fmt;
-
-use thiserror::Error;
-
-use super::{KdfError, KdfLimits, Key, KeyEncryptionKeys, KeyFile, Passphrase, ScryptCost, StageKeys, key_slot};
-use crate::container::{Header, HeaderError, MAX_PASSPHRASE_SLOTS, ParsedHeader, PassphraseSlot, Record, Slot};
-
-/// What a user has to open a stream with. Used for several streams, it runs scrypt once for all that share salt and cost.
-pub enum Credential {
-    /// A passphrase, with what scrypt has given for it so far.
-    Passphrase(KeyEncryptionKeys, KdfLimits),
-    /// A key file.
-    KeyFile(KeyFile),
-}
-
-impl From<Passphrase> for Credential {
-    /// The passphrase, with the default limits on what scrypt may cost.
-    fn from(passphrase: Passphrase) -> Self {
-        Self::Passphrase(KeyEncryptionKeys::new(passphrase), KdfLimits::default())
-    }
-}
-
-impl From<KeyFile> for Credential {
-    fn from(key_file: KeyFile) -> Self {
-        Self::KeyFile(key_file)
-    }
-}
-
-/// What opens a key slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotKind {
-    /// Kind 1.
-    Passphrase,
-    /// Kind 2.
-    KeyFile,
-}
-
-impl SlotKind {
-    /// What opens `slot`.
-    pub fn of(slot: &Slot) -> Self {
-        match slot {
-            Slot::Passphrase(_) => Self::Passphrase,
-            Slot::KeyFile(_) => Self::KeyFile,
-        }
-    }
-}
-
-impl fmt::Display for SlotKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Passphrase => "passphrase",
-            Self::KeyFile => "key file",
-        })
-    }
-}
-
-/// Why a header does not open.
-#[derive(Debug, Error)]
-pub enum UnlockError {
-    /// The header is malformed.
-    #[error(transparent)]
-    Header(#[from] HeaderError),
-    /// More than eight passphrase slots.
-    #[error("the header has {0} passphrase slots, more than the {MAX_PASSPHRASE_SLOTS} allowed")]
-    TooManySlots(usize),
-    /// scrypt would cost too much.
-    #[error(transparent)]
-    Kdf(#[from] KdfError),
-    /// No slot is of the credential's kind.
-    #[error("the stream has no key slot for a {wanted}")]
-    NoSuchSlot {
-        /// What the credential is.
-        wanted: SlotKind,
-        /// Whether it has one of the other kind.
-        other: bool,
-    },
-    /// No slot unwrapped with the passphrase.
-    #[error("wrong passphrase")]
-    WrongPassphrase,
-    /// No slot unwrapped with the key file.
-    #[error("wrong key file")]
-    WrongKeyFile,
-    /// A slot unwrapped, but the header MAC does not verify.
-    #[error("the header was altered")]
-    Altered,
-}
-
-/// The key slots of a header, their number and the bounds of their parameters checked; each with its place among the
-/// records.
-pub struct KeySlots(Vec<(usize, Slot)>);
-
-impl KeySlots {
-    /// The key slots of `header`.
-    ///
-    /// # Errors
-    ///
-    /// [`UnlockError::TooManySlots`], [`UnlockError::Kdf`] for parameters out of bounds, [`UnlockError::Header`].
-    pub fn of(header: &Header) -> Result<Self, UnlockError> {
-        let slot_at = |(at, record): (usize, &Record)| Some(record.slot().transpose()?.map(|slot| (at, slot)));
-        let slots = header.records.iter().enumerate().filter_map(slot_at);
-        let slots = Self(slots.collect::<Result<_, _>>().map_err(HeaderError::from)?);
-        let passphrase_slots = slots.passphrase_slots();
-        if passphrase_slots.len() > MAX_PASSPHRASE_SLOTS {
-            return Err(UnlockError::TooManySlots(passphrase_slots.len()));
-        }
-        for slot in &passphrase_slots {
-            ScryptCost::of(slot)?;
-        }
-        Ok(slots)
-    }
-
-    /// Whether a secret of the kind `wanted` may open one of them, a passphrase at a cost within `limits`.
-    ///
-    /// # Errors
-    ///
-    /// [`UnlockError::NoSuchSlot`], [`UnlockError::Kdf`].
-    pub fn check(&self, wanted: SlotKind, limits: KdfLimits) -> Result<(), UnlockError> {
-        if !self.0.iter().any(|(_, slot)| SlotKind::of(slot) == wanted) {
-            return Err(UnlockError::NoSuchSlot { wanted, other: !self.0.is_empty() });
-        }
-        match wanted {
-            SlotKind::Passphrase => Ok(limits.check(&self.passphrase_slots())?),
-            SlotKind::KeyFile => Ok(()),
-        }
-    }
-
-    /// Each slot, with its place among the records, in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (usize, &Slot)> {
-        self.0.iter().map(|(at, slot)| (*at, slot))
-    }
-
-    fn passphrase_slots(&self) -> Vec<PassphraseSlot> {
-        let passphrase_slot = |(_, slot): &(usize, Slot)| match slot {
-            Slot::Passphrase(slot) => Some(slot.clone()),
-            Slot::KeyFile(_) => None,
-        };
-        self.0.iter().filter_map(passphrase_slot).collect()
-    }
-}
+use super::{Credential, Key, KeySlot, KeySlots, StageKeys, UnlockError};
+use crate::container::ParsedHeader;
 
 /// A header that was opened.
 pub struct Unlocked {
@@ -146,8 +9,8 @@ pub struct Unlocked {
     pub file_key: Key,
     /// The keys of the stages and of the header.
     pub keys: StageKeys,
-    /// The record whose slot opened, counted from 0.
-    pub record: usize,
+    /// The slot that opened.
+    pub slot: KeySlot,
 }
 
 /// Opens the stream with the header `header`.
@@ -156,60 +19,48 @@ pub struct Unlocked {
 ///
 /// [`UnlockError`]. Nothing is paid before the cost was checked.
 pub fn unlock(header: &ParsedHeader, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
-    unlock_with(header, KeySlots::of(header.header())?, credential)
+    unlock_with(header, &KeySlots::of(header.header())?, |_| true, credential)
 }
 
-/// As [`unlock`], with a slot other than the one in record `besides`.
+/// As [`unlock`], with another slot than `slot`.
 ///
 /// # Errors
 ///
-/// [`UnlockError`].
+/// [`UnlockError`]; [`UnlockError::ForeignSlot`] if `slot` is not in this header.
 pub fn unlock_with_another(
     header: &ParsedHeader,
-    besides: usize,
+    slot: &KeySlot,
     credential: &mut Credential,
 ) -> Result<Unlocked, UnlockError> {
-    let mut slots = KeySlots::of(header.header())?;
-    slots.0.retain(|(record, _)| *record != besides);
-    unlock_with(header, slots, credential)
+    let slots = KeySlots::of(header.header())?;
+    slots.check_own(slot)?;
+    unlock_with(header, &slots, |other| other != slot, credential)
 }
 
-fn unlock_with(header: &ParsedHeader, slots: KeySlots, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
-    match credential {
-        Credential::Passphrase(_, limits) => slots.check(SlotKind::Passphrase, *limits)?,
-        Credential::KeyFile(_) => slots.check(SlotKind::KeyFile, KdfLimits::default())?,
-    }
-
+fn unlock_with(
+    header: &ParsedHeader,
+    slots: &KeySlots,
+    is_tried: impl Fn(&KeySlot) -> bool,
+    credential: &mut Credential,
+) -> Result<Unlocked, UnlockError> {
+    slots.check_opening(credential.kind(), credential.limits())?;
     let mut unwrapped = false;
-    for (record, slot) in slots.iter() {
-        let file_key = match (slot, &mut *credential) {
-            (Slot::Passphrase(slot), Credential::Passphrase(keys, _)) => {
-                key_slot::unwrap(&keys.get(&slot.salt, ScryptCost::of(slot)?)?, &slot.wrapped)
-            }
-            (Slot::KeyFile(slot), Credential::KeyFile(key_file)) => {
-                key_slot::unwrap(&key_slot::key_file_kek(key_file, &slot.salt), &slot.wrapped)
-            }
-            _ => continue,
-        };
-        let Some(file_key) = file_key else { continue };
+    for slot in slots.iter().filter(|slot| is_tried(slot)) {
+        let Some(file_key) = credential.unwrap(slot.slot())? else { continue };
         unwrapped = true;
         let keys = StageKeys::derive(&file_key, &header.header().prefix);
         if keys.verify_header(header) {
-            return Ok(Unlocked { file_key, keys, record });
+            return Ok(Unlocked { file_key, keys, slot: slot.clone() });
         }
     }
-    Err(match credential {
-        _ if unwrapped => UnlockError::Altered,
-        Credential::Passphrase(..) => UnlockError::WrongPassphrase,
-        Credential::KeyFile(_) => UnlockError::WrongKeyFile,
-    })
+    Err(if unwrapped { UnlockError::Altered } else { UnlockError::WrongSecret(credential.kind()) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
-    use crate::keys::{Lock, new_key_file_slot};
+    use crate::container::{Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Search, Slot, search_header};
+    use crate::keys::{ForeignSlot, KeyFile, Lock, Passphrase, ScryptCost, SlotKind, new_key_file_slot};
 
     const FILE_KEY: [u8; 32] = [9; 32];
 
@@ -236,29 +87,30 @@ mod tests {
         let passphrase = Passphrase::new(passphrase).unwrap();
         let cost = ScryptCost::new(10, 8, 1).unwrap();
         let lock = Lock::with_salted_passphrase(&passphrase, [salt; 32], cost).unwrap();
-        lock.new_slot(&Key::from_bytes(FILE_KEY)).unwrap()
+        lock.new_slots(&Key::from_bytes(FILE_KEY)).unwrap().remove(0)
     }
 
     fn open(found: &ParsedHeader, passphrase: &str) -> Result<Unlocked, UnlockError> {
-        let passphrase = Passphrase::new(passphrase).unwrap();
-        let keys = KeyEncryptionKeys::new(passphrase);
-        unlock(found, &mut Credential::Passphrase(keys, KdfLimits::default()))
+        unlock(found, &mut Passphrase::new(passphrase).unwrap().into())
     }
 
     #[test]
     fn the_second_slot_opens_when_the_first_does_not() {
         let found = found(&[passphrase_slot("one", 1), passphrase_slot("two", 2)], |_| {});
         assert_eq!(open(&found, "two").unwrap().file_key.bytes(), &FILE_KEY);
-        assert!(matches!(open(&found, "three"), Err(UnlockError::WrongPassphrase)));
+        assert!(matches!(open(&found, "three"), Err(UnlockError::WrongSecret(SlotKind::Passphrase))));
     }
 
     #[test]
-    fn the_slot_that_opened_is_named_by_its_place_among_all_records() {
+    fn the_slot_that_opened_is_named() {
         let two = passphrase_slot("two", 2);
-        let keys =
-            || Credential::Passphrase(KeyEncryptionKeys::new(Passphrase::new("two").unwrap()), KdfLimits::default());
-        for (slots, place) in [(vec![two.clone()], 0), (vec![passphrase_slot("one", 1), two.clone(), two], 1)] {
-            assert_eq!(unlock(&found(&slots, |_| {}), &mut keys()).unwrap().record, place);
+        let mut credential = Credential::from(Passphrase::new("two").unwrap());
+        for (slots, number) in [(vec![two.clone()], 1), (vec![passphrase_slot("one", 1), two.clone(), two.clone()], 2)]
+        {
+            let header = found(&slots, |_| {});
+            let opened = unlock(&header, &mut credential).unwrap().slot;
+            assert_eq!((opened.number().get(), opened.kind(), opened.slot()), (number, SlotKind::Passphrase, &two));
+            assert_eq!(KeySlots::of(header.header()).unwrap().numbered(opened.number()), Some(&opened));
         }
     }
 
@@ -266,10 +118,16 @@ mod tests {
     fn another_slot_than_the_one_that_opened_is_found_if_there_is_one() {
         let mut two = Credential::from(Passphrase::new("two").unwrap());
         let slots = ["one", "two", "two"].map(|passphrase| passphrase_slot(passphrase, 1));
-        let thrice = found(&slots, |_| {});
-        assert_eq!(unlock_with_another(&thrice, 1, &mut two).unwrap().record, 2);
-        let twice = found(&slots[..2], |_| {});
-        assert!(matches!(unlock_with_another(&twice, 1, &mut two), Err(UnlockError::WrongPassphrase)));
+        let both = found(&slots, |_| {});
+        let first = unlock(&both, &mut two).unwrap().slot;
+        assert_eq!(unlock_with_another(&both, &first, &mut two).unwrap().slot.number().get(), 3);
+        let one = found(&slots[..2], |_| {});
+        assert!(matches!(
+            unlock_with_another(&one, &first, &mut two),
+            Err(UnlockError::WrongSecret(SlotKind::Passphrase))
+        ));
+        let foreign = unlock_with_another(&found(&slots[..1], |_| {}), &first, &mut two);
+        assert!(matches!(foreign, Err(UnlockError::ForeignSlot(ForeignSlot))));
     }
 
     #[test]
@@ -279,10 +137,10 @@ mod tests {
         let found = found(&[slot], |_| {});
         assert!(unlock(&found, &mut key_file.into()).is_ok());
         let other = KeyFile::from_key(Key::from_bytes([5; 32]));
-        assert!(matches!(unlock(&found, &mut other.into()), Err(UnlockError::WrongKeyFile)));
+        assert!(matches!(unlock(&found, &mut other.into()), Err(UnlockError::WrongSecret(SlotKind::KeyFile))));
         assert!(matches!(
             open(&found, "one"),
-            Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, other: true })
+            Err(UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, present }) if present == [SlotKind::KeyFile]
         ));
     }
 

@@ -19,7 +19,7 @@
 //! use std::{io::Write, thread};
 //!
 //! use reelseal::{
-//!     container::{Features, FrameSize},
+//!     container::{Features, Layout},
 //!     keys::{KeyFile, Lock},
 //!     pipeline::{OrderedSink, PlaintextSource, Sealing, Workers}, stream::{Clock, ReaderInput},
 //!     stage::Chain,
@@ -27,17 +27,17 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let film = vec![7; 1 << 20];
-//! let frame_size = FrameSize::default();
-//! let stream = Lock::with_key_file(&KeyFile::random()?).new_stream(frame_size, Features::NONE)?;
+//! let layout = Layout::default();
+//! let stream = Lock::with_key_file(&KeyFile::random()?).new_stream(layout, Features::NONE)?;
 //!
 //! let mut output = Vec::new();
 //! output.write_all(&stream.keys.seal_header(&stream.header)?)?;
-//! let source = PlaintextSource::new(ReaderInput(film.as_slice()), frame_size, Clock::None, None);
+//! let source = PlaintextSource::new(ReaderInput(film.as_slice()), layout.frame_size, Clock::None, None);
 //! let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
 //! let sink = OrderedSink::new(output);
-//! Workers::new(thread::available_parallelism()?, frame_size).run(&source, &Sealing(&chain), &sink)?;
+//! Workers::new(thread::available_parallelism()?, layout.frame_size).run(&source, &Sealing(&chain), &sink)?;
 //!
-//! let length = stream.header.layout().stream_length(film.len() as u64);
+//! let length = layout.stream_length(film.len() as u64);
 //! assert_eq!(Some(sink.into_inner().len() as u64), length);
 //! # Ok(())
 //! # }

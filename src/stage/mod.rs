@@ -82,6 +82,7 @@ use crate::container::Features;
 
 /// What is wrong with a frame.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameFault {
     /// The MAC does not match: altered, or the stream was cut short or extended here.
     #[error("the frame does not authenticate")]

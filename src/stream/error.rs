@@ -8,6 +8,7 @@ use crate::stage::FrameFault;
 
 /// Why a run ended early.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StreamError {
     /// The source failed.
     #[error("reading failed")]

@@ -17,6 +17,7 @@ use crate::{
 
 /// Why a header was not rewritten.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum HeaderRewriteError {
     /// A pipe, a device or a folder.
     #[error("not a regular file")]

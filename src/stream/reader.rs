@@ -142,7 +142,7 @@ mod tests {
     fn what_a_writer_wrote_a_reader_reads() {
         for length in [0, 1, 4095, 4096, 4097, 12_288, 100_000] {
             let stream = sealed(&plaintext(length));
-            let mut reader = Reader::new(stream.as_slice(), &mut Credential::KeyFile(key_file()), Vec::new()).unwrap();
+            let mut reader = Reader::new(stream.as_slice(), &mut key_file().into(), Vec::new()).unwrap();
             let mut opened = Vec::new();
             reader.read_to_end(&mut opened).unwrap();
             assert!(opened == plaintext(length), "{length}");
@@ -153,7 +153,7 @@ mod tests {
     fn a_cut_stream_gives_its_whole_frames_and_then_errors_for_good() {
         let stream = sealed(&plaintext(10_000));
         let cut = &stream[..stream.len() - 1];
-        let mut reader = Reader::new(cut, &mut Credential::KeyFile(key_file()), Vec::new()).unwrap();
+        let mut reader = Reader::new(cut, &mut key_file().into(), Vec::new()).unwrap();
         let mut opened = Vec::new();
         let error = reader.read_to_end(&mut opened).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

@@ -4,16 +4,18 @@ use std::io::{self, Write};
 
 use super::{Clock, Ending, FrameMaker, StreamError};
 use crate::{
-    container::{Features, FrameSize, Header},
+    container::{Features, FrameSize, Header, HeaderLength, Layout},
     keys::{Lock, StageKeys},
     stage::{Chain, Clear, Frame, FrameBuffer, Stage},
 };
 
-/// How a new stream is sealed. The default: frames of 64 KiB, no times, no private stages.
+/// How a new stream is sealed. The default: frames of 64 KiB, header copies of 4096 bytes, no times, no private stages.
 #[derive(Default)]
 pub struct StreamOptions {
     /// Payload bytes of a full frame.
     pub frame_size: FrameSize,
+    /// Bytes of a header copy, of which there are two: room for the slots of the lock, and for more to be added.
+    pub header_length: HeaderLength,
     /// Where each frame's time is taken from, if it carries one.
     pub clock: Clock,
     /// Stages of one's own, in the order in which they seal. A reader needs the same ones.
@@ -34,16 +36,16 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// A new stream in `inner` that opens with what `lock` was made with. Writes the header, and so 8 KiB.
+    /// A new stream in `inner` that opens with what `lock` was made with. Writes both copies of the header.
     ///
     /// # Errors
     ///
-    /// What `inner` says; [`io::ErrorKind::Other`] around
-    /// [`RandomnessUnavailable`](crate::keys::RandomnessUnavailable).
+    /// What `inner` says; [`io::ErrorKind::Other`] around [`LockError`](crate::keys::LockError);
+    /// [`io::ErrorKind::InvalidInput`] if the slots of the lock do not fit into the header.
     pub fn create(inner: W, lock: &Lock, options: StreamOptions) -> io::Result<Self> {
-        let StreamOptions { frame_size, clock, private } = options;
+        let StreamOptions { frame_size, header_length, clock, private } = options;
         let features = clock.features().union(Chain::private_features(&private));
-        let stream = lock.new_stream(frame_size, features).map_err(io::Error::other)?;
+        let stream = lock.new_stream(Layout { frame_size, header_length }, features).map_err(io::Error::other)?;
         Self::new(inner, &stream.header, &stream.keys, private, clock)
     }
 
@@ -165,14 +167,19 @@ mod tests {
     fn a_created_stream_says_what_its_options_ask_for_and_comes_back() {
         let key_file = KeyFile::random().unwrap();
         let lock = Lock::with_key_file(&key_file);
-        for (clock, features) in [(Clock::None, Features::NONE), (Clock::system(), Features::TIMED)] {
-            let options = StreamOptions { frame_size: FrameSize::MIN, clock, ..StreamOptions::default() };
+        for (clock, features, header_length) in [
+            (Clock::None, Features::NONE, HeaderLength::MIN),
+            (Clock::None, Features::NONE, HeaderLength::MAX),
+            (Clock::system(), Features::TIMED, HeaderLength::default()),
+        ] {
+            let frame_size = FrameSize::MIN;
+            let options = StreamOptions { frame_size, header_length, clock, ..StreamOptions::default() };
             let mut writer = Writer::create(Vec::new(), &lock, options).unwrap();
             writer.write_all(&[7; 10_000]).unwrap();
             let stream = writer.finish().unwrap();
             let mut reader = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new()).unwrap();
             assert_eq!(reader.header().prefix.features, features);
-            assert_eq!(reader.header().prefix.frame_size, FrameSize::MIN);
+            assert_eq!(reader.header().layout(), Layout { frame_size, header_length });
             let mut opened = Vec::new();
             reader.read_to_end(&mut opened).unwrap();
             assert!(opened == [7; 10_000]);
@@ -180,10 +187,22 @@ mod tests {
     }
 
     #[test]
+    fn a_header_too_short_for_the_slots_of_the_lock_is_refused_before_anything_is_written() {
+        let lock = || Lock::with_key_file(&KeyFile::random().unwrap());
+        let six = (1..6).fold(lock(), |locks, _| locks.or(lock()).unwrap());
+        let options = StreamOptions { header_length: HeaderLength::MIN, ..StreamOptions::default() };
+        let mut written = Vec::new();
+        let refused = Writer::create(&mut written, &six, options).err().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(refused.to_string(), "the header has no room for its records");
+        assert!(written.is_empty());
+    }
+
+    #[test]
     fn a_prefix_that_does_not_fit_the_clock_is_refused_before_anything_is_written() {
         let lock = Lock::with_key_file(&KeyFile::random().unwrap());
         for (features, clock) in [(Features::NONE, Clock::Fixed(5)), (Features::TIMED, Clock::None)] {
-            let stream = lock.new_stream(FrameSize::MIN, features).unwrap();
+            let stream = lock.new_stream(Layout::default(), features).unwrap();
             let mut written = Vec::new();
             let refused = Writer::new(&mut written, &stream.header, &stream.keys, Vec::new(), clock).err().unwrap();
             assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);

@@ -150,7 +150,7 @@ pub fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
 
 pub fn passphrase_slot_at_cost(passphrase: &str, salt: u8, cost: ScryptCost) -> Slot {
     let passphrase = Passphrase::new(passphrase).unwrap();
-    Lock::with_salted_passphrase(&passphrase, [salt; 32], cost).unwrap().new_slot(&file_key()).unwrap()
+    Lock::with_salted_passphrase(&passphrase, [salt; 32], cost).unwrap().new_slots(&file_key()).unwrap().remove(0)
 }
 
 pub fn costly_slot(log_n: u8, r: u32, p: u32, salt: u8) -> Slot {

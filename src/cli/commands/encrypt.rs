@@ -22,6 +22,7 @@ use crate::{
         secrets::new_lock::NewLock,
     },
     container::{Features, Header},
+    keys::SlotKind,
     pipeline::{PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
     stream::{Clock, DescriptorInput, StreamError},
@@ -47,7 +48,7 @@ fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), 
     report::configure(run);
     let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, Wanted::Plaintext)?;
     let cost = arguments.scrypt_cost();
-    if !secret_source.is_key_file() {
+    if secret_source.kind() == SlotKind::Passphrase {
         let limits = arguments.secret.kdf_limits();
         limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
     }

@@ -1,7 +1,7 @@
 //! `reelseal passwd`: what opens a file is changed in place.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs::File,
     io,
     num::NonZero,
@@ -19,21 +19,21 @@ use crate::cli::{
     messages::{
         answer,
         failure::{Exit, Failure},
-        key_slot, report,
+        key_slot::{self, ScryptParameters},
+        report,
         shown::shown,
         stream_failure,
     },
     on_signal,
     secrets::{
-        new_lock::{new_lock, no_randomness},
-        secret_source::{Purpose, Secret, SecretSource},
+        new_lock::{lock_failure, new_lock},
+        secret_source::{Purpose, SecretSource},
     },
 };
 use crate::{
-    container::{Header, Slot},
+    container::Record,
     keys::{
-        Credential, KdfLimits, KeySlots, Lock, ScryptCost, SlotKind, SlotPlace, Unlocked, check_new_passphrase_slot,
-        unlock, unlock_with_another, with_slot, without_slot,
+        Credential, KeySlot, KeySlots, Lock, ScryptCost, SlotDemand, SlotKind, Unlocked, unlock, unlock_with_another,
     },
     stage::Chain,
     stream::HeaderRewrite,
@@ -50,24 +50,16 @@ pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
 fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
     let header = opened_input::read_header(&input, |_| {})?;
-    let header = header.header();
-    let slots = KeySlots::of(header).map_err(|error| stream_failure::unlock(&input.name, &error))?;
+    let slots = KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(&input.name, &error))?;
     let front = if named { format!("{}: ", input.name) } else { String::new() };
-    let lines = slots.iter().zip(1..).map(|((_, slot), number)| format!("{front}{number}: {}\n", described(slot)));
-    let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
-    let unknown = unknown.map(|record| format!("{front}-: a key slot of unknown kind {}\n", record.kind()));
+    let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot)));
+    let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
     let text: String = lines.chain(unknown).collect();
     answer::text(text.as_bytes())
 }
 
-fn described(slot: &Slot) -> String {
-    match slot {
-        Slot::KeyFile(_) => key_slot::KEY_FILE.to_owned(),
-        Slot::Passphrase(slot) => {
-            let memory = ScryptCost::of(slot).ok().map(ScryptCost::memory);
-            key_slot::passphrase(slot.log_n, slot.r, slot.p, memory)
-        }
-    }
+fn described(slot: &KeySlot) -> String {
+    key_slot::described(slot.kind(), ScryptParameters::of(slot.slot()).as_ref())
 }
 
 /// First whatever can be refused without a secret, then the questions, once, then the work.
@@ -83,19 +75,19 @@ fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Ex
         if path.metadata().is_ok_and(|metadata| !known.insert((metadata.dev(), metadata.ino()))) {
             continue;
         }
-        match check(path, arguments, change, &sources) {
+        match check(path, arguments, &sources) {
             Ok(()) => ready.push(path),
             Err(failure) => batch.ended(Err(failure)),
         }
     }
     if let Some((_, others)) = ready.split_first() {
-        match Run::begin(arguments, change, &sources, &ready) {
-            Ok(mut run) => {
+        match Rewriting::begin(arguments, sources, &ready) {
+            Ok(mut rewriting) => {
                 for path in ready {
-                    batch.ended(run.rewrite(path));
+                    batch.ended(rewriting.rewrite(path));
                 }
                 if !arguments.quiet {
-                    run.note_what_stays_open();
+                    rewriting.note_what_stays_open();
                 }
             }
             Err(failure) => {
@@ -120,10 +112,36 @@ fn refuse_stray_number(arguments: &PasswdArguments, change: SlotChange) -> Resul
     }
 }
 
+/// What becomes of a header's slots. `New` is what the new secret is known by so far: where it comes from, then the lock
+/// that is made of it.
+enum Change<New> {
+    Add(New),
+    /// In the place of the slot that opens.
+    Replace(New),
+    /// The slot of this number, or the one that opens.
+    Remove(Option<NonZero<usize>>),
+}
+
+impl<New> Change<New> {
+    fn new_secret(&self) -> Option<&New> {
+        match self {
+            Self::Add(new) | Self::Replace(new) => Some(new),
+            Self::Remove(_) => None,
+        }
+    }
+
+    fn try_map<T, E>(self, map: impl FnOnce(New) -> Result<T, E>) -> Result<Change<T>, E> {
+        Ok(match self {
+            Self::Add(new) => Change::Add(map(new)?),
+            Self::Replace(new) => Change::Replace(map(new)?),
+            Self::Remove(number) => Change::Remove(number),
+        })
+    }
+}
+
 struct Sources {
     current: SecretSource,
-    /// `None` if no new secret is wanted.
-    new: Option<SecretSource>,
+    change: Change<SecretSource>,
 }
 
 impl Sources {
@@ -137,41 +155,42 @@ impl Sources {
         if let Some(number) = new.filter(|&number| current.is_copied_to(number)) {
             return Err(SecretSource::not_open(number));
         }
-        let new = match change {
-            SlotChange::Replace | SlotChange::Add => Some(SecretSource::choose_new(&arguments.new_secret)?),
-            SlotChange::Remove(_) => None,
+        let change = match change {
+            SlotChange::Add => Change::Add(SecretSource::choose_new(&arguments.new_secret)?),
+            SlotChange::Replace => Change::Replace(SecretSource::choose_new(&arguments.new_secret)?),
+            SlotChange::Remove(number) => Change::Remove(number),
         };
-        if new.as_ref().is_some_and(|new| !new.is_key_file()) {
+        if change.new_secret().is_some_and(|new| new.kind() == SlotKind::Passphrase) {
             let limits = arguments.secret.kdf_limits();
             let checked = limits.check_memory(arguments.scrypt_cost());
             checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
         }
-        Ok(Self { current, new })
+        Ok(Self { current, change })
     }
 }
 
 /// Refuses what the file and its header alone show.
-fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: &Sources) -> Result<(), Failure> {
+fn check(path: &Path, arguments: &PasswdArguments, sources: &Sources) -> Result<(), Failure> {
     let (name, rewrite) = begin(path)?;
-    let (header, limits) = (rewrite.header(), arguments.secret.kdf_limits());
+    let limits = arguments.secret.kdf_limits();
     let refused = |error| stream_failure::unlock(&name, &error);
-    let slots = KeySlots::of(header).map_err(refused)?;
-    slots.check(sources.current.slot_kind(), limits).map_err(refused)?;
-    let not_changed = |error| stream_failure::slot_change(&name, &error);
-    match (change, &sources.new) {
-        (SlotChange::Add, Some(new)) if !new.is_key_file() => {
-            check_new_passphrase_slot(header, SlotPlace::Behind, arguments.scrypt_cost(), limits).map_err(not_changed)
-        }
-        (SlotChange::Remove(Some(number)), _) => {
-            let record = numbered(&slots, number).ok_or_else(|| no_such_slot(&name, number))?;
-            without_slot(header, record).map(drop).map_err(not_changed)
-        }
+    let slots = KeySlots::of(rewrite.header()).map_err(refused)?;
+    slots.check_opening(sources.current.kind(), limits).map_err(refused)?;
+    let checked = match &sources.change {
+        Change::Add(new) => slots.check_added(&[demand(new, arguments.scrypt_cost())], limits),
+        Change::Remove(Some(number)) => slots.without(numbered(&name, &slots, *number)?).map(drop),
         // Which one it will be does not matter if it is the only one.
-        (SlotChange::Remove(None), _) => match slots.iter().next() {
-            Some((record, _)) => without_slot(header, record).map(drop).map_err(not_changed),
-            None => Ok(()),
-        },
-        _ => Ok(()),
+        Change::Remove(None) => slots.iter().next().map_or(Ok(()), |first| slots.without(first).map(drop)),
+        Change::Replace(_) => Ok(()),
+    };
+    checked.map_err(|error| stream_failure::slot_change(&name, &error))
+}
+
+/// The demand of the slot that a new secret will be given, a passphrase one at `cost`.
+fn demand(new: &SecretSource, cost: ScryptCost) -> SlotDemand {
+    match new.kind() {
+        SlotKind::Passphrase => SlotDemand::passphrase(cost),
+        SlotKind::KeyFile => SlotDemand::key_file(),
     }
 }
 
@@ -199,42 +218,30 @@ fn opens(path: &Path, current: &mut Credential) -> Result<(), Failure> {
     unlocked.map(drop).map_err(|error| stream_failure::unlock(&name, &error))
 }
 
-fn numbered(slots: &KeySlots, number: NonZero<usize>) -> Option<usize> {
-    slots.iter().nth(number.get() - 1).map(|(record, _)| record)
+fn numbered<'a>(name: &str, slots: &'a KeySlots, number: NonZero<usize>) -> Result<&'a KeySlot, Failure> {
+    slots.numbered(number).ok_or_else(|| {
+        Failure::usage(format!("{name}: there is no key slot {number}"))
+            .with_hint("--list shows them with their numbers")
+    })
 }
 
-fn no_such_slot(name: &str, number: NonZero<usize>) -> Failure {
-    Failure::usage(format!("{name}: there is no key slot {number}")).with_hint("--list shows them with their numbers")
-}
-
-/// One run over many files: what scrypt gave for one serves the others.
-struct Run {
-    change: SlotChange,
+/// The rewriting of many files: what scrypt gave for one serves the others.
+struct Rewriting {
     current: Credential,
-    new: Option<NewSecret>,
-    /// Whether the new passphrase is the old one.
+    change: Change<Lock>,
+    /// Whether the new secret is the old one.
     is_same: bool,
-    removed: Vec<SlotKind>,
+    /// The kinds of the slots that were removed or replaced.
+    removed: BTreeSet<SlotKind>,
 }
 
-struct NewSecret {
-    lock: Lock,
-    /// What a passphrase costs, and what it may.
-    cost: Option<(ScryptCost, KdfLimits)>,
-}
-
-impl Run {
+impl Rewriting {
     /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must have
     /// opened one of the files that are `ready`.
-    fn begin(
-        arguments: &PasswdArguments,
-        change: SlotChange,
-        sources: &Sources,
-        ready: &[&PathBuf],
-    ) -> Result<Self, Failure> {
+    fn begin(arguments: &PasswdArguments, sources: Sources, ready: &[&PathBuf]) -> Result<Self, Failure> {
         let limits = arguments.secret.kdf_limits();
-        let mut current = sources.current.read(Purpose::Decrypt)?.into_credential(limits);
-        if sources.new.as_ref().is_some_and(SecretSource::is_terminal) {
+        let mut current = Credential::new(sources.current.read(Purpose::Decrypt)?, limits);
+        if sources.change.new_secret().is_some_and(SecretSource::is_terminal) {
             let mut opened = ready.iter().map(|path| opens(path, &mut current));
             if let Some(first) = opened.next().filter(Result::is_err)
                 && !opened.any(|opened| opened.is_ok())
@@ -242,13 +249,13 @@ impl Run {
                 first?;
             }
         }
-        let new = sources.new.as_ref().map(|source| source.read(Purpose::Replace)).transpose()?;
-        let is_same = match (&current, &new) {
-            (Credential::Passphrase(keys, _), Some(Secret::Passphrase(new))) => keys.are_of(new),
-            _ => false,
-        };
-        let new = new.map(|secret| NewSecret::new(secret, arguments.scrypt_cost(), limits)).transpose()?;
-        Ok(Self { change, current, new, is_same, removed: Vec::new() })
+        let mut is_same = false;
+        let change = sources.change.try_map(|source| {
+            let new = source.read(Purpose::Replace)?;
+            is_same = new.is_same(current.secret());
+            new_lock(&new, arguments.scrypt_cost())
+        })?;
+        Ok(Self { current, change, is_same, removed: BTreeSet::new() })
     }
 
     fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {
@@ -256,83 +263,59 @@ impl Run {
         if let Some(copy) = rewrite.damaged_copy() {
             report::warning(&stream_failure::damaged_copy(&name, copy));
         }
-        let header = rewrite.header();
-        let unlocked = unlock(rewrite.parsed(), &mut self.current);
-        let unlocked = unlocked.map_err(|error| stream_failure::unlock(&name, &error))?;
-        let gone = self.gone(&name, header, &unlocked)?;
-        let records = match (&self.new, gone) {
-            (Some(new), gone) => {
-                let place = gone.map_or(SlotPlace::Behind, SlotPlace::Of);
-                with_slot(header, place, &new.slot(&name, header, place, &unlocked)?)
-            }
-            (None, Some(record)) => {
-                without_slot(header, record).map_err(|error| stream_failure::slot_change(&name, &error))?
-            }
-            (None, None) => header.records.clone(),
+        let refused = |error| stream_failure::unlock(&name, &error);
+        let unlocked = unlock(rewrite.parsed(), &mut self.current).map_err(refused)?;
+        let slots = KeySlots::of(rewrite.header()).map_err(refused)?;
+        let old = match &self.change {
+            Change::Add(_) => None,
+            Change::Replace(_) | Change::Remove(None) => Some(&unlocked.slot),
+            Change::Remove(Some(number)) => Some(numbered(&name, &slots, *number)?),
         };
-        let removed = gone.and_then(|record| slot_kind(header, record));
-        let opens_another =
-            gone == Some(unlocked.record) && !self.is_same && self.opens_another(&rewrite, unlocked.record);
+        let records = self.changed(&name, &slots, old, &unlocked)?;
+        let opens_another = old == Some(&unlocked.slot)
+            && !self.is_same
+            && unlock_with_another(rewrite.parsed(), &unlocked.slot, &mut self.current).is_ok();
         let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
         rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
-        if let Some(kind) = removed.filter(|_| opens_another) {
+        let Some(kind) = old.map(KeySlot::kind) else { return Ok(()) };
+        if opens_another {
             report::warning(&format!(
                 "{name}: the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"
             ));
         }
-        self.removed.extend(removed);
+        self.removed.insert(kind);
         Ok(())
     }
 
-    /// The record that will not be there any more.
-    fn gone(&self, name: &str, header: &Header, unlocked: &Unlocked) -> Result<Option<usize>, Failure> {
-        match self.change {
-            SlotChange::Add => Ok(None),
-            SlotChange::Replace | SlotChange::Remove(None) => Ok(Some(unlocked.record)),
-            SlotChange::Remove(Some(number)) => {
-                let slots = KeySlots::of(header).map_err(|error| stream_failure::unlock(name, &error))?;
-                numbered(&slots, number).map(Some).ok_or_else(|| no_such_slot(name, number))
-            }
-        }
-    }
-
-    /// Whether the secret opens a slot besides its own, which goes.
-    fn opens_another(&mut self, rewrite: &HeaderRewrite, own: usize) -> bool {
-        unlock_with_another(rewrite.parsed(), own, &mut self.current).is_ok()
+    /// The header's records after the change, in which the slot `old` goes.
+    fn changed(
+        &self,
+        name: &str,
+        slots: &KeySlots,
+        old: Option<&KeySlot>,
+        unlocked: &Unlocked,
+    ) -> Result<Vec<Record>, Failure> {
+        let new = match self.change.new_secret() {
+            Some(lock) => lock.new_slots(&unlocked.file_key).map_err(|error| lock_failure(&error))?,
+            None => Vec::new(),
+        };
+        let limits = self.current.limits();
+        let changed = match old {
+            Some(old) => slots.with_replaced(old, &new, limits),
+            None => slots.with_added(&new, limits),
+        };
+        changed.map_err(|error| stream_failure::slot_change(name, &error))
     }
 
     /// Says that what was removed is not revoked.
     fn note_what_stays_open(&self) {
-        let [passphrase, key_file] = [SlotKind::Passphrase, SlotKind::KeyFile].map(|kind| self.removed.contains(&kind));
-        let (old, opens, it) = match (passphrase, key_file) {
-            _ if self.is_same => return,
-            (false, false) => return,
-            (true, false) => ("passphrase", "opens", "it"),
-            (false, true) => ("key file", "opens", "it"),
-            (true, true) => ("passphrase and the old key file", "open", "them"),
-        };
+        if self.is_same || self.removed.is_empty() {
+            return;
+        }
+        let (opens, it) = if self.removed.len() == 1 { ("opens", "it") } else { ("open", "them") };
+        let old = self.removed.iter().map(SlotKind::to_string).collect::<Vec<_>>().join(" and the old ");
         report::note(&format!(
             "the old {old} still {opens} copies that were made before; to shut {it} out for good, decrypt and encrypt anew"
         ));
     }
-}
-
-impl NewSecret {
-    fn new(secret: Secret, cost: ScryptCost, limits: KdfLimits) -> Result<Self, Failure> {
-        let is_passphrase = matches!(secret, Secret::Passphrase(_));
-        Ok(Self { lock: new_lock(&secret, cost)?, cost: is_passphrase.then_some((cost, limits)) })
-    }
-
-    /// A slot with the file key.
-    fn slot(&self, name: &str, header: &Header, place: SlotPlace, unlocked: &Unlocked) -> Result<Slot, Failure> {
-        if let Some((cost, limits)) = self.cost {
-            check_new_passphrase_slot(header, place, cost, limits)
-                .map_err(|error| stream_failure::slot_change(name, &error))?;
-        }
-        self.lock.new_slot(&unlocked.file_key).map_err(|error| no_randomness(&error))
-    }
-}
-
-fn slot_kind(header: &Header, record: usize) -> Option<SlotKind> {
-    header.records.get(record)?.slot().ok()?.map(|slot| SlotKind::of(&slot))
 }

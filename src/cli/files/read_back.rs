@@ -102,7 +102,7 @@ mod tests {
             output::{Destination, Wanted},
             precious::Precious,
         },
-        container::{Features, FrameSize},
+        container::{Features, FrameSize, Layout},
         keys::{KeyFile, Lock, NewStream},
         stream::{Clock, Writer},
     };
@@ -122,6 +122,10 @@ mod tests {
             && decrypts_to(&stream, layout, &chain(new), &file_with(plaintext), &workers)?)
     }
 
+    fn layout() -> Layout {
+        Layout { frame_size: FrameSize::MIN, ..Layout::default() }
+    }
+
     fn chain(new: &NewStream) -> Chain {
         Chain::new(&new.keys, &new.header.prefix, Vec::new())
     }
@@ -130,7 +134,7 @@ mod tests {
     fn an_input_goes_only_if_it_is_what_it_was_and_its_output_reads_back() {
         let folder = tempfile::tempdir().unwrap();
         let [film, sealed] = ["film", "film.reel"].map(|name| folder.path().join(name));
-        let new = Lock::with_key_file(&KeyFile::random().unwrap()).new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        let new = Lock::with_key_file(&KeyFile::random().unwrap()).new_stream(layout(), Features::NONE).unwrap();
         let mut writer = Writer::new(Vec::new(), &new.header, &new.keys, Vec::new(), Clock::None).unwrap();
         writer.write_all(b"frames").unwrap();
         let stream = writer.finish().unwrap();
@@ -163,7 +167,7 @@ mod tests {
     #[test]
     fn a_stream_is_the_sealed_form_of_its_plaintext_and_of_nothing_else() {
         let lock = Lock::with_key_file(&KeyFile::random().unwrap());
-        let new = lock.new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        let new = lock.new_stream(layout(), Features::NONE).unwrap();
         let plaintext: Vec<u8> = (0..100_000u32).map(|at| (at % 251) as u8).collect();
         let mut writer = Writer::new(Vec::new(), &new.header, &new.keys, Vec::new(), Clock::None).unwrap();
         writer.write_all(&plaintext).unwrap();
@@ -185,7 +189,7 @@ mod tests {
             damaged[place] ^= 1;
             assert!(!is_same(&damaged, &plaintext, &new).unwrap(), "{place}");
         }
-        let another = lock.new_stream(FrameSize::MIN, Features::NONE).unwrap();
+        let another = lock.new_stream(layout(), Features::NONE).unwrap();
         assert!(!is_same(&stream, &plaintext, &another).unwrap());
     }
 }

@@ -1,12 +1,42 @@
 //! What opens a stream, as a person reads it.
 
-pub(in crate::cli) const KEY_FILE: &str = "key file";
+use serde::Serialize;
 
-/// A passphrase slot with these parameters, of which a run takes `memory` bytes; `None` if they are out of bounds.
-pub(in crate::cli) fn passphrase(log_n: u8, r: u32, p: u32, memory: Option<u64>) -> String {
+use crate::{
+    container::Slot,
+    keys::{ScryptCost, SlotKind},
+};
+
+/// What the slot of a passphrase says of scrypt.
+#[derive(Serialize)]
+pub(in crate::cli) struct ScryptParameters {
+    log2_n: u8,
+    r: u32,
+    p: u32,
+    /// Bytes, or `None` for parameters out of bounds.
+    memory: Option<u64>,
+}
+
+impl ScryptParameters {
+    /// The parameters in `slot`; `None` if it opens without scrypt.
+    pub fn of(slot: &Slot) -> Option<Self> {
+        let Slot::Passphrase(slot) = slot else { return None };
+        let memory = ScryptCost::of(slot).ok().map(ScryptCost::memory);
+        Some(Self { log2_n: slot.log_n, r: slot.r, p: slot.p, memory })
+    }
+
+    /// The cost that they amount to, if they are within bounds.
+    pub fn cost(&self) -> Option<ScryptCost> {
+        ScryptCost::new(self.log2_n, self.r, self.p).ok()
+    }
+}
+
+/// A slot of this kind.
+pub(in crate::cli) fn described(kind: SlotKind, scrypt: Option<&ScryptParameters>) -> String {
+    let Some(ScryptParameters { log2_n, r, p, memory }) = scrypt else { return kind.to_string() };
     let memory = memory.map(|bytes| format!("{} MiB of memory", mebibytes(bytes)));
     let memory = memory.as_deref().unwrap_or("out of bounds");
-    format!("passphrase, scrypt with N = 2^{log_n}, r = {r}, p = {p}: {memory}")
+    format!("{kind}, scrypt with N = 2^{log2_n}, r = {r}, p = {p}: {memory}")
 }
 
 /// Rounded: scrypt takes a little more than a power of two.

@@ -48,17 +48,15 @@ pub(in crate::cli) fn unlock(input: &str, error: &UnlockError) -> Failure {
     match error {
         UnlockError::Header(error) => header(input, error),
         UnlockError::Kdf(error) => kdf(input, error),
-        UnlockError::NoSuchSlot { other: false, .. } => {
-            told(Exit::BadStream).with_hint("a newer reelseal may know what opens it")
-        }
-        UnlockError::NoSuchSlot { wanted: SlotKind::Passphrase, .. } => {
-            told(Exit::Usage).with_hint("it opens with a key file: --key-file FILE")
-        }
-        UnlockError::NoSuchSlot { wanted: SlotKind::KeyFile, .. } => {
-            told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file out")
-        }
-        UnlockError::WrongPassphrase | UnlockError::WrongKeyFile => told(Exit::WrongSecret),
-        UnlockError::TooManySlots(_) | UnlockError::Altered => {
+        UnlockError::NoSuchSlot { present, .. } => match present.first() {
+            None => told(Exit::BadStream).with_hint("a newer reelseal may know what opens it"),
+            Some(SlotKind::Passphrase) => {
+                told(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file out")
+            }
+            Some(SlotKind::KeyFile) => told(Exit::Usage).with_hint("it opens with a key file: --key-file FILE"),
+        },
+        UnlockError::WrongSecret(_) => told(Exit::WrongSecret),
+        UnlockError::TooManySlots(_) | UnlockError::Altered | UnlockError::ForeignSlot(_) => {
             told(Exit::BadStream).with_hint("somebody may have tampered with it; use another copy of the stream")
         }
     }
@@ -136,6 +134,8 @@ pub(in crate::cli) fn slot_change(input: &str, error: &SlotChangeError) -> Failu
     match error {
         SlotChangeError::Slots(error) => unlock(input, error),
         SlotChangeError::Cost(error) => kdf(input, error),
+        SlotChangeError::Records(_) => told.with_hint(REMOVE_FIRST),
+        SlotChangeError::ForeignSlot(_) => told,
         SlotChangeError::Full => told.with_hint("remove one first, with --remove; --list shows them"),
         SlotChangeError::Work(_) => told.with_hint(
             "choose a smaller --scrypt-log-n, or remove a slot first: the file would open with --max-kdf-memory only",
@@ -156,7 +156,7 @@ pub(in crate::cli) fn header_rewrite(input: &str, error: &HeaderRewriteError) ->
         }
         HeaderRewriteError::Lock(error) => Failure::system(input, "cannot lock", error),
         HeaderRewriteError::Header(error) => header_read(input, error),
-        HeaderRewriteError::Records(_) => told(Exit::Usage).with_hint("remove a slot first, with --remove"),
+        HeaderRewriteError::Records(_) => told(Exit::Usage).with_hint(REMOVE_FIRST),
         HeaderRewriteError::ForeignKeys | HeaderRewriteError::TooOften => {
             told(Exit::BadStream).with_hint("decrypt the file, and encrypt it anew")
         }
@@ -171,6 +171,7 @@ pub(in crate::cli) fn header_rewrite(input: &str, error: &HeaderRewriteError) ->
     }
 }
 
+const REMOVE_FIRST: &str = "remove a slot first, with --remove";
 const HALF_WRITTEN: &str = "the file opens with the old secret or with the new one; try both before you try again";
 
 /// `input` is a pipe or a device, whose header cannot be rewritten.

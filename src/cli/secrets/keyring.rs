@@ -35,7 +35,7 @@ impl Keyring {
 
     /// Whether nobody named this secret: it stands in the environment.
     pub fn is_ambient(&self) -> bool {
-        matches!(self.source, SecretSource::Environment(..))
+        self.source.is_environment()
     }
 
     /// Opens the stream `name`, of which `header` was read. What the header alone shows is refused before the secret is
@@ -47,13 +47,14 @@ impl Keyring {
         let credential = match &mut *credential {
             Some(credential) => credential,
             none => {
-                none.insert(self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?.into_credential(self.limits))
+                let secret = self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?;
+                none.insert(Credential::new(secret, self.limits))
             }
         };
         header.open(credential).map_err(refused)
     }
 
     fn check(&self, header: &Header) -> Result<(), UnlockError> {
-        KeySlots::of(header)?.check(self.source.slot_kind(), self.limits)
+        KeySlots::of(header)?.check_opening(self.source.kind(), self.limits)
     }
 }

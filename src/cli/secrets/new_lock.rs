@@ -8,10 +8,10 @@ use crate::{
             failure::{Exit, Failure},
             stream_failure,
         },
-        secrets::secret_source::{Purpose, Secret, SecretSource},
+        secrets::secret_source::{Purpose, SecretSource},
     },
-    container::{Features, FrameSize},
-    keys::{Lock, LockError, NewStream, RandomnessUnavailable, ScryptCost},
+    container::{Features, FrameSize, Layout},
+    keys::{Lock, LockError, NewStream, ScryptCost, Secret},
 };
 
 /// Locks new streams, whoever asks.
@@ -34,7 +34,8 @@ impl NewLock {
             Some(lock) => lock,
             none => none.insert(self.make().map_err(Failure::for_all)?),
         };
-        lock.new_stream(frame_size, features).map_err(|error| no_randomness(&error))
+        let layout = Layout { frame_size, ..Layout::default() };
+        lock.new_stream(layout, features).map_err(|error| lock_failure(&error))
     }
 
     /// The secret is wiped on the way out: the lock does not need it any more.
@@ -45,15 +46,14 @@ impl NewLock {
 
 /// A lock that opens with `secret`; a passphrase at `cost`.
 pub(in crate::cli) fn new_lock(secret: &Secret, cost: ScryptCost) -> Result<Lock, Failure> {
-    match secret {
-        Secret::KeyFile(key_file) => Ok(Lock::with_key_file(key_file)),
-        Secret::Passphrase(passphrase) => Lock::with_passphrase(passphrase, cost).map_err(|error| match error {
-            LockError::Kdf(error) => stream_failure::kdf("passphrase", &error),
-            LockError::Randomness(error) => no_randomness(&error),
-        }),
-    }
+    Lock::with_secret(secret, cost).map_err(|error| lock_failure(&error))
 }
 
-pub(in crate::cli) fn no_randomness(error: &RandomnessUnavailable) -> Failure {
-    Failure::new(Exit::InputOutput, error.to_string())
+/// A lock, or a slot of it, that was not made.
+pub(in crate::cli) fn lock_failure(error: &LockError) -> Failure {
+    match error {
+        LockError::Kdf(error) => stream_failure::kdf("passphrase", error),
+        LockError::Randomness(_) => Failure::new(Exit::InputOutput, error.to_string()),
+        LockError::TooManyPassphrases => Failure::usage(error.to_string()),
+    }
 }

@@ -29,31 +29,19 @@ use crate::cli::{
         prompt::{self, Prompt},
     },
 };
-use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase, PassphraseError, SlotKind};
+use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
 const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
 pub(super) const PROMPT: &str = "the prompt";
 
-/// What a user has to open a stream with, or to close one.
-pub(in crate::cli) enum Secret {
-    Passphrase(Passphrase),
-    KeyFile(KeyFile),
+/// Where the secret comes from, and of what kind it is; nothing is read yet.
+pub(in crate::cli) struct SecretSource {
+    kind: SlotKind,
+    place: Place,
 }
 
-impl Secret {
-    /// What opens streams with it, at a cost within `limits`.
-    pub fn into_credential(self, limits: KdfLimits) -> Credential {
-        match self {
-            Self::Passphrase(passphrase) => Credential::Passphrase(KeyEncryptionKeys::new(passphrase), limits),
-            Self::KeyFile(key_file) => Credential::KeyFile(key_file),
-        }
-    }
-}
-
-/// Where the secret comes from; nothing is read yet.
-pub(in crate::cli) enum SecretSource {
-    KeyFile(PathBuf),
+enum Place {
     File(PathBuf),
     Descriptor(OwnedFd, i32),
     Environment(&'static str, Zeroizing<Vec<u8>>),
@@ -87,16 +75,16 @@ impl SecretSource {
 
     /// The terminal, if there is one to ask on.
     pub fn terminal() -> Result<Self, Failure> {
-        if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
+        if prompt::is_possible() { Ok(Self::passphrase(Place::Terminal)) } else { Err(no_source()) }
     }
 
     /// The source that a flag, else the environment, gives. To be called before anything is opened.
     pub fn given(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Option<Self>, Failure> {
         if let Some(path) = &arguments.key_file {
-            return Ok(Some(Self::KeyFile(path.clone())));
+            return Ok(Some(Self::key_file(path)));
         }
         if let Some(path) = &arguments.passphrase_file {
-            return Ok(Some(Self::File(path.clone())));
+            return Ok(Some(Self::passphrase(Place::File(path.clone()))));
         }
         if let Some(number) = arguments.passphrase_fd {
             if number == 0 && input_is_stdin {
@@ -111,27 +99,35 @@ impl SecretSource {
     /// Chooses the source of a new secret, likewise.
     pub fn choose_new(arguments: &NewSecretArguments) -> Result<Self, Failure> {
         if let Some(path) = &arguments.new_key_file {
-            return Ok(Self::KeyFile(path.clone()));
+            return Ok(Self::key_file(path));
         }
         if let Some(path) = &arguments.new_passphrase_file {
-            return Ok(Self::File(path.clone()));
+            return Ok(Self::passphrase(Place::File(path.clone())));
         }
         if let Some(number) = arguments.new_passphrase_fd {
             return Self::descriptor(number);
         }
-        let or_terminal = || prompt::is_possible().then_some(Self::Terminal);
+        let or_terminal = || prompt::is_possible().then(|| Self::passphrase(Place::Terminal));
         Self::environment(NEW_VARIABLE).or_else(or_terminal).ok_or_else(no_new_source)
     }
 
     fn descriptor(number: i32) -> Result<Self, Failure> {
         // Now, while no descriptor of our own could be taken for it.
         let copied = copy_descriptor(number).map_err(|error| descriptor_failure(number, &error))?;
-        Ok(Self::Descriptor(copied, number))
+        Ok(Self::passphrase(Place::Descriptor(copied, number)))
+    }
+
+    fn passphrase(place: Place) -> Self {
+        Self { kind: SlotKind::Passphrase, place }
+    }
+
+    fn key_file(path: &Path) -> Self {
+        Self { kind: SlotKind::KeyFile, place: Place::File(path.to_owned()) }
     }
 
     /// Whether the copy of an inherited descriptor has this number: nothing that was inherited has it.
     pub fn is_copied_to(&self, number: i32) -> bool {
-        matches!(self, Self::Descriptor(copied, _) if copied.as_raw_fd() == number)
+        matches!(&self.place, Place::Descriptor(copied, _) if copied.as_raw_fd() == number)
     }
 
     /// That there is no inherited descriptor of this number.
@@ -140,43 +136,50 @@ impl SecretSource {
     }
 
     fn environment(variable: &'static str) -> Option<Self> {
-        env::var_os(variable).map(|value| Self::Environment(variable, Zeroizing::new(OsString::into_vec(value))))
+        let value = Zeroizing::new(OsString::into_vec(env::var_os(variable)?));
+        Some(Self::passphrase(Place::Environment(variable, value)))
     }
 
     /// Whether it is asked for.
     pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Terminal)
+        matches!(self.place, Place::Terminal)
     }
 
-    /// Whether this is a key file.
-    pub fn is_key_file(&self) -> bool {
-        matches!(self, Self::KeyFile(_))
+    /// Whether it comes from the environment.
+    pub fn is_environment(&self) -> bool {
+        matches!(self.place, Place::Environment(..))
     }
 
     /// The kind of slot that it opens.
-    pub fn slot_kind(&self) -> SlotKind {
-        if self.is_key_file() { SlotKind::KeyFile } else { SlotKind::Passphrase }
+    pub fn kind(&self) -> SlotKind {
+        self.kind
     }
 
     /// The file that holds the secret, so that no output goes over it.
     pub fn metadata(&self) -> Option<Metadata> {
-        match self {
-            Self::KeyFile(path) | Self::File(path) => path.metadata().ok(),
-            Self::Descriptor(copied, _) => copied.try_clone().and_then(|copied| File::from(copied).metadata()).ok(),
-            Self::Environment(..) | Self::Terminal => None,
+        match &self.place {
+            Place::File(path) => path.metadata().ok(),
+            Place::Descriptor(copied, _) => copied.try_clone().and_then(|copied| File::from(copied).metadata()).ok(),
+            Place::Environment(..) | Place::Terminal => None,
         }
     }
 
     /// Reads the secret, or asks for it.
     pub fn read(&self, purpose: Purpose) -> Result<Secret, Failure> {
-        match self {
-            Self::KeyFile(path) => read_key_file(path),
-            Self::File(path) => read_passphrase(&shown(path), File::open(path)),
-            Self::Descriptor(copied, number) => {
-                read_passphrase(&descriptor_name(*number), copied.try_clone().map(File::from))
+        match &self.place {
+            Place::File(path) => self.read_file(&shown(path), File::open(path)),
+            Place::Descriptor(copied, number) => {
+                self.read_file(&descriptor_name(*number), copied.try_clone().map(File::from))
             }
-            Self::Environment(variable, value) => passphrase(variable, Passphrase::from_variable(value)),
-            Self::Terminal => ask(purpose),
+            Place::Environment(variable, value) => passphrase(variable, Passphrase::from_variable(value)),
+            Place::Terminal => ask(purpose),
+        }
+    }
+
+    fn read_file(&self, name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
+        match self.kind {
+            SlotKind::Passphrase => read_passphrase(name, opened),
+            SlotKind::KeyFile => read_key_file(name, opened),
         }
     }
 }
@@ -196,13 +199,13 @@ fn no_new_source() -> Failure {
 fn ask(purpose: Purpose) -> Result<Secret, Failure> {
     let prompt = Prompt::open()?;
     match purpose {
-        Purpose::Encrypt | Purpose::Replace => new_passphrase::ask(&prompt, purpose.question()).map(Secret::Passphrase),
+        Purpose::Encrypt | Purpose::Replace => new_passphrase::ask(&prompt, purpose.question()).map(Secret::from),
         Purpose::Decrypt => passphrase(PROMPT, Passphrase::new(&prompt.ask(purpose.question())?)),
     }
 }
 
 fn passphrase(source: &str, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
-    result.map(Secret::Passphrase).map_err(|error| refused(source, error))
+    result.map(Secret::from).map_err(|error| refused(source, error))
 }
 
 /// The refusal of a passphrase from `source`.
@@ -216,11 +219,10 @@ fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failu
     passphrase(name, Passphrase::from_source(&bytes))
 }
 
-fn read_key_file(path: &Path) -> Result<Secret, Failure> {
-    let name = shown(path);
-    let text = read_at_most(File::open(path), KeyFile::MAX_LENGTH)
-        .map_err(|error| Failure::system(&name, "cannot read the key file", &error))?;
-    KeyFile::parse(&text).map(Secret::KeyFile).map_err(|error| {
+fn read_key_file(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
+    let text = read_at_most(opened, KeyFile::MAX_LENGTH)
+        .map_err(|error| Failure::system(name, "cannot read the key file", &error))?;
+    KeyFile::parse(&text).map(Secret::from).map_err(|error| {
         Failure::new(Exit::Usage, format!("{name}: {error}")).with_hint("make a key file with: reelseal keygen -o FILE")
     })
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
-    cli::timing::scrypt_time,
-    container::{CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, PassphraseSlot, Slot, StreamCut},
-    keys::ScryptCost,
+    cli::{messages::key_slot::ScryptParameters, timing::scrypt_time},
+    container::{CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, Slot, StreamCut},
+    keys::SlotKind,
     stream::{RefusedHeader, StreamHeader},
 };
 
@@ -47,17 +47,18 @@ pub(super) enum CopyState {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub(super) enum SlotFindings {
-    Passphrase {
-        log2_n: u8,
-        r: u32,
-        p: u32,
-        /// Bytes, or `None` for parameters out of bounds.
-        memory: Option<u64>,
-        seconds: Option<f64>,
-    },
-    KeyFile,
+pub(super) struct SlotFindings {
+    #[serde(serialize_with = "in_kebab_case")]
+    pub kind: SlotKind,
+    #[serde(flatten)]
+    pub scrypt: Option<ScryptFindings>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ScryptFindings {
+    #[serde(flatten)]
+    pub parameters: ScryptParameters,
+    pub seconds: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -142,7 +143,7 @@ impl Findings {
 
     /// Whether a passphrase may open the stream.
     pub fn has_passphrase_slot(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, SlotFindings::Passphrase { .. }))
+        self.slots.iter().any(|slot| slot.kind == SlotKind::Passphrase)
     }
 }
 
@@ -156,16 +157,17 @@ fn state_of_copies(error: &HeaderError) -> CopyState {
 
 impl SlotFindings {
     fn of(slot: &Slot) -> Self {
-        match slot {
-            Slot::KeyFile(_) => Self::KeyFile,
-            Slot::Passphrase(slot) => {
-                let &PassphraseSlot { log_n: log2_n, r, p, .. } = slot;
-                let cost = ScryptCost::of(slot).ok();
-                let seconds = cost.and_then(scrypt_time::estimated).map(|time| time.as_secs_f64());
-                Self::Passphrase { log2_n, r, p, memory: cost.map(ScryptCost::memory), seconds }
-            }
-        }
+        let scrypt = ScryptParameters::of(slot).map(|parameters| {
+            let time = parameters.cost().and_then(scrypt_time::estimated);
+            ScryptFindings { parameters, seconds: time.map(|time| time.as_secs_f64()) }
+        });
+        Self { kind: SlotKind::of(slot), scrypt }
     }
+}
+
+/// As all names in JSON are.
+fn in_kebab_case<S: Serializer>(kind: &SlotKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&kind.to_string().replace(' ', "-"))
 }
 
 impl LengthFindings {

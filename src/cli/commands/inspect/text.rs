@@ -77,13 +77,10 @@ fn copy_text(copy: &CopyFindings) -> String {
 }
 
 fn slot_text(slot: &SlotFindings) -> String {
-    match slot {
-        SlotFindings::KeyFile => key_slot::KEY_FILE.to_owned(),
-        SlotFindings::Passphrase { log2_n, r, p, memory, seconds } => {
-            let time = seconds.map(|seconds| format!(", about {} here", duration(seconds))).unwrap_or_default();
-            key_slot::passphrase(*log2_n, *r, *p, *memory) + &time
-        }
-    }
+    let scrypt = slot.scrypt.as_ref();
+    let seconds = scrypt.and_then(|scrypt| scrypt.seconds);
+    let time = seconds.map(|seconds| format!(", about {} here", duration(seconds))).unwrap_or_default();
+    key_slot::described(slot.kind, scrypt.map(|scrypt| &scrypt.parameters)) + &time
 }
 
 fn duration(seconds: f64) -> String {

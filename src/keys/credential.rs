@@ -1,0 +1,97 @@
+//! A secret as streams are opened with it: with limits on its cost, and with what was paid already.
+
+use super::{
+    KdfError, KdfLimits, Key, KeyFile, Passphrase, ScryptCost, Secret, SlotKind,
+    wrapping::{DerivedKey, unwrap_key_file_slot},
+};
+use crate::container::Slot;
+
+/// What a user opens streams with. Used for several streams, it runs scrypt once for all that share salt and cost.
+pub struct Credential {
+    secret: Secret,
+    limits: KdfLimits,
+    /// What scrypt has given so far, if the secret is a passphrase.
+    derived: Vec<DerivedKey>,
+}
+
+impl Credential {
+    /// `secret`, to be used at no higher cost than `limits` allow.
+    pub fn new(secret: impl Into<Secret>, limits: KdfLimits) -> Self {
+        Self { secret: secret.into(), limits, derived: Vec::new() }
+    }
+
+    /// The secret.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// The kind of the slots that it opens.
+    pub fn kind(&self) -> SlotKind {
+        self.secret.kind()
+    }
+
+    /// What scrypt may cost.
+    pub fn limits(&self) -> KdfLimits {
+        self.limits
+    }
+
+    /// The file key in `slot`, or `None` if the slot is of another kind or another secret. The caller has checked the cost.
+    ///
+    /// # Errors
+    ///
+    /// [`KdfError::OutOfBounds`], [`KdfError::OutOfMemory`].
+    pub(super) fn unwrap(&mut self, slot: &Slot) -> Result<Option<Key>, KdfError> {
+        match (&self.secret, slot) {
+            (Secret::Passphrase(passphrase), Slot::Passphrase(slot)) => {
+                if let Some(derived) = self.derived.iter().find(|derived| derived.serves(slot)) {
+                    return Ok(derived.unwrap(slot));
+                }
+                let derived = DerivedKey::derive(passphrase, slot.salt, ScryptCost::of(slot)?)?;
+                let file_key = derived.unwrap(slot);
+                self.derived.push(derived);
+                Ok(file_key)
+            }
+            (Secret::KeyFile(key_file), Slot::KeyFile(slot)) => Ok(unwrap_key_file_slot(key_file, slot)),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl From<Secret> for Credential {
+    /// The secret, with the default limits on what scrypt may cost.
+    fn from(secret: Secret) -> Self {
+        Self::new(secret, KdfLimits::default())
+    }
+}
+
+impl From<Passphrase> for Credential {
+    /// The passphrase, with the default limits on what scrypt may cost.
+    fn from(passphrase: Passphrase) -> Self {
+        Self::new(passphrase, KdfLimits::default())
+    }
+}
+
+impl From<KeyFile> for Credential {
+    fn from(key_file: KeyFile) -> Self {
+        Self::new(key_file, KdfLimits::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scrypt_runs_once_for_all_slots_of_one_salt_and_cost() {
+        let (passphrase, file_key) = (|| Passphrase::new("one").unwrap(), Key::from_bytes([9; 32]));
+        let slot = |salt, log_n| {
+            let cost = ScryptCost::new(log_n, 8, 1).unwrap();
+            Slot::Passphrase(DerivedKey::derive(&passphrase(), [salt; 32], cost).unwrap().wrap(&file_key))
+        };
+        let mut credential = Credential::from(passphrase());
+        for (slot, runs) in [(slot(1, 4), 1), (slot(1, 4), 1), (slot(2, 4), 2), (slot(1, 5), 3), (slot(2, 4), 3)] {
+            assert_eq!(credential.unwrap(&slot).unwrap().unwrap().bytes(), file_key.bytes());
+            assert_eq!(credential.derived.len(), runs);
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! The key slots of a header, and their changes: what stays, what is refused.
+
+use std::num::NonZero;
+
+use thiserror::Error;
+
+use super::{ForeignSlot, KdfError, KdfLimits, ScryptCost, SlotKind, UnlockError};
+use crate::container::{
+    Header, HeaderError, KeyFileSlot, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, RecordError, SALT_LENGTH, Slot,
+    WRAPPED_KEY_LENGTH,
+};
+
+/// The key slots of a header among its other records, their number and the bounds of their parameters checked.
+///
+/// A change gives the header's new records: those that are no part of it are kept byte for byte, in their order, those of
+/// unknown kind included.
+#[derive(Clone, Debug)]
+pub struct KeySlots {
+    records: Vec<Record>,
+    slots: Vec<KeySlot>,
+    /// Bytes that there are for records.
+    record_area: usize,
+}
+
+/// A key slot and its place in a header. Only the header's [`KeySlots`] make it, and those of a header in which it is not
+/// refuse it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySlot {
+    number: NonZero<usize>,
+    /// Its record, counted from 0.
+    record: usize,
+    slot: Slot,
+}
+
+/// What a new slot demands of its header, and of those who open it: all that is known of a slot before there is a secret
+/// for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotDemand {
+    /// Bytes of its record.
+    length: usize,
+    /// `None` for a slot that opens without scrypt.
+    scrypt: Option<ScryptCost>,
+}
+
+/// Why a header's slots are left as they are.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SlotChangeError {
+    /// The slots there are do not hold up.
+    #[error(transparent)]
+    Slots(#[from] UnlockError),
+    /// The slot to be changed is not one of them.
+    #[error(transparent)]
+    ForeignSlot(#[from] ForeignSlot),
+    /// Readers refuse a ninth passphrase slot.
+    #[error("there are {MAX_PASSPHRASE_SLOTS} passphrase slots already, the most that are allowed")]
+    Full,
+    /// Opening the header would take more scrypt work than allowed.
+    #[error("with one more slot, {0}")]
+    Work(KdfError),
+    /// A new slot that takes more than one scrypt run may.
+    #[error(transparent)]
+    Cost(KdfError),
+    /// The new records do not fit.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// Nothing would open the stream any more.
+    #[error("the only key slot cannot be removed: nothing would open the stream any more")]
+    LastSlot,
+}
+
+impl KeySlot {
+    /// Its number among the header's slots, from 1, as users are shown it.
+    pub fn number(&self) -> NonZero<usize> {
+        self.number
+    }
+
+    /// What opens it.
+    pub fn kind(&self) -> SlotKind {
+        SlotKind::of(&self.slot)
+    }
+
+    /// Its fields.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+}
+
+impl SlotDemand {
+    /// The demand of a passphrase slot at `cost`.
+    pub fn passphrase(cost: ScryptCost) -> Self {
+        let (log_n, r, p) = cost.parameters();
+        let (salt, wrapped) = ([0; SALT_LENGTH], [0; WRAPPED_KEY_LENGTH]);
+        let blank = Slot::Passphrase(PassphraseSlot { log_n, r, p, salt, wrapped });
+        Self { length: Record::from(&blank).encoded_length(), scrypt: Some(cost) }
+    }
+
+    /// The demand of a key-file slot.
+    pub fn key_file() -> Self {
+        let blank = Slot::KeyFile(KeyFileSlot { salt: [0; SALT_LENGTH], wrapped: [0; WRAPPED_KEY_LENGTH] });
+        Self { length: Record::from(&blank).encoded_length(), scrypt: None }
+    }
+
+    fn of(slot: &Slot) -> Result<Self, KdfError> {
+        let scrypt = passphrase_slot(slot).map(ScryptCost::of).transpose()?;
+        Ok(Self { length: Record::from(slot).encoded_length(), scrypt })
+    }
+}
+
+impl KeySlots {
+    /// The key slots of `header`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnlockError::TooManySlots`], [`UnlockError::Kdf`] for parameters out of bounds, [`UnlockError::Header`].
+    pub fn of(header: &Header) -> Result<Self, UnlockError> {
+        let mut slots = Vec::new();
+        for (at, record) in header.records.iter().enumerate() {
+            if let Some(slot) = record.slot().map_err(HeaderError::from)? {
+                let number = NonZero::<usize>::MIN.saturating_add(slots.len());
+                slots.push(KeySlot { number, record: at, slot });
+            }
+        }
+        let passphrase_slots = passphrase_slots(&slots);
+        if passphrase_slots.len() > MAX_PASSPHRASE_SLOTS {
+            return Err(UnlockError::TooManySlots(passphrase_slots.len()));
+        }
+        for slot in &passphrase_slots {
+            ScryptCost::of(slot)?;
+        }
+        Ok(Self { records: header.records.clone(), slots, record_area: header.length.record_area() })
+    }
+
+    /// The slots in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &KeySlot> {
+        self.slots.iter()
+    }
+
+    /// The slot with this number.
+    pub fn numbered(&self, number: NonZero<usize>) -> Option<&KeySlot> {
+        self.slots.iter().find(|slot| slot.number == number)
+    }
+
+    /// The kinds, by number, of slots that only a later version knows, in their order.
+    pub fn unknown_kinds(&self) -> impl Iterator<Item = u8> {
+        self.records.iter().filter(|record| record.is_unknown_slot()).map(Record::kind)
+    }
+
+    /// Whether `slot` is one of these.
+    ///
+    /// # Errors
+    ///
+    /// [`ForeignSlot`] if not.
+    pub(super) fn check_own(&self, slot: &KeySlot) -> Result<(), ForeignSlot> {
+        if self.slots.contains(slot) { Ok(()) } else { Err(ForeignSlot) }
+    }
+
+    /// Whether a secret of the kind `wanted` may open one of them, at a cost within `limits`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnlockError::NoSuchSlot`], [`UnlockError::Kdf`].
+    pub fn check_opening(&self, wanted: SlotKind, limits: KdfLimits) -> Result<(), UnlockError> {
+        let mut present: Vec<_> = self.slots.iter().map(KeySlot::kind).collect();
+        if !present.contains(&wanted) {
+            present.sort_unstable();
+            present.dedup();
+            return Err(UnlockError::NoSuchSlot { wanted, present });
+        }
+        if wanted == SlotKind::Passphrase {
+            limits.check(&passphrase_slots(&self.slots))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the header may take `new` slots behind its others: it has room for them, and whoever opens it afterwards
+    /// finds it within `limits`.
+    ///
+    /// # Errors
+    ///
+    /// [`SlotChangeError`].
+    pub fn check_added(&self, new: &[SlotDemand], limits: KdfLimits) -> Result<(), SlotChangeError> {
+        self.check_change(None, new, limits)
+    }
+
+    /// Whether the header may take `new` slots for `old`; otherwise as [`KeySlots::check_added`].
+    ///
+    /// # Errors
+    ///
+    /// [`SlotChangeError`].
+    pub fn check_replaced(&self, old: &KeySlot, new: &[SlotDemand], limits: KdfLimits) -> Result<(), SlotChangeError> {
+        self.check_change(Some(old), new, limits)
+    }
+
+    /// The header's records with `new` slots behind them, checked as [`KeySlots::check_added`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`SlotChangeError`].
+    pub fn with_added(&self, new: &[Slot], limits: KdfLimits) -> Result<Vec<Record>, SlotChangeError> {
+        self.change(None, new, limits)
+    }
+
+    /// The header's records with `new` slots in the place of `old`, checked as [`KeySlots::check_replaced`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`SlotChangeError`].
+    pub fn with_replaced(
+        &self,
+        old: &KeySlot,
+        new: &[Slot],
+        limits: KdfLimits,
+    ) -> Result<Vec<Record>, SlotChangeError> {
+        self.change(Some(old), new, limits)
+    }
+
+    /// The header's records without `old`.
+    ///
+    /// # Errors
+    ///
+    /// [`SlotChangeError::LastSlot`] if no other slot is left, [`SlotChangeError::ForeignSlot`].
+    pub fn without(&self, old: &KeySlot) -> Result<Vec<Record>, SlotChangeError> {
+        // What costs nothing is within any limits.
+        self.change(Some(old), &[], KdfLimits::default())
+    }
+
+    fn change(&self, old: Option<&KeySlot>, new: &[Slot], limits: KdfLimits) -> Result<Vec<Record>, SlotChangeError> {
+        let demands: Result<Vec<_>, _> = new.iter().map(SlotDemand::of).collect();
+        self.check_change(old, &demands.map_err(SlotChangeError::Cost)?, limits)?;
+        let new = || new.iter().map(Record::from);
+        let mut records = Vec::new();
+        for (at, record) in self.records.iter().enumerate() {
+            match old {
+                Some(old) if old.record == at => records.extend(new()),
+                _ => records.push(record.clone()),
+            }
+        }
+        if old.is_none() {
+            records.extend(new());
+        }
+        Ok(records)
+    }
+
+    fn check_change(
+        &self,
+        old: Option<&KeySlot>,
+        new: &[SlotDemand],
+        limits: KdfLimits,
+    ) -> Result<(), SlotChangeError> {
+        old.map_or(Ok(()), |old| self.check_own(old))?;
+        let kept = || self.slots.iter().filter(|slot| Some(*slot) != old);
+        if new.is_empty() && kept().next().is_none() {
+            return Err(SlotChangeError::LastSlot);
+        }
+        let costs: Vec<_> = new.iter().filter_map(|demand| demand.scrypt).collect();
+        if !costs.is_empty() {
+            check_scrypt(&passphrase_slots(kept()), &costs, limits)?;
+        }
+        let kept = self.records.iter().enumerate().filter(|(at, _)| old.is_none_or(|old| old.record != *at));
+        let length = kept.map(|(_, record)| record.encoded_length()).chain(new.iter().map(|demand| demand.length));
+        if length.sum::<usize>() > self.record_area {
+            return Err(RecordError::NoRoom.into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether all who open a header with the passphrase slots `kept` and new ones at the costs `new` find it within `limits`.
+fn check_scrypt(kept: &[PassphraseSlot], new: &[ScryptCost], limits: KdfLimits) -> Result<(), SlotChangeError> {
+    if kept.len() + new.len() > MAX_PASSPHRASE_SLOTS {
+        return Err(SlotChangeError::Full);
+    }
+    limits.check(kept).map_err(UnlockError::from)?;
+    new.iter().try_for_each(|&cost| limits.check_memory(cost)).map_err(SlotChangeError::Cost)?;
+    limits.check_with_new(kept, new).map_err(SlotChangeError::Work)
+}
+
+fn passphrase_slots<'a>(slots: impl IntoIterator<Item = &'a KeySlot>) -> Vec<PassphraseSlot> {
+    slots.into_iter().filter_map(|slot| passphrase_slot(&slot.slot).cloned()).collect()
+}
+
+fn passphrase_slot(slot: &Slot) -> Option<&PassphraseSlot> {
+    if let Slot::Passphrase(slot) = slot { Some(slot) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
+
+    fn header(records: Vec<Record>) -> Header {
+        let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
+        Header { prefix, length: HeaderLength::default(), generation: 1, records }
+    }
+
+    fn key_file(mark: u8) -> Slot {
+        Slot::KeyFile(KeyFileSlot { salt: [mark; SALT_LENGTH], wrapped: [mark; WRAPPED_KEY_LENGTH] })
+    }
+
+    fn passphrase(log_n: u8, salt: u8) -> Record {
+        (&Slot::Passphrase(passphrase_slot_of(log_n, salt))).into()
+    }
+
+    fn passphrase_slot_of(log_n: u8, salt: u8) -> PassphraseSlot {
+        PassphraseSlot { log_n, r: 8, p: 1, salt: [salt; SALT_LENGTH], wrapped: [0; WRAPPED_KEY_LENGTH] }
+    }
+
+    /// Records of kinds 0x90 and 3, which version 1 does not define, as only a header's bytes can bring them.
+    fn unknown() -> [Record; 2] {
+        let mut bytes = header(Vec::new()).encode(|_| [0; 32]).unwrap();
+        bytes[48..57].copy_from_slice(&[0x90, 0, 1, 0, 5, 3, 0, 0, 0]);
+        let start = bytes.len() - 16;
+        let checksum = blake3::hash(&bytes[..start]);
+        bytes[start..].copy_from_slice(&checksum.as_bytes()[..16]);
+        let Ok(Search::Found(found)) = search_header(&bytes.repeat(2), true) else { panic!() };
+        found.copy.parse(Features::NONE).unwrap().into_header().records.try_into().unwrap()
+    }
+
+    fn slots(header: &Header) -> KeySlots {
+        KeySlots::of(header).unwrap()
+    }
+
+    fn numbered(slots: &KeySlots, number: usize) -> &KeySlot {
+        slots.numbered(NonZero::new(number).unwrap()).unwrap()
+    }
+
+    /// A limit for what runs no scrypt.
+    const NOTHING: KdfLimits = KdfLimits { memory: 0 };
+
+    #[test]
+    fn a_slot_is_replaced_in_its_place_added_behind_and_removed_and_all_else_stays_in_order() {
+        let [early, late] = unknown();
+        let (one, two, new): (Record, Record, Slot) = ((&key_file(1)).into(), (&key_file(2)).into(), key_file(3));
+        let before = slots(&header(vec![early.clone(), one.clone(), late.clone(), two.clone()]));
+        let new_record = Record::from(&new);
+        let replaced = before.with_replaced(numbered(&before, 1), std::slice::from_ref(&new), NOTHING).unwrap();
+        assert_eq!(replaced, [early.clone(), new_record.clone(), late.clone(), two.clone()]);
+        let added = before.with_added(&[new, key_file(2)], NOTHING).unwrap();
+        assert_eq!(added, [early.clone(), one.clone(), late.clone(), two.clone(), new_record, two]);
+        assert_eq!(before.without(numbered(&before, 2)).unwrap(), [early, one, late]);
+    }
+
+    #[test]
+    fn one_slot_is_replaced_by_several_in_its_place() {
+        let before = slots(&header(vec![(&key_file(1)).into(), (&key_file(2)).into()]));
+        let replaced = before.with_replaced(numbered(&before, 1), &[key_file(3), key_file(4)], NOTHING).unwrap();
+        assert_eq!(replaced, [3, 4, 2].map(|mark| Record::from(&key_file(mark))));
+        assert!(matches!(before.with_replaced(numbered(&before, 1), &[], NOTHING), Ok(records) if records.len() == 1));
+    }
+
+    #[test]
+    fn slots_are_numbered_from_one_whatever_records_are_between_them() {
+        let [early, late] = unknown();
+        let all = slots(&header(vec![early, (&key_file(1)).into(), late, passphrase(10, 2)]));
+        let shown: Vec<_> = all.iter().map(|slot| (slot.number().get(), slot.kind())).collect();
+        assert_eq!(shown, [(1, SlotKind::KeyFile), (2, SlotKind::Passphrase)]);
+        assert_eq!(numbered(&all, 1).slot(), &key_file(1));
+        assert_eq!(all.numbered(NonZero::new(3).unwrap()), None);
+        assert_eq!(all.unknown_kinds().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_slot_of_another_header_or_another_place_is_refused() {
+        let one = slots(&header(vec![(&key_file(1)).into(), (&key_file(2)).into()]));
+        let other = slots(&header(vec![(&key_file(3)).into(), (&key_file(1)).into()]));
+        for foreign in [numbered(&other, 1), numbered(&other, 2)] {
+            assert!(matches!(one.without(foreign), Err(SlotChangeError::ForeignSlot(_))));
+            assert!(matches!(
+                one.with_replaced(foreign, &[key_file(4)], NOTHING),
+                Err(SlotChangeError::ForeignSlot(_))
+            ));
+            let checked = one.check_replaced(foreign, &[SlotDemand::key_file()], NOTHING);
+            assert!(matches!(checked, Err(SlotChangeError::ForeignSlot(_))));
+        }
+        // The same slot, as another reading of the header names it.
+        let again = slots(&header(vec![(&key_file(1)).into(), (&key_file(4)).into()]));
+        assert!(one.without(numbered(&again, 1)).is_ok());
+    }
+
+    #[test]
+    fn the_last_slot_stays_whatever_other_records_there_are() {
+        let [early, late] = unknown();
+        let only = slots(&header(vec![early, (&key_file(1)).into(), late]));
+        assert!(matches!(only.without(numbered(&only, 1)), Err(SlotChangeError::LastSlot)));
+    }
+
+    #[test]
+    fn what_the_header_has_no_room_for_is_refused_before_and_with_the_slot() {
+        // 416 bytes of records, 76 for each key-file slot and 88 for a passphrase slot.
+        let length = HeaderLength::MIN;
+        let full = Header { length, ..header((0..5).map(|mark| (&key_file(mark)).into()).collect()) };
+        let full = slots(&full);
+        let (cost, limits) = (ScryptCost::new(10, 8, 1).unwrap(), KdfLimits::default());
+        let no_room = |result| matches!(result, Err(SlotChangeError::Records(RecordError::NoRoom)));
+        assert!(no_room(full.check_added(&[SlotDemand::key_file()], NOTHING)));
+        assert!(no_room(full.with_added(&[key_file(9)], NOTHING).map(drop)));
+        let last = numbered(&full, 5);
+        assert!(full.check_replaced(last, &[SlotDemand::passphrase(cost)], limits).is_ok());
+        assert!(no_room(full.check_replaced(last, &[SlotDemand::key_file(); 2], limits)));
+
+        // What is checked is what a header takes, to the byte.
+        let records = full.with_replaced(last, &[Slot::Passphrase(passphrase_slot_of(10, 1))], limits).unwrap();
+        let encoded = Header { length, ..header(records) }.encode(|_| [0; 32]);
+        assert!(encoded.is_ok());
+        let exact = Header { length, ..header([vec![passphrase(10, 1); 3], vec![(&key_file(1)).into(); 2]].concat()) };
+        assert_eq!(exact.encode(|_| [0; 32]).unwrap()[48 + 415], 1);
+        assert!(slots(&exact).check_replaced(numbered(&slots(&exact), 5), &[SlotDemand::key_file()], NOTHING).is_ok());
+    }
+
+    #[test]
+    fn a_ninth_passphrase_slot_is_refused_and_the_eighth_may_be_replaced() {
+        let (cost, limits) = (ScryptCost::new(10, 8, 1).unwrap(), KdfLimits::default());
+        let mut records: Vec<_> = (0..8).map(|salt| passphrase(10, salt)).collect();
+        records.push((&key_file(1)).into());
+        let full = slots(&header(records));
+        let new = [SlotDemand::passphrase(cost)];
+        assert!(matches!(full.check_added(&new, limits), Err(SlotChangeError::Full)));
+        let made = [Slot::Passphrase(passphrase_slot_of(10, 9))];
+        assert!(matches!(full.with_added(&made, limits), Err(SlotChangeError::Full)));
+        // In place of the key file's.
+        assert!(matches!(full.check_replaced(numbered(&full, 9), &new, limits), Err(SlotChangeError::Full)));
+        assert!(full.check_replaced(numbered(&full, 8), &new, limits).is_ok());
+        assert!(full.with_replaced(numbered(&full, 8), &made, limits).is_ok());
+        let two = full.check_replaced(numbered(&full, 8), &[new, new].concat(), limits);
+        assert!(matches!(two, Err(SlotChangeError::Full)));
+    }
+
+    #[test]
+    fn a_slot_that_makes_opening_cost_more_than_allowed_is_refused() {
+        let limits = KdfLimits::default();
+        let new = |log_n, r| [SlotDemand::passphrase(ScryptCost::new(log_n, r, 1).unwrap())];
+        // Seven slots of 2^22 units: room for one of 2^22, and for no more.
+        let costly = slots(&header((1..8).map(|salt| passphrase(19, salt)).collect()));
+        let first = numbered(&costly, 1);
+        assert!(costly.check_added(&new(19, 8), limits).is_ok());
+        let refused = costly.check_added(&new(19, 9), limits);
+        assert!(matches!(refused, Err(SlotChangeError::Work(KdfError::Work { .. }))));
+        assert!(costly.check_replaced(first, &new(19, 9), limits).is_ok());
+        let refused = costly.check_replaced(first, &new(20, 8), limits);
+        assert!(matches!(refused, Err(SlotChangeError::Cost(KdfError::Memory { .. }))));
+        // The slot itself is checked as what was known of it before.
+        let made = |log_n| [Slot::Passphrase(passphrase_slot_of(log_n, 9))];
+        assert!(costly.with_added(&made(19), limits).is_ok());
+        assert!(matches!(costly.with_added(&made(20), limits), Err(SlotChangeError::Cost(KdfError::Memory { .. }))));
+        let refused = costly.with_added(&made(31), limits);
+        assert!(matches!(refused, Err(SlotChangeError::Cost(KdfError::OutOfBounds { .. }))));
+
+        // One that is there already is another matter.
+        let opens_with_a_flag = slots(&header(vec![passphrase(20, 1)]));
+        let refused = opens_with_a_flag.check_added(&new(14, 8), limits);
+        assert!(matches!(refused, Err(SlotChangeError::Slots(UnlockError::Kdf(KdfError::Memory { .. })))));
+        // And none for a slot that opens without scrypt.
+        assert!(opens_with_a_flag.check_added(&[SlotDemand::key_file()], limits).is_ok());
+    }
+}

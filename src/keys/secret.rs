@@ -1,0 +1,65 @@
+//! What a user has to open and to lock streams with.
+
+use super::{KeyFile, Passphrase, SlotKind};
+
+/// A secret, of one of the kinds that key slots are made for; wiped when it is dropped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Secret {
+    /// A passphrase.
+    Passphrase(Passphrase),
+    /// A key file.
+    KeyFile(KeyFile),
+}
+
+impl Secret {
+    /// The kind of the slots that it opens.
+    pub fn kind(&self) -> SlotKind {
+        match self {
+            Self::Passphrase(_) => SlotKind::Passphrase,
+            Self::KeyFile(_) => SlotKind::KeyFile,
+        }
+    }
+
+    /// Whether the two open the same slots; not in constant time.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Passphrase(one), Self::Passphrase(other)) => one == other,
+            (Self::KeyFile(one), Self::KeyFile(other)) => one.key().bytes() == other.key().bytes(),
+            _ => false,
+        }
+    }
+}
+
+impl From<Passphrase> for Secret {
+    fn from(passphrase: Passphrase) -> Self {
+        Self::Passphrase(passphrase)
+    }
+}
+
+impl From<KeyFile> for Secret {
+    fn from(key_file: KeyFile) -> Self {
+        Self::KeyFile(key_file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Key;
+
+    #[test]
+    fn secrets_are_the_same_if_kind_and_content_are() {
+        let passphrase = |text| Secret::from(Passphrase::new(text).unwrap());
+        let key_file = |byte| Secret::from(KeyFile::from_key(Key::from_bytes([byte; 32])));
+        assert!(passphrase("one").is_same(&passphrase("one")) && key_file(1).is_same(&key_file(1)));
+        for (one, other) in [
+            (passphrase("one"), passphrase("two")),
+            (key_file(1), key_file(2)),
+            (passphrase("one"), key_file(1)),
+            (key_file(1), passphrase("one")),
+        ] {
+            assert!(!one.is_same(&other), "{one:?} and {other:?}");
+        }
+    }
+}

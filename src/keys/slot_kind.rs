@@ -1,0 +1,35 @@
+//! The kinds of key slots, by name.
+
+use std::fmt;
+
+use crate::container::Slot;
+
+/// What opens a key slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum SlotKind {
+    /// Kind 1.
+    Passphrase,
+    /// Kind 2.
+    KeyFile,
+}
+
+impl SlotKind {
+    /// The kind of `slot`.
+    pub fn of(slot: &Slot) -> Self {
+        match slot {
+            Slot::Passphrase(_) => Self::Passphrase,
+            Slot::KeyFile(_) => Self::KeyFile,
+        }
+    }
+}
+
+impl fmt::Display for SlotKind {
+    /// What opens such a slot, in lower case: "passphrase", "key file".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Passphrase => "passphrase",
+            Self::KeyFile => "key file",
+        })
+    }
+}
