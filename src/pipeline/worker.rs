@@ -106,7 +106,9 @@ where
         'env: 'scope,
     {
         let _released = ReleaseOnPanic(self);
-        let (mut empty, hand) = (Vec::new(), self.workers.hand);
+        let hand = self.workers.hand;
+        // A source may keep a buffer that is filled in part, and give back the one that it kept before.
+        let mut empty = Vec::with_capacity(hand + 1);
         let (mut incoming, mut outgoing) = (Vec::with_capacity(hand), Vec::with_capacity(hand));
         while !self.failure.is_some() {
             // The buffers of damaged frames are gone.
