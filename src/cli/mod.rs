@@ -4,8 +4,8 @@ mod arguments;
 mod batch;
 mod commands;
 mod files;
-mod messages;
-mod on_signal;
+pub(crate) mod messages;
+pub(crate) mod on_signal;
 mod secrets;
 mod timing;
 

@@ -53,7 +53,7 @@ struct Undo {
 }
 
 /// While this lives, a signal removes the file.
-pub(super) struct RemoveFile(PathBuf);
+pub(crate) struct RemoveFile(PathBuf);
 
 /// While this lives, a signal restores the terminal; when it is dropped, the terminal is restored, too.
 pub(super) struct RestoreTerminal(());
@@ -109,7 +109,7 @@ fn start_reporting() -> SyncSender<()> {
 }
 
 /// Makes a file with `make`, and has a signal remove it.
-pub(super) fn make_file<F>(path: &Path, make: impl FnOnce() -> io::Result<F>) -> io::Result<(F, RemoveFile)> {
+pub(crate) fn make_file<F>(path: &Path, make: impl FnOnce() -> io::Result<F>) -> io::Result<(F, RemoveFile)> {
     let mut undo = lock();
     let made = make()?;
     undo.files.push(path.to_owned());
@@ -117,7 +117,7 @@ pub(super) fn make_file<F>(path: &Path, make: impl FnOnce() -> io::Result<F>) ->
 }
 
 /// Does `work` with no signal coming between its steps.
-pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     let _held = lock();
     work()
 }

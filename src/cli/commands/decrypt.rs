@@ -8,11 +8,8 @@ use crate::{
         batch::Batch,
         files::{
             ends::{Begun, Ends, Job},
-            input::Access,
-            inputs::{NamedInput, Wanted},
             read_back::{Direction, remove_input},
             stream_header::StreamHeader,
-            suffix::{SUFFIX, without_suffix},
             transfer::{Transfer, new_stop, widen_pipe},
         },
         messages::{
@@ -23,6 +20,11 @@ use crate::{
             stream_failure,
         },
         secrets::keyring::Keyring,
+    },
+    files::{
+        input::Access,
+        naming::{SUFFIX, without_suffix},
+        walk::{NamedInput, Wanted},
     },
     pipeline::{CiphertextFile, CiphertextSource, Opening, Workers},
     stage::Chain,

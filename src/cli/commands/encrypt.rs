@@ -8,10 +8,7 @@ use crate::{
         batch::Batch,
         files::{
             ends::{Begun, Ends, Job},
-            input::Access,
-            inputs::{NamedInput, Wanted},
             read_back::{Direction, remove_input},
-            suffix::with_suffix,
             transfer::{Transfer, new_stop, widen_pipe},
         },
         messages::{
@@ -22,6 +19,11 @@ use crate::{
         secrets::new_lock::NewLock,
     },
     container::Features,
+    files::{
+        input::Access,
+        naming::with_suffix,
+        walk::{NamedInput, Wanted},
+    },
     keys::NewStream,
     pipeline::{PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,

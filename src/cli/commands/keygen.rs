@@ -2,16 +2,18 @@
 
 use std::{io::Write, os::unix::fs::FileExt};
 
-use crate::cli::{
-    arguments::KeygenArguments,
+use crate::{
+    cli::{
+        arguments::KeygenArguments,
+        messages::failure::{Exit, Failure},
+        on_signal,
+    },
     files::{
         output::{Destination, Output, Wanted},
-        precious::Precious,
+        protected::Precious,
     },
-    messages::failure::{Exit, Failure},
-    on_signal,
+    keys::KeyFile,
 };
-use crate::keys::KeyFile;
 
 pub(in crate::cli) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
     on_signal::watch(false);

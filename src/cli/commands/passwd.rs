@@ -12,10 +12,7 @@ use std::{
 use crate::cli::{
     arguments::{Mode, PasswdArguments, SlotChange},
     batch::Batch,
-    files::{
-        input::{InputFile, is_standard},
-        stream_header::StreamHeader,
-    },
+    files::stream_header::StreamHeader,
     messages::{
         answer,
         failure::{Exit, Failure},
@@ -31,6 +28,7 @@ use crate::cli::{
 };
 use crate::{
     container::{Header, Slot},
+    files::input::{InputFile, is_standard},
     keys::{
         Credential, KdfLimits, KeySlots, Lock, ScryptCost, SlotKind, SlotPlace, Unlocked, check_new_passphrase_slot,
         unlock, with_slot, without_slot,

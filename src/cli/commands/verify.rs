@@ -6,8 +6,6 @@ use crate::cli::{
     arguments::VerifyArguments,
     batch::Batch,
     files::{
-        input::{Access, InputFile},
-        inputs::{self, NamedInput, Wanted, reads_standard_input},
         stream_header::StreamHeader,
         transfer::{new_stop, widen_pipe},
     },
@@ -23,6 +21,10 @@ use crate::cli::{
 };
 use crate::{
     container::{Header, TagFlags},
+    files::{
+        input::{Access, InputFile},
+        walk::{self, NamedInput, Wanted, reads_standard_input},
+    },
     pipeline::{CiphertextFile, CiphertextSource, Discard, FileSnapshot, Survey, Surveying, Workers},
     stage::Chain,
     stream::{DescriptorInput, Input, Resumed, Stop, StreamError},
@@ -47,7 +49,7 @@ fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Locked>),
     report::configure(run);
     let source = SecretSource::choose(secret, reads_standard_input(inputs)?)?;
     on_signal::watch(run.ignore_interrupts);
-    let inputs = inputs::expand(inputs, *recursive, Wanted::Streams);
+    let inputs = walk::expand(inputs, *recursive, Wanted::Streams);
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();

@@ -8,16 +8,16 @@ use std::{
 
 use crate::cli::{
     arguments::{FilesArguments, RunArguments, SecretArguments},
-    files::{
-        input::{Access, InputFile},
-        inputs::{self, NamedInput, reads_standard_input},
-        output::{Destination, Wanted},
-        precious::Precious,
-        side_by_side::SideBySide,
-    },
+    files::side_by_side::SideBySide,
     messages::failure::Failure,
     on_signal,
     secrets::secret_source::SecretSource,
+};
+use crate::files::{
+    input::{Access, InputFile},
+    output::{Destination, Wanted},
+    protected::Precious,
+    walk::{self, NamedInput, reads_standard_input},
 };
 
 /// What all files of a run have in common.
@@ -50,12 +50,12 @@ impl<'a> Ends<'a> {
         files: &'a FilesArguments,
         secret: &SecretArguments,
         run: &RunArguments,
-        wanted: inputs::Wanted,
+        wanted: walk::Wanted,
     ) -> Result<Begun<'a>, Failure> {
         let from_stdin = reads_standard_input(&files.inputs)?;
         let secret_source = SecretSource::choose(secret, from_stdin)?;
         on_signal::watch(run.ignore_interrupts);
-        let inputs = inputs::expand(&files.inputs, files.recursive, wanted);
+        let inputs = walk::expand(&files.inputs, files.recursive, wanted);
         if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));

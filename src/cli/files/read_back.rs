@@ -12,13 +12,14 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::{
     cli::{
-        files::{ends::Job, input::open_failure},
+        files::ends::Job,
         messages::{
             failure::{Exit, Failure, describe},
             progress::Progress,
         },
     },
     container::Header,
+    files::input::open_failure,
     keys::StageKeys,
     pipeline::{CiphertextFile, ComparisonSink, FileSnapshot, Opening, StreamFile, Workers},
     stage::Chain,
@@ -120,12 +121,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::files::{
+        container::{Features, FrameSize},
+        files::{
             input::InputFile,
             output::{Destination, Wanted},
-            precious::Precious,
+            protected::Precious,
         },
-        container::{Features, FrameSize},
         keys::{KeyFile, Lock, NewStream},
         stream::{Clock, Writer},
     };

@@ -8,12 +8,10 @@ use std::{
 
 use rustix::pipe::fcntl_setpipe_size;
 
-use crate::cli::{
-    files::output::{Destination, Output},
-    messages::{failure::Failure, stream_failure},
-};
 use crate::{
+    cli::messages::{failure::Failure, stream_failure},
     container::Layout,
+    files::output::{Destination, Output},
     pipeline::{OrderedSink, Outgoing, PositionalSink, Sink, Source, Transform, Workers},
     stage::Frame,
     stream::{DescriptorOutput, StreamError},

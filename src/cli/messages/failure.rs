@@ -8,7 +8,7 @@ use std::{
 
 /// A failure: one lower-case fact, and what to do about it where that is known.
 #[derive(Debug)]
-pub(in crate::cli) struct Failure {
+pub(crate) struct Failure {
     exit: Exit,
     fact: String,
     hint: Option<String>,
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Failure {
 
 /// The exit codes of the command; of several, the highest is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli) enum Exit {
+pub(crate) enum Exit {
     /// Input or output failed, a closed pipe included.
     InputOutput = 1,
     /// A different command line would cure it.

@@ -3,11 +3,11 @@
 pub(super) mod answer;
 mod bars;
 pub(super) mod damage;
-pub(super) mod failure;
+pub(crate) mod failure;
 pub(super) mod key_slot;
 pub(super) mod progress;
-pub(super) mod report;
+pub(crate) mod report;
 mod screen;
-pub(super) mod shown;
+pub(crate) mod shown;
 pub(super) mod stream_failure;
 mod usage_hint;

@@ -52,12 +52,12 @@ pub(in crate::cli) fn note(text: &str) {
     say(&text, || json!({"event": "note", "message": text}));
 }
 
-pub(in crate::cli) fn warning(text: &str) {
+pub(crate) fn warning(text: &str) {
     say(&format_args!("warning: {text}"), || json!({"event": "warning", "message": text}));
 }
 
 /// What only a user who asked for it is told.
-pub(in crate::cli) fn detail(text: &str) {
+pub(crate) fn detail(text: &str) {
     if VERBOSE.load(Ordering::Relaxed) {
         say(&text, || json!({"event": "detail", "message": text}));
     }

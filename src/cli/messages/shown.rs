@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
-pub(in crate::cli) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {

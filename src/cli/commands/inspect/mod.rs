@@ -10,11 +10,7 @@ use std::path::Path;
 use crate::cli::{
     arguments::InspectArguments,
     batch::Batch,
-    files::{
-        input::{Access, InputFile},
-        inputs::reads_standard_input,
-        transfer::new_stop,
-    },
+    files::transfer::new_stop,
     messages::{
         answer, damage,
         failure::{Exit, Failure},
@@ -25,6 +21,10 @@ use crate::cli::{
 };
 use crate::{
     container::{Features, Header, HeaderError},
+    files::{
+        input::{Access, InputFile},
+        walk::reads_standard_input,
+    },
     keys::KeySlots,
     pipeline::{CiphertextFile, CiphertextSource},
     stage::Chain,

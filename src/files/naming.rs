@@ -6,23 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(in crate::cli) const SUFFIX: &str = ".reel";
+pub(crate) const SUFFIX: &str = ".reel";
 
 /// `path` with the suffix behind its name.
-pub(in crate::cli) fn with_suffix(path: &Path) -> PathBuf {
+pub(crate) fn with_suffix(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(SUFFIX);
     name.into()
 }
 
 /// `path` without the suffix, if there is a name in front of it.
-pub(in crate::cli) fn without_suffix(path: &Path) -> Option<PathBuf> {
+pub(crate) fn without_suffix(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
     (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
 }
 
 /// Whether `path` has the suffix behind a name.
-pub(in crate::cli) fn has_suffix(path: &Path) -> bool {
+pub(crate) fn has_suffix(path: &Path) -> bool {
     without_suffix(path).is_some()
 }
 

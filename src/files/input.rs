@@ -10,18 +10,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::cli::{
-    files::output::Destination,
-    messages::{failure::Failure, shown::shown},
-};
+use super::output::Destination;
 use crate::{
+    cli::messages::{failure::Failure, shown::shown},
     container::Layout,
     pipeline::{FileSnapshot, StreamFile},
     stream::StreamError,
 };
 
 /// An input that can be opened.
-pub(in crate::cli) struct InputFile {
+pub(crate) struct InputFile {
     pub file: File,
     /// As it is shown.
     pub name: String,
@@ -35,7 +33,7 @@ const UNTRUSTED_SIZE: u64 = 4096;
 
 /// How an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Access {
+pub(crate) enum Access {
     /// A regular file that we opened: each frame at its own place.
     Positional,
     /// A regular file, from where it stands: one that somebody else opened, or one whose size is not to be trusted.
@@ -154,12 +152,12 @@ impl InputFile {
 }
 
 /// Standard input's descriptor, without std's buffer.
-pub(in crate::cli) fn standard_input() -> io::Result<File> {
+pub(crate) fn standard_input() -> io::Result<File> {
     io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// Whether `path` means standard input.
-pub(in crate::cli) fn is_standard(path: Option<&Path>) -> bool {
+pub(crate) fn is_standard(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path == Path::new("-"))
 }
 
@@ -180,7 +178,7 @@ impl Access {
 }
 
 /// An input that the system does not let us have.
-pub(in crate::cli) fn open_failure(name: &str, error: io::Error) -> Failure {
+pub(crate) fn open_failure(name: &str, error: io::Error) -> Failure {
     Failure::system(name, "cannot open", &error)
 }
 

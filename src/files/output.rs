@@ -12,17 +12,15 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use crate::cli::{
-    files::{
-        precious::{Outputs, Precious},
-        whole_file::{self, Carried, CommitError, WholeFile},
-    },
-    messages::{failure::Failure, report, shown::shown},
+use super::{
+    atomic_file::{self, Carried, CommitError, WholeFile},
+    protected::{Outputs, Precious},
 };
+use crate::cli::messages::{failure::Failure, report, shown::shown};
 
 /// Where output is to go; nothing is opened yet.
 #[derive(Debug)]
-pub(in crate::cli) struct Destination {
+pub(crate) struct Destination {
     place: Place,
     /// As it is shown.
     pub name: String,
@@ -41,7 +39,7 @@ enum Place {
 }
 
 /// An output that is open.
-pub(in crate::cli) enum Output {
+pub(crate) enum Output {
     /// Written in order, as it comes.
     Direct(File),
     /// Written in any order, named once it is whole.
@@ -49,7 +47,7 @@ pub(in crate::cli) enum Output {
 }
 
 /// Where a user asked the output to go.
-pub(in crate::cli) enum Wanted<'a> {
+pub(crate) enum Wanted<'a> {
     StandardOutput,
     File(&'a Path),
     /// A file whose name comes from the input's, which nobody chose: it goes into nothing but a file. The folders that it
@@ -121,14 +119,14 @@ impl Destination {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(cannot_write(error)),
         }
-        let resolved = whole_file::resolve_links(path).map_err(cannot_write)?;
+        let resolved = atomic_file::resolve_links(path).map_err(cannot_write)?;
         if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
             return Err(
                 Failure::usage(format!("{name}: is not the name of a file")).with_hint("name a file with -o FILE")
             );
         }
-        let folder = whole_file::folder_of(&resolved);
-        let folder = if makes_folder { whole_file::nearest_existing(folder) } else { folder };
+        let folder = atomic_file::folder_of(&resolved);
+        let folder = if makes_folder { atomic_file::nearest_existing(folder) } else { folder };
         access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| cannot_write(error.into()))?;
         if !precious.claim(&resolved).map_err(cannot_write)? {
             return Err(goes_there_too(&name));
@@ -162,7 +160,7 @@ impl Destination {
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        if self.makes_folder { whole_file::make_folders(whole_file::folder_of(path)) } else { Ok(()) }
+        if self.makes_folder { atomic_file::make_folders(atomic_file::folder_of(path)) } else { Ok(()) }
     }
 
     /// Gives `file` its name.

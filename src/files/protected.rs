@@ -9,11 +9,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::whole_file::{folder_of, nearest_existing};
+use super::atomic_file::{folder_of, nearest_existing};
 
 /// What is not to be written over in one run.
 #[derive(Default)]
-pub(in crate::cli) struct Precious {
+pub(crate) struct Precious {
     /// Device and inode of what is read.
     read: HashSet<(u64, u64)>,
     /// The places that the run writes to, by their resolved folder and name.
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Precious {
 
 /// The files that a run has written, by device and inode: two names may be one where case does not count.
 #[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct Outputs(Arc<Mutex<HashSet<(u64, u64)>>>);
+pub(crate) struct Outputs(Arc<Mutex<HashSet<(u64, u64)>>>);
 
 impl Outputs {
     /// Adds an output.

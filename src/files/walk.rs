@@ -8,18 +8,16 @@ use std::{
 
 use walkdir::WalkDir;
 
-use crate::cli::{
-    files::{
-        input::{is_standard, open_failure, standard_input},
-        suffix::{SUFFIX, has_suffix},
-        whole_file::is_temporary_name,
-    },
-    messages::{failure::Failure, report, shown::shown},
+use super::{
+    atomic_file::is_temporary_name,
+    input::{is_standard, open_failure, standard_input},
+    naming::{SUFFIX, has_suffix},
 };
+use crate::cli::messages::{failure::Failure, report, shown::shown};
 
 /// An input that was named or found.
 #[derive(Debug)]
-pub(in crate::cli) struct NamedInput {
+pub(crate) struct NamedInput {
     /// `None` for standard input, which `-` stands for, too.
     pub path: Option<PathBuf>,
     /// Where it stands below what was named, the last part of that included: its place in an output folder.
@@ -47,7 +45,7 @@ impl NamedInput {
 }
 
 /// Whether standard input is read: if nothing is named, or `-`, which goes alone.
-pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Failure> {
+pub(crate) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Failure> {
     let is_named = named.iter().any(|path| is_standard(Some(path)));
     if is_named && named.len() > 1 {
         return Err(
@@ -59,7 +57,7 @@ pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Fa
 
 /// What a command looks for in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Wanted {
+pub(crate) enum Wanted {
     Plaintext,
     Streams,
 }
@@ -77,7 +75,7 @@ impl Wanted {
 
 /// What `named` stands for: standard input if that is nothing. If `recursive`, a folder stands for all regular files
 /// below it that are `wanted`, in the order of their names; what could not be looked at is a failure in its place.
-pub(in crate::cli) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<Result<NamedInput, Failure>> {
+pub(crate) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<Result<NamedInput, Failure>> {
     if named.is_empty() {
         return vec![Ok(NamedInput { path: None, below: PathBuf::new() })];
     }

@@ -27,7 +27,7 @@ const TMPFS_MAGIC: i64 = 0x0102_1994;
 const PERMISSION_BITS: u32 = 0o777;
 
 /// A file under way. Dropped without [`WholeFile::commit`], it is gone.
-pub(in crate::cli) struct WholeFile {
+pub(crate) struct WholeFile {
     file: File,
     destination: PathBuf,
     /// The temporary name; `None` for a file that has no name at all yet.
@@ -150,7 +150,7 @@ impl WholeFile {
 
 /// Whether the file has the mode and modification time it is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Carried {
+pub(crate) enum Carried {
     Done,
     /// Its file system has no such thing.
     NotSupported,
@@ -158,7 +158,7 @@ pub(in crate::cli) enum Carried {
 
 /// Why a file was not committed.
 #[derive(Debug)]
-pub(in crate::cli) enum CommitError {
+pub(crate) enum CommitError {
     /// A file of its name is there by now; ours is gone.
     Exists,
     /// It has not got its name, and is gone.
@@ -168,7 +168,7 @@ pub(in crate::cli) enum CommitError {
 }
 
 /// Where `path` leads, also if nothing is there: every symbolic link at its end is followed.
-pub(in crate::cli) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut resolved = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&resolved) {
@@ -182,7 +182,7 @@ pub(in crate::cli) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The folder in which `path` stands.
-pub(in crate::cli) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -190,13 +190,13 @@ pub(in crate::cli) fn folder_of(path: &Path) -> &Path {
 }
 
 /// `folder`, or, if that is yet to be made, the nearest folder around it that is there.
-pub(in crate::cli) fn nearest_existing(folder: &Path) -> &Path {
+pub(crate) fn nearest_existing(folder: &Path) -> &Path {
     let existing = folder.ancestors().find(|ancestor| ancestor.exists());
     existing.unwrap_or(Path::new("."))
 }
 
 /// Makes `folder` and those around it that are missing, and makes them last.
-pub(in crate::cli) fn make_folders(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folders(folder: &Path) -> io::Result<()> {
     let existing = nearest_existing(folder);
     fs::create_dir_all(folder)?;
     let made = folder.ancestors().take_while(|ancestor| *ancestor != existing);
@@ -220,7 +220,7 @@ fn link_over(file: &File, destination: &Path) -> io::Result<()> {
 }
 
 /// Whether `path` has the name of a file that was under way when its run was killed.
-pub(in crate::cli) fn is_temporary_name(path: &Path) -> bool {
+pub(crate) fn is_temporary_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
 }

@@ -1,0 +1,8 @@
+//! Files and folders: what is read, what is written, and files that appear whole or not at all.
+
+pub(crate) mod atomic_file;
+pub(crate) mod input;
+pub(crate) mod naming;
+pub(crate) mod output;
+pub(crate) mod protected;
+pub(crate) mod walk;
