@@ -13,7 +13,8 @@ use std::{
 use rustix::fs::{Access, access};
 
 use super::{
-    atomic_file::{self, Carried, CommitError, WholeFile},
+    atomic_file::{Carried, CommitError, WholeFile},
+    folders::{folder_of, make_folders, nearest_existing, resolve_links},
     protected::{Outputs, Precious},
 };
 use crate::cli::messages::{failure::Failure, report, shown::shown};
@@ -119,14 +120,14 @@ impl Destination {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(cannot_write(error)),
         }
-        let resolved = atomic_file::resolve_links(path).map_err(cannot_write)?;
+        let resolved = resolve_links(path).map_err(cannot_write)?;
         if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
             return Err(
                 Failure::usage(format!("{name}: is not the name of a file")).with_hint("name a file with -o FILE")
             );
         }
-        let folder = atomic_file::folder_of(&resolved);
-        let folder = if makes_folder { atomic_file::nearest_existing(folder) } else { folder };
+        let folder = folder_of(&resolved);
+        let folder = if makes_folder { nearest_existing(folder) } else { folder };
         access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| cannot_write(error.into()))?;
         if !precious.claim(&resolved).map_err(cannot_write)? {
             return Err(goes_there_too(&name));
@@ -160,7 +161,7 @@ impl Destination {
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        if self.makes_folder { atomic_file::make_folders(atomic_file::folder_of(path)) } else { Ok(()) }
+        if self.makes_folder { make_folders(folder_of(path)) } else { Ok(()) }
     }
 
     /// Gives `file` its name.

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::atomic_file::{folder_of, nearest_existing};
+use super::folders::{folder_of, nearest_existing};
 
 /// What is not to be written over in one run.
 #[derive(Default)]
