@@ -5,7 +5,7 @@ mod batch;
 mod commands;
 mod files;
 pub(crate) mod messages;
-pub(crate) mod on_signal;
+mod on_signal;
 mod secrets;
 mod timing;
 

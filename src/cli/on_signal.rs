@@ -4,9 +4,7 @@
 //! process started, as under nohup, stay ignored.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process,
+    fs, process,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -16,13 +14,14 @@ use std::{
     time::Duration,
 };
 
-use crate::cli::messages::progress;
 use nix::sys::signal::{SigSet, Signal};
 use rustix::{
     process::getpgrp,
     termios::{OptionalActions, Termios, tcgetpgrp, tcsetattr},
 };
 use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
+
+use crate::{cli::messages::progress, files::temporaries::TEMPORARIES};
 
 /// The signals that end a process unless it sees to them, and that others send.
 const HANDLED: [Signal; 10] = [
@@ -45,15 +44,11 @@ static INTERRUPT_HANDLED: AtomicBool = AtomicBool::new(false);
 static IGNORE_INTERRUPTS: AtomicBool = AtomicBool::new(false);
 /// Whether a terminal is to be restored: somebody sits at the prompt.
 static AT_PROMPT: AtomicBool = AtomicBool::new(false);
-static UNDO: Mutex<Undo> = Mutex::new(Undo { files: Vec::new(), terminal: None });
+static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None });
 
 struct Undo {
-    files: Vec<PathBuf>,
     terminal: Option<(fs::File, Termios)>,
 }
-
-/// While this lives, a signal removes the file.
-pub(crate) struct RemoveFile(PathBuf);
 
 /// While this lives, a signal restores the terminal; when it is dropped, the terminal is restored, too.
 pub(super) struct RestoreTerminal(());
@@ -108,16 +103,8 @@ fn start_reporting() -> SyncSender<()> {
     wanted
 }
 
-/// Makes a file with `make`, and has a signal remove it.
-pub(crate) fn make_file<F>(path: &Path, make: impl FnOnce() -> io::Result<F>) -> io::Result<(F, RemoveFile)> {
-    let mut undo = lock();
-    let made = make()?;
-    undo.files.push(path.to_owned());
-    Ok((made, RemoveFile(path.to_owned())))
-}
-
 /// Does `work` with no signal coming between its steps.
-pub(crate) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     let _held = lock();
     work()
 }
@@ -149,12 +136,6 @@ pub(super) fn wait_for_interrupt() {
     }
 }
 
-impl Drop for RemoveFile {
-    fn drop(&mut self) {
-        lock().files.retain(|file| *file != self.0);
-    }
-}
-
 impl Drop for RestoreTerminal {
     fn drop(&mut self) {
         lock().restore_terminal();
@@ -172,24 +153,17 @@ impl Undo {
             }
         }
     }
-
-    fn undo_all(&mut self) {
-        self.restore_terminal();
-        for file in self.files.drain(..) {
-            // It may be gone already; there is nobody to tell.
-            let _ = fs::remove_file(file);
-        }
-    }
 }
 
 fn lock() -> MutexGuard<'static, Undo> {
     UNDO.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts everything right and dies of `signal`. The lock is kept to the end: nobody makes a file any more.
+/// Puts everything right and dies of `signal`. The locks are kept to the end: nobody makes a file any more.
 fn end_by_signal(signal: i32) {
     let mut undo = lock();
-    undo.undo_all();
+    undo.restore_terminal();
+    let _none_left = TEMPORARIES.remove_all();
     let _ = emulate_default_handler(signal);
     // Not reached where the signal has a default that ends a process.
     process::exit(128 + signal);

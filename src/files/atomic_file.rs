@@ -17,11 +17,11 @@ use rustix::{
 };
 use tempfile::TempPath;
 
-use super::folders::{folder_of, sync_folder};
-use crate::cli::on_signal::{self, RemoveFile};
+use super::{
+    folders::{folder_of, sync_folder},
+    temporaries::{Registered, TEMPORARIES, temporary_name},
+};
 
-const PREFIX: &str = ".reelseal-";
-const SUFFIX: &str = ".partial";
 /// From the kernel's magic.h.
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 const PERMISSION_BITS: u32 = 0o777;
@@ -44,7 +44,7 @@ struct CarriedOver {
 
 struct Named {
     path: TempPath,
-    _on_signal: RemoveFile,
+    _registered: Registered<'static>,
 }
 
 impl WholeFile {
@@ -65,10 +65,10 @@ impl WholeFile {
     fn create_named(destination: PathBuf, mode: Mode) -> io::Result<Self> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let made = temporary_name().make_in(folder_of(&destination), |path| {
-            on_signal::make_file(path, || Ok(open(path, flags, mode).map(File::from)?))
+            TEMPORARIES.make(path, || Ok(open(path, flags, mode).map(File::from)?))
         })?;
-        let ((file, on_signal), path) = made.into_parts();
-        Ok(Self { file, destination, name: Some(Named { path, _on_signal: on_signal }), carried: None })
+        let ((file, registered), path) = made.into_parts();
+        Ok(Self { file, destination, name: Some(Named { path, _registered: registered }), carried: None })
     }
 
     pub fn file(&self) -> &File {
@@ -177,22 +177,10 @@ fn link(file: &File, name: &Path) -> io::Result<()> {
 
 /// Gives `file` the name `destination`, in place of what has it: by way of a temporary name, as a link never replaces.
 fn link_over(file: &File, destination: &Path) -> io::Result<()> {
-    on_signal::without_signals(|| {
+    TEMPORARIES.hold_off(|| {
         let linked = temporary_name().make_in(folder_of(destination), |path| link(file, path))?;
         Ok(linked.into_temp_path().persist(destination)?)
     })
-}
-
-/// Whether `path` has the name of a file that was under way when its run was killed.
-pub(crate) fn is_temporary_name(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
-}
-
-fn temporary_name() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
-    builder
 }
 
 #[cfg(test)]

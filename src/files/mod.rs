@@ -6,4 +6,5 @@ pub(crate) mod input;
 pub(crate) mod naming;
 pub(crate) mod output;
 pub(crate) mod protected;
+pub(crate) mod temporaries;
 pub(crate) mod walk;

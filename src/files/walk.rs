@@ -9,9 +9,9 @@ use std::{
 use walkdir::WalkDir;
 
 use super::{
-    atomic_file::is_temporary_name,
     input::{is_standard, open_failure, standard_input},
     naming::{SUFFIX, has_suffix},
+    temporaries::is_temporary_name,
 };
 use crate::cli::messages::{failure::Failure, report, shown::shown};
 
