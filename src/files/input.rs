@@ -66,7 +66,8 @@ impl InputFile {
     fn open_standard_input(named: bool) -> Result<Self, Failure> {
         let name = "standard input".to_owned();
         if !named && io::stdin().is_terminal() {
-            return Err(Failure::usage("standard input: is a terminal, and no input is named")
+            return Err(Failure::usage("is a terminal, and no input is named")
+                .about(&name)
                 .with_hint("name a file, or - to type the input"));
         }
         let cannot_open = |error: io::Error| open_failure(&name, error);
@@ -100,7 +101,8 @@ impl InputFile {
     /// Refuses the input as the secret's own source, which has this metadata: neither would get all of it.
     pub fn check_apart_from(&self, secret: Option<&Metadata>) -> Result<(), Failure> {
         if secret.is_some_and(|secret| is_same_source(secret, &self.metadata)) {
-            return Err(Failure::usage(format!("{}: cannot be both the input and the secret", self.name))
+            return Err(Failure::usage("cannot be both the input and the secret")
+                .about(&self.name)
                 .with_hint("give the secret in a file of its own"));
         }
         Ok(())
@@ -115,15 +117,14 @@ impl InputFile {
     pub fn check_removable(&self, destination: &Destination) -> Result<(), Failure> {
         let is_link = self.path.as_deref().is_some_and(Path::is_symlink);
         if is_link || self.regular_path().is_none() {
-            return Err(Failure::usage(format!("{}: not a regular file, which --remove could delete", self.name))
+            return Err(Failure::usage("not a regular file, which --remove could delete")
+                .about(&self.name)
                 .with_hint("name the file itself, or leave --remove out"));
         }
         if destination.path().is_none() {
-            return Err(Failure::usage(format!(
-                "{}: cannot be read back, as --remove would have to",
-                destination.name
-            ))
-            .with_hint("write to a file, or leave --remove out"));
+            return Err(Failure::usage("cannot be read back, as --remove would have to")
+                .about(&destination.name)
+                .with_hint("write to a file, or leave --remove out"));
         }
         Ok(())
     }
@@ -183,6 +184,6 @@ pub(crate) fn open_failure(name: &str, error: io::Error) -> Failure {
 }
 
 fn folder(name: &str) -> Failure {
-    Failure::usage(format!("{name}: is a folder"))
+    Failure::usage("is a folder").about(name)
         .with_hint("encrypt, decrypt and verify take the files in it with -r; or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel")
 }

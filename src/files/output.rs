@@ -17,7 +17,7 @@ use super::{
     folders::{folder_of, make_folders, nearest_existing, resolve_links},
     protected::{Outputs, Precious},
 };
-use crate::cli::messages::{failure::Failure, report, shown::shown};
+use crate::cli::messages::{failure::Failure, message::Message, report, shown::shown};
 
 /// Where output is to go; nothing is opened yet.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Destination {
             Ok(metadata) => {
                 refuse_same_file(&name, &metadata, precious)?;
                 if metadata.is_dir() {
-                    return Err(Failure::usage(format!("{name}: is a folder")).with_hint(
+                    return Err(Failure::usage("is a folder").about(&name).with_hint(
                         "name a file with -o FILE; encrypt and decrypt put results into a folder with --output-dir DIR",
                     ));
                 }
@@ -122,9 +122,7 @@ impl Destination {
         }
         let resolved = resolve_links(path).map_err(cannot_write)?;
         if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
-            return Err(
-                Failure::usage(format!("{name}: is not the name of a file")).with_hint("name a file with -o FILE")
-            );
+            return Err(Failure::usage("is not the name of a file").about(&name).with_hint("name a file with -o FILE"));
         }
         let folder = folder_of(&resolved);
         let folder = if makes_folder { nearest_existing(folder) } else { folder };
@@ -168,7 +166,7 @@ impl Destination {
     pub fn commit(&self, file: WholeFile) -> Result<(), Failure> {
         let carried = file.apply_carried().map_err(|error| Failure::system(&self.name, "cannot write", &error))?;
         if let Carried::NotSupported = carried {
-            report::warning(&format!("{}: its file system does not keep the input's mode or time", self.name));
+            report::warning(&Message::about(&self.name, "its file system does not keep the input's mode or time"));
         }
         if self.path().is_some_and(|path| self.outputs.hold(path)) {
             return Err(goes_there_too(&self.name));
@@ -205,7 +203,8 @@ fn open_special(path: &Path) -> io::Result<File> {
 
 fn refuse_same_file(name: &str, output: &Metadata, precious: &Precious) -> Result<(), Failure> {
     if precious.is_read(output) {
-        return Err(Failure::usage(format!("{name}: is an input or the secret, too; writing would destroy it"))
+        return Err(Failure::usage("is an input or the secret, too; writing would destroy it")
+            .about(name)
             .with_hint("name another output with -o FILE"));
     }
     Ok(())
@@ -213,16 +212,17 @@ fn refuse_same_file(name: &str, output: &Metadata, precious: &Precious) -> Resul
 
 /// What stands at a derived name is a pipe, a device, or a link that leads nowhere.
 fn not_a_file(name: &str) -> Failure {
-    Failure::usage(format!("{name}: exists already, and is not a file"))
-        .with_hint("remove it, or insist on it with -o FILE")
+    Failure::usage("exists already, and is not a file").about(name).with_hint("remove it, or insist on it with -o FILE")
 }
 
 fn goes_there_too(name: &str) -> Failure {
-    Failure::usage(format!("{name}: another input of this run goes there, too"))
+    Failure::usage("another input of this run goes there, too")
+        .about(name)
         .with_hint("give each a run of its own, or put the results into different folders with --output-dir DIR")
 }
 
 fn exists(name: &str) -> Failure {
-    Failure::usage(format!("{name}: exists already"))
+    Failure::usage("exists already")
+        .about(name)
         .with_hint("replace it with --force, or name another output with -o FILE")
 }

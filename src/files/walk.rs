@@ -48,9 +48,9 @@ impl NamedInput {
 pub(crate) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Failure> {
     let is_named = named.iter().any(|path| is_standard(Some(path)));
     if is_named && named.len() > 1 {
-        return Err(
-            Failure::usage("standard input: cannot be one of several inputs").with_hint("give it a run of its own")
-        );
+        return Err(Failure::usage("cannot be one of several inputs")
+            .about("standard input")
+            .with_hint("give it a run of its own"));
     }
     Ok(named.is_empty() || is_named)
 }
@@ -118,7 +118,7 @@ fn walk(folder: &Path, wanted: Wanted, inputs: &mut Vec<Result<NamedInput, Failu
 }
 
 fn nothing_found(folder: &Path, wanted: Wanted) -> Failure {
-    Failure::usage(format!("{}: holds no file for this command", shown(folder))).with_hint(wanted.hint())
+    Failure::usage("holds no file for this command").about(shown(folder)).with_hint(wanted.hint())
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Decryption<'_> {
 }
 
 fn no_suffix(path: &Path) -> Failure {
-    let name = shown(path);
-    Failure::usage(format!("{name}: does not end in {SUFFIX} behind a name, so that there is none for the output"))
+    Failure::usage(format!("does not end in {SUFFIX} behind a name, so that there is none for the output"))
+        .about(shown(path))
         .with_hint("name the output with -o FILE, or -o - for standard output")
 }

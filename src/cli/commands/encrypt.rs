@@ -72,7 +72,8 @@ impl Encryption<'_> {
         let job = self.ends.open(named, |path| Ok(with_suffix(path)))?;
         let Job { input, access, destination } = &job;
         if self.arguments.files.output.is_none() && destination.is_terminal() {
-            return Err(Failure::usage("standard output: is a terminal, which ciphertext would garble")
+            return Err(Failure::usage("is a terminal, which ciphertext would garble")
+                .about("standard output")
                 .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }
         let timed = match self.arguments.timestamps {

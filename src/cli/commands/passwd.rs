@@ -16,7 +16,9 @@ use crate::cli::{
     messages::{
         answer,
         failure::{Exit, Failure},
-        key_slot, report,
+        key_slot,
+        message::Message,
+        report,
         shown::shown,
         stream_failure,
     },
@@ -109,8 +111,9 @@ fn refuse_stray_number(arguments: &PasswdArguments, change: SlotChange) -> Resul
     let is_number = |path: &&PathBuf| path.to_str().is_some_and(|name| name.parse::<usize>().is_ok());
     match arguments.files.iter().find(is_number) {
         Some(number) if change == SlotChange::Remove(None) && !number.exists() => {
-            let number = number.display();
-            Err(Failure::usage(format!("{number}: cannot open: no such file or directory"))
+            let number = number.display().to_string();
+            Err(Failure::usage("cannot open: no such file or directory")
+                .about(&number)
                 .with_hint(format!("to remove key slot {number}, write --remove={number}")))
         }
         _ => Ok(()),
@@ -176,7 +179,9 @@ fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: 
 fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
     let name = shown(path);
     if is_standard(Some(path)) {
-        return Err(Failure::usage("standard input: cannot be rewritten").with_hint("a file with the name - is ./-"));
+        return Err(Failure::usage("cannot be rewritten")
+            .about("standard input")
+            .with_hint("a file with the name - is ./-"));
     }
     let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
     // Before it is opened, which a device may take for a command.
@@ -201,7 +206,9 @@ fn numbered(slots: &KeySlots, number: NonZero<usize>) -> Option<usize> {
 }
 
 fn no_such_slot(name: &str, number: NonZero<usize>) -> Failure {
-    Failure::usage(format!("{name}: there is no key slot {number}")).with_hint("--list shows them with their numbers")
+    Failure::usage(format!("there is no key slot {number}"))
+        .about(name)
+        .with_hint("--list shows them with their numbers")
 }
 
 /// One run over many files: what scrypt gave for one serves the others.
@@ -273,8 +280,9 @@ impl Run {
         let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
         rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
         if let Some(kind) = removed.filter(|_| opens_another) {
-            report::warning(&format!(
-                "{name}: the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"
+            report::warning(&Message::about(
+                &name,
+                format!("the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"),
             ));
         }
         self.removed.extend(removed);

@@ -13,6 +13,7 @@ use crate::cli::{
         answer,
         damage::{self, Ended},
         failure::{Exit, Failure},
+        message::Message,
         progress::Progress,
         report, stream_failure,
     },
@@ -82,12 +83,12 @@ impl Verification<'_> {
         tell_damage(&input.name, &header, &survey);
         match end {
             Err(error) if stream_failure::is_damage(&error) => {
-                report::finding(&failed(&error).to_string());
+                report::finding(failed(&error).message());
                 Err(damage::not_whole(&input.name, &survey, Ended::Cut))
             }
             // The damage before is the worse of the two.
             Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
-                report::finding(&failed(&error).to_string());
+                report::finding(failed(&error).message());
                 Err(damage::not_whole(&input.name, &survey, Ended::Unreadable))
             }
             Err(error) => Err(failed(&error)),
@@ -111,7 +112,7 @@ impl Verification<'_> {
         let size = match size_by_final_frame(input, access, snapshot.as_ref(), header, chain) {
             Ok(size) => size,
             Err(error) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
-                report::warning(&stream_failure::pipeline(&input.name, "", false, layout, &error).to_string());
+                report::warning(stream_failure::pipeline(&input.name, "", false, layout, &error).message());
                 None
             }
             Err(error) => return Err(error),
@@ -157,7 +158,8 @@ fn tell_damage(name: &str, header: &Header, survey: &Survey) {
         report::finding(&damage::frames(name, header, damaged));
     }
     if survey.unlisted > 0 {
-        report::finding(&format!("{name}: and {} more damaged frames, too scattered to be listed", survey.unlisted));
+        let more = format!("and {} more damaged frames, too scattered to be listed", survey.unlisted);
+        report::finding(&Message::about(name, more));
     }
 }
 

@@ -79,7 +79,8 @@ impl<'a> Ends<'a> {
     ) -> Result<Job, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         if named.path.as_deref().is_some_and(|path| self.precious.outputs().hold(path)) {
-            return Err(Failure::usage(format!("{}: is what this run made of another input", input.name))
+            return Err(Failure::usage("is what this run made of another input")
+                .about(&input.name)
                 .with_hint("give it a run of its own"));
         }
         let access = input.access()?;
@@ -121,13 +122,11 @@ impl<'a> Ends<'a> {
 }
 
 fn shares_standard_output(input: &str) -> Failure {
-    Failure::usage(format!(
-        "{input}: has no name for a file of its own, and several inputs cannot share standard output"
-    ))
-    .with_hint("give it a run of its own")
+    Failure::usage("has no name for a file of its own, and several inputs cannot share standard output")
+        .about(input)
+        .with_hint("give it a run of its own")
 }
 
 fn no_name(input: &str) -> Failure {
-    Failure::usage(format!("{input}: has no name for a file in the output folder"))
-        .with_hint("name the output with -o FILE")
+    Failure::usage("has no name for a file in the output folder").about(input).with_hint("name the output with -o FILE")
 }

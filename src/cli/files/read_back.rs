@@ -104,14 +104,16 @@ fn delete(job: &Job, path: &Path) -> Result<(), Failure> {
     let name = &job.input.name;
     let metadata = fs::symlink_metadata(path).map_err(|error| Failure::system(name, "cannot remove", &error))?;
     if (metadata.dev(), metadata.ino()) != (job.input.metadata.dev(), job.input.metadata.ino()) {
-        let taken = format!("{}: is written, but another file has taken the input's name", job.destination.name);
-        return Err(Failure::new(Exit::InputOutput, taken).with_hint(format!("{name} is kept")));
+        return Err(Failure::new(Exit::InputOutput, "is written, but another file has taken the input's name")
+            .about(&job.destination.name)
+            .with_hint(format!("{name} is kept")));
     }
     fs::remove_file(path).map_err(|error| Failure::system(name, "cannot remove", &error))
 }
 
 fn kept(job: &Job, fact: &str) -> Failure {
-    Failure::new(Exit::InputOutput, format!("{}: {fact}", job.destination.name))
+    Failure::new(Exit::InputOutput, fact)
+        .about(&job.destination.name)
         .with_hint(format!("{} is kept; remove {}, and try again", job.input.name, job.destination.name))
 }
 

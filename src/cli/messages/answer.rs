@@ -26,5 +26,5 @@ pub(in crate::cli) fn line(line: &dyn Display) -> Result<(), Failure> {
 /// Gives a line of JSON.
 pub(in crate::cli) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string(value);
-    line(&json.map_err(|error| Failure::new(Exit::InputOutput, format!("standard output: {error}")))?)
+    line(&json.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()).about("standard output"))?)
 }

@@ -5,6 +5,7 @@ mod bars;
 pub(super) mod damage;
 pub(crate) mod failure;
 pub(super) mod key_slot;
+pub(crate) mod message;
 pub(super) mod progress;
 pub(crate) mod report;
 mod screen;

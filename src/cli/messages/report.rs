@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     failure::{Exit, Failure},
+    message::Message,
     screen,
     usage_hint::usage_hint,
 };
@@ -52,8 +53,8 @@ pub(in crate::cli) fn note(text: &str) {
     say(&text, || json!({"event": "note", "message": text}));
 }
 
-pub(crate) fn warning(text: &str) {
-    say(&format_args!("warning: {text}"), || json!({"event": "warning", "message": text}));
+pub(crate) fn warning(message: &Message) {
+    say(&format_args!("warning: {message}"), || json!({"event": "warning", "message": message.to_string()}));
 }
 
 /// What only a user who asked for it is told.
@@ -88,8 +89,8 @@ fn line(text: &dyn Display) {
 }
 
 /// One of several things that are wrong, in front of the failure that sums them up.
-pub(in crate::cli) fn finding(text: &str) {
-    say(&text, || json!({"event": "damage", "message": text}));
+pub(in crate::cli) fn finding(message: &Message) {
+    say(message, || json!({"event": "damage", "message": message.to_string()}));
 }
 
 /// Standard error may be closed; there is nobody left to tell that to.

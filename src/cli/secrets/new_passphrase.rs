@@ -34,7 +34,7 @@ pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure
         return make_up(prompt);
     }
     if typed(&again)? != passphrase {
-        return Err(Failure::usage("the prompt: the two passphrases are not the same").with_hint("try again"));
+        return Err(Failure::usage("the two passphrases are not the same").about(PROMPT).with_hint("try again"));
     }
     Ok(passphrase)
 }

@@ -57,7 +57,8 @@ impl Prompt {
             // What is not UTF-8 comes as replacement characters: many passphrases would become one.
             Ok(answer) if answer.contains(char::REPLACEMENT_CHARACTER) => {
                 drop(Zeroizing::new(answer));
-                Err(Failure::usage("the prompt: the passphrase is not UTF-8 text")
+                Err(Failure::usage("the passphrase is not UTF-8 text")
+                    .about("the prompt")
                     .with_hint("set the terminal to UTF-8, or use --passphrase-file FILE"))
             }
             Ok(answer) => Ok(Zeroizing::new(answer)),
@@ -65,9 +66,9 @@ impl Prompt {
                 on_signal::wait_for_interrupt();
                 Err(Failure::new(Exit::InputOutput, "interrupted at the prompt"))
             }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                Err(Failure::usage("the prompt: no passphrase was typed").with_hint("end a passphrase with Enter"))
-            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(Failure::usage("no passphrase was typed")
+                .about("the prompt")
+                .with_hint("end a passphrase with Enter")),
             Err(error) => Err(Failure::system(TERMINAL, "cannot read", &error)),
         }
     }

@@ -100,7 +100,8 @@ impl SecretSource {
         }
         if let Some(number) = arguments.passphrase_fd {
             if number == 0 && input_is_stdin {
-                return Err(Failure::usage("standard input: cannot be both the input and the secret")
+                return Err(Failure::usage("cannot be both the input and the secret")
+                    .about("standard input")
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
             return Self::descriptor(number).map(Some);
@@ -207,7 +208,7 @@ fn passphrase(source: &str, result: Result<Passphrase, PassphraseError>) -> Resu
 
 /// The refusal of a passphrase from `source`.
 pub(super) fn refused(source: &str, error: PassphraseError) -> Failure {
-    Failure::usage(format!("{source}: {error}")).with_hint("a passphrase is 1 to 1024 bytes of text")
+    Failure::usage(error.to_string()).about(source).with_hint("a passphrase is 1 to 1024 bytes of text")
 }
 
 fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
@@ -221,7 +222,9 @@ fn read_key_file(path: &Path) -> Result<Secret, Failure> {
     let text = read_at_most(File::open(path), KeyFile::MAX_LENGTH)
         .map_err(|error| Failure::system(&name, "cannot read the key file", &error))?;
     KeyFile::parse(&text).map(Secret::KeyFile).map_err(|error| {
-        Failure::new(Exit::Usage, format!("{name}: {error}")).with_hint("make a key file with: reelseal keygen -o FILE")
+        Failure::new(Exit::Usage, error.to_string())
+            .about(name)
+            .with_hint("make a key file with: reelseal keygen -o FILE")
     })
 }
 
@@ -243,7 +246,7 @@ fn read_at_most(opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<V
 }
 
 fn descriptor_failure(number: i32, error: &io::Error) -> Failure {
-    Failure::system(&descriptor_name(number), "cannot read the passphrase", error)
+    Failure::system(descriptor_name(number), "cannot read the passphrase", error)
 }
 
 fn descriptor_name(number: i32) -> String {

@@ -86,7 +86,7 @@ impl Inspection<'_> {
         let opened = self.open(&input.name, &mut descriptor, &mut findings);
         let ends = opened.as_ref().map_or(Ok(()), |opened| look_at_ends(&input, access, opened, &mut findings));
         let failures = [opened.as_ref().err(), ends.as_ref().err()];
-        let facts = failures.into_iter().flatten().map(|failure| fact(&input.name, &failure.to_string()));
+        let facts = failures.into_iter().flatten().map(|failure| failure.message().among_those_about(&input.name));
         findings.problems.extend(facts);
         self.tell(&findings)?;
 
@@ -122,9 +122,9 @@ impl Inspection<'_> {
         })?;
         findings.found(&found);
         if let Some(copy) = found.damaged() {
-            let told = stream_failure::damaged_copy(name, copy);
-            report::warning(&told);
-            findings.problems.push(fact(name, &told));
+            let damaged = stream_failure::damaged_copy(name, copy);
+            report::warning(&damaged);
+            findings.problems.push(damaged.fact);
         }
         let header = found.copy.parse(Chain::known_features(&[]));
         let header = header.map_err(|error| stream_failure::header(name, &error))?;
@@ -200,9 +200,4 @@ fn state_of_copies(error: &HeaderError) -> CopyState {
         HeaderError::Damaged | HeaderError::FrameSize(_) | HeaderError::HeaderLength(_) => CopyState::Damaged,
         _ => CopyState::Unknown,
     }
-}
-
-/// What is `told`, without the name that the findings have already.
-fn fact(name: &str, told: &str) -> String {
-    told.strip_prefix(name).and_then(|fact| fact.strip_prefix(": ")).unwrap_or(told).to_owned()
 }
