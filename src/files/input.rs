@@ -12,7 +12,7 @@ use std::{
 
 use super::output::Destination;
 use crate::{
-    cli::messages::{failure::Failure, shown::shown},
+    cli::messages::{display_name::display_path, failure::Failure},
     container::Layout,
     pipeline::{FileSnapshot, StreamFile},
     stream::StreamError,
@@ -52,7 +52,7 @@ impl InputFile {
     }
 
     fn open_path(path: &Path) -> Result<Self, Failure> {
-        let name = shown(path);
+        let name = display_path(path);
         let cannot_open = |error: io::Error| open_failure(&name, error);
         let metadata = path.metadata().map_err(cannot_open)?;
         if metadata.is_dir() {

@@ -17,7 +17,7 @@ use super::{
     folders::{folder_of, make_folders, nearest_existing, resolve_links},
     protected::{Outputs, Precious},
 };
-use crate::cli::messages::{failure::Failure, message::Message, report, shown::shown};
+use crate::cli::messages::{display_name::display_path, failure::Failure, message::Message, report};
 
 /// Where output is to go; nothing is opened yet.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Destination {
             Wanted::Derived { place, makes_folder } => {
                 let is_file = place.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
                 if !is_file && place.symlink_metadata().is_ok() {
-                    return Err(not_a_file(&shown(place)));
+                    return Err(not_a_file(&display_path(place)));
                 }
                 Self::file(place, precious, overwrite, *makes_folder)
             }
@@ -98,7 +98,7 @@ impl Destination {
     }
 
     fn file(path: &Path, precious: &Precious, overwrite: bool, makes_folder: bool) -> Result<Self, Failure> {
-        let name = shown(path);
+        let name = display_path(path);
         let at =
             |place| Self { place, name: name.clone(), overwrite, makes_folder, outputs: precious.outputs().clone() };
         let cannot_write = |error: io::Error| Failure::system(&name, "cannot write", &error);

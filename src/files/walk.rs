@@ -13,7 +13,7 @@ use super::{
     naming::{SUFFIX, has_suffix},
     temporaries::is_temporary_name,
 };
-use crate::cli::messages::{failure::Failure, report, shown::shown};
+use crate::cli::messages::{display_name::display_path, failure::Failure, report};
 
 /// An input that was named or found.
 #[derive(Debug)]
@@ -108,9 +108,9 @@ fn walk(folder: &Path, wanted: Wanted, inputs: &mut Vec<Result<NamedInput, Failu
                 let below = entry.path().strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
                 inputs.push(Ok(NamedInput { path: Some(entry.into_path()), below }));
             }
-            Ok(entry) => report::detail(&format!("{}: passed over", shown(entry.path()))),
+            Ok(entry) => report::detail(&format!("{}: passed over", display_path(entry.path()))),
             Err(error) => {
-                let name = error.path().map_or_else(|| shown(folder), shown);
+                let name = error.path().map_or_else(|| display_path(folder), display_path);
                 inputs.push(Err(open_failure(&name, error.into())));
             }
         }
@@ -118,7 +118,7 @@ fn walk(folder: &Path, wanted: Wanted, inputs: &mut Vec<Result<NamedInput, Failu
 }
 
 fn nothing_found(folder: &Path, wanted: Wanted) -> Failure {
-    Failure::usage("holds no file for this command").about(shown(folder)).with_hint(wanted.hint())
+    Failure::usage("holds no file for this command").about(display_path(folder)).with_hint(wanted.hint())
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@ use crate::{
             transfer::{Transfer, new_stop, widen_pipe},
         },
         messages::{
+            display_name::display_path,
             failure::{Exit, Failure},
             progress::Progress,
-            report,
-            shown::shown,
-            stream_failure,
+            report, stream_failure,
         },
         secrets::keyring::Keyring,
     },
@@ -110,6 +109,6 @@ impl Decryption<'_> {
 
 fn no_suffix(path: &Path) -> Failure {
     Failure::usage(format!("does not end in {SUFFIX} behind a name, so that there is none for the output"))
-        .about(shown(path))
+        .about(display_path(path))
         .with_hint("name the output with -o FILE, or -o - for standard output")
 }

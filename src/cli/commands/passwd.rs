@@ -14,13 +14,11 @@ use crate::cli::{
     batch::Batch,
     files::stream_header::StreamHeader,
     messages::{
-        answer,
+        display_name::display_path,
         failure::{Exit, Failure},
         key_slot,
         message::Message,
-        report,
-        shown::shown,
-        stream_failure,
+        report, standard_output, stream_failure,
     },
     on_signal,
     secrets::{
@@ -56,7 +54,7 @@ fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
     let unknown = unknown.map(|record| format!("{front}-: a key slot of unknown kind {}\n", record.kind()));
     let text: String = lines.chain(unknown).collect();
-    answer::text(text.as_bytes())
+    standard_output::text(text.as_bytes())
 }
 
 fn described(slot: &Slot) -> String {
@@ -177,7 +175,7 @@ fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: 
 
 /// Opens `path` for rewriting, and locks it.
 fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
-    let name = shown(path);
+    let name = display_path(path);
     if is_standard(Some(path)) {
         return Err(Failure::usage("cannot be rewritten")
             .about("standard input")

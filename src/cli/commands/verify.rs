@@ -10,12 +10,11 @@ use crate::cli::{
         transfer::{new_stop, widen_pipe},
     },
     messages::{
-        answer,
         damage::{self, Ended},
         failure::{Exit, Failure},
         message::Message,
         progress::Progress,
-        report, stream_failure,
+        report, standard_output, stream_failure,
     },
     on_signal,
     secrets::{keyring::Keyring, secret_source::SecretSource},
@@ -170,7 +169,7 @@ fn tell_whole(arguments: &VerifyArguments, name: &str, survey: &Survey) -> Resul
     let frames = if survey.sound == 1 { "frame" } else { "frames" };
     let interrupted = survey.final_flags.is_some_and(TagFlags::is_interrupted);
     let ending = if interrupted { "; the writer was interrupted, and ended it there" } else { "" };
-    answer::line(&format_args!(
+    standard_output::line(&format_args!(
         "{name}: whole, {} bytes, {} {frames} authenticated{ending}",
         survey.payload, survey.sound
     ))

@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{bars, report, shown::shown_bytes};
+use super::{bars, byte_count::display_bytes, report};
 use crate::cli::arguments::{ProgressMode, RunArguments};
 
 const LINE: Duration = Duration::from_secs(1);
@@ -179,7 +179,7 @@ impl FileProgress<'_> {
             || json!({"event": "done", "file": name, "output": output, "bytes": bytes, "seconds": elapsed.as_secs_f64()}),
         );
         let leads = output.map(|output| format!(" -> {output}")).unwrap_or_default();
-        let (shown, rate) = (shown_bytes(bytes), shown_bytes(self.file.rate()));
+        let (shown, rate) = (display_bytes(bytes), display_bytes(self.file.rate()));
         report::detail(&format!("{name}{leads}: {shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64()));
     }
 }
@@ -216,8 +216,8 @@ impl FileCount {
 
     fn report(&self, counts: &Counts) {
         let (bytes, rate) = (self.bytes(), self.rate());
-        let of = self.total.map(|total| format!(" of {}", shown_bytes(total))).unwrap_or_default();
-        let text = format!("{}: {}{of}, {}/s", self.name, shown_bytes(bytes), shown_bytes(rate));
+        let of = self.total.map(|total| format!(" of {}", display_bytes(total))).unwrap_or_default();
+        let text = format!("{}: {}{of}, {}/s", self.name, display_bytes(bytes), display_bytes(rate));
         report::progress(&text, || self.object(counts));
     }
 
@@ -255,8 +255,8 @@ impl Counts {
                 "{} of {} files, {}, {}/s",
                 self.ended().files,
                 self.files,
-                shown_bytes(self.bytes()),
-                shown_bytes(rate as u64)
+                display_bytes(self.bytes()),
+                display_bytes(rate as u64)
             );
             report::progress(&text, || {
                 json!({

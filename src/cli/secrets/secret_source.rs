@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 use crate::cli::{
     arguments::{NewSecretArguments, SecretArguments},
     messages::{
+        display_name::display_path,
         failure::{Exit, Failure},
-        shown::shown,
     },
     secrets::{
         new_passphrase,
@@ -172,7 +172,7 @@ impl SecretSource {
     pub fn read(&self, purpose: Purpose) -> Result<Secret, Failure> {
         match self {
             Self::KeyFile(path) => read_key_file(path),
-            Self::File(path) => read_passphrase(&shown(path), File::open(path)),
+            Self::File(path) => read_passphrase(&display_path(path), File::open(path)),
             Self::Descriptor(copied, number) => {
                 read_passphrase(&descriptor_name(*number), copied.try_clone().map(File::from))
             }
@@ -218,7 +218,7 @@ fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failu
 }
 
 fn read_key_file(path: &Path) -> Result<Secret, Failure> {
-    let name = shown(path);
+    let name = display_path(path);
     let text = read_at_most(File::open(path), KeyFile::MAX_LENGTH)
         .map_err(|error| Failure::system(&name, "cannot read the key file", &error))?;
     KeyFile::parse(&text).map(Secret::KeyFile).map_err(|error| {

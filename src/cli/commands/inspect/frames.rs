@@ -4,10 +4,9 @@ use serde::Serialize;
 
 use super::findings::time;
 use crate::cli::messages::{
-    answer,
     damage::{self, Ended},
     failure::Failure,
-    stream_failure,
+    standard_output, stream_failure,
 };
 use crate::{
     container::{FrameTag, Header, TagFlags},
@@ -59,7 +58,7 @@ pub(super) fn list(
         tell(&Line { file: name, frame, position: layout.frame_position(frame), found }, json)
     };
     if !json {
-        answer::line(&format_args!(
+        standard_output::line(&format_args!(
             "{:>8} {:>14} {:>14} {:>8} {:27} flags",
             "frame", "byte", "offset", "length", "time"
         ))?;
@@ -123,15 +122,15 @@ fn missing(error: &StreamError) -> Found {
 
 fn tell(line: &Line<'_>, json: bool) -> Result<(), Failure> {
     if json {
-        return answer::json(line);
+        return standard_output::json(line);
     }
     let place = format!("{:>8} {:>14}", line.frame, line.position);
     match &line.found {
-        Found::Refused { refused } => answer::line(&format_args!("{place} refused: {refused}")),
+        Found::Refused { refused } => standard_output::line(&format_args!("{place} refused: {refused}")),
         Found::Sound { offset, length, time, is_final, interrupted, advisory } => {
             let time = time.as_deref().unwrap_or("-");
             let flags = flags(*is_final, *interrupted, *advisory);
-            answer::line(&format_args!("{place} {offset:>14} {length:>8} {time:27} {flags}"))
+            standard_output::line(&format_args!("{place} {offset:>14} {length:>8} {time:27} {flags}"))
         }
     }
 }

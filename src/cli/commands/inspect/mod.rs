@@ -12,9 +12,9 @@ use crate::cli::{
     batch::Batch,
     files::transfer::new_stop,
     messages::{
-        answer, damage,
+        damage,
         failure::{Exit, Failure},
-        report, stream_failure,
+        report, standard_output, stream_failure,
     },
     on_signal,
     secrets::{keyring::Keyring, secret_source::SecretSource},
@@ -101,10 +101,10 @@ impl Inspection<'_> {
 
     fn tell(&mut self, findings: &Findings) -> Result<(), Failure> {
         if self.arguments.json {
-            return answer::json(findings);
+            return standard_output::json(findings);
         }
         let separator = std::mem::replace(&mut self.separator, "\n");
-        answer::line(&format_args!("{separator}{}", text::block(findings)))
+        standard_output::line(&format_args!("{separator}{}", text::block(findings)))
     }
 
     /// Reads the header, and opens it with the secret, if one is given.
