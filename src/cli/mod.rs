@@ -4,7 +4,7 @@ mod arguments;
 mod batch;
 mod commands;
 mod files;
-pub(crate) mod messages;
+mod messages;
 mod on_signal;
 mod secrets;
 mod timing;

@@ -149,6 +149,7 @@ impl WholeFile {
 }
 
 /// Whether the file has the mode and modification time it is to have.
+#[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carried {
     Done,

@@ -7,25 +7,57 @@ use std::{
         fd::AsFd,
         unix::fs::{FileTypeExt, MetadataExt},
     },
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use super::output::Destination;
+use thiserror::Error;
+
+use super::label::Label;
 use crate::{
-    cli::messages::{display_name::display_path, failure::Failure},
     container::Layout,
     pipeline::{FileSnapshot, StreamFile},
     stream::StreamError,
 };
 
-/// An input that can be opened.
+/// An input that is open.
 pub(crate) struct InputFile {
     pub file: File,
-    /// As it is shown.
-    pub name: String,
-    /// `None` for standard input.
-    pub path: Option<PathBuf>,
+    pub label: Label,
     pub metadata: Metadata,
+}
+
+/// Why an input cannot be used, and which.
+#[derive(Debug, Error)]
+#[error("{kind}")]
+pub(crate) struct InputError {
+    pub label: Label,
+    pub kind: InputErrorKind,
+}
+
+/// Why an input cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum InputErrorKind {
+    #[error("cannot open")]
+    Open(#[source] io::Error),
+    #[error("is a folder")]
+    Folder,
+    /// Standard input, which nobody named.
+    #[error("is a terminal, and no input is named")]
+    Terminal,
+    #[error("cannot tell the position")]
+    Position(#[source] io::Error),
+    /// Neither would get all of it.
+    #[error("cannot be both the input and the secret")]
+    Secret,
+    /// It cannot be removed after its output was written.
+    #[error("not a regular file")]
+    NotRegular,
+}
+
+impl InputErrorKind {
+    fn of(self, label: &Label) -> InputError {
+        InputError { label: label.clone(), kind: self }
+    }
 }
 
 /// Files under /sys claim a page and hold less: up to that, a file is read to where it ends.
@@ -44,53 +76,42 @@ pub(crate) enum Access {
 
 impl InputFile {
     /// Opens `path`, or standard input without one or for `-`.
-    pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        match path {
-            Some(path) if !is_standard(Some(path)) => Self::open_path(path),
-            _ => Self::open_standard_input(path.is_some()),
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`]: the system refuses it, or it is a folder or a terminal that nobody named.
+    pub fn open(path: Option<&Path>) -> Result<Self, InputError> {
+        let label = path.filter(|path| !is_standard(Some(path))).map_or(Label::StandardInput, Label::from);
+        let opened = match &label {
+            Label::Path(path) => open_path(path),
+            _ => open_standard_input(path.is_some()),
+        };
+        match opened {
+            Ok((file, metadata)) => Ok(Self { file, label, metadata }),
+            Err(kind) => Err(InputError { label, kind }),
         }
     }
 
-    fn open_path(path: &Path) -> Result<Self, Failure> {
-        let name = display_path(path);
-        let cannot_open = |error: io::Error| open_failure(&name, error);
-        let metadata = path.metadata().map_err(cannot_open)?;
-        if metadata.is_dir() {
-            return Err(folder(&name));
-        }
-        let file = File::open(path).map_err(cannot_open)?;
-        let metadata = file.metadata().map_err(cannot_open)?;
-        Ok(Self { file, name, path: Some(path.to_owned()), metadata })
-    }
-
-    fn open_standard_input(named: bool) -> Result<Self, Failure> {
-        let name = "standard input".to_owned();
-        if !named && io::stdin().is_terminal() {
-            return Err(Failure::usage("is a terminal, and no input is named")
-                .about(&name)
-                .with_hint("name a file, or - to type the input"));
-        }
-        let cannot_open = |error: io::Error| open_failure(&name, error);
-        let file = standard_input().map_err(cannot_open)?;
-        let metadata = file.metadata().map_err(cannot_open)?;
-        if metadata.is_dir() {
-            return Err(folder(&name));
-        }
-        Ok(Self { file, name, path: None, metadata })
+    /// The path; `None` for standard input.
+    pub fn path(&self) -> Option<&Path> {
+        self.label.path()
     }
 
     /// How the input is read.
-    pub fn access(&self) -> Result<Access, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// [`InputErrorKind::Position`].
+    pub fn access(&self) -> Result<Access, InputError> {
         if !self.metadata.is_file() || self.metadata.len() == 0 {
             // Files that the kernel makes up, as under /proc, have no size and hold something all the same.
             return Ok(Access::Stream);
         }
-        if self.path.is_some() && self.metadata.len() > UNTRUSTED_SIZE {
+        if self.path().is_some() && self.metadata.len() > UNTRUSTED_SIZE {
             return Ok(Access::Positional);
         }
         let position = (&self.file).stream_position();
-        let position = position.map_err(|error| Failure::system(&self.name, "cannot tell the position", &error))?;
-        Ok(Access::From(position))
+        position.map(Access::From).map_err(|error| InputErrorKind::Position(error).of(&self.label))
     }
 
     /// What the input was when it was opened, if it is a regular file.
@@ -98,14 +119,16 @@ impl InputFile {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
     }
 
-    /// Refuses the input as the secret's own source, which has this metadata: neither would get all of it.
-    pub fn check_apart_from(&self, secret: Option<&Metadata>) -> Result<(), Failure> {
-        if secret.is_some_and(|secret| is_same_source(secret, &self.metadata)) {
-            return Err(Failure::usage("cannot be both the input and the secret")
-                .about(&self.name)
-                .with_hint("give the secret in a file of its own"));
+    /// Refuses the input as the secret's own source, which has this metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`InputErrorKind::Secret`].
+    pub fn check_apart_from(&self, secret: Option<&Metadata>) -> Result<(), InputError> {
+        match secret {
+            Some(secret) if is_same_source(secret, &self.metadata) => Err(InputErrorKind::Secret.of(&self.label)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// What a regular output takes over from a regular input.
@@ -113,18 +136,15 @@ impl InputFile {
         Some(&self.metadata).filter(|metadata| metadata.is_file())
     }
 
-    /// Refuses an input that could not be deleted once it is at `destination`.
-    pub fn check_removable(&self, destination: &Destination) -> Result<(), Failure> {
-        let is_link = self.path.as_deref().is_some_and(Path::is_symlink);
+    /// Refuses an input that could not be removed: by name, it must be a regular file itself.
+    ///
+    /// # Errors
+    ///
+    /// [`InputErrorKind::NotRegular`].
+    pub fn check_removable(&self) -> Result<(), InputError> {
+        let is_link = self.path().is_some_and(Path::is_symlink);
         if is_link || self.regular_path().is_none() {
-            return Err(Failure::usage("not a regular file, which --remove could delete")
-                .about(&self.name)
-                .with_hint("name the file itself, or leave --remove out"));
-        }
-        if destination.path().is_none() {
-            return Err(Failure::usage("cannot be read back, as --remove would have to")
-                .about(&destination.name)
-                .with_hint("write to a file, or leave --remove out"));
+            return Err(InputErrorKind::NotRegular.of(&self.label));
         }
         Ok(())
     }
@@ -148,7 +168,30 @@ impl InputFile {
     pub fn regular_path(&self) -> Option<&Path> {
         let names_a_descriptor =
             |path: &Path| path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc");
-        self.path.as_deref().filter(|path| self.metadata.is_file() && !names_a_descriptor(path))
+        self.path().filter(|path| self.metadata.is_file() && !names_a_descriptor(path))
+    }
+}
+
+fn open_path(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
+    // A folder that may not be read is one, too.
+    if path.metadata().map_err(InputErrorKind::Open)?.is_dir() {
+        return Err(InputErrorKind::Folder);
+    }
+    with_metadata(File::open(path))
+}
+
+fn open_standard_input(is_named: bool) -> Result<(File, Metadata), InputErrorKind> {
+    if !is_named && io::stdin().is_terminal() {
+        return Err(InputErrorKind::Terminal);
+    }
+    with_metadata(standard_input())
+}
+
+fn with_metadata(opened: io::Result<File>) -> Result<(File, Metadata), InputErrorKind> {
+    let opened = opened.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    match opened.map_err(InputErrorKind::Open)? {
+        (_, metadata) if metadata.is_dir() => Err(InputErrorKind::Folder),
+        opened => Ok(opened),
     }
 }
 
@@ -176,14 +219,4 @@ impl Access {
             Self::Stream => None,
         }
     }
-}
-
-/// An input that the system does not let us have.
-pub(crate) fn open_failure(name: &str, error: io::Error) -> Failure {
-    Failure::system(name, "cannot open", &error)
-}
-
-fn folder(name: &str) -> Failure {
-    Failure::usage("is a folder").about(name)
-        .with_hint("encrypt, decrypt and verify take the files in it with -r; or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel")
 }

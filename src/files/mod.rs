@@ -3,6 +3,7 @@
 pub(crate) mod atomic_file;
 mod folders;
 pub(crate) mod input;
+pub(crate) mod label;
 pub(crate) mod naming;
 pub(crate) mod output;
 pub(crate) mod protected;

@@ -1,7 +1,7 @@
 //! The output: where it goes, and every reason not to write there, found before anything is asked or written.
 
 use std::{
-    fs::{File, Metadata, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, IsTerminal},
     os::{
         fd::AsFd,
@@ -11,20 +11,20 @@ use std::{
 };
 
 use rustix::fs::{Access, access};
+use thiserror::Error;
 
 use super::{
     atomic_file::{Carried, CommitError, WholeFile},
     folders::{folder_of, make_folders, nearest_existing, resolve_links},
+    label::Label,
     protected::{Outputs, Precious},
 };
-use crate::cli::messages::{display_name::display_path, failure::Failure, message::Message, report};
 
 /// Where output is to go; nothing is opened yet.
 #[derive(Debug)]
 pub(crate) struct Destination {
     place: Place,
-    /// As it is shown.
-    pub name: String,
+    pub label: Label,
     overwrite: bool,
     makes_folder: bool,
     outputs: Outputs,
@@ -45,6 +45,44 @@ pub(crate) enum Output {
     Direct(File),
     /// Written in any order, named once it is whole.
     Whole(WholeFile),
+}
+
+/// Why an output cannot be written, and which.
+#[derive(Debug, Error)]
+#[error("{kind}")]
+pub(crate) struct OutputError {
+    pub label: Label,
+    pub kind: OutputErrorKind,
+}
+
+/// Why an output cannot be written.
+#[derive(Debug, Error)]
+pub(crate) enum OutputErrorKind {
+    #[error("cannot open")]
+    Open(#[source] io::Error),
+    #[error("cannot write")]
+    Write(#[source] io::Error),
+    #[error("is a folder")]
+    Folder,
+    #[error("is not the name of a file")]
+    NotAFileName,
+    /// A file, which is not to be replaced.
+    #[error("exists already")]
+    Exists,
+    /// At a derived name is a pipe, a device, or a link that leads nowhere.
+    #[error("exists already, and is not a file")]
+    NotAFile,
+    #[error("is an input or the secret, too; writing would destroy it")]
+    Protected,
+    /// Another output of this process is there, or is to go there.
+    #[error("another output goes there, too")]
+    Taken,
+    /// It is whole and has its name, which a power cut might still undo.
+    #[error("is whole, but a power cut may lose it: cannot sync its folder")]
+    FolderNotSynced(#[source] io::Error),
+    /// It is written directly.
+    #[error("cannot be read back")]
+    NotReadable,
 }
 
 /// Where a user asked the output to go.
@@ -69,68 +107,32 @@ impl<'a> Wanted<'a> {
 impl Destination {
     /// Checks that output may go where it is `wanted`: not over one of the files in `precious`, not over an existing
     /// file without `overwrite`. A file's place is claimed.
-    pub fn resolve(wanted: &Wanted<'_>, precious: &Precious, overwrite: bool) -> Result<Self, Failure> {
-        match wanted {
-            Wanted::StandardOutput => Self::standard_output(precious),
-            Wanted::File(path) => Self::file(path, precious, overwrite, false),
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`]; nothing has been written.
+    pub fn resolve(wanted: &Wanted<'_>, precious: &Precious, overwrite: bool) -> Result<Self, OutputError> {
+        let (label, makes_folder) = match wanted {
+            Wanted::StandardOutput => (Label::StandardOutput, false),
+            Wanted::File(path) => (Label::from(*path), false),
+            Wanted::Derived { place, makes_folder } => (Label::from(*place), *makes_folder),
+        };
+        let place = match wanted {
+            Wanted::StandardOutput => standard_output_place(precious),
+            Wanted::File(path) => file_place(path, precious, overwrite, false),
             Wanted::Derived { place, makes_folder } => {
                 let is_file = place.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
                 if !is_file && place.symlink_metadata().is_ok() {
-                    return Err(not_a_file(&display_path(place)));
-                }
-                Self::file(place, precious, overwrite, *makes_folder)
-            }
-        }
-    }
-
-    fn standard_output(precious: &Precious) -> Result<Self, Failure> {
-        let name = "standard output".to_owned();
-        let metadata = standard_output().and_then(|file| file.metadata());
-        let metadata = metadata.map_err(|error| Failure::system(&name, "cannot open", &error))?;
-        refuse_same_file(&name, &metadata, precious)?;
-        Ok(Self {
-            place: Place::StandardOutput,
-            name,
-            overwrite: true,
-            makes_folder: false,
-            outputs: Outputs::default(),
-        })
-    }
-
-    fn file(path: &Path, precious: &Precious, overwrite: bool, makes_folder: bool) -> Result<Self, Failure> {
-        let name = display_path(path);
-        let at =
-            |place| Self { place, name: name.clone(), overwrite, makes_folder, outputs: precious.outputs().clone() };
-        let cannot_write = |error: io::Error| Failure::system(&name, "cannot write", &error);
-        match path.metadata() {
-            Ok(metadata) => {
-                refuse_same_file(&name, &metadata, precious)?;
-                if metadata.is_dir() {
-                    return Err(Failure::usage("is a folder").about(&name).with_hint(
-                        "name a file with -o FILE; encrypt and decrypt put results into a folder with --output-dir DIR",
-                    ));
-                }
-                if !metadata.is_file() {
-                    return Ok(at(Place::Special(path.to_owned())));
-                }
-                if !overwrite {
-                    return Err(exists(&name));
+                    Err(OutputErrorKind::NotAFile)
+                } else {
+                    file_place(place, precious, overwrite, *makes_folder)
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(cannot_write(error)),
+        };
+        match place {
+            Ok(place) => Ok(Self { place, label, overwrite, makes_folder, outputs: precious.outputs().clone() }),
+            Err(kind) => Err(OutputError { label, kind }),
         }
-        let resolved = resolve_links(path).map_err(cannot_write)?;
-        if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
-            return Err(Failure::usage("is not the name of a file").about(&name).with_hint("name a file with -o FILE"));
-        }
-        let folder = folder_of(&resolved);
-        let folder = if makes_folder { nearest_existing(folder) } else { folder };
-        access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| cannot_write(error.into()))?;
-        if !precious.claim(&resolved).map_err(cannot_write)? {
-            return Err(goes_there_too(&name));
-        }
-        Ok(at(Place::File(resolved)))
     }
 
     /// The file that the output is to become; `None` where it is written directly.
@@ -146,8 +148,21 @@ impl Destination {
         matches!(self.place, Place::StandardOutput) && io::stdout().is_terminal()
     }
 
+    /// Refuses an output that could not be read back.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputErrorKind::NotReadable`].
+    pub fn check_readable(&self) -> Result<(), OutputError> {
+        self.path().map(drop).ok_or_else(|| self.error(OutputErrorKind::NotReadable))
+    }
+
     /// Opens the output; a file is private until [`WholeFile::carry`] says otherwise, if `private`.
-    pub fn open(&self, private: bool) -> Result<Output, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// [`OutputErrorKind::Write`].
+    pub fn open(&self, private: bool) -> Result<Output, OutputError> {
         let opened = match &self.place {
             Place::StandardOutput => standard_output().map(Output::Direct),
             Place::Special(path) => open_special(path).map(Output::Direct),
@@ -155,33 +170,67 @@ impl Destination {
                 self.make_folder(path).and_then(|()| WholeFile::create(path, private)).map(Output::Whole)
             }
         };
-        opened.map_err(|error| Failure::system(&self.name, "cannot write", &error))
+        opened.map_err(|error| self.error(OutputErrorKind::Write(error)))
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
         if self.makes_folder { make_folders(folder_of(path)) } else { Ok(()) }
     }
 
-    /// Gives `file` its name.
-    pub fn commit(&self, file: WholeFile) -> Result<(), Failure> {
-        let carried = file.apply_carried().map_err(|error| Failure::system(&self.name, "cannot write", &error))?;
-        if let Carried::NotSupported = carried {
-            report::warning(&Message::about(&self.name, "its file system does not keep the input's mode or time"));
-        }
+    /// Gives `file` its name; says whether it has the mode and time that it was to carry over.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`]; the file is gone, unless the error says that it is whole.
+    pub fn commit(&self, file: WholeFile) -> Result<Carried, OutputError> {
+        let carried = file.apply_carried().map_err(|error| self.error(OutputErrorKind::Write(error)))?;
         if self.path().is_some_and(|path| self.outputs.hold(path)) {
-            return Err(goes_there_too(&self.name));
+            return Err(self.error(OutputErrorKind::Taken));
         }
         if let Ok(metadata) = file.file().metadata() {
             self.outputs.add(&metadata);
         }
-        file.commit(self.overwrite).map_err(|error| match error {
-            CommitError::Exists => exists(&self.name),
-            CommitError::NotNamed(error) => Failure::system(&self.name, "cannot write", &error),
-            CommitError::FolderNotSynced(error) => {
-                Failure::system(&self.name, "is whole, but a power cut may lose it: cannot sync its folder", &error)
-            }
-        })
+        file.commit(self.overwrite).map_err(|error| {
+            self.error(match error {
+                CommitError::Exists => OutputErrorKind::Exists,
+                CommitError::NotNamed(error) => OutputErrorKind::Write(error),
+                CommitError::FolderNotSynced(error) => OutputErrorKind::FolderNotSynced(error),
+            })
+        })?;
+        Ok(carried)
     }
+
+    fn error(&self, kind: OutputErrorKind) -> OutputError {
+        OutputError { label: self.label.clone(), kind }
+    }
+}
+
+fn standard_output_place(precious: &Precious) -> Result<Place, OutputErrorKind> {
+    let metadata = standard_output().and_then(|file| file.metadata()).map_err(OutputErrorKind::Open)?;
+    if precious.is_read(&metadata) { Err(OutputErrorKind::Protected) } else { Ok(Place::StandardOutput) }
+}
+
+fn file_place(path: &Path, precious: &Precious, overwrite: bool, makes_folder: bool) -> Result<Place, OutputErrorKind> {
+    match path.metadata() {
+        Ok(metadata) if precious.is_read(&metadata) => return Err(OutputErrorKind::Protected),
+        Ok(metadata) if metadata.is_dir() => return Err(OutputErrorKind::Folder),
+        Ok(metadata) if !metadata.is_file() => return Ok(Place::Special(path.to_owned())),
+        Ok(_) if !overwrite => return Err(OutputErrorKind::Exists),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(OutputErrorKind::Write(error)),
+    }
+    let resolved = resolve_links(path).map_err(OutputErrorKind::Write)?;
+    if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
+        return Err(OutputErrorKind::NotAFileName);
+    }
+    let folder = folder_of(&resolved);
+    let folder = if makes_folder { nearest_existing(folder) } else { folder };
+    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| OutputErrorKind::Write(error.into()))?;
+    if !precious.claim(&resolved).map_err(OutputErrorKind::Write)? {
+        return Err(OutputErrorKind::Taken);
+    }
+    Ok(Place::File(resolved))
 }
 
 /// Whether the last part of `path` can name a file: it is not empty, `.` or `..`.
@@ -199,30 +248,4 @@ fn open_special(path: &Path) -> io::Result<File> {
         return Err(io::Error::other("is a socket"));
     }
     OpenOptions::new().write(true).open(path)
-}
-
-fn refuse_same_file(name: &str, output: &Metadata, precious: &Precious) -> Result<(), Failure> {
-    if precious.is_read(output) {
-        return Err(Failure::usage("is an input or the secret, too; writing would destroy it")
-            .about(name)
-            .with_hint("name another output with -o FILE"));
-    }
-    Ok(())
-}
-
-/// What stands at a derived name is a pipe, a device, or a link that leads nowhere.
-fn not_a_file(name: &str) -> Failure {
-    Failure::usage("exists already, and is not a file").about(name).with_hint("remove it, or insist on it with -o FILE")
-}
-
-fn goes_there_too(name: &str) -> Failure {
-    Failure::usage("another input of this run goes there, too")
-        .about(name)
-        .with_hint("give each a run of its own, or put the results into different folders with --output-dir DIR")
-}
-
-fn exists(name: &str) -> Failure {
-    Failure::usage("exists already")
-        .about(name)
-        .with_hint("replace it with --force, or name another output with -o FILE")
 }

@@ -1,19 +1,20 @@
-//! The inputs of a run: what was named, and, where that was asked for, what stands in the folders that were named.
+//! What paths stand for: files, and the files in folders.
 
 use std::{
     collections::HashSet,
     fs::{self, Metadata},
+    io,
     path::{Path, PathBuf},
 };
 
+use thiserror::Error;
 use walkdir::WalkDir;
 
 use super::{
-    input::{is_standard, open_failure, standard_input},
-    naming::{SUFFIX, has_suffix},
+    input::{is_standard, standard_input},
+    naming::has_suffix,
     temporaries::is_temporary_name,
 };
-use crate::cli::messages::{display_name::display_path, failure::Failure, report};
 
 /// An input that was named or found.
 #[derive(Debug)]
@@ -44,17 +45,6 @@ impl NamedInput {
     }
 }
 
-/// Whether standard input is read: if nothing is named, or `-`, which goes alone.
-pub(crate) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Failure> {
-    let is_named = named.iter().any(|path| is_standard(Some(path)));
-    if is_named && named.len() > 1 {
-        return Err(Failure::usage("cannot be one of several inputs")
-            .about("standard input")
-            .with_hint("give it a run of its own"));
-    }
-    Ok(named.is_empty() || is_named)
-}
-
 /// What a command looks for in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -66,16 +56,32 @@ impl Wanted {
     fn is(self, path: &Path) -> bool {
         has_suffix(path) == (self == Self::Streams) && !is_temporary_name(path)
     }
+}
 
-    fn hint(self) -> String {
-        let passed_over = if self == Self::Streams { "does not end" } else { "ends" };
-        format!("a file whose name {passed_over} in {SUFFIX} is passed over, and links are not followed")
-    }
+/// Why a path stands for no input.
+#[derive(Debug, Error)]
+pub(crate) enum WalkError {
+    /// The system does not let us look at it.
+    #[error("cannot open")]
+    Open {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    /// No file in the folder is of the kind that is wanted.
+    #[error("holds no file of that kind")]
+    NothingFound { folder: PathBuf, wanted: Wanted },
 }
 
 /// What `named` stands for: standard input if that is nothing. If `recursive`, a folder stands for all regular files
-/// below it that are `wanted`, in the order of their names; what could not be looked at is a failure in its place.
-pub(crate) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<Result<NamedInput, Failure>> {
+/// below it that are `wanted`, in the order of their names; what cannot be looked at is an error in its place, and
+/// `passed_over` hears of what is not wanted.
+pub(crate) fn expand(
+    named: &[PathBuf],
+    recursive: bool,
+    wanted: Wanted,
+    mut passed_over: impl FnMut(&Path),
+) -> Vec<Result<NamedInput, WalkError>> {
     if named.is_empty() {
         return vec![Ok(NamedInput { path: None, below: PathBuf::new() })];
     }
@@ -88,9 +94,9 @@ pub(crate) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<
         }
         if recursive && path.is_dir() {
             let before = inputs.len();
-            walk(path, wanted, &mut inputs);
+            walk(path, wanted, &mut inputs, &mut passed_over);
             if inputs.len() == before {
-                inputs.push(Err(nothing_found(path, wanted)));
+                inputs.push(Err(WalkError::NothingFound { folder: path.clone(), wanted }));
             }
         } else {
             inputs.push(Ok(NamedInput::named(path)));
@@ -99,7 +105,12 @@ pub(crate) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<
     inputs
 }
 
-fn walk(folder: &Path, wanted: Wanted, inputs: &mut Vec<Result<NamedInput, Failure>>) {
+fn walk(
+    folder: &Path,
+    wanted: Wanted,
+    inputs: &mut Vec<Result<NamedInput, WalkError>>,
+    passed_over: &mut impl FnMut(&Path),
+) {
     let last = folder.file_name().map(Path::new).unwrap_or(Path::new(""));
     for entry in WalkDir::new(folder).sort_by_file_name() {
         match entry {
@@ -108,17 +119,13 @@ fn walk(folder: &Path, wanted: Wanted, inputs: &mut Vec<Result<NamedInput, Failu
                 let below = entry.path().strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
                 inputs.push(Ok(NamedInput { path: Some(entry.into_path()), below }));
             }
-            Ok(entry) => report::detail(&format!("{}: passed over", display_path(entry.path()))),
+            Ok(entry) => passed_over(entry.path()),
             Err(error) => {
-                let name = error.path().map_or_else(|| display_path(folder), display_path);
-                inputs.push(Err(open_failure(&name, error.into())));
+                let path = error.path().unwrap_or(folder).to_owned();
+                inputs.push(Err(WalkError::Open { path, error: error.into() }));
             }
         }
     }
-}
-
-fn nothing_found(folder: &Path, wanted: Wanted) -> Failure {
-    Failure::usage("holds no file for this command").about(display_path(folder)).with_hint(wanted.hint())
 }
 
 #[cfg(test)]
@@ -137,24 +144,29 @@ mod tests {
         }
         symlink("b", clips.join("link")).unwrap();
         symlink("..", clips.join("loop")).unwrap();
-        let inputs = expand(std::slice::from_ref(&clips), true, Wanted::Plaintext);
+        let mut passed_over = Vec::new();
+        let inputs =
+            expand(std::slice::from_ref(&clips), true, Wanted::Plaintext, |path| passed_over.push(path.to_owned()));
         let below: Vec<_> = inputs.into_iter().map(|input| input.unwrap().below).collect();
         assert_eq!(below, ["clips/a", "clips/b", "clips/day/night/c"].map(PathBuf::from));
-        let streams = expand(std::slice::from_ref(&clips), true, Wanted::Streams);
+        assert_eq!(passed_over, [".reelseal-x.partial", "a.reel", "link", "loop"].map(|name| clips.join(name)));
+        let streams = expand(std::slice::from_ref(&clips), true, Wanted::Streams, |_| {});
         assert_eq!(
             streams.into_iter().map(|input| input.unwrap().below).collect::<Vec<_>>(),
             [PathBuf::from("clips/a.reel")]
         );
-        assert!(expand(&[clips.join("day")], true, Wanted::Streams).remove(0).is_err());
+        let nothing = expand(&[clips.join("day")], true, Wanted::Streams, |_| {}).remove(0).unwrap_err();
+        assert!(matches!(nothing, WalkError::NothingFound { folder, .. } if folder == clips.join("day")));
     }
 
     #[test]
     fn a_file_stands_for_itself_and_nothing_for_standard_input() {
         let twice = ["/etc/passwd", "/etc/../etc/passwd"].map(PathBuf::from);
-        assert_eq!(expand(&twice, false, Wanted::Plaintext).len(), 1);
-        let [file, dash] = expand(&["some/film".into(), "-".into()], false, Wanted::Plaintext).try_into().unwrap();
+        assert_eq!(expand(&twice, false, Wanted::Plaintext, |_| {}).len(), 1);
+        let [file, dash] =
+            expand(&["some/film".into(), "-".into()], false, Wanted::Plaintext, |_| {}).try_into().unwrap();
         assert_eq!(file.unwrap().below, PathBuf::from("film"));
         assert!(is_standard(dash.unwrap().path.as_deref()));
-        assert_eq!(expand(&[], true, Wanted::Streams).remove(0).unwrap().path, None);
+        assert_eq!(expand(&[], true, Wanted::Streams, |_| {}).remove(0).unwrap().path, None);
     }
 }

@@ -13,7 +13,6 @@ use crate::{
             transfer::{Transfer, new_stop, widen_pipe},
         },
         messages::{
-            display_name::display_path,
             failure::{Exit, Failure},
             progress::Progress,
             report, stream_failure,
@@ -68,14 +67,14 @@ impl Decryption<'_> {
         let Job { input, access, destination } = &job;
         let stop = new_stop()?;
         let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
-        let keys = keyring.open(&input.name, &found, &header)?;
+        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.label, &mut descriptor)?;
+        let keys = keyring.open(&input.label, &found, &header)?;
         drop(keyring);
 
         let (layout, features) = (header.layout(), header.prefix.features);
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
         let opening = Opening::new(&chain, features);
-        let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
+        let failed = |error| stream_failure::pipeline(&input.label, &destination.label, false, layout, &error);
         let snapshot = input.snapshot().map_err(failed)?;
         let stream = input.stream_file(*access, snapshot.as_ref(), layout).map_err(failed)?;
         let size = match &stream {
@@ -84,10 +83,10 @@ impl Decryption<'_> {
         };
 
         let going = self.ends.side_by_side().wait(size, layout.frame_size);
-        let transfer = Transfer::open(&input.name, destination, layout, size, input.carried())?;
+        let transfer = Transfer::open(&input.label, destination, layout, size, input.carried())?;
         let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
-        let progress = self.progress.file(&input.name, size, destination.is_terminal());
+        let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size).with_stop(&stop).with_progress(progress.delivered());
         match (access, stream, snapshot) {
             (Access::Positional, Some(stream), Some(snapshot)) => {
@@ -102,13 +101,13 @@ impl Decryption<'_> {
         if self.ends.removes() {
             remove_input(&job, &Direction::Decrypted, &header, &keys, threads, &self.progress)?;
         }
-        progress.finish(Some(&destination.name));
+        progress.finish(Some(&destination.label));
         Ok(())
     }
 }
 
 fn no_suffix(path: &Path) -> Failure {
     Failure::usage(format!("does not end in {SUFFIX} behind a name, so that there is none for the output"))
-        .about(display_path(path))
+        .about(path)
         .with_hint("name the output with -o FILE, or -o - for standard output")
 }

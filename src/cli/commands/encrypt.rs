@@ -73,7 +73,7 @@ impl Encryption<'_> {
         let Job { input, access, destination } = &job;
         if self.arguments.files.output.is_none() && destination.is_terminal() {
             return Err(Failure::usage("is a terminal, which ciphertext would garble")
-                .about("standard output")
+                .about(&destination.label)
                 .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }
         let timed = match self.arguments.timestamps {
@@ -88,20 +88,20 @@ impl Encryption<'_> {
         let size = access.length(&input.metadata);
         let going = self.ends.side_by_side().wait(size, self.arguments.frame_size);
         let length = size.and_then(|size| stream.header.layout().stream_length(size));
-        let transfer = Transfer::open(&input.name, destination, stream.header.layout(), length, input.carried())?;
+        let transfer = Transfer::open(&input.label, destination, stream.header.layout(), length, input.carried())?;
         let copies = stream.keys.seal_header(&stream.header);
         transfer.write_header(&copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?)?;
 
         let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
-        let progress = self.progress.file(&input.name, size, destination.is_terminal());
+        let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, stream.header.prefix.frame_size);
         seal_frames(&job, &stream, &transfer, workers, &progress)?;
         transfer.finish()?;
         if self.ends.removes() {
             remove_input(&job, &Direction::Encrypted, &stream.header, &stream.keys, threads, &self.progress)?;
         }
-        progress.finish(Some(&destination.name));
+        progress.finish(Some(&destination.label));
         Ok(())
     }
 }

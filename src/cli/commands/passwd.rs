@@ -14,7 +14,7 @@ use crate::cli::{
     batch::Batch,
     files::stream_header::StreamHeader,
     messages::{
-        display_name::display_path,
+        display_name::display_name,
         failure::{Exit, Failure},
         key_slot,
         message::Message,
@@ -28,7 +28,10 @@ use crate::cli::{
 };
 use crate::{
     container::{Header, Slot},
-    files::input::{InputFile, is_standard},
+    files::{
+        input::{InputFile, is_standard},
+        label::Label,
+    },
     keys::{
         Credential, KdfLimits, KeySlots, Lock, ScryptCost, SlotKind, SlotPlace, Unlocked, check_new_passphrase_slot,
         unlock, with_slot, without_slot,
@@ -47,9 +50,9 @@ pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
 /// A line a slot; in front of it the file's name, if there is more than the one file.
 fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
-    let StreamHeader { header, .. } = StreamHeader::read(&input.name, &mut ReaderInput(&input.file))?;
-    let slots = KeySlots::of(&header).map_err(|error| stream_failure::unlock(&input.name, &error))?;
-    let front = if named { format!("{}: ", input.name) } else { String::new() };
+    let StreamHeader { header, .. } = StreamHeader::read(&input.label, &mut ReaderInput(&input.file))?;
+    let slots = KeySlots::of(&header).map_err(|error| stream_failure::unlock(&input.label, &error))?;
+    let front = if named { format!("{}: ", display_name(&input.label)) } else { String::new() };
     let lines = slots.iter().zip(1..).map(|((_, slot), number)| format!("{front}{number}: {}\n", described(slot)));
     let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
     let unknown = unknown.map(|record| format!("{front}-: a key slot of unknown kind {}\n", record.kind()));
@@ -111,7 +114,7 @@ fn refuse_stray_number(arguments: &PasswdArguments, change: SlotChange) -> Resul
         Some(number) if change == SlotChange::Remove(None) && !number.exists() => {
             let number = number.display().to_string();
             Err(Failure::usage("cannot open: no such file or directory")
-                .about(&number)
+                .about(number.as_str())
                 .with_hint(format!("to remove key slot {number}, write --remove={number}")))
         }
         _ => Ok(()),
@@ -150,18 +153,18 @@ impl Sources {
 
 /// Refuses what the file and its header alone show.
 fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: &Sources) -> Result<(), Failure> {
-    let (name, rewrite) = begin(path)?;
+    let (label, rewrite) = begin(path)?;
     let (header, limits) = (rewrite.header(), arguments.secret.kdf_limits());
-    let refused = |error| stream_failure::unlock(&name, &error);
+    let refused = |error| stream_failure::unlock(&label, &error);
     let slots = KeySlots::of(header).map_err(refused)?;
     slots.check(sources.current.slot_kind(), limits).map_err(refused)?;
-    let not_changed = |error| stream_failure::slot_change(&name, &error);
+    let not_changed = |error| stream_failure::slot_change(&label, &error);
     match (change, &sources.new) {
         (SlotChange::Add, Some(new)) if !new.is_key_file() => {
             check_new_passphrase_slot(header, SlotPlace::Behind, arguments.scrypt_cost(), limits).map_err(not_changed)
         }
         (SlotChange::Remove(Some(number)), _) => {
-            let record = numbered(&slots, number).ok_or_else(|| no_such_slot(&name, number))?;
+            let record = numbered(&slots, number).ok_or_else(|| no_such_slot(&label, number))?;
             without_slot(header, record).map(drop).map_err(not_changed)
         }
         // Which one it will be does not matter if it is the only one.
@@ -174,38 +177,38 @@ fn check(path: &Path, arguments: &PasswdArguments, change: SlotChange, sources: 
 }
 
 /// Opens `path` for rewriting, and locks it.
-fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
-    let name = display_path(path);
+fn begin(path: &Path) -> Result<(Label, HeaderRewrite), Failure> {
+    let label = Label::from(path);
     if is_standard(Some(path)) {
         return Err(Failure::usage("cannot be rewritten")
-            .about("standard input")
+            .about(&Label::StandardInput)
             .with_hint("a file with the name - is ./-"));
     }
-    let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
+    let cannot_open = |error: io::Error| Failure::system(&label, "cannot open", &error);
     // Before it is opened, which a device may take for a command.
     if !path.metadata().map_err(cannot_open)?.is_file() {
-        return Err(stream_failure::not_regular(&name));
+        return Err(stream_failure::not_regular(&label));
     }
     let file = File::options().read(true).write(true).open(path).map_err(cannot_open)?;
     let rewrite = HeaderRewrite::begin(file, Chain::known_features(&[]));
-    let rewrite = rewrite.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
-    Ok((name, rewrite))
+    let rewrite = rewrite.map_err(|error| stream_failure::header_rewrite(&label, &error))?;
+    Ok((label, rewrite))
 }
 
 /// Whether the current secret opens the file.
 fn opens(path: &Path, current: &mut Credential) -> Result<(), Failure> {
-    let (name, rewrite) = begin(path)?;
+    let (label, rewrite) = begin(path)?;
     let unlocked = unlock(rewrite.copy(), rewrite.header(), current);
-    unlocked.map(drop).map_err(|error| stream_failure::unlock(&name, &error))
+    unlocked.map(drop).map_err(|error| stream_failure::unlock(&label, &error))
 }
 
 fn numbered(slots: &KeySlots, number: NonZero<usize>) -> Option<usize> {
     slots.iter().nth(number.get() - 1).map(|(record, _)| record)
 }
 
-fn no_such_slot(name: &str, number: NonZero<usize>) -> Failure {
+fn no_such_slot(label: &Label, number: NonZero<usize>) -> Failure {
     Failure::usage(format!("there is no key slot {number}"))
-        .about(name)
+        .about(label)
         .with_hint("--list shows them with their numbers")
 }
 
@@ -254,21 +257,21 @@ impl Run {
     }
 
     fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {
-        let (name, rewrite) = begin(path)?;
+        let (label, rewrite) = begin(path)?;
         if let Some(copy) = rewrite.damaged_copy() {
-            report::warning(&stream_failure::damaged_copy(&name, copy));
+            report::warning(&stream_failure::damaged_copy(&label, copy));
         }
         let header = rewrite.header();
         let unlocked = unlock(rewrite.copy(), header, &mut self.current);
-        let unlocked = unlocked.map_err(|error| stream_failure::unlock(&name, &error))?;
-        let gone = self.gone(&name, header, &unlocked)?;
+        let unlocked = unlocked.map_err(|error| stream_failure::unlock(&label, &error))?;
+        let gone = self.gone(&label, header, &unlocked)?;
         let records = match (&self.new, gone) {
             (Some(new), gone) => {
                 let place = gone.map_or(SlotPlace::Behind, SlotPlace::Of);
-                with_slot(header, place, &new.slot(&name, header, place, &unlocked)?)
+                with_slot(header, place, &new.slot(&label, header, place, &unlocked)?)
             }
             (None, Some(record)) => {
-                without_slot(header, record).map_err(|error| stream_failure::slot_change(&name, &error))?
+                without_slot(header, record).map_err(|error| stream_failure::slot_change(&label, &error))?
             }
             (None, None) => header.records.clone(),
         };
@@ -276,10 +279,10 @@ impl Run {
         let opens_another =
             gone == Some(unlocked.record) && !self.is_same && self.opens_another(&rewrite, unlocked.record);
         let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
-        rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
+        rewritten.map_err(|error| stream_failure::header_rewrite(&label, &error))?;
         if let Some(kind) = removed.filter(|_| opens_another) {
             report::warning(&Message::about(
-                &name,
+                &label,
                 format!("the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"),
             ));
         }
@@ -288,13 +291,13 @@ impl Run {
     }
 
     /// The record that will not be there any more.
-    fn gone(&self, name: &str, header: &Header, unlocked: &Unlocked) -> Result<Option<usize>, Failure> {
+    fn gone(&self, label: &Label, header: &Header, unlocked: &Unlocked) -> Result<Option<usize>, Failure> {
         match self.change {
             SlotChange::Add => Ok(None),
             SlotChange::Replace | SlotChange::Remove(None) => Ok(Some(unlocked.record)),
             SlotChange::Remove(Some(number)) => {
-                let slots = KeySlots::of(header).map_err(|error| stream_failure::unlock(name, &error))?;
-                numbered(&slots, number).map(Some).ok_or_else(|| no_such_slot(name, number))
+                let slots = KeySlots::of(header).map_err(|error| stream_failure::unlock(label, &error))?;
+                numbered(&slots, number).map(Some).ok_or_else(|| no_such_slot(label, number))
             }
         }
     }
@@ -330,10 +333,10 @@ impl NewSecret {
     }
 
     /// A slot with the file key.
-    fn slot(&self, name: &str, header: &Header, place: SlotPlace, unlocked: &Unlocked) -> Result<Slot, Failure> {
+    fn slot(&self, label: &Label, header: &Header, place: SlotPlace, unlocked: &Unlocked) -> Result<Slot, Failure> {
         if let Some((cost, limits)) = self.cost {
             check_new_passphrase_slot(header, place, cost, limits)
-                .map_err(|error| stream_failure::slot_change(name, &error))?;
+                .map_err(|error| stream_failure::slot_change(label, &error))?;
         }
         self.lock.new_slot(&unlocked.file_key).map_err(|error| no_randomness(&error))
     }

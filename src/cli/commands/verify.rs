@@ -6,11 +6,13 @@ use crate::cli::{
     arguments::VerifyArguments,
     batch::Batch,
     files::{
+        inputs::{self, reads_standard_input},
         stream_header::StreamHeader,
         transfer::{new_stop, widen_pipe},
     },
     messages::{
         damage::{self, Ended},
+        display_name::display_name,
         failure::{Exit, Failure},
         message::Message,
         progress::Progress,
@@ -23,7 +25,8 @@ use crate::{
     container::{Header, TagFlags},
     files::{
         input::{Access, InputFile},
-        walk::{self, NamedInput, Wanted, reads_standard_input},
+        label::Label,
+        walk::{NamedInput, Wanted},
     },
     pipeline::{CiphertextFile, CiphertextSource, Discard, FileSnapshot, Survey, Surveying, Workers},
     stage::Chain,
@@ -49,7 +52,7 @@ fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Locked>),
     report::configure(run);
     let source = SecretSource::choose(secret, reads_standard_input(inputs)?)?;
     on_signal::watch(run.ignore_interrupts);
-    let inputs = walk::expand(inputs, *recursive, Wanted::Streams);
+    let inputs = inputs::expand(inputs, *recursive, Wanted::Streams);
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
@@ -70,29 +73,31 @@ impl Verification<'_> {
         let access = input.access()?;
         let stop = new_stop()?;
         let mut descriptor = DescriptorInput::new(&input.file, &stop);
-        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.name, &mut descriptor)?;
-        let keys = keyring.open(&input.name, &found, &header)?;
+        let StreamHeader { found, header, ahead } = StreamHeader::read(&input.label, &mut descriptor)?;
+        let keys = keyring.open(&input.label, &found, &header)?;
         drop(keyring);
 
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
-        let failed = |error: &StreamError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
+        let failed = |error: &StreamError| {
+            stream_failure::pipeline(&input.label, &Label::StandardOutput, false, header.layout(), error)
+        };
         let in_order = Resumed::new(ahead, descriptor);
         let (survey, end) =
             self.survey(&input, access, &header, &chain, in_order, &stop).map_err(|error| failed(&error))?;
-        tell_damage(&input.name, &header, &survey);
+        tell_damage(&input.label, &header, &survey);
         match end {
             Err(error) if stream_failure::is_damage(&error) => {
                 report::finding(failed(&error).message());
-                Err(damage::not_whole(&input.name, &survey, Ended::Cut))
+                Err(damage::not_whole(&input.label, &survey, Ended::Cut))
             }
             // The damage before is the worse of the two.
             Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
                 report::finding(failed(&error).message());
-                Err(damage::not_whole(&input.name, &survey, Ended::Unreadable))
+                Err(damage::not_whole(&input.label, &survey, Ended::Unreadable))
             }
             Err(error) => Err(failed(&error)),
-            Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.name, &survey, Ended::AtTheEnd)),
-            Ok(()) => tell_whole(self.arguments, &input.name, &survey),
+            Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.label, &survey, Ended::AtTheEnd)),
+            Ok(()) => tell_whole(self.arguments, &input.label, &survey),
         }
     }
 
@@ -111,7 +116,9 @@ impl Verification<'_> {
         let size = match size_by_final_frame(input, access, snapshot.as_ref(), header, chain) {
             Ok(size) => size,
             Err(error) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
-                report::warning(stream_failure::pipeline(&input.name, "", false, layout, &error).message());
+                report::warning(
+                    stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, &error).message(),
+                );
                 None
             }
             Err(error) => return Err(error),
@@ -119,7 +126,7 @@ impl Verification<'_> {
         // A stream that is cut between frames has no last one to be read at its place: it is read in order.
         let stream = input.stream_file(access, snapshot.as_ref(), layout).ok().flatten();
 
-        let progress = self.progress.file(&input.name, size, false);
+        let progress = self.progress.file(&input.label, size, false);
         widen_pipe(&input.file);
         let workers = Workers::new(self.arguments.run.threads(false), frame_size);
         let workers = workers.with_stop(stop).with_progress(progress.delivered());
@@ -152,17 +159,17 @@ fn size_by_final_frame(
     Ok(stream.verify_final_frame(chain)?.tag().end())
 }
 
-fn tell_damage(name: &str, header: &Header, survey: &Survey) {
+fn tell_damage(input: &Label, header: &Header, survey: &Survey) {
     for damaged in survey.damaged() {
-        report::finding(&damage::frames(name, header, damaged));
+        report::finding(&damage::frames(input, header, damaged));
     }
     if survey.unlisted > 0 {
         let more = format!("and {} more damaged frames, too scattered to be listed", survey.unlisted);
-        report::finding(&Message::about(name, more));
+        report::finding(&Message::about(input, more));
     }
 }
 
-fn tell_whole(arguments: &VerifyArguments, name: &str, survey: &Survey) -> Result<(), Failure> {
+fn tell_whole(arguments: &VerifyArguments, input: &Label, survey: &Survey) -> Result<(), Failure> {
     if arguments.run.quiet {
         return Ok(());
     }
@@ -170,7 +177,9 @@ fn tell_whole(arguments: &VerifyArguments, name: &str, survey: &Survey) -> Resul
     let interrupted = survey.final_flags.is_some_and(TagFlags::is_interrupted);
     let ending = if interrupted { "; the writer was interrupted, and ended it there" } else { "" };
     standard_output::line(&format_args!(
-        "{name}: whole, {} bytes, {} {frames} authenticated{ending}",
-        survey.payload, survey.sound
+        "{}: whole, {} bytes, {} {frames} authenticated{ending}",
+        display_name(input),
+        survey.payload,
+        survey.sound
     ))
 }

@@ -8,16 +8,20 @@ use std::{
 
 use crate::cli::{
     arguments::{FilesArguments, RunArguments, SecretArguments},
-    files::side_by_side::SideBySide,
+    files::{
+        inputs::{self, reads_standard_input},
+        side_by_side::SideBySide,
+    },
     messages::failure::Failure,
     on_signal,
     secrets::secret_source::SecretSource,
 };
 use crate::files::{
     input::{Access, InputFile},
+    label::Label,
     output::{Destination, Wanted},
     protected::Precious,
-    walk::{self, NamedInput, reads_standard_input},
+    walk::{self, NamedInput},
 };
 
 /// What all files of a run have in common.
@@ -55,7 +59,7 @@ impl<'a> Ends<'a> {
         let from_stdin = reads_standard_input(&files.inputs)?;
         let secret_source = SecretSource::choose(secret, from_stdin)?;
         on_signal::watch(run.ignore_interrupts);
-        let inputs = walk::expand(&files.inputs, files.recursive, wanted);
+        let inputs = inputs::expand(&files.inputs, files.recursive, wanted);
         if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
@@ -80,7 +84,7 @@ impl<'a> Ends<'a> {
         let input = InputFile::open(named.path.as_deref())?;
         if named.path.as_deref().is_some_and(|path| self.precious.outputs().hold(path)) {
             return Err(Failure::usage("is what this run made of another input")
-                .about(&input.name)
+                .about(&input.label)
                 .with_hint("give it a run of its own"));
         }
         let access = input.access()?;
@@ -89,8 +93,8 @@ impl<'a> Ends<'a> {
             (Some(_), ..) => None,
             (None, Some(path), None) => Some(rename(path)?),
             (None, Some(_), Some(folder)) => Some(rename(&folder.join(&named.below))?),
-            (None, None, Some(_)) => return Err(no_name(&input.name)),
-            (None, None, None) if self.several => return Err(shares_standard_output(&input.name)),
+            (None, None, Some(_)) => return Err(no_name(&input.label)),
+            (None, None, None) if self.several => return Err(shares_standard_output(&input.label)),
             (None, None, None) => None,
         };
         let wanted = match (&self.files.output, &beside) {
@@ -100,7 +104,8 @@ impl<'a> Ends<'a> {
         };
         let destination = Destination::resolve(&wanted, &self.precious, self.files.force)?;
         if self.files.remove {
-            input.check_removable(&destination)?;
+            input.check_removable()?;
+            destination.check_readable()?;
         }
         Ok(Job { input, access, destination })
     }
@@ -121,12 +126,12 @@ impl<'a> Ends<'a> {
     }
 }
 
-fn shares_standard_output(input: &str) -> Failure {
+fn shares_standard_output(input: &Label) -> Failure {
     Failure::usage("has no name for a file of its own, and several inputs cannot share standard output")
         .about(input)
         .with_hint("give it a run of its own")
 }
 
-fn no_name(input: &str) -> Failure {
+fn no_name(input: &Label) -> Failure {
     Failure::usage("has no name for a file in the output folder").about(input).with_hint("name the output with -o FILE")
 }

@@ -14,12 +14,12 @@ use crate::{
     cli::{
         files::ends::Job,
         messages::{
+            display_name::display_name,
             failure::{Exit, Failure, describe},
             progress::Progress,
         },
     },
     container::Header,
-    files::input::open_failure,
     keys::StageKeys,
     pipeline::{CiphertextFile, ComparisonSink, FileSnapshot, Opening, StreamFile, Workers},
     stage::Chain,
@@ -41,15 +41,16 @@ pub(in crate::cli) fn remove_input(
     threads: NonZero<usize>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let (Some(input), Some(output)) = (job.input.path.as_deref(), job.destination.path()) else { return Ok(()) };
-    let written = File::open(output).map_err(|error| open_failure(&job.destination.name, error))?;
+    let (Some(input), Some(output)) = (job.input.path(), job.destination.path()) else { return Ok(()) };
+    let written = File::open(output).map_err(|error| Failure::system(&job.destination.label, "cannot open", &error))?;
     // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
     let _ = fadvise(&written, 0, None, Advice::DontNeed);
     let (stream, plaintext) = match direction {
         Direction::Encrypted => (&written, &job.input.file),
         Direction::Decrypted => (&job.input.file, &written),
     };
-    let progress = progress.check(&format!("{}: reading back", job.destination.name), plaintext.metadata().ok());
+    let progress =
+        progress.check(&format!("{}: reading back", display_name(&job.destination.label)), plaintext.metadata().ok());
     let as_sealed = matches!(direction, Direction::Encrypted);
     match is_sealed_form(stream, plaintext, header, keys, as_sealed, threads, progress.delivered()) {
         Ok(true) => {}
@@ -101,20 +102,21 @@ fn is_sealed_form(
 }
 
 fn delete(job: &Job, path: &Path) -> Result<(), Failure> {
-    let name = &job.input.name;
-    let metadata = fs::symlink_metadata(path).map_err(|error| Failure::system(name, "cannot remove", &error))?;
+    let label = &job.input.label;
+    let metadata = fs::symlink_metadata(path).map_err(|error| Failure::system(label, "cannot remove", &error))?;
     if (metadata.dev(), metadata.ino()) != (job.input.metadata.dev(), job.input.metadata.ino()) {
         return Err(Failure::new(Exit::InputOutput, "is written, but another file has taken the input's name")
-            .about(&job.destination.name)
-            .with_hint(format!("{name} is kept")));
+            .about(&job.destination.label)
+            .with_hint(format!("{} is kept", display_name(label))));
     }
-    fs::remove_file(path).map_err(|error| Failure::system(name, "cannot remove", &error))
+    fs::remove_file(path).map_err(|error| Failure::system(label, "cannot remove", &error))
 }
 
 fn kept(job: &Job, fact: &str) -> Failure {
+    let output = display_name(&job.destination.label);
     Failure::new(Exit::InputOutput, fact)
-        .about(&job.destination.name)
-        .with_hint(format!("{} is kept; remove {}, and try again", job.input.name, job.destination.name))
+        .about(&job.destination.label)
+        .with_hint(format!("{} is kept; remove {output}, and try again", display_name(&job.input.label)))
 }
 
 #[cfg(test)]

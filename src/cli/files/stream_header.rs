@@ -3,6 +3,7 @@
 use crate::{
     cli::messages::{failure::Failure, report, stream_failure},
     container::{FoundHeader, Header},
+    files::label::Label,
     stage::Chain,
     stream::{Input, read_header},
 };
@@ -15,14 +16,14 @@ pub(in crate::cli) struct StreamHeader {
 }
 
 impl StreamHeader {
-    /// Reads the header of the stream `name`, and warns of a damaged copy.
-    pub fn read(name: &str, input: &mut impl Input) -> Result<Self, Failure> {
-        let (found, ahead) = read_header(input).map_err(|error| stream_failure::header_input(name, &error))?;
+    /// Reads the header of the stream `label`, and warns of a damaged copy.
+    pub fn read(label: &Label, input: &mut impl Input) -> Result<Self, Failure> {
+        let (found, ahead) = read_header(input).map_err(|error| stream_failure::header_input(label, &error))?;
         if let Some(copy) = found.damaged() {
-            report::warning(&stream_failure::damaged_copy(name, copy));
+            report::warning(&stream_failure::damaged_copy(label, copy));
         }
         let header = found.copy.parse(Chain::known_features(&[]));
-        let header = header.map_err(|error| stream_failure::header(name, &error))?;
+        let header = header.map_err(|error| stream_failure::header(label, &error))?;
         Ok(Self { found, header, ahead })
     }
 }

@@ -9,9 +9,12 @@ use std::{
 use rustix::pipe::fcntl_setpipe_size;
 
 use crate::{
-    cli::messages::{failure::Failure, stream_failure},
+    cli::messages::{failure::Failure, file_failure::warn_unless_carried, stream_failure},
     container::Layout,
-    files::output::{Destination, Output},
+    files::{
+        label::Label,
+        output::{Destination, Output},
+    },
     pipeline::{OrderedSink, Outgoing, PositionalSink, Sink, Source, Transform, Workers},
     stage::Frame,
     stream::{DescriptorOutput, StreamError},
@@ -19,7 +22,7 @@ use crate::{
 
 /// Where a run leads, and under which names its ends are told of.
 pub(in crate::cli) struct Transfer<'a> {
-    input: &'a str,
+    input: &'a Label,
     destination: &'a Destination,
     output: Output,
     /// Whether the output is a pipe.
@@ -31,7 +34,7 @@ impl<'a> Transfer<'a> {
     /// Opens the output of a stream of this layout, and reserves `length` bytes if that many are known to come. A
     /// regular input gives a regular output its mode and modification time, `carried`.
     pub fn open(
-        input: &'a str,
+        input: &'a Label,
         destination: &'a Destination,
         layout: Layout,
         length: Option<u64>,
@@ -42,7 +45,7 @@ impl<'a> Transfer<'a> {
         if let Output::Whole(file) = &mut output {
             let prepared =
                 carried.map_or(Ok(()), |from| file.carry(from)).and_then(|()| file.reserve(length.unwrap_or(0)));
-            prepared.map_err(|error| Failure::system(&destination.name, "cannot write", &error))?;
+            prepared.map_err(|error| Failure::system(&destination.label, "cannot write", &error))?;
         }
         Ok(Self { input, destination, output, to_pipe, layout })
     }
@@ -75,14 +78,18 @@ impl<'a> Transfer<'a> {
     pub fn finish(self) -> Result<(), Failure> {
         match self.output {
             Output::Direct(_) => Ok(()),
-            Output::Whole(file) => self.destination.commit(file),
+            Output::Whole(file) => {
+                let carried = self.destination.commit(file)?;
+                warn_unless_carried(&self.destination.label, carried);
+                Ok(())
+            }
         }
     }
 
     /// How a failure of this run is told.
     pub fn failure(&self, error: &StreamError) -> Failure {
         let released = matches!(self.output, Output::Direct(_));
-        stream_failure::pipeline(self.input, &self.destination.name, released, self.layout, error)
+        stream_failure::pipeline(self.input, &self.destination.label, released, self.layout, error)
     }
 }
 

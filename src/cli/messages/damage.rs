@@ -8,6 +8,7 @@ use crate::cli::messages::{
 };
 use crate::{
     container::{Features, Header},
+    files::label::Label,
     pipeline::{DamagedFrames, FrameDamage, Survey},
     stage::FrameFault,
 };
@@ -18,7 +19,7 @@ pub(in crate::cli) const OTHER_COPY: &str = "use another copy of the stream";
 const OFF_THIS_DISK: &str = "use another copy of the stream, on another disk: this one may be failing";
 
 /// Damaged frames of `input`.
-pub(in crate::cli) fn frames(input: &str, header: &Header, damaged: &DamagedFrames) -> Message {
+pub(in crate::cli) fn frames(input: &Label, header: &Header, damaged: &DamagedFrames) -> Message {
     let layout = header.layout();
     let first_byte = layout.frame_position(damaged.first);
     let last_byte = layout.frame_position(damaged.last) + damaged.last_wire as u64 - 1;
@@ -68,7 +69,7 @@ pub(in crate::cli) enum Ended {
 }
 
 /// What a survey that `ended` so found of `input`, in one fact.
-pub(in crate::cli) fn not_whole(input: &str, survey: &Survey, ended: Ended) -> Failure {
+pub(in crate::cli) fn not_whole(input: &Label, survey: &Survey, ended: Ended) -> Failure {
     let mut facts = Vec::new();
     match survey.unreadable {
         0 => {}

@@ -2,8 +2,19 @@
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
+use crate::files::label::Label;
+
+/// What `label` says, as it is shown.
+pub(in crate::cli) fn display_name(label: &Label) -> String {
+    match label {
+        Label::StandardInput => "standard input".to_owned(),
+        Label::StandardOutput => "standard output".to_owned(),
+        Label::Path(path) => display_path(path),
+    }
+}
+
 /// `path`, as it is shown.
-pub(crate) fn display_path(path: &Path) -> String {
+pub(in crate::cli) fn display_path(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -10,7 +10,7 @@ use super::message::{Message, Subject};
 
 /// A failure: one lower-case fact, what it is about, and what to do about it where that is known.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(in crate::cli) struct Failure {
     exit: Exit,
     message: Message,
     hint: Option<String>,
@@ -19,7 +19,7 @@ pub(crate) struct Failure {
 
 /// The exit codes of the command; of several, the highest is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Exit {
+pub(in crate::cli) enum Exit {
     /// Input or output failed, a closed pipe included.
     InputOutput = 1,
     /// A different command line would cure it.

@@ -1,17 +1,20 @@
 //! One lower-case fact, and what it is about.
 
-use std::fmt;
+use std::{fmt, path::Path};
+
+use super::display_name::{display_name, display_path};
+use crate::files::label::Label;
 
 /// A fact, about a subject where it has one.
 #[derive(Debug)]
-pub(crate) struct Message {
+pub(in crate::cli) struct Message {
     pub subject: Option<Subject>,
     pub fact: String,
 }
 
 /// What a message is about, as it is shown: a file, a standard stream, an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Subject(String);
+pub(in crate::cli) struct Subject(String);
 
 impl Message {
     /// `fact`, about `subject`.
@@ -46,15 +49,21 @@ impl From<&str> for Subject {
     }
 }
 
-impl From<&String> for Subject {
-    fn from(shown: &String) -> Self {
-        Self(shown.clone())
-    }
-}
-
 impl From<String> for Subject {
     fn from(shown: String) -> Self {
         Self(shown)
+    }
+}
+
+impl From<&Label> for Subject {
+    fn from(label: &Label) -> Self {
+        Self(display_name(label))
+    }
+}
+
+impl From<&Path> for Subject {
+    fn from(path: &Path) -> Self {
+        Self(display_path(path))
     }
 }
 

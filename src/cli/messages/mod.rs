@@ -3,12 +3,13 @@
 mod bars;
 pub(super) mod byte_count;
 pub(super) mod damage;
-pub(crate) mod display_name;
-pub(crate) mod failure;
+pub(super) mod display_name;
+pub(super) mod failure;
+pub(super) mod file_failure;
 pub(super) mod key_slot;
-pub(crate) mod message;
+pub(super) mod message;
 pub(super) mod progress;
-pub(crate) mod report;
+pub(super) mod report;
 mod screen;
 pub(super) mod standard_output;
 pub(super) mod stream_failure;

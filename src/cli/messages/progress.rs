@@ -14,8 +14,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{bars, byte_count::display_bytes, report};
-use crate::cli::arguments::{ProgressMode, RunArguments};
+use super::{bars, byte_count::display_bytes, display_name::display_name, report};
+use crate::{
+    cli::arguments::{ProgressMode, RunArguments},
+    files::label::Label,
+};
 
 const LINE: Duration = Duration::from_secs(1);
 
@@ -109,10 +112,10 @@ impl Progress {
         Self { counts, form: None, display: Mutex::default() }
     }
 
-    /// Begins with the file `name`, from which `total` payload bytes are to come, if that is known.
+    /// Begins with the input `label`, from which `total` payload bytes are to come, if that is known.
     /// `to_terminal` says that the output itself goes to the terminal, which leaves no room for a bar.
-    pub fn file(&self, name: &str, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
-        self.begin(FileCount::new(name, total, true), to_terminal)
+    pub fn file(&self, label: &Label, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
+        self.begin(FileCount::new(&display_name(label), total, true), to_terminal)
     }
 
     /// Begins with looking through `file` once more, which is shown by itself and does not count in the whole.
@@ -171,14 +174,15 @@ impl FileProgress<'_> {
     }
 
     /// The file is done, and its `output` written, if it has one.
-    pub fn finish(self, output: Option<&str>) {
+    pub fn finish(self, output: Option<&Label>) {
+        let output = output.map(display_name);
         self.file.outcome.store(DONE, Ordering::Release);
         let FileCount { name, .. } = &*self.file;
         let (bytes, elapsed) = (self.file.bytes(), self.file.started.elapsed());
         report::event(
             || json!({"event": "done", "file": name, "output": output, "bytes": bytes, "seconds": elapsed.as_secs_f64()}),
         );
-        let leads = output.map(|output| format!(" -> {output}")).unwrap_or_default();
+        let leads = output.as_ref().map(|output| format!(" -> {output}")).unwrap_or_default();
         let (shown, rate) = (display_bytes(bytes), display_bytes(self.file.rate()));
         report::detail(&format!("{name}{leads}: {shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64()));
     }

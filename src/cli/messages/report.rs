@@ -16,7 +16,10 @@ use super::{
     screen,
     usage_hint::usage_hint,
 };
-use crate::cli::arguments::{ProgressMode, RunArguments};
+use crate::{
+    cli::arguments::{ProgressMode, RunArguments},
+    files::label::Label,
+};
 
 static JSON: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
@@ -53,12 +56,12 @@ pub(in crate::cli) fn note(text: &str) {
     say(&text, || json!({"event": "note", "message": text}));
 }
 
-pub(crate) fn warning(message: &Message) {
+pub(in crate::cli) fn warning(message: &Message) {
     say(&format_args!("warning: {message}"), || json!({"event": "warning", "message": message.to_string()}));
 }
 
 /// What only a user who asked for it is told.
-pub(crate) fn detail(text: &str) {
+pub(in crate::cli) fn detail(text: &str) {
     if VERBOSE.load(Ordering::Relaxed) {
         say(&text, || json!({"event": "detail", "message": text}));
     }
@@ -117,7 +120,7 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
     match error.print() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            line(&Failure::write("standard output", &error));
+            line(&Failure::write(&Label::StandardOutput, &error));
             ExitCode::from(1)
         }
     }

@@ -3,17 +3,18 @@
 use crate::cli::messages::{
     damage::OTHER_COPY,
     failure::{Exit, Failure},
-    message::Message,
+    message::{Message, Subject},
 };
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling},
+    files::label::Label,
     keys::{KdfError, SlotChangeError, SlotKind, UnlockError},
     stage::FrameFault,
     stream::{HeaderReadError, HeaderRewriteError, StreamError},
 };
 
 /// A header that could not be read from `input`.
-pub(in crate::cli) fn header_input(input: &str, error: &HeaderReadError) -> Failure {
+pub(in crate::cli) fn header_input(input: &Label, error: &HeaderReadError) -> Failure {
     match error {
         HeaderReadError::Read(error) => Failure::system(input, "cannot read", error),
         HeaderReadError::Header(error) => header(input, error),
@@ -22,7 +23,7 @@ pub(in crate::cli) fn header_input(input: &str, error: &HeaderReadError) -> Fail
 }
 
 /// A header in `input` that is refused.
-pub(in crate::cli) fn header(input: &str, error: &HeaderError) -> Failure {
+pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
     let failure = Failure::new(Exit::BadStream, error.to_string()).about(input);
     match error {
         HeaderError::NotReelseal(Some(Mangling::Utf16)) => failure.with_hint(
@@ -41,7 +42,7 @@ pub(in crate::cli) fn header(input: &str, error: &HeaderError) -> Failure {
 }
 
 /// Key slots of `input` that do not open.
-pub(in crate::cli) fn unlock(input: &str, error: &UnlockError) -> Failure {
+pub(in crate::cli) fn unlock(input: &Label, error: &UnlockError) -> Failure {
     let refused = |exit| Failure::new(exit, error.to_string()).about(input);
     match error {
         UnlockError::Header(error) => header(input, error),
@@ -63,7 +64,7 @@ pub(in crate::cli) fn unlock(input: &str, error: &UnlockError) -> Failure {
 }
 
 /// scrypt was not run for `subject`.
-pub(in crate::cli) fn kdf(subject: &str, error: &KdfError) -> Failure {
+pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Failure {
     let mebibytes = |bytes: &u64| bytes.div_ceil(1 << 20);
     let raise = |bytes: &u64| format!("allow it with --max-kdf-memory {}M", mebibytes(bytes));
     let failure = match error {
@@ -91,8 +92,8 @@ pub(in crate::cli) fn kdf(subject: &str, error: &KdfError) -> Failure {
 /// A run from `input` to `output` that ended early; `layout` says where a frame stands in the stream, `released` whether
 /// what came before it has left.
 pub(in crate::cli) fn pipeline(
-    input: &str,
-    output: &str,
+    input: &Label,
+    output: &Label,
     released: bool,
     layout: Layout,
     error: &StreamError,
@@ -129,7 +130,7 @@ pub(in crate::cli) fn pipeline(
 }
 
 /// Key slots of `input` that are left as they are.
-pub(in crate::cli) fn slot_change(input: &str, error: &SlotChangeError) -> Failure {
+pub(in crate::cli) fn slot_change(input: &Label, error: &SlotChangeError) -> Failure {
     let refused = || Failure::usage(error.to_string()).about(input);
     match error {
         SlotChangeError::Slots(error) => unlock(input, error),
@@ -145,7 +146,7 @@ pub(in crate::cli) fn slot_change(input: &str, error: &SlotChangeError) -> Failu
 }
 
 /// A header of `input` that could not be rewritten.
-pub(in crate::cli) fn header_rewrite(input: &str, error: &HeaderRewriteError) -> Failure {
+pub(in crate::cli) fn header_rewrite(input: &Label, error: &HeaderRewriteError) -> Failure {
     let refused = |exit| Failure::new(exit, error.to_string()).about(input);
     match error {
         HeaderRewriteError::NotRegular => not_regular(input),
@@ -172,7 +173,7 @@ pub(in crate::cli) fn header_rewrite(input: &str, error: &HeaderRewriteError) ->
 const HALF_WRITTEN: &str = "the file opens with the old secret or with the new one; try both before you try again";
 
 /// `input` is a pipe or a device, whose header cannot be rewritten.
-pub(in crate::cli) fn not_regular(input: &str) -> Failure {
+pub(in crate::cli) fn not_regular(input: &Label) -> Failure {
     Failure::usage("not a regular file")
         .about(input)
         .with_hint("a header is rewritten in its place: store the stream in a file first")
@@ -189,7 +190,7 @@ pub(in crate::cli) fn is_unreadable(error: &StreamError) -> bool {
 }
 
 /// The warning for a damaged header copy in `input`.
-pub(in crate::cli) fn damaged_copy(input: &str, copy: CopyNumber) -> Message {
+pub(in crate::cli) fn damaged_copy(input: &Label, copy: CopyNumber) -> Message {
     let which = match copy {
         CopyNumber::First => "first",
         CopyNumber::Second => "second",

@@ -11,6 +11,7 @@ use crate::{
         secrets::secret_source::{Purpose, SecretSource},
     },
     container::{FoundHeader, Header},
+    files::label::Label,
     keys::{Credential, KdfLimits, KeySlots, StageKeys, UnlockError, unlock},
 };
 
@@ -37,10 +38,10 @@ impl Keyring {
         matches!(self.source, SecretSource::Environment(..))
     }
 
-    /// The stage keys of the stream `name` with the sound copy `found`, whose fields `header` holds. What the header
+    /// The stage keys of the stream `label` with the sound copy `found`, whose fields `header` holds. What the header
     /// alone shows is refused before the secret is asked for.
-    pub fn open(&self, name: &str, found: &FoundHeader, header: &Header) -> Result<StageKeys, Failure> {
-        let refused = |error: UnlockError| stream_failure::unlock(name, &error);
+    pub fn open(&self, label: &Label, found: &FoundHeader, header: &Header) -> Result<StageKeys, Failure> {
+        let refused = |error: UnlockError| stream_failure::unlock(label, &error);
         self.check(header).map_err(refused)?;
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
         let credential = match &mut *credential {

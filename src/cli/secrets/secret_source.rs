@@ -21,14 +21,15 @@ use zeroize::Zeroizing;
 use crate::cli::{
     arguments::{NewSecretArguments, SecretArguments},
     messages::{
-        display_name::display_path,
         failure::{Exit, Failure},
+        message::Subject,
     },
     secrets::{
         new_passphrase,
         prompt::{self, Prompt},
     },
 };
+use crate::files::label::Label;
 use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase, PassphraseError, SlotKind};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
@@ -101,7 +102,7 @@ impl SecretSource {
         if let Some(number) = arguments.passphrase_fd {
             if number == 0 && input_is_stdin {
                 return Err(Failure::usage("cannot be both the input and the secret")
-                    .about("standard input")
+                    .about(&Label::StandardInput)
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
             return Self::descriptor(number).map(Some);
@@ -172,11 +173,11 @@ impl SecretSource {
     pub fn read(&self, purpose: Purpose) -> Result<Secret, Failure> {
         match self {
             Self::KeyFile(path) => read_key_file(path),
-            Self::File(path) => read_passphrase(&display_path(path), File::open(path)),
+            Self::File(path) => read_passphrase(path.as_path().into(), File::open(path)),
             Self::Descriptor(copied, number) => {
-                read_passphrase(&descriptor_name(*number), copied.try_clone().map(File::from))
+                read_passphrase(descriptor_name(*number).into(), copied.try_clone().map(File::from))
             }
-            Self::Environment(variable, value) => passphrase(variable, Passphrase::from_variable(value)),
+            Self::Environment(variable, value) => passphrase(*variable, Passphrase::from_variable(value)),
             Self::Terminal => ask(purpose),
         }
     }
@@ -202,28 +203,27 @@ fn ask(purpose: Purpose) -> Result<Secret, Failure> {
     }
 }
 
-fn passphrase(source: &str, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
+fn passphrase(source: impl Into<Subject>, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
     result.map(Secret::Passphrase).map_err(|error| refused(source, error))
 }
 
 /// The refusal of a passphrase from `source`.
-pub(super) fn refused(source: &str, error: PassphraseError) -> Failure {
+pub(super) fn refused(source: impl Into<Subject>, error: PassphraseError) -> Failure {
     Failure::usage(error.to_string()).about(source).with_hint("a passphrase is 1 to 1024 bytes of text")
 }
 
-fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
+fn read_passphrase(source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
     let bytes = read_at_most(opened, Passphrase::MAX_SOURCE_LENGTH)
-        .map_err(|error| Failure::system(name, "cannot read the passphrase", &error))?;
-    passphrase(name, Passphrase::from_source(&bytes))
+        .map_err(|error| Failure::system(source.clone(), "cannot read the passphrase", &error))?;
+    passphrase(source, Passphrase::from_source(&bytes))
 }
 
 fn read_key_file(path: &Path) -> Result<Secret, Failure> {
-    let name = display_path(path);
     let text = read_at_most(File::open(path), KeyFile::MAX_LENGTH)
-        .map_err(|error| Failure::system(&name, "cannot read the key file", &error))?;
+        .map_err(|error| Failure::system(path, "cannot read the key file", &error))?;
     KeyFile::parse(&text).map(Secret::KeyFile).map_err(|error| {
         Failure::new(Exit::Usage, error.to_string())
-            .about(name)
+            .about(path)
             .with_hint("make a key file with: reelseal keygen -o FILE")
     })
 }

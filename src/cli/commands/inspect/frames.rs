@@ -5,11 +5,13 @@ use serde::Serialize;
 use super::findings::time;
 use crate::cli::messages::{
     damage::{self, Ended},
+    display_name::display_name,
     failure::Failure,
     standard_output, stream_failure,
 };
 use crate::{
     container::{FrameTag, Header, TagFlags},
+    files::label::Label,
     pipeline::{Source, Surveying, Transform},
     stage::{Chain, Frame, FrameBuffer, FrameFault, Received},
     stream::StreamError,
@@ -44,18 +46,18 @@ enum Found {
     },
 }
 
-/// Lists the frames of `source`, of the stream `name` with this `header`, and goes on behind refused ones.
+/// Lists the frames of `source`, of the stream `input` with this `header`, and goes on behind refused ones.
 pub(super) fn list(
-    name: &str,
+    input: &Label,
     header: &Header,
     chain: &Chain,
     source: &impl Source<Received>,
     json: bool,
 ) -> Result<(), Failure> {
-    let layout = header.layout();
-    let failed = |error: &StreamError| stream_failure::pipeline(name, "standard output", false, layout, error);
+    let (layout, name) = (header.layout(), display_name(input));
+    let failed = |error: &StreamError| stream_failure::pipeline(input, &Label::StandardOutput, false, layout, error);
     let tell = |frame: u64, found: Found| {
-        tell(&Line { file: name, frame, position: layout.frame_position(frame), found }, json)
+        tell(&Line { file: &name, frame, position: layout.frame_position(frame), found }, json)
     };
     if !json {
         standard_output::line(&format_args!(
@@ -96,7 +98,7 @@ pub(super) fn list(
     source.confirm().map_err(|error| failed(&error))?;
     let survey = surveying.into_survey();
     let is_whole = ended == Ended::AtTheEnd && survey.damaged_frames() == 0;
-    if is_whole { Ok(()) } else { Err(damage::not_whole(name, &survey, ended)) }
+    if is_whole { Ok(()) } else { Err(damage::not_whole(input, &survey, ended)) }
 }
 
 fn sound(tag: &FrameTag) -> Found {

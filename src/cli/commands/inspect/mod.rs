@@ -10,9 +10,10 @@ use std::path::Path;
 use crate::cli::{
     arguments::InspectArguments,
     batch::Batch,
-    files::transfer::new_stop,
+    files::{inputs::reads_standard_input, transfer::new_stop},
     messages::{
         damage,
+        display_name::display_name,
         failure::{Exit, Failure},
         report, standard_output, stream_failure,
     },
@@ -23,7 +24,7 @@ use crate::{
     container::{Features, Header, HeaderError},
     files::{
         input::{Access, InputFile},
-        walk::reads_standard_input,
+        label::Label,
     },
     keys::KeySlots,
     pipeline::{CiphertextFile, CiphertextSource},
@@ -81,12 +82,12 @@ impl Inspection<'_> {
         let access = input.access()?;
         let stop = new_stop()?;
         let mut descriptor = Remembering::new(DescriptorInput::new(&input.file, &stop));
-        let mut findings = Findings::new(&input.name, access.length(&input.metadata));
+        let mut findings = Findings::new(&display_name(&input.label), access.length(&input.metadata));
 
-        let opened = self.open(&input.name, &mut descriptor, &mut findings);
+        let opened = self.open(&input.label, &mut descriptor, &mut findings);
         let ends = opened.as_ref().map_or(Ok(()), |opened| look_at_ends(&input, access, opened, &mut findings));
         let failures = [opened.as_ref().err(), ends.as_ref().err()];
-        let facts = failures.into_iter().flatten().map(|failure| failure.message().among_those_about(&input.name));
+        let facts = failures.into_iter().flatten().map(|failure| failure.message().among_those_about(&input.label));
         findings.problems.extend(facts);
         self.tell(&findings)?;
 
@@ -110,7 +111,7 @@ impl Inspection<'_> {
     /// Reads the header, and opens it with the secret, if one is given.
     fn open<R: Input>(
         &self,
-        name: &str,
+        label: &Label,
         input: &mut Remembering<R>,
         findings: &mut Findings,
     ) -> Result<Opened, Failure> {
@@ -118,21 +119,21 @@ impl Inspection<'_> {
             if let (Some(claims), HeaderReadError::Header(error)) = (input.claims(), &error) {
                 findings.claim(&claims, state_of_copies(error));
             }
-            stream_failure::header_input(name, &error)
+            stream_failure::header_input(label, &error)
         })?;
         findings.found(&found);
         if let Some(copy) = found.damaged() {
-            let damaged = stream_failure::damaged_copy(name, copy);
+            let damaged = stream_failure::damaged_copy(label, copy);
             report::warning(&damaged);
             findings.problems.push(damaged.fact);
         }
         let header = found.copy.parse(Chain::known_features(&[]));
-        let header = header.map_err(|error| stream_failure::header(name, &error))?;
+        let header = header.map_err(|error| stream_failure::header(label, &error))?;
         findings.header(&header);
-        KeySlots::of(&header).map_err(|error| stream_failure::unlock(name, &error))?;
+        KeySlots::of(&header).map_err(|error| stream_failure::unlock(label, &error))?;
         let chain = match self.fitting_keyring(findings) {
             Some(keyring) => {
-                let keys = keyring.open(name, &found, &header)?;
+                let keys = keyring.open(label, &found, &header)?;
                 findings.authenticated = Some(Authenticated { header: true, ..Authenticated::default() });
                 Some(Chain::new(&keys, &header.prefix, Vec::new()))
             }
@@ -152,7 +153,7 @@ impl Inspection<'_> {
 /// Looks at the end of a stream, and with a secret at its first frame, where that can be done before the rest.
 fn look_at_ends(input: &InputFile, access: Access, opened: &Opened, findings: &mut Findings) -> Result<(), Failure> {
     let header = &opened.header;
-    let failed = |error: StreamError| told_of(&input.name, header, &error);
+    let failed = |error: StreamError| told_of(&input.label, header, &error);
     let snapshot = input.snapshot().map_err(failed)?;
     let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).map_err(failed)?;
     if let (Some(stream), Some(chain), Some(authenticated)) = (stream, &opened.chain, &mut findings.authenticated) {
@@ -174,23 +175,23 @@ fn list_frames(
     in_order: impl Input,
     json: bool,
 ) -> Result<(), Failure> {
-    let failed = |error: StreamError| told_of(&input.name, header, &error);
+    let failed = |error: StreamError| told_of(&input.label, header, &error);
     let snapshot = input.snapshot().map_err(failed)?;
     let stream = input.stream_file(access, snapshot.as_ref(), header.layout()).ok().flatten();
     match (access, stream, snapshot) {
         (Access::Positional, Some(stream), Some(snapshot)) => {
             let source = CiphertextFile::new(stream, snapshot).past_unreadable_frames();
-            frames::list(&input.name, header, chain, &source, json)
+            frames::list(&input.label, header, chain, &source, json)
         }
         (_, _, snapshot) => {
             let source = CiphertextSource::new(in_order, header.prefix.frame_size, snapshot);
-            frames::list(&input.name, header, chain, &source, json)
+            frames::list(&input.label, header, chain, &source, json)
         }
     }
 }
 
-fn told_of(name: &str, header: &Header, error: &StreamError) -> Failure {
-    let failure = stream_failure::pipeline(name, "", false, header.layout(), error);
+fn told_of(label: &Label, header: &Header, error: &StreamError) -> Failure {
+    let failure = stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error);
     if stream_failure::is_damage(error) { failure.with_hint(damage::OTHER_COPY) } else { failure }
 }
 

@@ -1,0 +1,30 @@
+//! The inputs that a command line names.
+
+use std::path::PathBuf;
+
+use crate::{
+    cli::messages::{display_name::display_path, failure::Failure, report},
+    files::{
+        input::is_standard,
+        label::Label,
+        walk::{self, NamedInput, Wanted},
+    },
+};
+
+/// Whether standard input is read: if nothing is named, or `-`, which goes alone.
+pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Failure> {
+    let is_named = named.iter().any(|path| is_standard(Some(path)));
+    if is_named && named.len() > 1 {
+        let refused = Failure::usage("cannot be one of several inputs").about(&Label::StandardInput);
+        return Err(refused.with_hint("give it a run of its own"));
+    }
+    Ok(named.is_empty() || is_named)
+}
+
+/// What `named` stands for, as [`walk::expand`] has it; whoever asked for details is told what is passed over.
+pub(in crate::cli) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<Result<NamedInput, Failure>> {
+    let inputs = walk::expand(named, recursive, wanted, |path| {
+        report::detail(&format!("{}: passed over", display_path(path)));
+    });
+    inputs.into_iter().map(|input| input.map_err(Failure::from)).collect()
+}
