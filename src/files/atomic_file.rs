@@ -16,6 +16,7 @@ use rustix::{
     io::Errno,
 };
 use tempfile::TempPath;
+use thiserror::Error;
 
 use super::{
     folders::{folder_of, sync_folder},
@@ -26,8 +27,8 @@ use super::{
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 const PERMISSION_BITS: u32 = 0o777;
 
-/// A file under way. Dropped without [`WholeFile::commit`], it is gone.
-pub(crate) struct WholeFile {
+/// A file under way. Dropped without [`AtomicFile::commit`], it is gone.
+pub(crate) struct AtomicFile {
     file: File,
     destination: PathBuf,
     /// The temporary name; `None` for a file that has no name at all yet.
@@ -47,7 +48,7 @@ struct Named {
     _registered: Registered<'static>,
 }
 
-impl WholeFile {
+impl AtomicFile {
     /// A file that is to become `destination`. A `private` one is for its owner alone at first; otherwise the umask
     /// decides.
     pub fn create(destination: &Path, private: bool) -> io::Result<Self> {
@@ -131,7 +132,7 @@ impl WholeFile {
     /// # Errors
     ///
     /// [`CommitError`].
-    pub fn commit(self, overwrite: bool) -> Result<(), CommitError> {
+    pub(super) fn commit(self, overwrite: bool) -> Result<(), CommitError> {
         let folder = folder_of(&self.destination);
         self.file.sync_all().map_err(CommitError::NotNamed)?;
         let named = match self.name {
@@ -158,14 +159,17 @@ pub(crate) enum Carried {
 }
 
 /// Why a file was not committed.
-#[derive(Debug)]
-pub(crate) enum CommitError {
+#[derive(Debug, Error)]
+pub(super) enum CommitError {
     /// A file of its name is there by now; ours is gone.
+    #[error("exists already")]
     Exists,
     /// It has not got its name, and is gone.
-    NotNamed(io::Error),
+    #[error("cannot write")]
+    NotNamed(#[source] io::Error),
     /// It has its name, which a power cut might still undo.
-    FolderNotSynced(io::Error),
+    #[error("cannot sync the folder")]
+    FolderNotSynced(#[source] io::Error),
 }
 
 fn proc_path(file: &File) -> PathBuf {
@@ -191,11 +195,11 @@ mod tests {
     use super::*;
 
     /// A file without a temporary name, or with one.
-    fn create(destination: &Path, named: bool) -> WholeFile {
+    fn create(destination: &Path, named: bool) -> AtomicFile {
         if named {
-            WholeFile::create_named(destination.to_owned(), Mode::from_raw_mode(0o600)).unwrap()
+            AtomicFile::create_named(destination.to_owned(), Mode::from_raw_mode(0o600)).unwrap()
         } else {
-            WholeFile::create(destination, true).unwrap()
+            AtomicFile::create(destination, true).unwrap()
         }
     }
 

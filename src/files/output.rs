@@ -14,10 +14,10 @@ use rustix::fs::{Access, access};
 use thiserror::Error;
 
 use super::{
-    atomic_file::{Carried, CommitError, WholeFile},
+    atomic_file::{AtomicFile, Carried, CommitError},
     folders::{folder_of, make_folders, nearest_existing, resolve_links},
     label::Label,
-    protected::{Outputs, Precious},
+    protected::{Outputs, Protected},
 };
 
 /// Where output is to go; nothing is opened yet.
@@ -44,7 +44,7 @@ pub(crate) enum Output {
     /// Written in order, as it comes.
     Direct(File),
     /// Written in any order, named once it is whole.
-    Whole(WholeFile),
+    Atomic(AtomicFile),
 }
 
 /// Why an output cannot be written, and which.
@@ -86,7 +86,7 @@ pub(crate) enum OutputErrorKind {
 }
 
 /// Where a user asked the output to go.
-pub(crate) enum Wanted<'a> {
+pub(crate) enum OutputRequest<'a> {
     StandardOutput,
     File(&'a Path),
     /// A file whose name comes from the input's, which nobody chose: it goes into nothing but a file. The folders that it
@@ -97,7 +97,7 @@ pub(crate) enum Wanted<'a> {
     },
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> OutputRequest<'a> {
     /// The place that `-o` names.
     pub fn named(output: &'a Path) -> Self {
         if output == Path::new("-") { Self::StandardOutput } else { Self::File(output) }
@@ -105,32 +105,32 @@ impl<'a> Wanted<'a> {
 }
 
 impl Destination {
-    /// Checks that output may go where it is `wanted`: not over one of the files in `precious`, not over an existing
-    /// file without `overwrite`. A file's place is claimed.
+    /// Checks that output may go where it is asked to: not over one of the `protected` files, not over an existing
+    /// file without `overwrite`. A file's place is assigned to it.
     ///
     /// # Errors
     ///
     /// [`OutputError`]; nothing has been written.
-    pub fn resolve(wanted: &Wanted<'_>, precious: &Precious, overwrite: bool) -> Result<Self, OutputError> {
-        let (label, makes_folder) = match wanted {
-            Wanted::StandardOutput => (Label::StandardOutput, false),
-            Wanted::File(path) => (Label::from(*path), false),
-            Wanted::Derived { place, makes_folder } => (Label::from(*place), *makes_folder),
+    pub fn resolve(request: &OutputRequest<'_>, protected: &Protected, overwrite: bool) -> Result<Self, OutputError> {
+        let (label, makes_folder) = match request {
+            OutputRequest::StandardOutput => (Label::StandardOutput, false),
+            OutputRequest::File(path) => (Label::from(*path), false),
+            OutputRequest::Derived { place, makes_folder } => (Label::from(*place), *makes_folder),
         };
-        let place = match wanted {
-            Wanted::StandardOutput => standard_output_place(precious),
-            Wanted::File(path) => file_place(path, precious, overwrite, false),
-            Wanted::Derived { place, makes_folder } => {
+        let place = match request {
+            OutputRequest::StandardOutput => standard_output_place(protected),
+            OutputRequest::File(path) => file_place(path, protected, overwrite, false),
+            OutputRequest::Derived { place, makes_folder } => {
                 let is_file = place.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
                 if !is_file && place.symlink_metadata().is_ok() {
                     Err(OutputErrorKind::NotAFile)
                 } else {
-                    file_place(place, precious, overwrite, *makes_folder)
+                    file_place(place, protected, overwrite, *makes_folder)
                 }
             }
         };
         match place {
-            Ok(place) => Ok(Self { place, label, overwrite, makes_folder, outputs: precious.outputs().clone() }),
+            Ok(place) => Ok(Self { place, label, overwrite, makes_folder, outputs: protected.outputs().clone() }),
             Err(kind) => Err(OutputError { label, kind }),
         }
     }
@@ -157,7 +157,7 @@ impl Destination {
         self.path().map(drop).ok_or_else(|| self.error(OutputErrorKind::NotReadable))
     }
 
-    /// Opens the output; a file is private until [`WholeFile::carry`] says otherwise, if `private`.
+    /// Opens the output; a file is private until [`AtomicFile::carry`] says otherwise, if `private`.
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl Destination {
             Place::StandardOutput => standard_output().map(Output::Direct),
             Place::Special(path) => open_special(path).map(Output::Direct),
             Place::File(path) => {
-                self.make_folder(path).and_then(|()| WholeFile::create(path, private)).map(Output::Whole)
+                self.make_folder(path).and_then(|()| AtomicFile::create(path, private)).map(Output::Atomic)
             }
         };
         opened.map_err(|error| self.error(OutputErrorKind::Write(error)))
@@ -182,9 +182,9 @@ impl Destination {
     /// # Errors
     ///
     /// [`OutputError`]; the file is gone, unless the error says that it is whole.
-    pub fn commit(&self, file: WholeFile) -> Result<Carried, OutputError> {
+    pub fn commit(&self, file: AtomicFile) -> Result<Carried, OutputError> {
         let carried = file.apply_carried().map_err(|error| self.error(OutputErrorKind::Write(error)))?;
-        if self.path().is_some_and(|path| self.outputs.hold(path)) {
+        if self.path().is_some_and(|path| self.outputs.contain(path)) {
             return Err(self.error(OutputErrorKind::Taken));
         }
         if let Ok(metadata) = file.file().metadata() {
@@ -205,14 +205,19 @@ impl Destination {
     }
 }
 
-fn standard_output_place(precious: &Precious) -> Result<Place, OutputErrorKind> {
+fn standard_output_place(protected: &Protected) -> Result<Place, OutputErrorKind> {
     let metadata = standard_output().and_then(|file| file.metadata()).map_err(OutputErrorKind::Open)?;
-    if precious.is_read(&metadata) { Err(OutputErrorKind::Protected) } else { Ok(Place::StandardOutput) }
+    if protected.is_read(&metadata) { Err(OutputErrorKind::Protected) } else { Ok(Place::StandardOutput) }
 }
 
-fn file_place(path: &Path, precious: &Precious, overwrite: bool, makes_folder: bool) -> Result<Place, OutputErrorKind> {
+fn file_place(
+    path: &Path,
+    protected: &Protected,
+    overwrite: bool,
+    makes_folder: bool,
+) -> Result<Place, OutputErrorKind> {
     match path.metadata() {
-        Ok(metadata) if precious.is_read(&metadata) => return Err(OutputErrorKind::Protected),
+        Ok(metadata) if protected.is_read(&metadata) => return Err(OutputErrorKind::Protected),
         Ok(metadata) if metadata.is_dir() => return Err(OutputErrorKind::Folder),
         Ok(metadata) if !metadata.is_file() => return Ok(Place::Special(path.to_owned())),
         Ok(_) if !overwrite => return Err(OutputErrorKind::Exists),
@@ -227,7 +232,7 @@ fn file_place(path: &Path, precious: &Precious, overwrite: bool, makes_folder: b
     let folder = folder_of(&resolved);
     let folder = if makes_folder { nearest_existing(folder) } else { folder };
     access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| OutputErrorKind::Write(error.into()))?;
-    if !precious.claim(&resolved).map_err(OutputErrorKind::Write)? {
+    if !protected.assign(&resolved).map_err(OutputErrorKind::Write)? {
         return Err(OutputErrorKind::Taken);
     }
     Ok(Place::File(resolved))

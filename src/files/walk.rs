@@ -45,15 +45,15 @@ impl NamedInput {
     }
 }
 
-/// What a command looks for in a folder.
+/// A kind of files, by their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum FileKind {
     Plaintext,
     Streams,
 }
 
-impl Wanted {
-    fn is(self, path: &Path) -> bool {
+impl FileKind {
+    fn includes(self, path: &Path) -> bool {
         has_suffix(path) == (self == Self::Streams) && !is_temporary_name(path)
     }
 }
@@ -68,18 +68,18 @@ pub(crate) enum WalkError {
         #[source]
         error: io::Error,
     },
-    /// No file in the folder is of the kind that is wanted.
+    /// No file in the folder is of that kind.
     #[error("holds no file of that kind")]
-    NothingFound { folder: PathBuf, wanted: Wanted },
+    NothingFound { folder: PathBuf, kind: FileKind },
 }
 
 /// What `named` stands for: standard input if that is nothing. If `recursive`, a folder stands for all regular files
-/// below it that are `wanted`, in the order of their names; what cannot be looked at is an error in its place, and
-/// `passed_over` hears of what is not wanted.
+/// below it that are of this `kind`, in the order of their names; what cannot be looked at is an error in its place, and
+/// `passed_over` hears of the others.
 pub(crate) fn expand(
     named: &[PathBuf],
     recursive: bool,
-    wanted: Wanted,
+    kind: FileKind,
     mut passed_over: impl FnMut(&Path),
 ) -> Vec<Result<NamedInput, WalkError>> {
     if named.is_empty() {
@@ -94,9 +94,9 @@ pub(crate) fn expand(
         }
         if recursive && path.is_dir() {
             let before = inputs.len();
-            walk(path, wanted, &mut inputs, &mut passed_over);
+            walk(path, kind, &mut inputs, &mut passed_over);
             if inputs.len() == before {
-                inputs.push(Err(WalkError::NothingFound { folder: path.clone(), wanted }));
+                inputs.push(Err(WalkError::NothingFound { folder: path.clone(), kind }));
             }
         } else {
             inputs.push(Ok(NamedInput::named(path)));
@@ -107,7 +107,7 @@ pub(crate) fn expand(
 
 fn walk(
     folder: &Path,
-    wanted: Wanted,
+    kind: FileKind,
     inputs: &mut Vec<Result<NamedInput, WalkError>>,
     passed_over: &mut impl FnMut(&Path),
 ) {
@@ -115,7 +115,7 @@ fn walk(
     for entry in WalkDir::new(folder).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if entry.file_type().is_file() && wanted.is(entry.path()) => {
+            Ok(entry) if entry.file_type().is_file() && kind.includes(entry.path()) => {
                 let below = entry.path().strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
                 inputs.push(Ok(NamedInput { path: Some(entry.into_path()), below }));
             }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_stands_for_the_wanted_files_below_it_in_order_and_links_are_passed_over() {
+    fn a_folder_stands_for_the_files_of_a_kind_below_it_in_order_and_links_are_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         let clips = folder.path().join("clips");
         fs::create_dir_all(clips.join("day/night")).unwrap();
@@ -146,27 +146,27 @@ mod tests {
         symlink("..", clips.join("loop")).unwrap();
         let mut passed_over = Vec::new();
         let inputs =
-            expand(std::slice::from_ref(&clips), true, Wanted::Plaintext, |path| passed_over.push(path.to_owned()));
+            expand(std::slice::from_ref(&clips), true, FileKind::Plaintext, |path| passed_over.push(path.to_owned()));
         let below: Vec<_> = inputs.into_iter().map(|input| input.unwrap().below).collect();
         assert_eq!(below, ["clips/a", "clips/b", "clips/day/night/c"].map(PathBuf::from));
         assert_eq!(passed_over, [".reelseal-x.partial", "a.reel", "link", "loop"].map(|name| clips.join(name)));
-        let streams = expand(std::slice::from_ref(&clips), true, Wanted::Streams, |_| {});
+        let streams = expand(std::slice::from_ref(&clips), true, FileKind::Streams, |_| {});
         assert_eq!(
             streams.into_iter().map(|input| input.unwrap().below).collect::<Vec<_>>(),
             [PathBuf::from("clips/a.reel")]
         );
-        let nothing = expand(&[clips.join("day")], true, Wanted::Streams, |_| {}).remove(0).unwrap_err();
+        let nothing = expand(&[clips.join("day")], true, FileKind::Streams, |_| {}).remove(0).unwrap_err();
         assert!(matches!(nothing, WalkError::NothingFound { folder, .. } if folder == clips.join("day")));
     }
 
     #[test]
     fn a_file_stands_for_itself_and_nothing_for_standard_input() {
         let twice = ["/etc/passwd", "/etc/../etc/passwd"].map(PathBuf::from);
-        assert_eq!(expand(&twice, false, Wanted::Plaintext, |_| {}).len(), 1);
+        assert_eq!(expand(&twice, false, FileKind::Plaintext, |_| {}).len(), 1);
         let [file, dash] =
-            expand(&["some/film".into(), "-".into()], false, Wanted::Plaintext, |_| {}).try_into().unwrap();
+            expand(&["some/film".into(), "-".into()], false, FileKind::Plaintext, |_| {}).try_into().unwrap();
         assert_eq!(file.unwrap().below, PathBuf::from("film"));
         assert!(is_standard(dash.unwrap().path.as_deref()));
-        assert_eq!(expand(&[], true, Wanted::Streams, |_| {}).remove(0).unwrap().path, None);
+        assert_eq!(expand(&[], true, FileKind::Streams, |_| {}).remove(0).unwrap().path, None);
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     files::{
         input::Access,
         naming::{SUFFIX, without_suffix},
-        walk::{NamedInput, Wanted},
+        walk::{FileKind, NamedInput},
     },
     pipeline::{CiphertextFile, CiphertextSource, Opening, Workers},
     stage::Chain,
@@ -47,7 +47,7 @@ pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Exit> 
 fn begin(arguments: &DecryptArguments) -> Result<(Decryption<'_>, Vec<Locked>), Failure> {
     let DecryptArguments { files, secret, run } = arguments;
     report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, Wanted::Streams)?;
+    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, FileKind::Streams)?;
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();

@@ -22,7 +22,7 @@ use crate::{
     files::{
         input::Access,
         naming::with_suffix,
-        walk::{NamedInput, Wanted},
+        walk::{FileKind, NamedInput},
     },
     keys::NewStream,
     pipeline::{PlaintextFile, PlaintextSource, Sealing, Workers},
@@ -48,7 +48,7 @@ pub(in crate::cli) fn encrypt(arguments: &EncryptArguments) -> Result<(), Exit> 
 fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), Failure> {
     let EncryptArguments { files, secret, run, .. } = arguments;
     report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, Wanted::Plaintext)?;
+    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, FileKind::Plaintext)?;
     let cost = arguments.scrypt_cost();
     if !secret_source.is_key_file() {
         let limits = arguments.secret.kdf_limits();

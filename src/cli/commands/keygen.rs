@@ -9,21 +9,22 @@ use crate::{
         on_signal,
     },
     files::{
-        output::{Destination, Output, Wanted},
-        protected::Precious,
+        output::{Destination, Output, OutputRequest},
+        protected::Protected,
     },
     keys::KeyFile,
 };
 
 pub(in crate::cli) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
     on_signal::watch(false);
-    let destination = Destination::resolve(&Wanted::named(&arguments.output), &Precious::default(), arguments.force)?;
+    let destination =
+        Destination::resolve(&OutputRequest::named(&arguments.output), &Protected::default(), arguments.force)?;
     let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     let text = key_file.to_text();
     let failed = |error| Failure::write(&destination.label, &error);
     match destination.open(true)? {
         Output::Direct(mut file) => file.write_all(text.as_bytes()).map_err(failed),
-        Output::Whole(file) => {
+        Output::Atomic(file) => {
             file.file().write_all_at(text.as_bytes(), 0).map_err(failed)?;
             destination.commit(file).map(|_nothing_to_carry| ()).map_err(Failure::from)
         }

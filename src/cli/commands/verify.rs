@@ -26,7 +26,7 @@ use crate::{
     files::{
         input::{Access, InputFile},
         label::Label,
-        walk::{NamedInput, Wanted},
+        walk::{FileKind, NamedInput},
     },
     pipeline::{CiphertextFile, CiphertextSource, Discard, FileSnapshot, Survey, Surveying, Workers},
     stage::Chain,
@@ -52,7 +52,7 @@ fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Locked>),
     report::configure(run);
     let source = SecretSource::choose(secret, reads_standard_input(inputs)?)?;
     on_signal::watch(run.ignore_interrupts);
-    let inputs = inputs::expand(inputs, *recursive, Wanted::Streams);
+    let inputs = inputs::expand(inputs, *recursive, FileKind::Streams);
     let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();

@@ -19,8 +19,8 @@ use crate::cli::{
 use crate::files::{
     input::{Access, InputFile},
     label::Label,
-    output::{Destination, Wanted},
-    protected::Precious,
+    output::{Destination, OutputRequest},
+    protected::Protected,
     walk::{self, NamedInput},
 };
 
@@ -28,7 +28,7 @@ use crate::files::{
 pub(in crate::cli) struct Ends<'a> {
     files: &'a FilesArguments,
     secret: Option<Metadata>,
-    precious: Precious,
+    protected: Protected,
     side_by_side: SideBySide,
     /// Whether there is more than one input.
     several: bool,
@@ -49,29 +49,29 @@ pub(in crate::cli) struct Begun<'a> {
 }
 
 impl<'a> Ends<'a> {
-    /// Finds the secret's source and the inputs; of folders, the files that are `wanted`.
+    /// Finds the secret's source and the inputs; of folders, the files of this `kind`.
     pub fn begin(
         files: &'a FilesArguments,
         secret: &SecretArguments,
         run: &RunArguments,
-        wanted: walk::Wanted,
+        kind: walk::FileKind,
     ) -> Result<Begun<'a>, Failure> {
         let from_stdin = reads_standard_input(&files.inputs)?;
         let secret_source = SecretSource::choose(secret, from_stdin)?;
         on_signal::watch(run.ignore_interrupts);
-        let inputs = inputs::expand(&files.inputs, files.recursive, wanted);
+        let inputs = inputs::expand(&files.inputs, files.recursive, kind);
         if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
         }
         let secret = secret_source.metadata();
-        let mut precious = Precious::default();
-        secret.iter().for_each(|metadata| precious.add(metadata));
+        let mut protected = Protected::default();
+        secret.iter().for_each(|metadata| protected.add(metadata));
         // What cannot be looked at is told of in its turn.
-        inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| precious.add(&metadata));
+        inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
         let side_by_side = SideBySide::new(run.threads(false));
         let several = inputs.len() > 1;
-        Ok(Begun { secret_source, inputs, ends: Self { files, secret, precious, side_by_side, several } })
+        Ok(Begun { secret_source, inputs, ends: Self { files, secret, protected, side_by_side, several } })
     }
 
     /// Opens an input, and finds the place of its result: what `-o` names, else, in the folder of the results or beside
@@ -82,7 +82,7 @@ impl<'a> Ends<'a> {
         rename: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
     ) -> Result<Job, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
-        if named.path.as_deref().is_some_and(|path| self.precious.outputs().hold(path)) {
+        if named.path.as_deref().is_some_and(|path| self.protected.outputs().contain(path)) {
             return Err(Failure::usage("is what this run made of another input")
                 .about(&input.label)
                 .with_hint("give it a run of its own"));
@@ -97,12 +97,12 @@ impl<'a> Ends<'a> {
             (None, None, None) if self.several => return Err(shares_standard_output(&input.label)),
             (None, None, None) => None,
         };
-        let wanted = match (&self.files.output, &beside) {
-            (Some(output), _) => Wanted::named(output),
-            (None, Some(place)) => Wanted::Derived { place, makes_folder: self.files.output_dir.is_some() },
-            (None, None) => Wanted::StandardOutput,
+        let request = match (&self.files.output, &beside) {
+            (Some(output), _) => OutputRequest::named(output),
+            (None, Some(place)) => OutputRequest::Derived { place, makes_folder: self.files.output_dir.is_some() },
+            (None, None) => OutputRequest::StandardOutput,
         };
-        let destination = Destination::resolve(&wanted, &self.precious, self.files.force)?;
+        let destination = Destination::resolve(&request, &self.protected, self.files.force)?;
         if self.files.remove {
             input.check_removable()?;
             destination.check_readable()?;

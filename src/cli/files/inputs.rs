@@ -7,7 +7,7 @@ use crate::{
     files::{
         input::is_standard,
         label::Label,
-        walk::{self, NamedInput, Wanted},
+        walk::{self, FileKind, NamedInput},
     },
 };
 
@@ -22,8 +22,8 @@ pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Fa
 }
 
 /// What `named` stands for, as [`walk::expand`] has it; whoever asked for details is told what is passed over.
-pub(in crate::cli) fn expand(named: &[PathBuf], recursive: bool, wanted: Wanted) -> Vec<Result<NamedInput, Failure>> {
-    let inputs = walk::expand(named, recursive, wanted, |path| {
+pub(in crate::cli) fn expand(named: &[PathBuf], recursive: bool, kind: FileKind) -> Vec<Result<NamedInput, Failure>> {
+    let inputs = walk::expand(named, recursive, kind, |path| {
         report::detail(&format!("{}: passed over", display_path(path)));
     });
     inputs.into_iter().map(|input| input.map_err(Failure::from)).collect()

@@ -128,8 +128,8 @@ mod tests {
         container::{Features, FrameSize},
         files::{
             input::InputFile,
-            output::{Destination, Wanted},
-            protected::Precious,
+            output::{Destination, OutputRequest},
+            protected::Protected,
         },
         keys::{KeyFile, Lock, NewStream},
         stream::{Clock, Writer},
@@ -166,7 +166,8 @@ mod tests {
             let _ = fs::remove_file(&sealed);
             let input = InputFile::open(Some(&film)).unwrap();
             let access = input.access().unwrap();
-            let destination = Destination::resolve(&Wanted::File(&sealed), &Precious::default(), false).unwrap();
+            let destination =
+                Destination::resolve(&OutputRequest::File(&sealed), &Protected::default(), false).unwrap();
             fs::write(&sealed, &stream).unwrap();
             meanwhile();
             let job = Job { input, access, destination };

@@ -42,7 +42,7 @@ impl<'a> Transfer<'a> {
     ) -> Result<Self, Failure> {
         let mut output = destination.open(carried.is_some())?;
         let to_pipe = matches!(&output, Output::Direct(file) if widen_pipe(file));
-        if let Output::Whole(file) = &mut output {
+        if let Output::Atomic(file) = &mut output {
             let prepared =
                 carried.map_or(Ok(()), |from| file.carry(from)).and_then(|()| file.reserve(length.unwrap_or(0)));
             prepared.map_err(|error| Failure::system(&destination.label, "cannot write", &error))?;
@@ -54,7 +54,7 @@ impl<'a> Transfer<'a> {
     pub fn write_header(&self, header: &[u8]) -> Result<(), Failure> {
         let written = match &self.output {
             Output::Direct(file) => DescriptorOutput::new(file).write_all(header),
-            Output::Whole(file) => file.file().write_all_at(header, 0),
+            Output::Atomic(file) => file.file().write_all_at(header, 0),
         };
         written.map_err(|error| self.failure(&StreamError::Write(error)))
     }
@@ -69,7 +69,7 @@ impl<'a> Transfer<'a> {
     {
         let result = match &self.output {
             Output::Direct(file) => workers.run(source, transform, &ordered(file)),
-            Output::Whole(file) => workers.run(source, transform, &PositionalSink::new(file.file(), self.layout)),
+            Output::Atomic(file) => workers.run(source, transform, &PositionalSink::new(file.file(), self.layout)),
         };
         result.map_err(|error| self.failure(&error))
     }
@@ -78,7 +78,7 @@ impl<'a> Transfer<'a> {
     pub fn finish(self) -> Result<(), Failure> {
         match self.output {
             Output::Direct(_) => Ok(()),
-            Output::Whole(file) => {
+            Output::Atomic(file) => {
                 let carried = self.destination.commit(file)?;
                 warn_unless_carried(&self.destination.label, carried);
                 Ok(())

@@ -7,7 +7,7 @@ use crate::files::{
     label::Label,
     naming::SUFFIX,
     output::{OutputError, OutputErrorKind},
-    walk::{WalkError, Wanted},
+    walk::{FileKind, WalkError},
 };
 
 impl From<InputError> for Failure {
@@ -32,8 +32,8 @@ impl From<WalkError> for Failure {
         let fact = error.to_string();
         match error {
             WalkError::Open { path, error } => Self::system(path.as_path(), &fact, &error),
-            WalkError::NothingFound { folder, wanted } => {
-                let passed_over = if wanted == Wanted::Streams { "does not end" } else { "ends" };
+            WalkError::NothingFound { folder, kind } => {
+                let passed_over = if kind == FileKind::Streams { "does not end" } else { "ends" };
                 Self::usage("holds no file for this command").about(folder.as_path()).with_hint(format!(
                     "a file whose name {passed_over} in {SUFFIX} is passed over, and links are not followed"
                 ))
