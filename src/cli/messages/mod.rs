@@ -2,11 +2,13 @@
 
 mod bars;
 pub(super) mod byte_count;
+mod counts;
 pub(super) mod damage;
 pub(super) mod display_name;
 pub(super) mod failure;
 pub(super) mod file_failure;
 pub(super) mod key_slot;
+mod lines;
 pub(super) mod message;
 pub(super) mod progress;
 pub(super) mod report;
