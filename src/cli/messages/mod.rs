@@ -13,6 +13,7 @@ pub(super) mod message;
 pub(super) mod progress;
 pub(super) mod report;
 mod screen;
+pub(super) mod secret_failure;
 pub(super) mod standard_output;
 pub(super) mod stream_failure;
 mod usage_hint;

@@ -18,6 +18,9 @@ use crate::cli::{
 
 const TERMINAL: &str = "/dev/tty";
 
+/// What failures at the prompt are about.
+pub(super) const PROMPT: &str = "the prompt";
+
 /// The terminal, wherever standard input and output lead, with its echo off until this is dropped: what is typed
 /// ahead of the second prompt is not shown either.
 pub(in crate::cli) struct Prompt {
@@ -58,7 +61,7 @@ impl Prompt {
             Ok(answer) if answer.contains(char::REPLACEMENT_CHARACTER) => {
                 drop(Zeroizing::new(answer));
                 Err(Failure::usage("the passphrase is not UTF-8 text")
-                    .about("the prompt")
+                    .about(PROMPT)
                     .with_hint("set the terminal to UTF-8, or use --passphrase-file FILE"))
             }
             Ok(answer) => Ok(Zeroizing::new(answer)),
@@ -66,9 +69,9 @@ impl Prompt {
                 on_signal::wait_for_interrupt();
                 Err(Failure::new(Exit::InputOutput, "interrupted at the prompt"))
             }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(Failure::usage("no passphrase was typed")
-                .about("the prompt")
-                .with_hint("end a passphrase with Enter")),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Err(Failure::usage("no passphrase was typed").about(PROMPT).with_hint("end a passphrase with Enter"))
+            }
             Err(error) => Err(Failure::system(TERMINAL, "cannot read", &error)),
         }
     }

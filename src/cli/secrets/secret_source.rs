@@ -23,6 +23,7 @@ use crate::cli::{
     messages::{
         failure::{Exit, Failure},
         message::Subject,
+        secret_failure,
     },
     secrets::{
         new_passphrase,
@@ -34,7 +35,6 @@ use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase,
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
 const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
-pub(super) const PROMPT: &str = "the prompt";
 
 /// What a user has to open a stream with, or to close one.
 pub(in crate::cli) enum Secret {
@@ -199,17 +199,12 @@ fn ask(purpose: Purpose) -> Result<Secret, Failure> {
     let prompt = Prompt::open()?;
     match purpose {
         Purpose::Encrypt | Purpose::Replace => new_passphrase::ask(&prompt, purpose.question()).map(Secret::Passphrase),
-        Purpose::Decrypt => passphrase(PROMPT, Passphrase::new(&prompt.ask(purpose.question())?)),
+        Purpose::Decrypt => passphrase(prompt::PROMPT, Passphrase::new(&prompt.ask(purpose.question())?)),
     }
 }
 
 fn passphrase(source: impl Into<Subject>, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
-    result.map(Secret::Passphrase).map_err(|error| refused(source, error))
-}
-
-/// The refusal of a passphrase from `source`.
-pub(super) fn refused(source: impl Into<Subject>, error: PassphraseError) -> Failure {
-    Failure::usage(error.to_string()).about(source).with_hint("a passphrase is 1 to 1024 bytes of text")
+    result.map(Secret::Passphrase).map_err(|error| secret_failure::passphrase(source, error))
 }
 
 fn read_passphrase(source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
