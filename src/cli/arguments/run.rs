@@ -4,6 +4,8 @@ use std::{num::NonZero, thread};
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::signals::Answer;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArguments {
     /// Say nothing but warnings and errors
@@ -20,7 +22,7 @@ pub(in crate::cli) struct RunArguments {
     pub progress: ProgressMode,
     /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe
     #[arg(long)]
-    pub ignore_interrupts: bool,
+    ignore_interrupts: bool,
     /// Worker threads [default: one for each core, one less between two pipes]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
@@ -35,6 +37,11 @@ pub(in crate::cli) enum ProgressMode {
 }
 
 impl RunArguments {
+    /// What an interrupt does, as long as nothing is under way that it could ask to stop.
+    pub fn answer_to_interrupts(&self) -> Answer {
+        if self.ignore_interrupts { Answer::Ignore } else { Answer::Die }
+    }
+
     /// The threads asked for, else one for each core; `between_pipes`, the processes at the other ends need cores, too.
     pub fn threads(&self, between_pipes: bool) -> NonZero<usize> {
         self.threads.unwrap_or_else(|| {

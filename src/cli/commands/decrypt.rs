@@ -18,6 +18,7 @@ use crate::{
             report, stream_failure,
         },
         secrets::keyring::Keyring,
+        signals::{Startup, Watching},
     },
     files::{
         input::Access,
@@ -39,19 +40,22 @@ struct Decryption<'a> {
 /// An input with its share in the keyring, which is wiped when the last share is given up.
 type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
 
-pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Exit> {
-    let (decryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(inputs, decryption.ends.most_at_once(), |(input, keyring)| decryption.one(input, keyring))
+pub(in crate::cli) fn decrypt(arguments: &DecryptArguments, startup: Startup) -> Result<(), Exit> {
+    let (watching, decryption, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
+    Batch::side_by_side(&watching, inputs, decryption.ends.most_at_once(), |(input, keyring)| {
+        decryption.one(input, keyring)
+    })
 }
 
-fn begin(arguments: &DecryptArguments) -> Result<(Decryption<'_>, Vec<Locked>), Failure> {
+fn begin(arguments: &DecryptArguments, startup: Startup) -> Result<(Watching, Decryption<'_>, Vec<Locked>), Failure> {
     let DecryptArguments { files, secret, run } = arguments;
     report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, FileKind::Streams)?;
-    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+    let Begun { watching, secret_source, inputs, ends } = Ends::begin(files, secret, run, FileKind::Streams, startup)?;
+    let progress =
+        Progress::start(&watching, run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
-    Ok((Decryption { arguments, ends, progress }, inputs))
+    Ok((watching, Decryption { arguments, ends, progress }, inputs))
 }
 
 impl Decryption<'_> {

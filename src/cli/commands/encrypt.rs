@@ -17,6 +17,7 @@ use crate::{
             report, stream_failure,
         },
         secrets::new_lock::NewLock,
+        signals::{Startup, Watching},
     },
     container::Features,
     files::{
@@ -40,24 +41,26 @@ struct Encryption<'a> {
 /// An input with its share in the lock, which is wiped when the last share is given up.
 type ToLock = (Result<NamedInput, Failure>, Arc<NewLock>);
 
-pub(in crate::cli) fn encrypt(arguments: &EncryptArguments) -> Result<(), Exit> {
-    let (encryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.one(input, lock))
+pub(in crate::cli) fn encrypt(arguments: &EncryptArguments, startup: Startup) -> Result<(), Exit> {
+    let (watching, encryption, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
+    Batch::side_by_side(&watching, inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.one(input, lock))
 }
 
-fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), Failure> {
+fn begin(arguments: &EncryptArguments, startup: Startup) -> Result<(Watching, Encryption<'_>, Vec<ToLock>), Failure> {
     let EncryptArguments { files, secret, run, .. } = arguments;
     report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, FileKind::Plaintext)?;
+    let Begun { watching, secret_source, inputs, ends } =
+        Ends::begin(files, secret, run, FileKind::Plaintext, startup)?;
     let cost = arguments.scrypt_cost();
     if !secret_source.is_key_file() {
         let limits = arguments.secret.kdf_limits();
         limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
     }
-    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+    let progress =
+        Progress::start(&watching, run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let lock = Arc::new(NewLock::new(secret_source, cost));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&lock))).collect();
-    Ok((Encryption { arguments, ends, progress }, inputs))
+    Ok((watching, Encryption { arguments, ends, progress }, inputs))
 }
 
 impl Encryption<'_> {

@@ -6,7 +6,7 @@ use crate::{
     cli::{
         arguments::KeygenArguments,
         messages::failure::{Exit, Failure},
-        on_signal,
+        signals::{Answer, Startup},
     },
     files::{
         output::{Destination, Output, OutputRequest},
@@ -15,8 +15,8 @@ use crate::{
     keys::KeyFile,
 };
 
-pub(in crate::cli) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
-    on_signal::watch(false);
+pub(in crate::cli) fn keygen(arguments: &KeygenArguments, startup: Startup) -> Result<(), Failure> {
+    startup.watch(Answer::Die);
     let destination =
         Destination::resolve(&OutputRequest::named(&arguments.output), &Protected::default(), arguments.force)?;
     let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;

@@ -20,11 +20,11 @@ use crate::cli::{
         message::Message,
         report, standard_output, stream_failure,
     },
-    on_signal,
     secrets::{
         new_lock::{new_lock, no_randomness},
         secret_source::{Purpose, Secret, SecretSource},
     },
+    signals::{self, Answer, Startup},
 };
 use crate::{
     container::{Header, Slot},
@@ -40,10 +40,13 @@ use crate::{
     stream::{HeaderRewrite, ReaderInput},
 };
 
-pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
+pub(in crate::cli) fn passwd(arguments: &PasswdArguments, startup: Startup) -> Result<(), Exit> {
     match arguments.mode() {
-        Mode::List => Batch::each(&arguments.files, |path| list(path, arguments.files.len() > 1)),
-        Mode::Rewrite(change) => rewrite_all(arguments, change),
+        Mode::List => {
+            let watching = startup.watch(Answer::Die);
+            Batch::each(&watching, &arguments.files, |path| list(path, arguments.files.len() > 1))
+        }
+        Mode::Rewrite(change) => rewrite_all(arguments, change, startup),
     }
 }
 
@@ -71,11 +74,11 @@ fn described(slot: &Slot) -> String {
 }
 
 /// First whatever can be refused without a secret, then the questions, once, then the work.
-fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Exit> {
+fn rewrite_all(arguments: &PasswdArguments, change: SlotChange, startup: Startup) -> Result<(), Exit> {
     let told = |failure| report::failure(&failure);
     refuse_stray_number(arguments, change).map_err(told)?;
-    let sources = Sources::choose(arguments, change).map_err(told)?;
-    on_signal::watch(false);
+    let sources = Sources::choose(arguments, change, &startup).map_err(told)?;
+    startup.watch(Answer::Die);
     let mut batch = Batch::default();
     let (mut ready, mut known) = (Vec::new(), HashSet::new());
     for path in &arguments.files {
@@ -128,18 +131,18 @@ struct Sources {
 }
 
 impl Sources {
-    fn choose(arguments: &PasswdArguments, change: SlotChange) -> Result<Self, Failure> {
+    fn choose(arguments: &PasswdArguments, change: SlotChange, startup: &Startup) -> Result<Self, Failure> {
         let (current, new) = (arguments.secret.passphrase_fd, arguments.new_secret.new_passphrase_fd);
         if new.is_some() && current == new {
             return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
                 .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
         }
-        let current = SecretSource::choose(&arguments.secret, false)?;
+        let current = SecretSource::choose(&arguments.secret, false, startup)?;
         if let Some(number) = new.filter(|&number| current.is_copied_to(number)) {
             return Err(SecretSource::not_open(number));
         }
         let new = match change {
-            SlotChange::Replace | SlotChange::Add => Some(SecretSource::choose_new(&arguments.new_secret)?),
+            SlotChange::Replace | SlotChange::Add => Some(SecretSource::choose_new(&arguments.new_secret, startup)?),
             SlotChange::Remove(_) => None,
         };
         if new.as_ref().is_some_and(|new| !new.is_key_file()) {
@@ -278,7 +281,7 @@ impl Run {
         let removed = gone.and_then(|record| slot_kind(header, record));
         let opens_another =
             gone == Some(unlocked.record) && !self.is_same && self.opens_another(&rewrite, unlocked.record);
-        let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
+        let rewritten = signals::hold_off(|| rewrite.finish(records, &unlocked.keys));
         rewritten.map_err(|error| stream_failure::header_rewrite(&label, &error))?;
         if let Some(kind) = removed.filter(|_| opens_another) {
             report::warning(&Message::about(

@@ -18,8 +18,8 @@ use crate::cli::{
         progress::Progress,
         report, standard_output, stream_failure,
     },
-    on_signal,
     secrets::{keyring::Keyring, secret_source::SecretSource},
+    signals::{Startup, Watching},
 };
 use crate::{
     container::{Header, TagFlags},
@@ -42,21 +42,22 @@ struct Verification<'a> {
 /// An input with its share in the keyring, which is wiped when the last share is given up.
 type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
 
-pub(in crate::cli) fn verify(arguments: &VerifyArguments) -> Result<(), Exit> {
-    let (verification, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::each(inputs, |(input, keyring)| verification.one(input, keyring))
+pub(in crate::cli) fn verify(arguments: &VerifyArguments, startup: Startup) -> Result<(), Exit> {
+    let (watching, verification, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
+    Batch::each(&watching, inputs, |(input, keyring)| verification.one(input, keyring))
 }
 
-fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Locked>), Failure> {
+fn begin(arguments: &VerifyArguments, startup: Startup) -> Result<(Watching, Verification<'_>, Vec<Locked>), Failure> {
     let VerifyArguments { inputs, recursive, secret, run } = arguments;
     report::configure(run);
-    let source = SecretSource::choose(secret, reads_standard_input(inputs)?)?;
-    on_signal::watch(run.ignore_interrupts);
-    let inputs = inputs::expand(inputs, *recursive, FileKind::Streams);
-    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+    let source = SecretSource::choose(secret, reads_standard_input(inputs)?, &startup)?;
+    let watching = startup.watch(run.answer_to_interrupts());
+    let inputs = inputs::expand(&watching, inputs, *recursive, FileKind::Streams);
+    let progress =
+        Progress::start(&watching, run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
-    Ok((Verification { arguments, progress }, inputs))
+    Ok((watching, Verification { arguments, progress }, inputs))
 }
 
 impl Verification<'_> {

@@ -13,8 +13,8 @@ use crate::cli::{
         side_by_side::SideBySide,
     },
     messages::failure::Failure,
-    on_signal,
     secrets::secret_source::SecretSource,
+    signals::{Startup, Watching},
 };
 use crate::files::{
     input::{Access, InputFile},
@@ -43,6 +43,7 @@ pub(in crate::cli) struct Job {
 
 /// What a run begins with.
 pub(in crate::cli) struct Begun<'a> {
+    pub watching: Watching,
     pub secret_source: SecretSource,
     pub inputs: Vec<Result<NamedInput, Failure>>,
     pub ends: Ends<'a>,
@@ -55,11 +56,12 @@ impl<'a> Ends<'a> {
         secret: &SecretArguments,
         run: &RunArguments,
         kind: walk::FileKind,
+        startup: Startup,
     ) -> Result<Begun<'a>, Failure> {
         let from_stdin = reads_standard_input(&files.inputs)?;
-        let secret_source = SecretSource::choose(secret, from_stdin)?;
-        on_signal::watch(run.ignore_interrupts);
-        let inputs = inputs::expand(&files.inputs, files.recursive, kind);
+        let secret_source = SecretSource::choose(secret, from_stdin, &startup)?;
+        let watching = startup.watch(run.answer_to_interrupts());
+        let inputs = inputs::expand(&watching, &files.inputs, files.recursive, kind);
         if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
@@ -71,7 +73,7 @@ impl<'a> Ends<'a> {
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
         let side_by_side = SideBySide::new(run.threads(false));
         let several = inputs.len() > 1;
-        Ok(Begun { secret_source, inputs, ends: Self { files, secret, protected, side_by_side, several } })
+        Ok(Begun { watching, secret_source, inputs, ends: Self { files, secret, protected, side_by_side, several } })
     }
 
     /// Opens an input, and finds the place of its result: what `-o` names, else, in the folder of the results or beside

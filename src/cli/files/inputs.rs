@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use crate::{
-    cli::messages::{display_name::display_path, failure::Failure, report},
+    cli::{
+        messages::{display_name::display_path, failure::Failure, report},
+        signals::Watching,
+    },
     files::{
         input::is_standard,
         label::Label,
@@ -22,7 +25,12 @@ pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Fa
 }
 
 /// What `named` stands for, as [`walk::expand`] has it; whoever asked for details is told what is passed over.
-pub(in crate::cli) fn expand(named: &[PathBuf], recursive: bool, kind: FileKind) -> Vec<Result<NamedInput, Failure>> {
+pub(in crate::cli) fn expand(
+    _: &Watching,
+    named: &[PathBuf],
+    recursive: bool,
+    kind: FileKind,
+) -> Vec<Result<NamedInput, Failure>> {
     let inputs = walk::expand(named, recursive, kind, |path| {
         report::detail(&format!("{}: passed over", display_path(path)));
     });

@@ -21,7 +21,10 @@ use super::{
     lines, report,
 };
 use crate::{
-    cli::arguments::{ProgressMode, RunArguments},
+    cli::{
+        arguments::{ProgressMode, RunArguments},
+        signals::Watching,
+    },
     files::label::Label,
 };
 
@@ -55,7 +58,7 @@ pub(in crate::cli) struct FileProgress<'a> {
 
 impl Progress {
     /// Progress of inputs of these sizes.
-    pub fn start(arguments: &RunArguments, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
+    pub fn start(_: &Watching, arguments: &RunArguments, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
         let form = match (arguments.progress, io::stderr().is_terminal()) {
             (ProgressMode::Never, _) => None,
             (ProgressMode::Json, _) | (ProgressMode::Always, false) => Some(Form::Lines),

@@ -5,7 +5,10 @@ use std::{
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
@@ -42,10 +45,11 @@ pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     exit
 }
 
-/// Names `failures` that have been told of before, under a heading.
-pub(in crate::cli) fn summary(heading: &str, failures: &[Failure]) {
-    let names = || failures.iter().map(Failure::to_string).collect::<Vec<_>>();
-    say(&format_args!("{heading}:"), || json!({"event": "summary", "message": heading, "failures": names()}));
+/// Names `failures` that have been reported before, under a heading.
+pub(in crate::cli) fn summary(heading: &str, failures: &[Arc<Failure>]) {
+    let names = || failures.iter().map(|failure| failure.to_string()).collect::<Vec<_>>();
+    let colon = if failures.is_empty() { "" } else { ":" };
+    say(&format_args!("{heading}{colon}"), || json!({"event": "summary", "message": heading, "failures": names()}));
     for failure in failures.iter().filter(|_| !is_json()) {
         line(&format_args!("  {failure}"));
     }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::{
     messages::failure::{Exit, Failure},
-    on_signal::{self, RestoreTerminal},
+    signals::{self, RestoreTerminal},
 };
 
 const TERMINAL: &str = "/dev/tty";
@@ -43,7 +43,7 @@ impl Prompt {
 
     fn take(terminal: File) -> io::Result<Self> {
         let mode = tcgetattr(&terminal)?;
-        let restored = on_signal::restore_terminal(terminal.try_clone()?, mode.clone());
+        let restored = signals::restore_terminal(terminal.try_clone()?, mode.clone());
         turn_echo_off(&terminal, mode)?;
         Ok(Self { terminal, _restored: restored })
     }
@@ -66,7 +66,7 @@ impl Prompt {
             }
             Ok(answer) => Ok(Zeroizing::new(answer)),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                on_signal::wait_for_interrupt();
+                signals::wait_for_interrupt();
                 Err(Failure::new(Exit::InputOutput, "interrupted at the prompt"))
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {

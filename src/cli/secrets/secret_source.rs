@@ -29,6 +29,7 @@ use crate::cli::{
         new_passphrase,
         prompt::{self, Prompt},
     },
+    signals::Startup,
 };
 use crate::files::label::Label;
 use crate::keys::{Credential, KdfLimits, KeyEncryptionKeys, KeyFile, Passphrase, PassphraseError, SlotKind};
@@ -81,9 +82,9 @@ impl Purpose {
 }
 
 impl SecretSource {
-    /// Chooses the source: a flag, else the environment, else the terminal. To be called before anything is opened.
-    pub fn choose(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Self, Failure> {
-        Self::given(arguments, input_is_stdin)?.map_or_else(Self::terminal, Ok)
+    /// Chooses the source: a flag, else the environment, else the terminal.
+    pub fn choose(arguments: &SecretArguments, input_is_stdin: bool, startup: &Startup) -> Result<Self, Failure> {
+        Self::given(arguments, input_is_stdin, startup)?.map_or_else(Self::terminal, Ok)
     }
 
     /// The terminal, if there is one to ask on.
@@ -91,8 +92,12 @@ impl SecretSource {
         if prompt::is_possible() { Ok(Self::Terminal) } else { Err(no_source()) }
     }
 
-    /// The source that a flag, else the environment, gives. To be called before anything is opened.
-    pub fn given(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Option<Self>, Failure> {
+    /// The source that a flag, else the environment, gives.
+    pub fn given(
+        arguments: &SecretArguments,
+        input_is_stdin: bool,
+        startup: &Startup,
+    ) -> Result<Option<Self>, Failure> {
         if let Some(path) = &arguments.key_file {
             return Ok(Some(Self::KeyFile(path.clone())));
         }
@@ -105,13 +110,13 @@ impl SecretSource {
                     .about(&Label::StandardInput)
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
-            return Self::descriptor(number).map(Some);
+            return Self::descriptor(number, startup).map(Some);
         }
         Ok(Self::environment(VARIABLE))
     }
 
     /// Chooses the source of a new secret, likewise.
-    pub fn choose_new(arguments: &NewSecretArguments) -> Result<Self, Failure> {
+    pub fn choose_new(arguments: &NewSecretArguments, startup: &Startup) -> Result<Self, Failure> {
         if let Some(path) = &arguments.new_key_file {
             return Ok(Self::KeyFile(path.clone()));
         }
@@ -119,14 +124,14 @@ impl SecretSource {
             return Ok(Self::File(path.clone()));
         }
         if let Some(number) = arguments.new_passphrase_fd {
-            return Self::descriptor(number);
+            return Self::descriptor(number, startup);
         }
         let or_terminal = || prompt::is_possible().then_some(Self::Terminal);
         Self::environment(NEW_VARIABLE).or_else(or_terminal).ok_or_else(no_new_source)
     }
 
-    fn descriptor(number: i32) -> Result<Self, Failure> {
-        // Now, while no descriptor of our own could be taken for it.
+    /// Copies an inherited descriptor: at startup, no descriptor of our own could be taken for it.
+    fn descriptor(number: i32, _: &Startup) -> Result<Self, Failure> {
         let copied = copy_descriptor(number).map_err(|error| descriptor_failure(number, &error))?;
         Ok(Self::Descriptor(copied, number))
     }

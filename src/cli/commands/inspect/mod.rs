@@ -17,8 +17,8 @@ use crate::cli::{
         failure::{Exit, Failure},
         report, standard_output, stream_failure,
     },
-    on_signal,
     secrets::{keyring::Keyring, secret_source::SecretSource},
+    signals::{Answer, Startup},
 };
 use crate::{
     container::{Features, Header, HeaderError},
@@ -34,22 +34,22 @@ use crate::{
 use findings::{Authenticated, CopyState, Findings, time};
 use remembering::Remembering;
 
-pub(in crate::cli) fn inspect(arguments: &InspectArguments) -> Result<(), Exit> {
+pub(in crate::cli) fn inspect(arguments: &InspectArguments, startup: Startup) -> Result<(), Exit> {
     let inputs: Vec<_> = arguments.inputs.iter().map(|path| Some(path.as_path())).collect();
     let inputs = if inputs.is_empty() { vec![None] } else { inputs };
-    let keyring = keyring(arguments).map_err(|failure| report::failure(&failure))?;
-    on_signal::watch(false);
+    let keyring = keyring(arguments, &startup).map_err(|failure| report::failure(&failure))?;
+    let watching = startup.watch(Answer::Die);
     let mut inspection = Inspection { arguments, keyring, separator: "" };
-    Batch::each(&inputs, |&input| inspection.run(input))
+    Batch::each(&watching, &inputs, |&input| inspection.run(input))
 }
 
 /// The secret, if one is given: a look at a file is no reason to ask for one.
-fn keyring(arguments: &InspectArguments) -> Result<Option<Keyring>, Failure> {
+fn keyring(arguments: &InspectArguments, startup: &Startup) -> Result<Option<Keyring>, Failure> {
     let reads_stdin = reads_standard_input(&arguments.inputs)?;
     let source = if arguments.ask {
         Some(SecretSource::terminal()?)
     } else {
-        SecretSource::given(&arguments.secret, reads_stdin)?
+        SecretSource::given(&arguments.secret, reads_stdin, startup)?
     };
     if source.is_none() && arguments.frames {
         return Err(Failure::usage("--frames needs a secret: what frames say is encrypted")
