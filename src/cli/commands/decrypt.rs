@@ -48,11 +48,12 @@ pub(in crate::cli) fn decrypt(arguments: &DecryptArguments, startup: Startup) ->
 }
 
 fn begin(arguments: &DecryptArguments, startup: Startup) -> Result<(Watching, Decryption<'_>, Vec<Locked>), Failure> {
-    let DecryptArguments { files, secret, run } = arguments;
-    report::configure(run);
-    let Begun { watching, secret_source, inputs, ends } = Ends::begin(files, secret, run, FileKind::Streams, startup)?;
+    let DecryptArguments { files, secret, common } = arguments;
+    report::configure(common);
+    let Begun { watching, secret_source, inputs, ends } =
+        Ends::begin(files, secret, common, FileKind::Streams, startup)?;
     let progress =
-        Progress::start(&watching, run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
     Ok((watching, Decryption { arguments, ends, progress }, inputs))
@@ -88,7 +89,7 @@ impl Decryption<'_> {
 
         let going = self.ends.side_by_side().wait(size, layout.frame_size);
         let transfer = Transfer::open(&input.label, destination, layout, size, input.carried())?;
-        let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
+        let threads = self.arguments.common.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size).with_stop(&stop).with_progress(progress.delivered());

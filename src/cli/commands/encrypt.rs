@@ -47,17 +47,17 @@ pub(in crate::cli) fn encrypt(arguments: &EncryptArguments, startup: Startup) ->
 }
 
 fn begin(arguments: &EncryptArguments, startup: Startup) -> Result<(Watching, Encryption<'_>, Vec<ToLock>), Failure> {
-    let EncryptArguments { files, secret, run, .. } = arguments;
-    report::configure(run);
+    let EncryptArguments { files, secret, common, .. } = arguments;
+    report::configure(common);
     let Begun { watching, secret_source, inputs, ends } =
-        Ends::begin(files, secret, run, FileKind::Plaintext, startup)?;
+        Ends::begin(files, secret, common, FileKind::Plaintext, startup)?;
     let cost = arguments.scrypt_cost();
     if !secret_source.is_key_file() {
         let limits = arguments.secret.kdf_limits();
         limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
     }
     let progress =
-        Progress::start(&watching, run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let lock = Arc::new(NewLock::new(secret_source, cost));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&lock))).collect();
     Ok((watching, Encryption { arguments, ends, progress }, inputs))
@@ -95,7 +95,7 @@ impl Encryption<'_> {
         let copies = stream.keys.seal_header(&stream.header);
         transfer.write_header(&copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?)?;
 
-        let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
+        let threads = self.arguments.common.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, stream.header.prefix.frame_size);

@@ -48,13 +48,13 @@ pub(in crate::cli) fn verify(arguments: &VerifyArguments, startup: Startup) -> R
 }
 
 fn begin(arguments: &VerifyArguments, startup: Startup) -> Result<(Watching, Verification<'_>, Vec<Locked>), Failure> {
-    let VerifyArguments { inputs, recursive, secret, run } = arguments;
-    report::configure(run);
+    let VerifyArguments { inputs, recursive, secret, common } = arguments;
+    report::configure(common);
     let source = SecretSource::choose(secret, reads_standard_input(inputs)?, &startup)?;
-    let watching = startup.watch(run.answer_to_interrupts());
+    let watching = startup.watch(common.answer_to_interrupts());
     let inputs = inputs::expand(&watching, inputs, *recursive, FileKind::Streams);
     let progress =
-        Progress::start(&watching, run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
     Ok((watching, Verification { arguments, progress }, inputs))
@@ -129,7 +129,7 @@ impl Verification<'_> {
 
         let progress = self.progress.file(&input.label, size, false);
         widen_pipe(&input.file);
-        let workers = Workers::new(self.arguments.run.threads(false), frame_size);
+        let workers = Workers::new(self.arguments.common.threads(false), frame_size);
         let workers = workers.with_stop(stop).with_progress(progress.delivered());
         let surveying = Surveying::new(chain, header.prefix.features);
         let end = match (access, stream, snapshot) {
@@ -171,7 +171,7 @@ fn tell_damage(input: &Label, header: &Header, survey: &Survey) {
 }
 
 fn tell_whole(arguments: &VerifyArguments, input: &Label, survey: &Survey) -> Result<(), Failure> {
-    if arguments.run.quiet {
+    if arguments.common.quiet {
         return Ok(());
     }
     let frames = if survey.sound == 1 { "frame" } else { "frames" };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::cli::{
-    arguments::{FilesArguments, RunArguments, SecretArguments},
+    arguments::{CommonArguments, FilesArguments, SecretArguments},
     files::{
         inputs::{self, reads_standard_input},
         side_by_side::SideBySide,
@@ -54,13 +54,13 @@ impl<'a> Ends<'a> {
     pub fn begin(
         files: &'a FilesArguments,
         secret: &SecretArguments,
-        run: &RunArguments,
+        common: &CommonArguments,
         kind: walk::FileKind,
         startup: Startup,
     ) -> Result<Begun<'a>, Failure> {
         let from_stdin = reads_standard_input(&files.inputs)?;
         let secret_source = SecretSource::choose(secret, from_stdin, &startup)?;
-        let watching = startup.watch(run.answer_to_interrupts());
+        let watching = startup.watch(common.answer_to_interrupts());
         let inputs = inputs::expand(&watching, &files.inputs, files.recursive, kind);
         if inputs.len() > 1 && files.output.is_some() {
             return Err(Failure::usage("several inputs cannot all go to one output")
@@ -71,7 +71,7 @@ impl<'a> Ends<'a> {
         secret.iter().for_each(|metadata| protected.add(metadata));
         // What cannot be looked at is told of in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
-        let side_by_side = SideBySide::new(run.threads(false));
+        let side_by_side = SideBySide::new(common.threads(false));
         let several = inputs.len() > 1;
         Ok(Begun { watching, secret_source, inputs, ends: Self { files, secret, protected, side_by_side, several } })
     }

@@ -1,4 +1,4 @@
-//! The ends of a run: what is read, where the result goes, and files that appear whole or not at all.
+//! From an input to its output: both are opened, the stream is moved, the input removed.
 
 pub(super) mod ends;
 pub(super) mod inputs;

@@ -1,4 +1,4 @@
-//! How the damage in a stream is told: which frames, which bytes, what is wrong.
+//! How damage in a stream is reported: which frames, which bytes, what is wrong.
 
 use std::io;
 
@@ -39,7 +39,7 @@ pub(in crate::cli) fn frames(input: &Label, header: &Header, damaged: &DamagedFr
     Message::about(input, format!("{named}, bytes {first_byte} to {last_byte}{plaintext}: {damage}"))
 }
 
-/// What is told of a frame that could not be read.
+/// What is reported of a frame that could not be read.
 pub(in crate::cli) fn unreadable(error: Option<&io::Error>) -> String {
     let why = error.map(|error| format!(": {}", describe(error))).unwrap_or_default();
     format!("cannot be read{why}")

@@ -1,4 +1,4 @@
-//! What went wrong, as a person is told it, and the exit code that tells a script.
+//! What went wrong, for people, and the exit code, for scripts.
 
 use std::{
     fmt,
@@ -66,7 +66,7 @@ impl Failure {
         self
     }
 
-    /// It would meet every other file of the run, too.
+    /// It would meet every other file of the batch, too.
     #[must_use]
     pub fn for_all(mut self) -> Self {
         self.concerns_all = true;

@@ -1,4 +1,4 @@
-//! How the errors of inputs and outputs are told: what to do about them.
+//! How the errors of inputs and outputs are reported: what to do about them.
 
 use super::{failure::Failure, message::Message, report};
 use crate::files::{

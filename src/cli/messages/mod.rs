@@ -1,4 +1,4 @@
-//! What a person is told: progress, warnings, failures and what to do about them.
+//! What the command says: progress, warnings, failures and what to do about them.
 
 mod bars;
 pub(super) mod byte_count;

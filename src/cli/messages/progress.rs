@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     cli::{
-        arguments::{ProgressMode, RunArguments},
+        arguments::{CommonArguments, ProgressMode},
         signals::Watching,
     },
     files::label::Label,
@@ -58,7 +58,7 @@ pub(in crate::cli) struct FileProgress<'a> {
 
 impl Progress {
     /// Progress of inputs of these sizes.
-    pub fn start(_: &Watching, arguments: &RunArguments, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
+    pub fn start(_: &Watching, arguments: &CommonArguments, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
         let form = match (arguments.progress, io::stderr().is_terminal()) {
             (ProgressMode::Never, _) => None,
             (ProgressMode::Json, _) | (ProgressMode::Always, false) => Some(Form::Lines),

@@ -1,4 +1,4 @@
-//! How the library's errors are told: which file, where in it, what to do.
+//! How the library's errors are reported: which file, where in it, what to do.
 
 use crate::cli::messages::{
     damage::OTHER_COPY,
@@ -89,7 +89,7 @@ pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Fail
     failure.about(subject)
 }
 
-/// A run from `input` to `output` that ended early; `layout` says where a frame stands in the stream, `released` whether
+/// A transfer from `input` to `output` that ended early; `layout` says where a frame stands in the stream, `released` whether
 /// what came before it has left.
 pub(in crate::cli) fn pipeline(
     input: &Label,

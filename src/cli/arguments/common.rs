@@ -1,4 +1,4 @@
-//! How a run goes: over what, with how many threads, and how much of it is told.
+//! What commands that work on frames have in common: how many threads they use, and how much they report.
 
 use std::{num::NonZero, thread};
 
@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::signals::Answer;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct RunArguments {
+pub(in crate::cli) struct CommonArguments {
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
@@ -36,7 +36,7 @@ pub(in crate::cli) enum ProgressMode {
     Json,
 }
 
-impl RunArguments {
+impl CommonArguments {
     /// What an interrupt does, as long as nothing is under way that it could ask to stop.
     pub fn answer_to_interrupts(&self) -> Answer {
         if self.ignore_interrupts { Answer::Ignore } else { Answer::Die }
