@@ -352,6 +352,18 @@ fn an_interrupt_of_a_batch_leaves_nothing_of_the_file_under_way() {
 }
 
 #[test]
+fn an_interrupt_of_a_single_file_says_nothing() {
+    let folder = Folder::new();
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    let verify = &mut interruptible(&folder, &["verify", "fifo", "--key-file", "key"]);
+    let child = verify.stderr(Stdio::piped()).spawn().unwrap();
+    let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.signal(), text(&output.stderr)), (Some(Signal::SIGINT as i32), String::new()));
+}
+
+#[test]
 fn a_summary_that_nobody_reads_keeps_no_interrupt_waiting_for_ever() {
     let folder = prepared();
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());

@@ -103,11 +103,11 @@ impl Batch {
             watching.ask_to_stop(Box::new(move |signal| {
                 let (heading, failures) = {
                     let mut outcomes = lock(&outcomes);
-                    let told = (outcomes.interrupted(), mem::take(&mut outcomes.failures));
+                    let summary = (outcomes.interrupted(), mem::take(&mut outcomes.failures));
                     // Kept locked to the end: nothing more begins, or is reported as failed for want of what is removed
                     // now.
                     mem::forget(outcomes);
-                    told
+                    summary
                 };
                 signal.die_after(move || report::summary(&heading, &failures));
             }))
@@ -185,7 +185,7 @@ impl Outcomes {
     }
 }
 
-/// `what` became of so many, behind others of which something else became; nothing if there are none.
+/// One part of a list after its first, as in ", 2 failed"; nothing if there are none.
 fn counted(count: usize, what: &str) -> String {
     if count > 0 { format!(", {count} {what}") } else { String::new() }
 }

@@ -358,6 +358,15 @@ mod tests {
     }
 
     #[test]
+    fn a_request_is_withdrawn_with_its_guard() {
+        let watching = Watching::nothing();
+        let stop = watching.ask_to_stop(request());
+        assert!(matches!(lock(watching.interrupts).answer, Answer::AskToStop(_)));
+        drop(stop);
+        assert!(matches!(lock(watching.interrupts).answer, Answer::Die));
+    }
+
+    #[test]
     fn interrupts_that_are_ignored_ask_nobody_to_stop() {
         let mut interrupts = Interrupts { answer: Answer::Ignore, ..Interrupts::new() };
         assert!(!interrupts.set_request(request()));

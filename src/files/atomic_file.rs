@@ -127,7 +127,7 @@ impl AtomicFile {
         }
     }
 
-    /// Syncs the file and gives it its name, in place of a file of that name only if `overwrite`.
+    /// Syncs the file and gives it its name; a file of that name is replaced only if `overwrite`.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ fn link(file: &File, name: &Path) -> io::Result<()> {
     Ok(linkat(CWD, proc_path(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// Gives `file` the name `destination`, in place of what has it: by way of a temporary name, as a link never replaces.
+/// Gives `file` the name `destination`, replacing what has it: by way of a temporary name, as a link never replaces.
 fn link_over(file: &File, destination: &Path) -> io::Result<()> {
     TEMPORARIES.hold_off(|| {
         let linked = temporary_name().make_in(folder_of(destination), |path| link(file, path))?;

@@ -24,7 +24,7 @@ pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     Err(Errno::LOOP.into())
 }
 
-/// The folder in which `path` stands.
+/// The folder that `path` is in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -32,13 +32,13 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// `folder`, or, if that is yet to be made, the nearest folder around it that is there.
+/// `folder`, or, if it is yet to be made, the nearest folder above it that exists.
 pub(super) fn nearest_existing(folder: &Path) -> &Path {
     let existing = folder.ancestors().find(|ancestor| ancestor.exists());
     existing.unwrap_or(Path::new("."))
 }
 
-/// Makes `folder` and those around it that are missing, and makes them last.
+/// Makes `folder` and those above it that are missing, and syncs the folders that hold them.
 pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
     let existing = nearest_existing(folder);
     fs::create_dir_all(folder)?;
@@ -46,7 +46,7 @@ pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
     made.map(folder_of).try_for_each(sync_folder)
 }
 
-/// Makes the name last. File systems that have no such thing say EINVAL; a folder that may be written but not read
+/// Makes the names in `folder` last. File systems that have no such thing say EINVAL; a folder that may be written but not read
 /// cannot be opened for it.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     let synced = File::open(folder).and_then(|folder| folder.sync_all());

@@ -68,7 +68,7 @@ const UNTRUSTED_SIZE: u64 = 4096;
 pub(crate) enum Access {
     /// A regular file that we opened: each frame at its own place.
     Positional,
-    /// A regular file, from where it stands: one that somebody else opened, or one whose size is not to be trusted.
+    /// A regular file, from its position: one that somebody else opened, or one whose size is not to be trusted.
     From(u64),
     /// A stream, in order, of unknown length.
     Stream,
@@ -149,7 +149,7 @@ impl InputFile {
         Ok(())
     }
 
-    /// The stream of this layout, if its end can be looked at before its beginning; `snapshot` is the input's.
+    /// The stream of this layout, if its end can be read before its beginning; `snapshot` is the input's.
     pub fn stream_file(
         &self,
         access: Access,
@@ -164,7 +164,7 @@ impl InputFile {
         snapshot.map(|snapshot| StreamFile::new(&self.file, snapshot.size(), start, layout)).transpose()
     }
 
-    /// The path, if the output may stand beside it: not for a pipe, a device or a descriptor's name.
+    /// The path, if the output may go beside it: not for a pipe, a device or a descriptor's name.
     pub fn regular_path(&self) -> Option<&Path> {
         let names_a_descriptor =
             |path: &Path| path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc");

@@ -1,4 +1,4 @@
-//! What an input or an output is called, to be told from others in messages.
+//! What an input or an output is called in messages.
 
 use std::path::{Path, PathBuf};
 

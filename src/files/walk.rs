@@ -1,4 +1,4 @@
-//! What paths stand for: files, and the files in folders.
+//! The files that are named, and those in the folders that are named.
 
 use std::{
     collections::HashSet,
@@ -19,14 +19,14 @@ use super::{
 /// An input that was named or found.
 #[derive(Debug)]
 pub(crate) struct NamedInput {
-    /// `None` for standard input, which `-` stands for, too.
+    /// `None` for standard input, as which `-` counts, too.
     pub path: Option<PathBuf>,
-    /// Where it stands below what was named, the last part of that included: its place in an output folder.
+    /// Its path below what was named, the last part of that included: its place in an output folder.
     pub below: PathBuf,
 }
 
 impl NamedInput {
-    /// What the input is now, if it can be looked at.
+    /// What the input is now, if the system says.
     pub fn metadata(&self) -> Option<Metadata> {
         match self.path.as_deref() {
             path if is_standard(path) => standard_input().and_then(|file| file.metadata()).ok(),
@@ -34,7 +34,7 @@ impl NamedInput {
         }
     }
 
-    /// The bytes that are to come: `None` for a stream, none of what cannot be looked at.
+    /// The bytes that are to come: `None` for a stream, none of what the system does not let us see.
     pub fn size(&self) -> Option<u64> {
         self.metadata().map_or(Some(0), |metadata| metadata.is_file().then_some(metadata.len()))
     }
@@ -58,10 +58,10 @@ impl FileKind {
     }
 }
 
-/// Why a path stands for no input.
+/// Why a path gives no input.
 #[derive(Debug, Error)]
 pub(crate) enum WalkError {
-    /// The system does not let us look at it.
+    /// The system does not let us see it.
     #[error("cannot open")]
     Open {
         path: PathBuf,
@@ -73,9 +73,9 @@ pub(crate) enum WalkError {
     NothingFound { folder: PathBuf, kind: FileKind },
 }
 
-/// What `named` stands for: standard input if that is nothing. If `recursive`, a folder stands for all regular files
-/// below it that are of this `kind`, in the order of their names; what cannot be looked at is an error in its place, and
-/// `passed_over` hears of the others.
+/// The inputs that are `named`: standard input if that is nothing. If `recursive`, a folder gives all regular files below
+/// it that are of this `kind`, in the order of their names; what the system does not let us see is an error in its place,
+/// and `passed_over` hears of the others.
 pub(crate) fn expand(
     named: &[PathBuf],
     recursive: bool,

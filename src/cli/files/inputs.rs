@@ -24,7 +24,7 @@ pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Fa
     Ok(named.is_empty() || is_named)
 }
 
-/// What `named` stands for, as [`walk::expand`] has it; whoever asked for details is told what is passed over.
+/// The inputs that are `named`, as [`walk::expand`] finds them; what is passed over is reported as a detail.
 pub(in crate::cli) fn expand(
     _: &Watching,
     named: &[PathBuf],

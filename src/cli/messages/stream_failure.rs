@@ -89,7 +89,7 @@ pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Fail
     failure.about(subject)
 }
 
-/// A transfer from `input` to `output` that ended early; `layout` says where a frame stands in the stream, `released` whether
+/// A transfer from `input` to `output` that ended early; `layout` says where a frame is in the stream, `released` whether
 /// what came before it has left.
 pub(in crate::cli) fn pipeline(
     input: &Label,
