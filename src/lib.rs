@@ -68,6 +68,8 @@
 #[doc(hidden)]
 pub mod cli;
 pub mod container;
+#[cfg(feature = "cli")]
+mod files;
 pub mod keys;
 pub mod pipeline;
 pub mod stage;

@@ -6,7 +6,7 @@ mod support;
 
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write},
     os::unix::process::ExitStatusExt,
     process::{Child, Command, Stdio},
     thread,
@@ -216,14 +216,20 @@ fn a_request_for_the_status_is_answered_and_the_run_goes_on() {
     assert!(folder.run(&["decrypt", "film.reel", "-o", "-"]).stdout == plaintext(4 << 20));
 }
 
+/// A pipe that takes no more.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    while writer.write(b"x").is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
+}
+
 #[test]
 fn a_status_that_nobody_reads_keeps_no_signal_waiting() {
     let folder = Folder::new();
-    let (_unread, mut errors) = std::io::pipe().unwrap();
-    rustix::io::ioctl_fionbio(&errors, true).unwrap();
-    while errors.write(&[b'x'; 4096]).is_ok() {}
-    while errors.write(b"x").is_ok() {}
-    rustix::io::ioctl_fionbio(&errors, false).unwrap();
+    let (_unread, errors) = full_pipe();
     let encrypt = &mut folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key"]);
     let mut child = encrypt.stdin(Stdio::piped()).stderr(errors).spawn().unwrap();
     // More than the pipe holds: when it is written, frames are under way.
@@ -300,4 +306,73 @@ fn where_files_must_have_names_a_signal_removes_the_temporary_one() {
         }
     }
     assert!(ended_by_signal > 20, "{ended_by_signal}");
+}
+
+/// The command in the folder, which an interrupt reaches even where the tests were started to ignore it.
+fn interruptible(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_reelseal")]).args(arguments);
+    command.current_dir(folder.path("")).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+#[test]
+fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_what_became_of_each_file() {
+    let folder = prepared();
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key"];
+    let mut child = interruptible(&folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    // Opens once the command opens it, too, which then waits for what never comes.
+    let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
+    let (_, summary) = told.split_once("reelseal: interrupted: ").unwrap();
+    assert_eq!(
+        summary,
+        "1 of 4 files done, 1 failed, 1 under way, 1 not begun:\n\
+         reelseal:   missing: cannot open: no such file or directory\n"
+    );
+}
+
+#[test]
+fn an_interrupt_of_a_batch_leaves_nothing_of_the_file_under_way() {
+    let folder = Folder::new();
+    folder.write("a", &plaintext(LENGTH));
+    folder.write("b", &plaintext(LENGTH));
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    let arguments = ["encrypt", "a", "b", "--passphrase-file", "fifo", "--threads", "1"];
+    let mut child = interruptible(&folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
+    assert_eq!(told, "reelseal: interrupted: 0 of 2 files done, 1 under way, 1 not begun\n");
+    assert_eq!(folder.names(), ["a", "b", "fifo"]);
+}
+
+#[test]
+fn an_interrupt_of_a_single_file_says_nothing() {
+    let folder = Folder::new();
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    let verify = &mut interruptible(&folder, &["verify", "fifo", "--key-file", "key"]);
+    let child = verify.stderr(Stdio::piped()).spawn().unwrap();
+    let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.signal(), text(&output.stderr)), (Some(Signal::SIGINT as i32), String::new()));
+}
+
+#[test]
+fn a_summary_that_nobody_reads_keeps_no_interrupt_waiting_for_ever() {
+    let folder = prepared();
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    let (_unread, errors) = full_pipe();
+    let verify = &mut interruptible(&folder, &["verify", "film.reel", "fifo", "--key-file", "key"]);
+    let mut child = verify.stderr(errors).spawn().unwrap();
+    let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
 }

@@ -1,40 +1,55 @@
-//! Many files in one run: the failure of one does not stop the rest, and is named again at the end.
+//! Many files, one after the other or side by side: the failure of one does not stop the rest, and is named again at the
+//! end.
 
 use std::{
+    mem,
     num::NonZero,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use crate::cli::messages::{
-    failure::{Exit, Failure},
-    report,
+use crate::cli::{
+    messages::{
+        failure::{Exit, Failure},
+        report,
+    },
+    signals::{StopOnInterrupt, Watching},
 };
 
-/// How the files of a run ended.
+/// How the files ended.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct Batch(Arc<Mutex<Outcomes>>);
+
+/// What has become of each file so far. Locked for moments only, never while something is written.
+#[derive(Default)]
+struct Outcomes {
     done: usize,
-    failures: Vec<Failure>,
+    failures: Vec<Arc<Failure>>,
+    under_way: usize,
     not_begun: usize,
 }
 
 impl Batch {
-    /// Does `work` on each of `items`, one after the other, and tells of each failure as it comes.
+    /// Does `work` on each of `items`, one after the other, and reports each failure as it comes.
     ///
     /// # Errors
     ///
-    /// The worst of the failures' exit codes; all has been told.
+    /// The worst of the failures' exit codes; all has been reported.
     pub fn each<T>(
-        items: impl IntoIterator<Item = T>,
+        watching: &Watching,
+        items: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
         mut work: impl FnMut(T) -> Result<(), Failure>,
     ) -> Result<(), Exit> {
-        let (mut batch, mut items) = (Self::default(), items.into_iter());
-        while let Some(item) = items.next() {
+        let items = items.into_iter();
+        let batch = Self::of(items.len());
+        let stop = batch.stop_on_interrupt(watching);
+        for item in items {
+            batch.begin();
             if batch.note(work(item)) == Then::End {
-                batch.not_begun += items.by_ref().count();
+                break;
             }
         }
+        drop(stop);
         batch.finish()
     }
 
@@ -45,19 +60,22 @@ impl Batch {
     ///
     /// As [`Batch::each`].
     pub fn side_by_side<T: Send>(
+        watching: &Watching,
         items: Vec<T>,
         most: NonZero<usize>,
         work: impl Fn(T) -> Result<(), Failure> + Sync,
     ) -> Result<(), Exit> {
+        let batch = Self::of(items.len());
+        let stop = batch.stop_on_interrupt(watching);
         let others = most.get().min(items.len()) - usize::from(!items.is_empty());
-        let (items, batch) = (Mutex::new(items.into_iter()), Mutex::new(Self::default()));
+        let items = Mutex::new(items.into_iter());
         let one = || {
             let item = lock(&items).next()?;
+            batch.begin();
             let result = work(item);
             let done = result.is_ok();
-            let mut batch = lock(&batch);
             if batch.note(result) == Then::End {
-                batch.not_begun += lock(&items).by_ref().count();
+                lock(&items).by_ref().for_each(drop);
             }
             Some(done)
         };
@@ -69,28 +87,66 @@ impl Batch {
             }
             while one().is_some() {}
         });
-        batch.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
+        drop(stop);
+        batch.finish()
     }
 
-    /// Notes how one file ended, and tells of it if it failed.
+    /// A batch of so many files, none of which has begun.
+    fn of(files: usize) -> Self {
+        Self(Arc::new(Mutex::new(Outcomes { not_begun: files, ..Outcomes::default() })))
+    }
+
+    /// Of several files, has an interrupt report what has become of them; the process then dies of it.
+    fn stop_on_interrupt<'a>(&self, watching: &'a Watching) -> Option<StopOnInterrupt<'a>> {
+        let outcomes = Arc::clone(&self.0);
+        (lock(&self.0).files() > 1).then(|| {
+            watching.ask_to_stop(Box::new(move |signal| {
+                let (heading, failures) = {
+                    let mut outcomes = lock(&outcomes);
+                    let summary = (outcomes.interrupted(), mem::take(&mut outcomes.failures));
+                    // Kept locked to the end: nothing more begins, or is reported as failed for want of what is removed
+                    // now.
+                    mem::forget(outcomes);
+                    summary
+                };
+                signal.die_after(move || report::summary(&heading, &failures));
+            }))
+        })
+    }
+
+    fn begin(&self) {
+        let mut outcomes = lock(&self.0);
+        outcomes.not_begun -= 1;
+        outcomes.under_way += 1;
+    }
+
+    /// Notes how a file ended that had begun, and reports it if it failed.
+    fn note(&self, result: Result<(), Failure>) -> Then {
+        let failure = {
+            let mut outcomes = lock(&self.0);
+            outcomes.under_way -= 1;
+            let Err(failure) = result else {
+                outcomes.done += 1;
+                return Then::GoOn;
+            };
+            let failure = Arc::new(failure);
+            outcomes.failures.push(Arc::clone(&failure));
+            failure
+        };
+        report::failure(&failure);
+        if failure.concerns_all() { Then::End } else { Then::GoOn }
+    }
+
+    /// Notes how one more file ended, and reports it if it failed.
     pub fn ended(&mut self, result: Result<(), Failure>) {
+        lock(&self.0).not_begun += 1;
+        self.begin();
         self.note(result);
     }
 
     /// Notes that so many more files were not begun.
     pub fn not_begun(&mut self, files: usize) {
-        self.not_begun += files;
-    }
-
-    fn note(&mut self, result: Result<(), Failure>) -> Then {
-        let Err(failure) = result else {
-            self.done += 1;
-            return Then::GoOn;
-        };
-        report::failure(&failure);
-        let then = if failure.concerns_all() { Then::End } else { Then::GoOn };
-        self.failures.push(failure);
-        then
+        lock(&self.0).not_begun += files;
     }
 
     /// Names the failures, if there was more than the one file.
@@ -99,18 +155,42 @@ impl Batch {
     ///
     /// The worst of the failures' exit codes.
     pub fn finish(self) -> Result<(), Exit> {
-        let Some(worst) = self.failures.iter().map(Failure::exit).max() else { return Ok(()) };
-        let files = self.done + self.failures.len() + self.not_begun;
-        if files > 1 {
-            let failed = self.failures.len();
-            let not_begun = if self.not_begun > 0 { format!(", {} not begun", self.not_begun) } else { String::new() };
-            report::summary(&format!("{failed} of {files} files failed{not_begun}"), &self.failures);
+        let outcomes = mem::take(&mut *lock(&self.0));
+        let Some(worst) = outcomes.failures.iter().map(|failure| failure.exit()).max() else { return Ok(()) };
+        if outcomes.files() > 1 {
+            report::summary(&outcomes.failed(), &outcomes.failures);
         }
         Err(worst)
     }
 }
 
-/// Whether a run goes on.
+impl Outcomes {
+    fn files(&self) -> usize {
+        self.done + self.failures.len() + self.under_way + self.not_begun
+    }
+
+    /// What a batch that came to its end says of failures.
+    fn failed(&self) -> String {
+        let (failed, files) = (self.failures.len(), self.files());
+        format!("{failed} of {files} files failed{}", counted(self.not_begun, "not begun"))
+    }
+
+    /// What a batch that is interrupted says.
+    fn interrupted(&self) -> String {
+        let (failed, files) = (self.failures.len(), self.files());
+        let [failed, under_way, not_begun] =
+            [(failed, "failed"), (self.under_way, "under way"), (self.not_begun, "not begun")]
+                .map(|(count, what)| counted(count, what));
+        format!("interrupted: {} of {files} files done{failed}{under_way}{not_begun}", self.done)
+    }
+}
+
+/// One part of a list after its first, as in ", 2 failed"; nothing if there are none.
+fn counted(count: usize, what: &str) -> String {
+    if count > 0 { format!(", {count} {what}") } else { String::new() }
+}
+
+/// Whether other files follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     GoOn,
@@ -138,7 +218,7 @@ mod tests {
     fn the_worst_exit_code_is_that_of_the_run_and_no_failure_stops_the_rest() {
         let work = |items: &[u8]| {
             let mut seen = Vec::new();
-            let ended = Batch::each(items, |&item| {
+            let ended = Batch::each(&Watching::nothing(), items, |&item| {
                 seen.push(item);
                 outcome(item)
             });
@@ -154,7 +234,7 @@ mod tests {
     fn side_by_side_all_are_done_once() {
         let done = Mutex::new(Vec::new());
         let items: Vec<_> = (0..100).collect();
-        let ended = Batch::side_by_side(items.clone(), NonZero::new(5).unwrap(), |item| {
+        let ended = Batch::side_by_side(&Watching::nothing(), items.clone(), NonZero::new(5).unwrap(), |item| {
             lock(&done).push(item);
             outcome(u8::from(item % 7 == 0))
         });
@@ -167,7 +247,7 @@ mod tests {
     #[test]
     fn a_failure_that_concerns_all_ends_the_run() {
         let done = Mutex::new(Vec::new());
-        let ended = Batch::side_by_side(vec![1, 9, 0, 0], NonZero::new(5).unwrap(), |item| {
+        let ended = Batch::side_by_side(&Watching::nothing(), vec![1, 9, 0, 0], NonZero::new(5).unwrap(), |item| {
             lock(&done).push(item);
             outcome(item)
         });

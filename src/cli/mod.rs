@@ -5,8 +5,8 @@ mod batch;
 mod commands;
 mod files;
 mod messages;
-mod on_signal;
 mod secrets;
+mod signals;
 mod timing;
 
 use std::process::ExitCode;
@@ -17,20 +17,22 @@ use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, spee
 pub use messages::report::report_usage;
 use messages::{
     failure::{Exit, Failure},
-    report,
+    progress, report,
 };
 use secrets::hardening;
+use signals::Startup;
 
-/// Does what the arguments ask for, tells of it on standard error, and gives the exit code.
+/// Does what the arguments ask for, reports it on standard error, and gives the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {
     hardening::harden();
+    let startup = Startup::new(progress::report_status);
     let result = match &arguments.command {
-        Command::Encrypt(arguments) => encrypt::encrypt(arguments),
-        Command::Decrypt(arguments) => decrypt::decrypt(arguments),
-        Command::Verify(arguments) => verify::verify(arguments),
-        Command::Inspect(arguments) => inspect::inspect(arguments),
-        Command::Keygen(arguments) => one(keygen::keygen(arguments)),
-        Command::Passwd(arguments) => passwd::passwd(arguments),
+        Command::Encrypt(arguments) => encrypt::encrypt(arguments, startup),
+        Command::Decrypt(arguments) => decrypt::decrypt(arguments, startup),
+        Command::Verify(arguments) => verify::verify(arguments, startup),
+        Command::Inspect(arguments) => inspect::inspect(arguments, startup),
+        Command::Keygen(arguments) => one(keygen::keygen(arguments, startup)),
+        Command::Passwd(arguments) => passwd::passwd(arguments, startup),
         Command::Speed(arguments) => one(speed::speed(arguments)),
         Command::Completions(arguments) => one(completions::completions(arguments)),
         Command::Man(arguments) => one(man::man(arguments)),
@@ -38,7 +40,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)
 }
 
-/// A command that does one thing: its failure is told here.
+/// A command that does one thing: its failure is reported here.
 fn one(result: Result<(), Failure>) -> Result<(), Exit> {
     result.map_err(|failure| report::failure(&failure))
 }

@@ -8,8 +8,10 @@ mod sync {
     pub use shuttle::sync::{Condvar, Mutex, MutexGuard};
 }
 
+#[allow(clippy::duplicate_mod, reason = "the same source, with the primitives of the model checker")]
 #[path = "lowest_failure.rs"]
 mod lowest_failure;
+#[allow(clippy::duplicate_mod, reason = "the same source, with the primitives of the model checker")]
 #[path = "turns.rs"]
 mod turns;
 

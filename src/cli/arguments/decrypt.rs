@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{FilesArguments, RunArguments, SecretArguments};
+use super::{CommonArguments, FilesArguments, SecretArguments};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DecryptArguments {
@@ -11,5 +11,5 @@ pub(in crate::cli) struct DecryptArguments {
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
-    pub run: RunArguments,
+    pub common: CommonArguments,
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{FilesArguments, RunArguments, SecretArguments, size::parse_frame_size};
+use super::{CommonArguments, FilesArguments, SecretArguments, size::parse_frame_size};
 use crate::{container::FrameSize, keys::ScryptCost};
 
 #[derive(Debug, Args)]
@@ -12,7 +12,7 @@ pub(in crate::cli) struct EncryptArguments {
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
-    pub run: RunArguments,
+    pub common: CommonArguments,
     /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory (18 takes 256 MiB)
     ///
     /// Each guess at the passphrase costs as much as this does once here, and once whenever the result is opened.

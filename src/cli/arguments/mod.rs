@@ -1,5 +1,6 @@
 //! The arguments: names, bounds and help; one file a command, and one for each group that commands share.
 
+mod common;
 mod completions;
 mod decrypt;
 mod encrypt;
@@ -8,7 +9,6 @@ mod inspect;
 mod keygen;
 mod man;
 mod passwd;
-mod run;
 mod secret;
 mod size;
 mod speed;
@@ -16,6 +16,7 @@ mod verify;
 mod version;
 
 use clap::{Parser, Subcommand};
+pub(in crate::cli) use common::{CommonArguments, ProgressMode};
 pub(in crate::cli) use completions::{CompletionsArguments, Shell};
 pub(in crate::cli) use decrypt::DecryptArguments;
 pub(in crate::cli) use encrypt::{EncryptArguments, Timestamps};
@@ -26,7 +27,6 @@ pub(in crate::cli) use keygen::KeygenArguments;
 pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{Mode, NewSecretArguments, PasswdArguments, SlotChange};
-pub(in crate::cli) use run::{ProgressMode, RunArguments};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
 pub(in crate::cli) use speed::SpeedArguments;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{RunArguments, SecretArguments};
+use super::{CommonArguments, SecretArguments};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
@@ -17,5 +17,5 @@ pub(in crate::cli) struct VerifyArguments {
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
-    pub run: RunArguments,
+    pub common: CommonArguments,
 }

@@ -5,7 +5,7 @@ use clap_complete::{Shell as ScriptOf, generate};
 
 use crate::cli::{
     arguments::{Arguments, CompletionsArguments, Shell},
-    messages::{answer, failure::Failure},
+    messages::{failure::Failure, standard_output},
 };
 
 pub(in crate::cli) fn completions(arguments: &CompletionsArguments) -> Result<(), Failure> {
@@ -17,5 +17,5 @@ pub(in crate::cli) fn completions(arguments: &CompletionsArguments) -> Result<()
     // To memory first: a script that cannot be written is a failure to report, not the panic it is to the generator.
     let mut script = Vec::new();
     generate(shell, &mut Arguments::command(), env!("CARGO_PKG_NAME"), &mut script);
-    answer::text(&script)
+    standard_output::text(&script)
 }

@@ -8,20 +8,21 @@ use crate::{
         batch::Batch,
         files::{
             ends::{Begun, Ends, Job},
-            inputs::{NamedInput, Wanted},
             opened_input,
             read_back::{Direction, remove_input},
-            suffix::{SUFFIX, without_suffix},
             transfer::{Transfer, widen_pipe},
         },
         messages::{
             failure::{Exit, Failure},
             progress::Progress,
-            report,
-            shown::shown,
-            stream_failure,
+            report, stream_failure,
         },
         secrets::keyring::Keyring,
+        signals::{Startup, Watching},
+    },
+    files::{
+        naming::{SUFFIX, without_suffix},
+        walk::{FileKind, NamedInput},
     },
     pipeline::{Opening, Workers},
 };
@@ -36,19 +37,23 @@ struct Decryption<'a> {
 /// An input with its share in the keyring, which is wiped when the last share is given up.
 type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
 
-pub(in crate::cli) fn decrypt(arguments: &DecryptArguments) -> Result<(), Exit> {
-    let (decryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(inputs, decryption.ends.most_at_once(), |(input, keyring)| decryption.one(input, keyring))
+pub(in crate::cli) fn decrypt(arguments: &DecryptArguments, startup: Startup) -> Result<(), Exit> {
+    let (watching, decryption, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
+    Batch::side_by_side(&watching, inputs, decryption.ends.most_at_once(), |(input, keyring)| {
+        decryption.one(input, keyring)
+    })
 }
 
-fn begin(arguments: &DecryptArguments) -> Result<(Decryption<'_>, Vec<Locked>), Failure> {
-    let DecryptArguments { files, secret, run } = arguments;
-    report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, Wanted::Streams)?;
-    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+fn begin(arguments: &DecryptArguments, startup: Startup) -> Result<(Watching, Decryption<'_>, Vec<Locked>), Failure> {
+    let DecryptArguments { files, secret, common } = arguments;
+    report::configure(common);
+    let Begun { watching, secret_source, inputs, ends } =
+        Ends::begin(files, secret, common, FileKind::Streams, startup)?;
+    let progress =
+        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
-    Ok((Decryption { arguments, ends, progress }, inputs))
+    Ok((watching, Decryption { arguments, ends, progress }, inputs))
 }
 
 impl Decryption<'_> {
@@ -66,30 +71,30 @@ impl Decryption<'_> {
         drop(keyring);
 
         let layout = stream.header().layout();
-        let failed = |error| stream_failure::pipeline(&input.name, &destination.name, false, layout, &error);
+        let failed = |error| stream_failure::pipeline(&input.label, &destination.label, false, layout, &error);
         let size = match frames.file() {
             Some(file) => file.verify_final_frame(stream.chain()).map_err(failed)?.tag().end(),
             None => None,
         };
 
         let going = self.ends.side_by_side().wait(size, layout.frame_size);
-        let transfer = Transfer::open(&input.name, destination, layout, size, input.carried())?;
-        let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
+        let transfer = Transfer::open(&input.label, destination, layout, size, input.carried())?;
+        let threads = self.arguments.common.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
-        let progress = self.progress.file(&input.name, size, destination.is_terminal());
+        let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
         transfer.run(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()))?;
         transfer.finish()?;
         if self.ends.removes() {
             remove_input(&job, &Direction::Decrypted, stream.chain(), layout, threads, &self.progress)?;
         }
-        progress.finish(Some(&destination.name));
+        progress.finish(Some(&destination.label));
         Ok(())
     }
 }
 
 fn no_suffix(path: &Path) -> Failure {
-    let name = shown(path);
-    Failure::usage(format!("{name}: does not end in {SUFFIX} behind a name, so that there is none for the output"))
+    Failure::usage(format!("does not end in {SUFFIX} behind a name, so that there is none for the output"))
+        .about(path)
         .with_hint("name the output with -o FILE, or -o - for standard output")
 }

@@ -8,10 +8,7 @@ use crate::{
         batch::Batch,
         files::{
             ends::{Begun, Ends, Job},
-            input::Access,
-            inputs::{NamedInput, Wanted},
             read_back::{Direction, remove_input},
-            suffix::with_suffix,
             transfer::{Transfer, widen_pipe},
         },
         messages::{
@@ -20,8 +17,14 @@ use crate::{
             report, stream_failure,
         },
         secrets::new_lock::NewLock,
+        signals::{Startup, Watching},
     },
     container::{Features, Header},
+    files::{
+        input::Access,
+        naming::with_suffix,
+        walk::{FileKind, NamedInput},
+    },
     keys::SlotKind,
     pipeline::{PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
@@ -38,24 +41,26 @@ struct Encryption<'a> {
 /// An input with its share in the lock, which is wiped when the last share is given up.
 type ToLock = (Result<NamedInput, Failure>, Arc<NewLock>);
 
-pub(in crate::cli) fn encrypt(arguments: &EncryptArguments) -> Result<(), Exit> {
-    let (encryption, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.one(input, lock))
+pub(in crate::cli) fn encrypt(arguments: &EncryptArguments, startup: Startup) -> Result<(), Exit> {
+    let (watching, encryption, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
+    Batch::side_by_side(&watching, inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.one(input, lock))
 }
 
-fn begin(arguments: &EncryptArguments) -> Result<(Encryption<'_>, Vec<ToLock>), Failure> {
-    let EncryptArguments { files, secret, run, .. } = arguments;
-    report::configure(run);
-    let Begun { secret_source, inputs, ends } = Ends::begin(files, secret, run, Wanted::Plaintext)?;
+fn begin(arguments: &EncryptArguments, startup: Startup) -> Result<(Watching, Encryption<'_>, Vec<ToLock>), Failure> {
+    let EncryptArguments { files, secret, common, .. } = arguments;
+    report::configure(common);
+    let Begun { watching, secret_source, inputs, ends } =
+        Ends::begin(files, secret, common, FileKind::Plaintext, startup)?;
     let cost = arguments.scrypt_cost();
     if secret_source.kind() == SlotKind::Passphrase {
         let limits = arguments.secret.kdf_limits();
         limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
     }
-    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+    let progress =
+        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let lock = Arc::new(NewLock::new(secret_source, cost));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&lock))).collect();
-    Ok((Encryption { arguments, ends, progress }, inputs))
+    Ok((watching, Encryption { arguments, ends, progress }, inputs))
 }
 
 impl Encryption<'_> {
@@ -70,7 +75,8 @@ impl Encryption<'_> {
         let job = self.ends.open(named, |path| Ok(with_suffix(path)))?;
         let Job { input, access, destination } = &job;
         if self.arguments.files.output.is_none() && destination.is_terminal() {
-            return Err(Failure::usage("standard output: is a terminal, which ciphertext would garble")
+            return Err(Failure::usage("is a terminal, which ciphertext would garble")
+                .about(&destination.label)
                 .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }
         let timed = match self.arguments.timestamps {
@@ -85,14 +91,14 @@ impl Encryption<'_> {
         let size = access.length(&input.metadata);
         let going = self.ends.side_by_side().wait(size, self.arguments.frame_size);
         let length = size.and_then(|size| stream.header.layout().stream_length(size));
-        let transfer = Transfer::open(&input.name, destination, stream.header.layout(), length, input.carried())?;
+        let transfer = Transfer::open(&input.label, destination, stream.header.layout(), length, input.carried())?;
         let copies = stream.keys.seal_header(&stream.header);
         let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
         transfer.write_header(&copies)?;
 
-        let threads = self.arguments.run.threads(widen_pipe(&input.file) && transfer.to_pipe);
+        let threads = self.arguments.common.threads(widen_pipe(&input.file) && transfer.to_pipe);
         let threads = going.workers(threads);
-        let progress = self.progress.file(&input.name, size, destination.is_terminal());
+        let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, stream.header.prefix.frame_size);
         let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
         seal_frames(&job, &stream.header, &chain, &transfer, workers, &progress)?;
@@ -101,7 +107,7 @@ impl Encryption<'_> {
             let direction = Direction::Encrypted { header: &copies };
             remove_input(&job, &direction, &chain, stream.header.layout(), threads, &self.progress)?;
         }
-        progress.finish(Some(&destination.name));
+        progress.finish(Some(&destination.label));
         Ok(())
     }
 }

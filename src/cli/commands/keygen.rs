@@ -2,28 +2,31 @@
 
 use std::{io::Write, os::unix::fs::FileExt};
 
-use crate::cli::{
-    arguments::KeygenArguments,
-    files::{
-        output::{Destination, Output, Wanted},
-        precious::Precious,
+use crate::{
+    cli::{
+        arguments::KeygenArguments,
+        messages::failure::{Exit, Failure},
+        signals::{Answer, Startup},
     },
-    messages::failure::{Exit, Failure},
-    on_signal,
+    files::{
+        output::{Destination, Output, OutputRequest},
+        protected::Protected,
+    },
+    keys::KeyFile,
 };
-use crate::keys::KeyFile;
 
-pub(in crate::cli) fn keygen(arguments: &KeygenArguments) -> Result<(), Failure> {
-    on_signal::watch(false);
-    let destination = Destination::resolve(&Wanted::named(&arguments.output), &Precious::default(), arguments.force)?;
+pub(in crate::cli) fn keygen(arguments: &KeygenArguments, startup: Startup) -> Result<(), Failure> {
+    startup.watch(Answer::Die);
+    let destination =
+        Destination::resolve(&OutputRequest::named(&arguments.output), &Protected::default(), arguments.force)?;
     let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     let text = key_file.to_text();
-    let failed = |error| Failure::write(&destination.name, &error);
+    let failed = |error| Failure::write(&destination.label, &error);
     match destination.open(true)? {
         Output::Direct(mut file) => file.write_all(text.as_bytes()).map_err(failed),
-        Output::Whole(file) => {
+        Output::Atomic(file) => {
             file.file().write_all_at(text.as_bytes(), 0).map_err(failed)?;
-            destination.commit(file)
+            destination.commit(file).map(|_nothing_to_carry| ()).map_err(Failure::from)
         }
     }
 }

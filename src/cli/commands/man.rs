@@ -8,9 +8,9 @@ use clap_mangen::Man;
 use crate::cli::{
     arguments::{Arguments, ManArguments},
     messages::{
-        answer,
+        display_name::display_path,
         failure::{Exit, Failure, describe},
-        shown::shown,
+        standard_output,
     },
 };
 
@@ -27,11 +27,11 @@ pub(in crate::cli) fn man(arguments: &ManArguments) -> Result<(), Failure> {
     let mut text = Vec::new();
     let page = Man::new(page.clone()).date(DATE).source(concat!("reelseal ", env!("CARGO_PKG_VERSION")));
     page.render(&mut text).map_err(|error| Failure::new(Exit::InputOutput, describe(&error)))?;
-    answer::text(&text)
+    standard_output::text(&text)
 }
 
 fn no_such_command(name: &str, program: &clap::Command) -> Failure {
     let names: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
-    Failure::usage(format!("unrecognized subcommand '{}'", shown(Path::new(name))))
+    Failure::usage(format!("unrecognized subcommand '{}'", display_path(Path::new(name))))
         .with_hint(format!("the commands are: {}", names.join(", ")))
 }

@@ -12,26 +12,26 @@ use std::{
 use crate::cli::{
     arguments::{Mode, PasswdArguments, SlotChange},
     batch::Batch,
-    files::{
-        input::{InputFile, is_standard},
-        opened_input,
-    },
+    files::opened_input,
     messages::{
-        answer,
+        display_name::display_name,
         failure::{Exit, Failure},
         key_slot::{self, ScryptParameters},
-        report,
-        shown::shown,
-        stream_failure,
+        message::Message,
+        report, standard_output, stream_failure,
     },
-    on_signal,
     secrets::{
         new_lock::{lock_failure, new_lock},
         secret_source::{Purpose, SecretSource},
     },
+    signals::{self, Answer, Startup},
 };
 use crate::{
     container::Record,
+    files::{
+        input::{InputFile, is_standard},
+        label::Label,
+    },
     keys::{
         Credential, KeySlot, KeySlots, Lock, ScryptCost, SlotDemand, SlotKind, Unlocked, unlock, unlock_with_another,
     },
@@ -39,10 +39,13 @@ use crate::{
     stream::HeaderRewrite,
 };
 
-pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
+pub(in crate::cli) fn passwd(arguments: &PasswdArguments, startup: Startup) -> Result<(), Exit> {
     match arguments.mode() {
-        Mode::List => Batch::each(&arguments.files, |path| list(path, arguments.files.len() > 1)),
-        Mode::Rewrite(change) => rewrite_all(arguments, change),
+        Mode::List => {
+            let watching = startup.watch(Answer::Die);
+            Batch::each(&watching, &arguments.files, |path| list(path, arguments.files.len() > 1))
+        }
+        Mode::Rewrite(change) => rewrite_all(arguments, change, startup),
     }
 }
 
@@ -50,12 +53,12 @@ pub(in crate::cli) fn passwd(arguments: &PasswdArguments) -> Result<(), Exit> {
 fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
     let header = opened_input::read_header(&input, |_| {})?;
-    let slots = KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(&input.name, &error))?;
-    let front = if named { format!("{}: ", input.name) } else { String::new() };
+    let slots = KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(&input.label, &error))?;
+    let front = if named { format!("{}: ", display_name(&input.label)) } else { String::new() };
     let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot)));
     let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
     let text: String = lines.chain(unknown).collect();
-    answer::text(text.as_bytes())
+    standard_output::text(text.as_bytes())
 }
 
 fn described(slot: &KeySlot) -> String {
@@ -63,11 +66,11 @@ fn described(slot: &KeySlot) -> String {
 }
 
 /// First whatever can be refused without a secret, then the questions, once, then the work.
-fn rewrite_all(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Exit> {
+fn rewrite_all(arguments: &PasswdArguments, change: SlotChange, startup: Startup) -> Result<(), Exit> {
     let told = |failure| report::failure(&failure);
     refuse_stray_number(arguments, change).map_err(told)?;
-    let sources = Sources::choose(arguments, change).map_err(told)?;
-    on_signal::watch(false);
+    let sources = Sources::choose(arguments, change, &startup).map_err(told)?;
+    startup.watch(Answer::Die);
     let mut batch = Batch::default();
     let (mut ready, mut known) = (Vec::new(), HashSet::new());
     for path in &arguments.files {
@@ -104,8 +107,9 @@ fn refuse_stray_number(arguments: &PasswdArguments, change: SlotChange) -> Resul
     let is_number = |path: &&PathBuf| path.to_str().is_some_and(|name| name.parse::<usize>().is_ok());
     match arguments.files.iter().find(is_number) {
         Some(number) if change == SlotChange::Remove(None) && !number.exists() => {
-            let number = number.display();
-            Err(Failure::usage(format!("{number}: cannot open: no such file or directory"))
+            let number = number.display().to_string();
+            Err(Failure::usage("cannot open: no such file or directory")
+                .about(number.as_str())
                 .with_hint(format!("to remove key slot {number}, write --remove={number}")))
         }
         _ => Ok(()),
@@ -145,19 +149,19 @@ struct Sources {
 }
 
 impl Sources {
-    fn choose(arguments: &PasswdArguments, change: SlotChange) -> Result<Self, Failure> {
+    fn choose(arguments: &PasswdArguments, change: SlotChange, startup: &Startup) -> Result<Self, Failure> {
         let (current, new) = (arguments.secret.passphrase_fd, arguments.new_secret.new_passphrase_fd);
         if new.is_some() && current == new {
             return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
                 .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
         }
-        let current = SecretSource::choose(&arguments.secret, false)?;
+        let current = SecretSource::choose(&arguments.secret, false, startup)?;
         if let Some(number) = new.filter(|&number| current.is_copied_to(number)) {
             return Err(SecretSource::not_open(number));
         }
         let change = match change {
-            SlotChange::Add => Change::Add(SecretSource::choose_new(&arguments.new_secret)?),
-            SlotChange::Replace => Change::Replace(SecretSource::choose_new(&arguments.new_secret)?),
+            SlotChange::Add => Change::Add(SecretSource::choose_new(&arguments.new_secret, startup)?),
+            SlotChange::Replace => Change::Replace(SecretSource::choose_new(&arguments.new_secret, startup)?),
             SlotChange::Remove(number) => Change::Remove(number),
         };
         if change.new_secret().is_some_and(|new| new.kind() == SlotKind::Passphrase) {
@@ -171,19 +175,19 @@ impl Sources {
 
 /// Refuses what the file and its header alone show.
 fn check(path: &Path, arguments: &PasswdArguments, sources: &Sources) -> Result<(), Failure> {
-    let (name, rewrite) = begin(path)?;
+    let (label, rewrite) = begin(path)?;
     let limits = arguments.secret.kdf_limits();
-    let refused = |error| stream_failure::unlock(&name, &error);
+    let refused = |error| stream_failure::unlock(&label, &error);
     let slots = KeySlots::of(rewrite.header()).map_err(refused)?;
     slots.check_opening(sources.current.kind(), limits).map_err(refused)?;
     let checked = match &sources.change {
         Change::Add(new) => slots.check_added(&[demand(new, arguments.scrypt_cost())], limits),
-        Change::Remove(Some(number)) => slots.without(numbered(&name, &slots, *number)?).map(drop),
+        Change::Remove(Some(number)) => slots.without(numbered(&label, &slots, *number)?).map(drop),
         // Which one it will be does not matter if it is the only one.
         Change::Remove(None) => slots.iter().next().map_or(Ok(()), |first| slots.without(first).map(drop)),
         Change::Replace(_) => Ok(()),
     };
-    checked.map_err(|error| stream_failure::slot_change(&name, &error))
+    checked.map_err(|error| stream_failure::slot_change(&label, &error))
 }
 
 /// The demand of the slot that a new secret will be given, a passphrase one at `cost`.
@@ -195,32 +199,35 @@ fn demand(new: &SecretSource, cost: ScryptCost) -> SlotDemand {
 }
 
 /// Opens `path` for rewriting, and locks it.
-fn begin(path: &Path) -> Result<(String, HeaderRewrite), Failure> {
-    let name = shown(path);
+fn begin(path: &Path) -> Result<(Label, HeaderRewrite), Failure> {
+    let label = Label::from(path);
     if is_standard(Some(path)) {
-        return Err(Failure::usage("standard input: cannot be rewritten").with_hint("a file with the name - is ./-"));
+        return Err(Failure::usage("cannot be rewritten")
+            .about(&Label::StandardInput)
+            .with_hint("a file with the name - is ./-"));
     }
-    let cannot_open = |error: io::Error| Failure::system(&name, "cannot open", &error);
+    let cannot_open = |error: io::Error| Failure::system(&label, "cannot open", &error);
     // Before it is opened, which a device may take for a command.
     if !path.metadata().map_err(cannot_open)?.is_file() {
-        return Err(stream_failure::not_regular(&name));
+        return Err(stream_failure::not_regular(&label));
     }
     let file = File::options().read(true).write(true).open(path).map_err(cannot_open)?;
     let rewrite = HeaderRewrite::begin(file, Chain::known_features(&[]));
-    let rewrite = rewrite.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
-    Ok((name, rewrite))
+    let rewrite = rewrite.map_err(|error| stream_failure::header_rewrite(&label, &error))?;
+    Ok((label, rewrite))
 }
 
 /// Whether the current secret opens the file.
 fn opens(path: &Path, current: &mut Credential) -> Result<(), Failure> {
-    let (name, rewrite) = begin(path)?;
+    let (label, rewrite) = begin(path)?;
     let unlocked = unlock(rewrite.parsed(), current);
-    unlocked.map(drop).map_err(|error| stream_failure::unlock(&name, &error))
+    unlocked.map(drop).map_err(|error| stream_failure::unlock(&label, &error))
 }
 
-fn numbered<'a>(name: &str, slots: &'a KeySlots, number: NonZero<usize>) -> Result<&'a KeySlot, Failure> {
+fn numbered<'a>(label: &Label, slots: &'a KeySlots, number: NonZero<usize>) -> Result<&'a KeySlot, Failure> {
     slots.numbered(number).ok_or_else(|| {
-        Failure::usage(format!("{name}: there is no key slot {number}"))
+        Failure::usage(format!("there is no key slot {number}"))
+            .about(label)
             .with_hint("--list shows them with their numbers")
     })
 }
@@ -259,28 +266,29 @@ impl Rewriting {
     }
 
     fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {
-        let (name, rewrite) = begin(path)?;
+        let (label, rewrite) = begin(path)?;
         if let Some(copy) = rewrite.damaged_copy() {
-            report::warning(&stream_failure::damaged_copy(&name, copy));
+            report::warning(&stream_failure::damaged_copy(&label, copy));
         }
-        let refused = |error| stream_failure::unlock(&name, &error);
+        let refused = |error| stream_failure::unlock(&label, &error);
         let unlocked = unlock(rewrite.parsed(), &mut self.current).map_err(refused)?;
         let slots = KeySlots::of(rewrite.header()).map_err(refused)?;
         let old = match &self.change {
             Change::Add(_) => None,
             Change::Replace(_) | Change::Remove(None) => Some(&unlocked.slot),
-            Change::Remove(Some(number)) => Some(numbered(&name, &slots, *number)?),
+            Change::Remove(Some(number)) => Some(numbered(&label, &slots, *number)?),
         };
-        let records = self.changed(&name, &slots, old, &unlocked)?;
+        let records = self.changed(&label, &slots, old, &unlocked)?;
         let opens_another = old == Some(&unlocked.slot)
             && !self.is_same
             && unlock_with_another(rewrite.parsed(), &unlocked.slot, &mut self.current).is_ok();
-        let rewritten = on_signal::without_signals(|| rewrite.finish(records, &unlocked.keys));
-        rewritten.map_err(|error| stream_failure::header_rewrite(&name, &error))?;
+        let rewritten = signals::hold_off(|| rewrite.finish(records, &unlocked.keys));
+        rewritten.map_err(|error| stream_failure::header_rewrite(&label, &error))?;
         let Some(kind) = old.map(KeySlot::kind) else { return Ok(()) };
         if opens_another {
-            report::warning(&format!(
-                "{name}: the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"
+            report::warning(&Message::about(
+                &label,
+                format!("the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"),
             ));
         }
         self.removed.insert(kind);
@@ -290,7 +298,7 @@ impl Rewriting {
     /// The header's records after the change, in which the slot `old` goes.
     fn changed(
         &self,
-        name: &str,
+        label: &Label,
         slots: &KeySlots,
         old: Option<&KeySlot>,
         unlocked: &Unlocked,
@@ -304,7 +312,7 @@ impl Rewriting {
             Some(old) => slots.with_replaced(old, &new, limits),
             None => slots.with_added(&new, limits),
         };
-        changed.map_err(|error| stream_failure::slot_change(name, &error))
+        changed.map_err(|error| stream_failure::slot_change(label, &error))
     }
 
     /// Says that what was removed is not revoked.

@@ -6,23 +6,28 @@ use crate::cli::{
     arguments::VerifyArguments,
     batch::Batch,
     files::{
-        input::InputFile,
-        inputs::{self, NamedInput, Wanted, reads_standard_input},
+        inputs::{self, reads_standard_input},
         opened_input::{self, InputFrames},
         transfer::widen_pipe,
     },
     messages::{
-        answer,
         damage::{self, Ended},
+        display_name::display_name,
         failure::{Exit, Failure},
+        message::Message,
         progress::Progress,
-        report, stream_failure,
+        report, standard_output, stream_failure,
     },
-    on_signal,
     secrets::{keyring::Keyring, secret_source::SecretSource},
+    signals::{Startup, Watching},
 };
 use crate::{
     container::{Header, TagFlags},
+    files::{
+        input::InputFile,
+        label::Label,
+        walk::{FileKind, NamedInput},
+    },
     pipeline::{Opening, Survey, SurveySink, Workers},
     stream::{OpenedStream, StreamError},
 };
@@ -36,21 +41,22 @@ struct Verification<'a> {
 /// An input with its share in the keyring, which is wiped when the last share is given up.
 type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
 
-pub(in crate::cli) fn verify(arguments: &VerifyArguments) -> Result<(), Exit> {
-    let (verification, inputs) = begin(arguments).map_err(|failure| report::failure(&failure))?;
-    Batch::each(inputs, |(input, keyring)| verification.one(input, keyring))
+pub(in crate::cli) fn verify(arguments: &VerifyArguments, startup: Startup) -> Result<(), Exit> {
+    let (watching, verification, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
+    Batch::each(&watching, inputs, |(input, keyring)| verification.one(input, keyring))
 }
 
-fn begin(arguments: &VerifyArguments) -> Result<(Verification<'_>, Vec<Locked>), Failure> {
-    let VerifyArguments { inputs, recursive, secret, run } = arguments;
-    report::configure(run);
-    let source = SecretSource::choose(secret, reads_standard_input(inputs)?)?;
-    on_signal::watch(run.ignore_interrupts);
-    let inputs = inputs::expand(inputs, *recursive, Wanted::Streams);
-    let progress = Progress::start(run, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
+fn begin(arguments: &VerifyArguments, startup: Startup) -> Result<(Watching, Verification<'_>, Vec<Locked>), Failure> {
+    let VerifyArguments { inputs, recursive, secret, common } = arguments;
+    report::configure(common);
+    let source = SecretSource::choose(secret, reads_standard_input(inputs)?, &startup)?;
+    let watching = startup.watch(common.answer_to_interrupts());
+    let inputs = inputs::expand(&watching, inputs, *recursive, FileKind::Streams);
+    let progress =
+        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
     let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
-    Ok((Verification { arguments, progress }, inputs))
+    Ok((watching, Verification { arguments, progress }, inputs))
 }
 
 impl Verification<'_> {
@@ -68,22 +74,24 @@ impl Verification<'_> {
         drop(keyring);
 
         let header = stream.header();
-        let failed = |error: &StreamError| stream_failure::pipeline(&input.name, "", false, header.layout(), error);
+        let failed = |error: &StreamError| {
+            stream_failure::pipeline(&input.label, &Label::StandardOutput, false, header.layout(), error)
+        };
         let (survey, end) = self.survey(&input, &stream, frames).map_err(|error| failed(&error))?;
-        tell_damage(&input.name, header, &survey);
+        tell_damage(&input.label, header, &survey);
         match end {
             Err(error) if stream_failure::is_damage(&error) => {
-                report::finding(&failed(&error).to_string());
-                Err(damage::not_whole(&input.name, &survey, Ended::Cut))
+                report::finding(failed(&error).message());
+                Err(damage::not_whole(&input.label, &survey, Ended::Cut))
             }
             // The damage before is the worse of the two.
             Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
-                report::finding(&failed(&error).to_string());
-                Err(damage::not_whole(&input.name, &survey, Ended::Unreadable))
+                report::finding(failed(&error).message());
+                Err(damage::not_whole(&input.label, &survey, Ended::Unreadable))
             }
             Err(error) => Err(failed(&error)),
-            Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.name, &survey, Ended::AtTheEnd)),
-            Ok(()) => tell_whole(self.arguments, &input.name, &survey),
+            Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(&input.label, &survey, Ended::AtTheEnd)),
+            Ok(()) => tell_whole(self.arguments, &input.label, &survey),
         }
     }
 
@@ -99,15 +107,17 @@ impl Verification<'_> {
             None => None,
             Some(Ok(last)) => last.tag().end(),
             Some(Err(error)) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
-                report::warning(&stream_failure::pipeline(&input.name, "", false, layout, &error).to_string());
+                report::warning(
+                    stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, &error).message(),
+                );
                 None
             }
             Some(Err(error)) => return Err(error),
         };
 
-        let progress = self.progress.file(&input.name, size, false);
+        let progress = self.progress.file(&input.label, size, false);
         widen_pipe(&input.file);
-        let workers = Workers::new(self.arguments.run.threads(false), layout.frame_size);
+        let workers = Workers::new(self.arguments.common.threads(false), layout.frame_size);
         let sink = SurveySink::default();
         let source = frames.source_past_unreadable(layout.frame_size, &sink);
         let workers = workers.with_progress(progress.delivered());
@@ -121,24 +131,27 @@ impl Verification<'_> {
     }
 }
 
-fn tell_damage(name: &str, header: &Header, survey: &Survey) {
+fn tell_damage(input: &Label, header: &Header, survey: &Survey) {
     for damaged in survey.damaged() {
-        report::finding(&damage::frames(name, header, damaged));
+        report::finding(&damage::frames(input, header, damaged));
     }
     if survey.unlisted > 0 {
-        report::finding(&format!("{name}: and {} more damaged frames, too scattered to be listed", survey.unlisted));
+        let more = format!("and {} more damaged frames, too scattered to be listed", survey.unlisted);
+        report::finding(&Message::about(input, more));
     }
 }
 
-fn tell_whole(arguments: &VerifyArguments, name: &str, survey: &Survey) -> Result<(), Failure> {
-    if arguments.run.quiet {
+fn tell_whole(arguments: &VerifyArguments, input: &Label, survey: &Survey) -> Result<(), Failure> {
+    if arguments.common.quiet {
         return Ok(());
     }
     let frames = if survey.sound == 1 { "frame" } else { "frames" };
     let interrupted = survey.final_flags.is_some_and(TagFlags::is_interrupted);
     let ending = if interrupted { "; the writer was interrupted, and ended it there" } else { "" };
-    answer::line(&format_args!(
-        "{name}: whole, {} bytes, {} {frames} authenticated{ending}",
-        survey.payload, survey.sound
+    standard_output::line(&format_args!(
+        "{}: whole, {} bytes, {} {frames} authenticated{ending}",
+        display_name(input),
+        survey.payload,
+        survey.sound
     ))
 }

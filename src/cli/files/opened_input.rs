@@ -4,11 +4,11 @@ use std::fs::File;
 
 use crate::{
     cli::{
-        files::input::{Access, InputFile},
         messages::{failure::Failure, report, stream_failure},
         secrets::keyring::Keyring,
     },
     container::{FrameSize, Header},
+    files::input::{Access, InputFile},
     pipeline::{CiphertextFile, CiphertextSource, DamageListener, StreamSource},
     stream::{DescriptorInput, HeaderReadError, OpenedStream, RefusedHeader, Resumed, StreamFile, StreamHeader},
 };
@@ -30,17 +30,18 @@ pub(in crate::cli) fn read_header(
     input: &InputFile,
     refused: impl FnOnce(&RefusedHeader),
 ) -> Result<StreamHeader<DescriptorInput<&File>>, Failure> {
-    let name = &input.name;
-    let descriptor = DescriptorInput::new(&input.file).map_err(|error| Failure::system(name, "cannot read", &error))?;
+    let label = &input.label;
+    let descriptor =
+        DescriptorInput::new(&input.file).map_err(|error| Failure::system(label, "cannot read", &error))?;
     let header = StreamHeader::read(descriptor, Vec::new());
     let header = header.map_err(|error| {
         if let HeaderReadError::Refused(header) = &error {
             refused(header);
         }
-        stream_failure::header_read(name, &error)
+        stream_failure::header_read(label, &error)
     })?;
     if let Some(copy) = header.damaged_copy() {
-        report::warning(&stream_failure::damaged_copy(name, copy));
+        report::warning(&stream_failure::damaged_copy(label, copy));
     }
     Ok(header)
 }
@@ -51,7 +52,7 @@ pub(in crate::cli) fn open<'a>(
     access: Access,
     keyring: &Keyring,
 ) -> Result<(OpenedStream, InputFrames<'a>), Failure> {
-    let (stream, rest) = keyring.open(&input.name, read_header(input, |_| {})?)?;
+    let (stream, rest) = keyring.open(&input.label, read_header(input, |_| {})?)?;
     let frames = InputFrames::of(input, access, stream.header(), rest);
     Ok((stream, frames))
 }

@@ -11,8 +11,9 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::{
     cli::{
-        files::{ends::Job, input::open_failure},
+        files::ends::Job,
         messages::{
+            display_name::display_name,
             failure::{Exit, Failure, describe},
             progress::Progress,
         },
@@ -41,15 +42,16 @@ pub(in crate::cli) fn remove_input(
     threads: NonZero<usize>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let (Some(input), Some(output)) = (job.input.path.as_deref(), job.destination.path()) else { return Ok(()) };
-    let written = File::open(output).map_err(|error| open_failure(&job.destination.name, error))?;
+    let (Some(input), Some(output)) = (job.input.path(), job.destination.path()) else { return Ok(()) };
+    let written = File::open(output).map_err(|error| Failure::system(&job.destination.label, "cannot open", &error))?;
     // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
     let _ = fadvise(&written, 0, None, Advice::DontNeed);
     let (stream, plaintext) = match direction {
         Direction::Encrypted { .. } => (&written, &job.input.file),
         Direction::Decrypted => (&job.input.file, &written),
     };
-    let progress = progress.check(&format!("{}: reading back", job.destination.name), plaintext.metadata().ok());
+    let progress =
+        progress.check(&format!("{}: reading back", display_name(&job.destination.label)), plaintext.metadata().ok());
     let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
     match begins_as_written(stream, direction)
         .and_then(|begins| Ok(begins && decrypts_to(stream, layout, chain, plaintext, &workers)?))
@@ -77,18 +79,21 @@ fn begins_as_written(stream: &File, direction: &Direction<'_>) -> Result<bool, S
 }
 
 fn delete(job: &Job, path: &Path) -> Result<(), Failure> {
-    let name = &job.input.name;
-    let metadata = fs::symlink_metadata(path).map_err(|error| Failure::system(name, "cannot remove", &error))?;
+    let label = &job.input.label;
+    let metadata = fs::symlink_metadata(path).map_err(|error| Failure::system(label, "cannot remove", &error))?;
     if (metadata.dev(), metadata.ino()) != (job.input.metadata.dev(), job.input.metadata.ino()) {
-        let taken = format!("{}: is written, but another file has taken the input's name", job.destination.name);
-        return Err(Failure::new(Exit::InputOutput, taken).with_hint(format!("{name} is kept")));
+        return Err(Failure::new(Exit::InputOutput, "is written, but another file has taken the input's name")
+            .about(&job.destination.label)
+            .with_hint(format!("{} is kept", display_name(label))));
     }
-    fs::remove_file(path).map_err(|error| Failure::system(name, "cannot remove", &error))
+    fs::remove_file(path).map_err(|error| Failure::system(label, "cannot remove", &error))
 }
 
 fn kept(job: &Job, fact: &str) -> Failure {
-    Failure::new(Exit::InputOutput, format!("{}: {fact}", job.destination.name))
-        .with_hint(format!("{} is kept; remove {}, and try again", job.input.name, job.destination.name))
+    let output = display_name(&job.destination.label);
+    Failure::new(Exit::InputOutput, fact)
+        .about(&job.destination.label)
+        .with_hint(format!("{} is kept; remove {output}, and try again", display_name(&job.input.label)))
 }
 
 #[cfg(test)]
@@ -97,12 +102,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::files::{
-            input::InputFile,
-            output::{Destination, Wanted},
-            precious::Precious,
-        },
         container::{Features, FrameSize, Layout},
+        files::{
+            input::InputFile,
+            output::{Destination, OutputRequest},
+            protected::Protected,
+        },
         keys::{KeyFile, Lock, NewStream},
         stream::{Clock, Writer},
     };
@@ -143,7 +148,8 @@ mod tests {
             let _ = fs::remove_file(&sealed);
             let input = InputFile::open(Some(&film)).unwrap();
             let access = input.access().unwrap();
-            let destination = Destination::resolve(&Wanted::File(&sealed), &Precious::default(), false).unwrap();
+            let destination =
+                Destination::resolve(&OutputRequest::File(&sealed), &Protected::default(), false).unwrap();
             fs::write(&sealed, &stream).unwrap();
             meanwhile();
             let job = Job { input, access, destination };

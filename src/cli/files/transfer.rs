@@ -8,12 +8,13 @@ use std::{
 
 use rustix::pipe::fcntl_setpipe_size;
 
-use crate::cli::{
-    files::output::{Destination, Output},
-    messages::{failure::Failure, stream_failure},
-};
 use crate::{
+    cli::messages::{failure::Failure, file_failure::warn_unless_carried, stream_failure},
     container::Layout,
+    files::{
+        label::Label,
+        output::{Destination, Output},
+    },
     pipeline::{OrderedSink, Outgoing, PositionalSink, Sink, Source, Transform, Workers},
     stage::Frame,
     stream::{DescriptorOutput, StreamError},
@@ -21,7 +22,7 @@ use crate::{
 
 /// Where a run leads, and under which names its ends are told of.
 pub(in crate::cli) struct Transfer<'a> {
-    input: &'a str,
+    input: &'a Label,
     destination: &'a Destination,
     output: Output,
     /// Whether the output is a pipe.
@@ -33,7 +34,7 @@ impl<'a> Transfer<'a> {
     /// Opens the output of a stream of this layout, and reserves `length` bytes if that many are known to come. A
     /// regular input gives a regular output its mode and modification time, `carried`.
     pub fn open(
-        input: &'a str,
+        input: &'a Label,
         destination: &'a Destination,
         layout: Layout,
         length: Option<u64>,
@@ -41,10 +42,10 @@ impl<'a> Transfer<'a> {
     ) -> Result<Self, Failure> {
         let mut output = destination.open(carried.is_some())?;
         let to_pipe = matches!(&output, Output::Direct(file) if widen_pipe(file));
-        if let Output::Whole(file) = &mut output {
+        if let Output::Atomic(file) = &mut output {
             let prepared =
                 carried.map_or(Ok(()), |from| file.carry(from)).and_then(|()| file.reserve(length.unwrap_or(0)));
-            prepared.map_err(|error| Failure::system(&destination.name, "cannot write", &error))?;
+            prepared.map_err(|error| Failure::system(&destination.label, "cannot write", &error))?;
         }
         Ok(Self { input, destination, output, to_pipe, layout })
     }
@@ -53,7 +54,7 @@ impl<'a> Transfer<'a> {
     pub fn write_header(&self, header: &[u8]) -> Result<(), Failure> {
         let written = match &self.output {
             Output::Direct(file) => DescriptorOutput::new(file).write_all(header),
-            Output::Whole(file) => file.file().write_all_at(header, 0),
+            Output::Atomic(file) => file.file().write_all_at(header, 0),
         };
         written.map_err(|error| self.failure(&StreamError::Write(error)))
     }
@@ -68,7 +69,7 @@ impl<'a> Transfer<'a> {
     {
         let result = match &self.output {
             Output::Direct(file) => workers.run(source, transform, &ordered(file)),
-            Output::Whole(file) => workers.run(source, transform, &PositionalSink::new(file.file(), self.layout)),
+            Output::Atomic(file) => workers.run(source, transform, &PositionalSink::new(file.file(), self.layout)),
         };
         result.map_err(|error| self.failure(&error))
     }
@@ -77,14 +78,18 @@ impl<'a> Transfer<'a> {
     pub fn finish(self) -> Result<(), Failure> {
         match self.output {
             Output::Direct(_) => Ok(()),
-            Output::Whole(file) => self.destination.commit(file),
+            Output::Atomic(file) => {
+                let carried = self.destination.commit(file)?;
+                warn_unless_carried(&self.destination.label, carried);
+                Ok(())
+            }
         }
     }
 
     /// How a failure of this run is told.
     pub fn failure(&self, error: &StreamError) -> Failure {
         let released = matches!(self.output, Output::Direct(_));
-        stream_failure::pipeline(self.input, &self.destination.name, released, self.layout, error)
+        stream_failure::pipeline(self.input, &self.destination.label, released, self.layout, error)
     }
 }
 

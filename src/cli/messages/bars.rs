@@ -12,7 +12,7 @@ use std::{
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::{
-    progress::{Counts, Event, FileCount},
+    counts::{Counts, FileCount},
     screen,
 };
 
@@ -20,15 +20,15 @@ const KNOWN: &str = "{msg} {wide_bar:.cyan} {binary_bytes}/{binary_total_bytes} 
 const UNKNOWN: &str = "{msg} {spinner:.cyan} {binary_bytes} {binary_bytes_per_sec}";
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// Draws until the run has ended.
-pub(super) fn draw(counts: &Counts, events: &Receiver<Event>) {
+/// Draws a bar for each file in hand. `began` gives the files as they are begun, until its other end is dropped.
+pub(super) fn draw(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
     let _shown = screen::show(&bars);
     let whole = (counts.files > 1).then(|| add(&bars, counts.total));
     let mut in_hand: Vec<(Arc<FileCount>, ProgressBar)> = Vec::new();
     loop {
-        let event = events.recv_timeout(REDRAW);
-        if let Ok(Event::Began(file)) = &event {
+        let begun = began.recv_timeout(REDRAW);
+        if let Ok(file) = &begun {
             let bar = match &whole {
                 Some(whole) => bars.insert_before(whole, styled(file.total)),
                 None => add(&bars, file.total),
@@ -56,7 +56,7 @@ pub(super) fn draw(counts: &Counts, events: &Receiver<Event>) {
             whole.set_position(counts.bytes());
             whole.tick();
         }
-        if matches!(event, Ok(Event::Ended) | Err(RecvTimeoutError::Disconnected)) {
+        if let Err(RecvTimeoutError::Disconnected) = begun {
             whole.iter().for_each(ProgressBar::abandon);
             return;
         }

@@ -1,10 +1,14 @@
-//! How the damage in a stream is told: which frames, which bytes, what is wrong.
+//! How damage in a stream is reported: which frames, which bytes, what is wrong.
 
 use std::io;
 
-use crate::cli::messages::failure::{Exit, Failure, describe};
+use crate::cli::messages::{
+    failure::{Exit, Failure, describe},
+    message::Message,
+};
 use crate::{
     container::{Features, Header},
+    files::label::Label,
     pipeline::{DamagedFrames, FrameDamage, Survey},
     stage::FrameFault,
 };
@@ -14,8 +18,8 @@ pub(in crate::cli) const OTHER_COPY: &str = "use another copy of the stream";
 
 const OFF_THIS_DISK: &str = "use another copy of the stream, on another disk: this one may be failing";
 
-/// Damaged frames of `input`, a line.
-pub(in crate::cli) fn frames(input: &str, header: &Header, damaged: &DamagedFrames) -> String {
+/// Damaged frames of `input`.
+pub(in crate::cli) fn frames(input: &Label, header: &Header, damaged: &DamagedFrames) -> Message {
     let layout = header.layout();
     let first_byte = layout.frame_position(damaged.first);
     let last_byte = layout.frame_position(damaged.last) + damaged.last_wire as u64 - 1;
@@ -32,10 +36,10 @@ pub(in crate::cli) fn frames(input: &str, header: &Header, damaged: &DamagedFram
         FrameDamage::Refused(fault) => fault.to_string(),
         FrameDamage::Unreadable { os_error } => unreadable(os_error.map(io::Error::from_raw_os_error).as_ref()),
     };
-    format!("{input}: {named}, bytes {first_byte} to {last_byte}{plaintext}: {damage}")
+    Message::about(input, format!("{named}, bytes {first_byte} to {last_byte}{plaintext}: {damage}"))
 }
 
-/// What is told of a frame that could not be read.
+/// What is reported of a frame that could not be read.
 pub(in crate::cli) fn unreadable(error: Option<&io::Error>) -> String {
     let why = error.map(|error| format!(": {}", describe(error))).unwrap_or_default();
     format!("cannot be read{why}")
@@ -65,7 +69,7 @@ pub(in crate::cli) enum Ended {
 }
 
 /// What a survey that `ended` so found of `input`, in one fact.
-pub(in crate::cli) fn not_whole(input: &str, survey: &Survey, ended: Ended) -> Failure {
+pub(in crate::cli) fn not_whole(input: &Label, survey: &Survey, ended: Ended) -> Failure {
     let mut facts = Vec::new();
     match survey.unreadable {
         0 => {}
@@ -89,5 +93,5 @@ pub(in crate::cli) fn not_whole(input: &str, survey: &Survey, ended: Ended) -> F
     };
     facts.push(sound);
     let hint = if survey.unreadable > 0 || ended == Ended::Unreadable { OFF_THIS_DISK } else { OTHER_COPY };
-    Failure::new(Exit::BadStream, format!("{input}: not whole: {}", facts.join(", "))).with_hint(hint)
+    Failure::new(Exit::BadStream, format!("not whole: {}", facts.join(", "))).about(input).with_hint(hint)
 }

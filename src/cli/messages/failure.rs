@@ -1,4 +1,4 @@
-//! What went wrong, as a person is told it, and the exit code that tells a script.
+//! What went wrong, for people, and the exit code, for scripts.
 
 use std::{
     fmt,
@@ -6,11 +6,13 @@ use std::{
     process::ExitCode,
 };
 
-/// A failure: one lower-case fact, and what to do about it where that is known.
+use super::message::{Message, Subject};
+
+/// A failure: one lower-case fact, what it is about, and what to do about it where that is known.
 #[derive(Debug)]
 pub(in crate::cli) struct Failure {
     exit: Exit,
-    fact: String,
+    message: Message,
     hint: Option<String>,
     concerns_all: bool,
 }
@@ -30,24 +32,32 @@ pub(in crate::cli) enum Exit {
 
 impl Failure {
     pub fn new(exit: Exit, fact: impl Into<String>) -> Self {
-        Self { exit, fact: fact.into(), hint: None, concerns_all: false }
+        let message = Message { subject: None, fact: fact.into() };
+        Self { exit, message, hint: None, concerns_all: false }
     }
 
     pub fn usage(fact: impl Into<String>) -> Self {
         Self::new(Exit::Usage, fact)
     }
 
-    /// The system refused to do something with `name`.
-    pub fn system(name: &str, doing: &str, error: &io::Error) -> Self {
-        Self::new(Exit::InputOutput, format!("{name}: {doing}: {}", describe(error)))
+    /// The system refused to do something with `subject`.
+    pub fn system(subject: impl Into<Subject>, doing: &str, error: &io::Error) -> Self {
+        Self::new(Exit::InputOutput, format!("{doing}: {}", describe(error))).about(subject)
     }
 
-    /// The system refused to write to `name`.
-    pub fn write(name: &str, error: &io::Error) -> Self {
+    /// The system refused to write to `subject`.
+    pub fn write(subject: impl Into<Subject>, error: &io::Error) -> Self {
         match error.kind() {
-            ErrorKind::BrokenPipe => Self::new(Exit::InputOutput, format!("{name}: the reader has closed the pipe")),
-            _ => Self::system(name, "cannot write", error),
+            ErrorKind::BrokenPipe => Self::new(Exit::InputOutput, "the reader has closed the pipe").about(subject),
+            _ => Self::system(subject, "cannot write", error),
         }
+    }
+
+    /// It is about `subject`.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<Subject>) -> Self {
+        self.message.subject = Some(subject.into());
+        self
     }
 
     #[must_use]
@@ -56,7 +66,7 @@ impl Failure {
         self
     }
 
-    /// It would meet every other file of the run, too.
+    /// It would meet every other file of the batch, too.
     #[must_use]
     pub fn for_all(mut self) -> Self {
         self.concerns_all = true;
@@ -66,6 +76,10 @@ impl Failure {
     /// Whether to go on with other files is in vain.
     pub fn concerns_all(&self) -> bool {
         self.concerns_all
+    }
+
+    pub fn message(&self) -> &Message {
+        &self.message
     }
 
     pub fn hint(&self) -> Option<&str> {
@@ -85,7 +99,7 @@ impl From<Exit> for ExitCode {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.fact)
+        self.message.fmt(formatter)
     }
 }
 

@@ -1,13 +1,19 @@
-//! What a person is told: progress, warnings, failures and what to do about them.
+//! What the command says: progress, warnings, failures and what to do about them.
 
-pub(super) mod answer;
 mod bars;
+pub(super) mod byte_count;
+mod counts;
 pub(super) mod damage;
+pub(super) mod display_name;
 pub(super) mod failure;
+pub(super) mod file_failure;
 pub(super) mod key_slot;
+mod lines;
+pub(super) mod message;
 pub(super) mod progress;
 pub(super) mod report;
 mod screen;
-pub(super) mod shown;
+pub(super) mod secret_failure;
+pub(super) mod standard_output;
 pub(super) mod stream_failure;
 mod usage_hint;

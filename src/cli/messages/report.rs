@@ -1,32 +1,39 @@
-//! What the command says on standard error: the program's name in front, a hint on a line of its own; or, for programs,
+//! What the command says on standard error: the program's name first, a hint on a line of its own; or, for programs,
 //! an object a line.
 
 use std::{
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
 
 use super::{
     failure::{Exit, Failure},
+    message::Message,
     screen,
     usage_hint::usage_hint,
 };
-use crate::cli::arguments::{ProgressMode, RunArguments};
+use crate::{
+    cli::arguments::{CommonArguments, ProgressMode},
+    files::label::Label,
+};
 
 static JSON: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Has all that follows told as the arguments of the run ask.
-pub(in crate::cli) fn configure(arguments: &RunArguments) {
+/// Has all that follows reported as the arguments ask.
+pub(in crate::cli) fn configure(arguments: &CommonArguments) {
     JSON.store(arguments.progress == ProgressMode::Json, Ordering::Relaxed);
     VERBOSE.store(arguments.verbose, Ordering::Relaxed);
 }
 
-/// Tells of `failure`, and gives its exit code.
+/// Reports `failure`, and gives its exit code.
 pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     let exit = failure.exit();
     let object =
@@ -38,10 +45,11 @@ pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     exit
 }
 
-/// Names `failures` that have been told of before, under a heading.
-pub(in crate::cli) fn summary(heading: &str, failures: &[Failure]) {
-    let names = || failures.iter().map(Failure::to_string).collect::<Vec<_>>();
-    say(&format_args!("{heading}:"), || json!({"event": "summary", "message": heading, "failures": names()}));
+/// Names `failures` that have been reported before, under a heading.
+pub(in crate::cli) fn summary(heading: &str, failures: &[Arc<Failure>]) {
+    let names = || failures.iter().map(|failure| failure.to_string()).collect::<Vec<_>>();
+    let colon = if failures.is_empty() { "" } else { ":" };
+    say(&format_args!("{heading}{colon}"), || json!({"event": "summary", "message": heading, "failures": names()}));
     for failure in failures.iter().filter(|_| !is_json()) {
         line(&format_args!("  {failure}"));
     }
@@ -52,11 +60,11 @@ pub(in crate::cli) fn note(text: &str) {
     say(&text, || json!({"event": "note", "message": text}));
 }
 
-pub(in crate::cli) fn warning(text: &str) {
-    say(&format_args!("warning: {text}"), || json!({"event": "warning", "message": text}));
+pub(in crate::cli) fn warning(message: &Message) {
+    say(&format_args!("warning: {message}"), || json!({"event": "warning", "message": message.to_string()}));
 }
 
-/// What only a user who asked for it is told.
+/// What only a user who asked for it wants to know.
 pub(in crate::cli) fn detail(text: &str) {
     if VERBOSE.load(Ordering::Relaxed) {
         say(&text, || json!({"event": "detail", "message": text}));
@@ -68,7 +76,7 @@ pub(super) fn progress(text: &str, object: impl FnOnce() -> Value) {
     say(&text, object);
 }
 
-/// Tells programs of something that people see for themselves.
+/// Reports to programs what people see for themselves.
 pub(super) fn event(object: impl FnOnce() -> Value) {
     if is_json() {
         raw_line(&object());
@@ -87,19 +95,19 @@ fn line(text: &dyn Display) {
     raw_line(&format_args!("reelseal: {text}"));
 }
 
-/// One of several things that are wrong, in front of the failure that sums them up.
-pub(in crate::cli) fn finding(text: &str) {
-    say(&text, || json!({"event": "damage", "message": text}));
+/// One of several things that are wrong, before the failure that sums them up.
+pub(in crate::cli) fn finding(message: &Message) {
+    say(message, || json!({"event": "damage", "message": message.to_string()}));
 }
 
-/// Standard error may be closed; there is nobody left to tell that to.
+/// Standard error may be closed; there is nobody left to report that to.
 fn raw_line(text: &dyn Display) {
     screen::give_way(|| {
         let _ = writeln!(io::stderr().lock(), "{text}");
     });
 }
 
-/// Tells what is wrong with the arguments, or shows the help that was asked for.
+/// Reports what is wrong with the arguments, or shows the help that was asked for.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         let text = error.render().to_string();
@@ -116,7 +124,7 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
     match error.print() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            line(&Failure::write("standard output", &error));
+            line(&Failure::write(&Label::StandardOutput, &error));
             ExitCode::from(1)
         }
     }

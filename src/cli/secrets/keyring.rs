@@ -11,6 +11,7 @@ use crate::{
         secrets::secret_source::{Purpose, SecretSource},
     },
     container::Header,
+    files::label::Label,
     keys::{Credential, KdfLimits, KeySlots, UnlockError},
     stream::{OpenedStream, Resumed, StreamHeader},
 };
@@ -38,10 +39,10 @@ impl Keyring {
         self.source.is_environment()
     }
 
-    /// Opens the stream `name`, of which `header` was read. What the header alone shows is refused before the secret is
+    /// Opens the stream `label`, of which `header` was read. What the header alone shows is refused before the secret is
     /// asked for.
-    pub fn open<I>(&self, name: &str, header: StreamHeader<I>) -> Result<(OpenedStream, Resumed<I>), Failure> {
-        let refused = |error: UnlockError| stream_failure::unlock(name, &error);
+    pub fn open<I>(&self, label: &Label, header: StreamHeader<I>) -> Result<(OpenedStream, Resumed<I>), Failure> {
+        let refused = |error: UnlockError| stream_failure::unlock(label, &error);
         self.check(header.header()).map_err(refused)?;
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
         let credential = match &mut *credential {

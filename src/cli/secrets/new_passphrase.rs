@@ -1,11 +1,13 @@
 //! Asking for a new passphrase on the terminal: typed twice, or made up and shown.
 
 use crate::cli::{
-    messages::failure::{Exit, Failure},
+    messages::{
+        failure::{Exit, Failure},
+        secret_failure,
+    },
     secrets::{
         generated_passphrase::generate,
-        prompt::Prompt,
-        secret_source::{PROMPT, refused},
+        prompt::{PROMPT, Prompt},
         strength::weakness,
     },
 };
@@ -34,7 +36,7 @@ pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure
         return make_up(prompt);
     }
     if typed(&again)? != passphrase {
-        return Err(Failure::usage("the prompt: the two passphrases are not the same").with_hint("try again"));
+        return Err(Failure::usage("the two passphrases are not the same").about(PROMPT).with_hint("try again"));
     }
     Ok(passphrase)
 }
@@ -51,5 +53,5 @@ fn make_up(prompt: &Prompt) -> Result<Passphrase, Failure> {
 }
 
 fn typed(answer: &str) -> Result<Passphrase, Failure> {
-    Passphrase::new(answer).map_err(|error| refused(PROMPT, error))
+    Passphrase::new(answer).map_err(|error| secret_failure::passphrase(PROMPT, error))
 }

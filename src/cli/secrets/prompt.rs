@@ -13,10 +13,13 @@ use zeroize::Zeroizing;
 
 use crate::cli::{
     messages::failure::{Exit, Failure},
-    on_signal::{self, RestoreTerminal},
+    signals::{self, RestoreTerminal},
 };
 
 const TERMINAL: &str = "/dev/tty";
+
+/// What failures at the prompt are about.
+pub(super) const PROMPT: &str = "the prompt";
 
 /// The terminal, wherever standard input and output lead, with its echo off until this is dropped: what is typed
 /// ahead of the second prompt is not shown either.
@@ -40,7 +43,7 @@ impl Prompt {
 
     fn take(terminal: File) -> io::Result<Self> {
         let mode = tcgetattr(&terminal)?;
-        let restored = on_signal::restore_terminal(terminal.try_clone()?, mode.clone());
+        let restored = signals::restore_terminal(terminal.try_clone()?, mode.clone());
         turn_echo_off(&terminal, mode)?;
         Ok(Self { terminal, _restored: restored })
     }
@@ -57,16 +60,17 @@ impl Prompt {
             // What is not UTF-8 comes as replacement characters: many passphrases would become one.
             Ok(answer) if answer.contains(char::REPLACEMENT_CHARACTER) => {
                 drop(Zeroizing::new(answer));
-                Err(Failure::usage("the prompt: the passphrase is not UTF-8 text")
+                Err(Failure::usage("the passphrase is not UTF-8 text")
+                    .about(PROMPT)
                     .with_hint("set the terminal to UTF-8, or use --passphrase-file FILE"))
             }
             Ok(answer) => Ok(Zeroizing::new(answer)),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                on_signal::wait_for_interrupt();
+                signals::wait_for_interrupt();
                 Err(Failure::new(Exit::InputOutput, "interrupted at the prompt"))
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                Err(Failure::usage("the prompt: no passphrase was typed").with_hint("end a passphrase with Enter"))
+                Err(Failure::usage("no passphrase was typed").about(PROMPT).with_hint("end a passphrase with Enter"))
             }
             Err(error) => Err(Failure::system(TERMINAL, "cannot read", &error)),
         }

@@ -22,18 +22,20 @@ use crate::cli::{
     arguments::{NewSecretArguments, SecretArguments},
     messages::{
         failure::{Exit, Failure},
-        shown::shown,
+        message::Subject,
+        secret_failure,
     },
     secrets::{
         new_passphrase,
         prompt::{self, Prompt},
     },
+    signals::Startup,
 };
+use crate::files::label::Label;
 use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind};
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
 const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
-pub(super) const PROMPT: &str = "the prompt";
 
 /// Where the secret comes from, and of what kind it is; nothing is read yet.
 pub(in crate::cli) struct SecretSource {
@@ -68,9 +70,9 @@ impl Purpose {
 }
 
 impl SecretSource {
-    /// Chooses the source: a flag, else the environment, else the terminal. To be called before anything is opened.
-    pub fn choose(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Self, Failure> {
-        Self::given(arguments, input_is_stdin)?.map_or_else(Self::terminal, Ok)
+    /// Chooses the source: a flag, else the environment, else the terminal.
+    pub fn choose(arguments: &SecretArguments, input_is_stdin: bool, startup: &Startup) -> Result<Self, Failure> {
+        Self::given(arguments, input_is_stdin, startup)?.map_or_else(Self::terminal, Ok)
     }
 
     /// The terminal, if there is one to ask on.
@@ -78,8 +80,12 @@ impl SecretSource {
         if prompt::is_possible() { Ok(Self::passphrase(Place::Terminal)) } else { Err(no_source()) }
     }
 
-    /// The source that a flag, else the environment, gives. To be called before anything is opened.
-    pub fn given(arguments: &SecretArguments, input_is_stdin: bool) -> Result<Option<Self>, Failure> {
+    /// The source that a flag, else the environment, gives.
+    pub fn given(
+        arguments: &SecretArguments,
+        input_is_stdin: bool,
+        startup: &Startup,
+    ) -> Result<Option<Self>, Failure> {
         if let Some(path) = &arguments.key_file {
             return Ok(Some(Self::key_file(path)));
         }
@@ -88,16 +94,17 @@ impl SecretSource {
         }
         if let Some(number) = arguments.passphrase_fd {
             if number == 0 && input_is_stdin {
-                return Err(Failure::usage("standard input: cannot be both the input and the secret")
+                return Err(Failure::usage("cannot be both the input and the secret")
+                    .about(&Label::StandardInput)
                     .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
             }
-            return Self::descriptor(number).map(Some);
+            return Self::descriptor(number, startup).map(Some);
         }
         Ok(Self::environment(VARIABLE))
     }
 
     /// Chooses the source of a new secret, likewise.
-    pub fn choose_new(arguments: &NewSecretArguments) -> Result<Self, Failure> {
+    pub fn choose_new(arguments: &NewSecretArguments, startup: &Startup) -> Result<Self, Failure> {
         if let Some(path) = &arguments.new_key_file {
             return Ok(Self::key_file(path));
         }
@@ -105,14 +112,14 @@ impl SecretSource {
             return Ok(Self::passphrase(Place::File(path.clone())));
         }
         if let Some(number) = arguments.new_passphrase_fd {
-            return Self::descriptor(number);
+            return Self::descriptor(number, startup);
         }
         let or_terminal = || prompt::is_possible().then(|| Self::passphrase(Place::Terminal));
         Self::environment(NEW_VARIABLE).or_else(or_terminal).ok_or_else(no_new_source)
     }
 
-    fn descriptor(number: i32) -> Result<Self, Failure> {
-        // Now, while no descriptor of our own could be taken for it.
+    /// Copies an inherited descriptor: at startup, no descriptor of our own could be taken for it.
+    fn descriptor(number: i32, _: &Startup) -> Result<Self, Failure> {
         let copied = copy_descriptor(number).map_err(|error| descriptor_failure(number, &error))?;
         Ok(Self::passphrase(Place::Descriptor(copied, number)))
     }
@@ -167,19 +174,19 @@ impl SecretSource {
     /// Reads the secret, or asks for it.
     pub fn read(&self, purpose: Purpose) -> Result<Secret, Failure> {
         match &self.place {
-            Place::File(path) => self.read_file(&shown(path), File::open(path)),
+            Place::File(path) => self.read_file(path.as_path().into(), File::open(path)),
             Place::Descriptor(copied, number) => {
-                self.read_file(&descriptor_name(*number), copied.try_clone().map(File::from))
+                self.read_file(descriptor_name(*number).into(), copied.try_clone().map(File::from))
             }
-            Place::Environment(variable, value) => passphrase(variable, Passphrase::from_variable(value)),
+            Place::Environment(variable, value) => passphrase(*variable, Passphrase::from_variable(value)),
             Place::Terminal => ask(purpose),
         }
     }
 
-    fn read_file(&self, name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
+    fn read_file(&self, source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
         match self.kind {
-            SlotKind::Passphrase => read_passphrase(name, opened),
-            SlotKind::KeyFile => read_key_file(name, opened),
+            SlotKind::Passphrase => read_passphrase(source, opened),
+            SlotKind::KeyFile => read_key_file(source, opened),
         }
     }
 }
@@ -200,30 +207,27 @@ fn ask(purpose: Purpose) -> Result<Secret, Failure> {
     let prompt = Prompt::open()?;
     match purpose {
         Purpose::Encrypt | Purpose::Replace => new_passphrase::ask(&prompt, purpose.question()).map(Secret::from),
-        Purpose::Decrypt => passphrase(PROMPT, Passphrase::new(&prompt.ask(purpose.question())?)),
+        Purpose::Decrypt => passphrase(prompt::PROMPT, Passphrase::new(&prompt.ask(purpose.question())?)),
     }
 }
 
-fn passphrase(source: &str, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
-    result.map(Secret::from).map_err(|error| refused(source, error))
+fn passphrase(source: impl Into<Subject>, result: Result<Passphrase, PassphraseError>) -> Result<Secret, Failure> {
+    result.map(Secret::from).map_err(|error| secret_failure::passphrase(source, error))
 }
 
-/// The refusal of a passphrase from `source`.
-pub(super) fn refused(source: &str, error: PassphraseError) -> Failure {
-    Failure::usage(format!("{source}: {error}")).with_hint("a passphrase is 1 to 1024 bytes of text")
-}
-
-fn read_passphrase(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
+fn read_passphrase(source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
     let bytes = read_at_most(opened, Passphrase::MAX_SOURCE_LENGTH)
-        .map_err(|error| Failure::system(name, "cannot read the passphrase", &error))?;
-    passphrase(name, Passphrase::from_source(&bytes))
+        .map_err(|error| Failure::system(source.clone(), "cannot read the passphrase", &error))?;
+    passphrase(source, Passphrase::from_source(&bytes))
 }
 
-fn read_key_file(name: &str, opened: io::Result<File>) -> Result<Secret, Failure> {
+fn read_key_file(source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
     let text = read_at_most(opened, KeyFile::MAX_LENGTH)
-        .map_err(|error| Failure::system(name, "cannot read the key file", &error))?;
+        .map_err(|error| Failure::system(source.clone(), "cannot read the key file", &error))?;
     KeyFile::parse(&text).map(Secret::from).map_err(|error| {
-        Failure::new(Exit::Usage, format!("{name}: {error}")).with_hint("make a key file with: reelseal keygen -o FILE")
+        Failure::new(Exit::Usage, error.to_string())
+            .about(source)
+            .with_hint("make a key file with: reelseal keygen -o FILE")
     })
 }
 
@@ -245,7 +249,7 @@ fn read_at_most(opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<V
 }
 
 fn descriptor_failure(number: i32, error: &io::Error) -> Failure {
-    Failure::system(&descriptor_name(number), "cannot read the passphrase", error)
+    Failure::system(descriptor_name(number), "cannot read the passphrase", error)
 }
 
 fn descriptor_name(number: i32) -> String {

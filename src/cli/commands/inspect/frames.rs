@@ -12,13 +12,14 @@ use crate::{
     cli::{
         files::opened_input::InputFrames,
         messages::{
-            answer,
             damage::{self, Ended},
+            display_name::display_name,
             failure::Failure,
-            stream_failure,
+            standard_output, stream_failure,
         },
     },
     container::{FrameTag, TagFlags},
+    files::label::Label,
     pipeline::{DamageListener, DamagedFrame, FrameDamage, Opening, Sink, Source, SurveySink, Transform},
     stage::{Frame, FrameBuffer},
     stream::{OpenedStream, StreamError},
@@ -63,15 +64,15 @@ impl DamageListener for Unreadable {
     }
 }
 
-/// Lists the `frames` of `stream`, whose name is `name`, and goes on past damaged ones.
-pub(super) fn list(name: &str, stream: &OpenedStream, frames: InputFrames<'_>, json: bool) -> Result<(), Failure> {
-    let layout = stream.header().layout();
-    let failed = |error: &StreamError| stream_failure::pipeline(name, "standard output", false, layout, error);
+/// Lists the `frames` of `stream`, which `input` holds, and goes on past damaged ones.
+pub(super) fn list(input: &Label, stream: &OpenedStream, frames: InputFrames<'_>, json: bool) -> Result<(), Failure> {
+    let (layout, name) = (stream.header().layout(), display_name(input));
+    let failed = |error: &StreamError| stream_failure::pipeline(input, &Label::StandardOutput, false, layout, error);
     let tell = |frame: u64, found: Found| {
-        tell(&Line { file: name, frame, position: layout.frame_position(frame), found }, json)
+        tell(&Line { file: &name, frame, position: layout.frame_position(frame), found }, json)
     };
     if !json {
-        answer::line(&format_args!(
+        standard_output::line(&format_args!(
             "{:>8} {:>14} {:>14} {:>8} {:27} flags",
             "frame", "byte", "offset", "length", "time"
         ))?;
@@ -118,7 +119,7 @@ pub(super) fn list(name: &str, stream: &OpenedStream, frames: InputFrames<'_>, j
     source.confirm().map_err(|error| failed(&error))?;
     let survey = survey.into_survey();
     let is_whole = ended == Ended::AtTheEnd && survey.damaged_frames() == 0;
-    if is_whole { Ok(()) } else { Err(damage::not_whole(name, &survey, ended)) }
+    if is_whole { Ok(()) } else { Err(damage::not_whole(input, &survey, ended)) }
 }
 
 fn sound(tag: &FrameTag) -> Found {
@@ -148,15 +149,15 @@ fn missing(error: &StreamError) -> Found {
 
 fn tell(line: &Line<'_>, json: bool) -> Result<(), Failure> {
     if json {
-        return answer::json(line);
+        return standard_output::json(line);
     }
     let place = format!("{:>8} {:>14}", line.frame, line.position);
     match &line.found {
-        Found::Refused { refused } => answer::line(&format_args!("{place} refused: {refused}")),
+        Found::Refused { refused } => standard_output::line(&format_args!("{place} refused: {refused}")),
         Found::Sound { offset, length, time, is_final, interrupted, advisory } => {
             let time = time.as_deref().unwrap_or("-");
             let flags = flags(*is_final, *interrupted, *advisory);
-            answer::line(&format_args!("{place} {offset:>14} {length:>8} {time:27} {flags}"))
+            standard_output::line(&format_args!("{place} {offset:>14} {length:>8} {time:27} {flags}"))
         }
     }
 }

@@ -10,41 +10,45 @@ use crate::cli::{
     arguments::InspectArguments,
     batch::Batch,
     files::{
-        input::{Access, InputFile},
         inputs::reads_standard_input,
         opened_input::{self, InputFrames},
     },
     messages::{
-        answer, damage,
+        damage,
+        display_name::display_name,
         failure::{Exit, Failure},
-        report, stream_failure,
+        report, standard_output, stream_failure,
     },
-    on_signal,
     secrets::{keyring::Keyring, secret_source::SecretSource},
+    signals::{Answer, Startup},
 };
 use crate::{
     container::{Features, Header},
+    files::{
+        input::{Access, InputFile},
+        label::Label,
+    },
     keys::KeySlots,
     stream::{OpenedStream, StreamError},
 };
 use findings::{Authenticated, Findings, time};
 
-pub(in crate::cli) fn inspect(arguments: &InspectArguments) -> Result<(), Exit> {
+pub(in crate::cli) fn inspect(arguments: &InspectArguments, startup: Startup) -> Result<(), Exit> {
     let inputs: Vec<_> = arguments.inputs.iter().map(|path| Some(path.as_path())).collect();
     let inputs = if inputs.is_empty() { vec![None] } else { inputs };
-    let keyring = keyring(arguments).map_err(|failure| report::failure(&failure))?;
-    on_signal::watch(false);
+    let keyring = keyring(arguments, &startup).map_err(|failure| report::failure(&failure))?;
+    let watching = startup.watch(Answer::Die);
     let mut inspection = Inspection { arguments, keyring, separator: "" };
-    Batch::each(&inputs, |&input| inspection.run(input))
+    Batch::each(&watching, &inputs, |&input| inspection.run(input))
 }
 
 /// The secret, if one is given: a look at a file is no reason to ask for one.
-fn keyring(arguments: &InspectArguments) -> Result<Option<Keyring>, Failure> {
+fn keyring(arguments: &InspectArguments, startup: &Startup) -> Result<Option<Keyring>, Failure> {
     let reads_stdin = reads_standard_input(&arguments.inputs)?;
     let source = if arguments.ask {
         Some(SecretSource::terminal()?)
     } else {
-        SecretSource::given(&arguments.secret, reads_stdin)?
+        SecretSource::given(&arguments.secret, reads_stdin, startup)?
     };
     if source.is_none() && arguments.frames {
         return Err(Failure::usage("--frames needs a secret: what frames say is encrypted")
@@ -73,18 +77,18 @@ impl Inspection<'_> {
             input.check_apart_from(keyring.metadata().as_ref())?;
         }
         let access = input.access()?;
-        let mut findings = Findings::new(&input.name, access.length(&input.metadata));
+        let mut findings = Findings::new(&display_name(&input.label), access.length(&input.metadata));
 
         let seen = self.see(&input, access, &mut findings);
         let ends = seen.as_ref().map_or(Ok(()), |seen| see_ends(&input, seen, &mut findings));
         let failures = [seen.as_ref().err(), ends.as_ref().err()];
-        let facts = failures.into_iter().flatten().map(|failure| fact(&input.name, &failure.to_string()));
+        let facts = failures.into_iter().flatten().map(|failure| failure.message().among_those_about(&input.label));
         findings.problems.extend(facts);
         self.tell(&findings)?;
 
         match seen? {
             Seen::Opened(stream, frames) if self.arguments.frames => {
-                frames::list(&input.name, &stream, frames, self.arguments.json).and(ends)
+                frames::list(&input.label, &stream, frames, self.arguments.json).and(ends)
             }
             Seen::Opened(..) | Seen::Header(..) => ends,
         }
@@ -92,24 +96,24 @@ impl Inspection<'_> {
 
     fn tell(&mut self, findings: &Findings) -> Result<(), Failure> {
         if self.arguments.json {
-            return answer::json(findings);
+            return standard_output::json(findings);
         }
         let separator = std::mem::replace(&mut self.separator, "\n");
-        answer::line(&format_args!("{separator}{}", text::block(findings)))
+        standard_output::line(&format_args!("{separator}{}", text::block(findings)))
     }
 
     /// Reads the header, and opens it with the secret, if one is given.
     fn see<'a>(&self, input: &'a InputFile, access: Access, findings: &mut Findings) -> Result<Seen<'a>, Failure> {
-        let name = &input.name;
+        let label = &input.label;
         let header = opened_input::read_header(input, |refused| findings.refused(refused))?;
         findings.header(&header);
         if let Some(copy) = header.damaged_copy() {
-            findings.problems.push(fact(name, &stream_failure::damaged_copy(name, copy)));
+            findings.problems.push(stream_failure::damaged_copy(label, copy).fact);
         }
-        KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(name, &error))?;
+        KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(label, &error))?;
         match self.fitting_keyring(findings) {
             Some(keyring) => {
-                let (stream, rest) = keyring.open(name, header)?;
+                let (stream, rest) = keyring.open(label, header)?;
                 findings.authenticated = Some(Authenticated { header: true, ..Authenticated::default() });
                 let frames = InputFrames::of(input, access, stream.header(), rest);
                 Ok(Seen::Opened(stream, frames))
@@ -136,7 +140,7 @@ fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Resu
         Seen::Header(header, frames) => (header, frames),
         Seen::Opened(stream, frames) => (stream.header(), frames),
     };
-    let failed = |error: StreamError| told_of(&input.name, header, &error);
+    let failed = |error: StreamError| told_of(&input.label, header, &error);
     let Some(file) = frames.file() else { return Ok(()) };
     file.check_length().map_err(failed)?;
     if let (Seen::Opened(stream, _), Some(authenticated)) = (seen, &mut findings.authenticated) {
@@ -150,12 +154,7 @@ fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Resu
     Ok(())
 }
 
-fn told_of(name: &str, header: &Header, error: &StreamError) -> Failure {
-    let failure = stream_failure::pipeline(name, "", false, header.layout(), error);
+fn told_of(label: &Label, header: &Header, error: &StreamError) -> Failure {
+    let failure = stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error);
     if stream_failure::is_damage(error) { failure.with_hint(damage::OTHER_COPY) } else { failure }
-}
-
-/// What is `told`, without the name that the findings have already.
-fn fact(name: &str, told: &str) -> String {
-    told.strip_prefix(name).and_then(|fact| fact.strip_prefix(": ")).unwrap_or(told).to_owned()
 }

@@ -8,9 +8,8 @@ use self::{rates::Rates, report::Report, scrypt_times::ScryptTimes};
 use crate::cli::{
     arguments::SpeedArguments,
     messages::{
-        answer,
         failure::{Exit, Failure},
-        stream_failure,
+        standard_output, stream_failure,
     },
 };
 
@@ -18,5 +17,9 @@ pub(in crate::cli) fn speed(arguments: &SpeedArguments) -> Result<(), Failure> {
     let rates = Rates::measure().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     let scrypt = ScryptTimes::measure().map_err(|error| stream_failure::kdf("scrypt", &error))?;
     let report = Report { rates, scrypt };
-    if arguments.json { answer::json(&report.to_json()) } else { answer::text(report.to_table().as_bytes()) }
+    if arguments.json {
+        standard_output::json(&report.to_json())
+    } else {
+        standard_output::text(report.to_table().as_bytes())
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::{rates::Rates, scrypt_times::ScryptTimes};
-use crate::cli::messages::shown::shown_bytes;
+use crate::cli::messages::byte_count::display_bytes;
 
 pub(super) struct Report {
     pub rates: Rates,
@@ -15,11 +15,11 @@ pub(super) struct Report {
 impl Report {
     pub fn to_table(&self) -> String {
         let Rates { frame_size, encryption, authentication, chain } = &self.rates;
-        let mut table = format!("in memory, frames of {}:\n", shown_bytes(frame_size.payload() as u64));
+        let mut table = format!("in memory, frames of {}:\n", display_bytes(frame_size.payload() as u64));
         let mut rate = |what: &str, workers: usize, bytes: u64| {
             let plural = if workers == 1 { "" } else { "s" };
             // Writing to a string does not fail.
-            let _ = writeln!(table, "  {what:<14}{workers:>4} worker{plural:<3}{:>12}/s", shown_bytes(bytes));
+            let _ = writeln!(table, "  {what:<14}{workers:>4} worker{plural:<3}{:>12}/s", display_bytes(bytes));
         };
         rate("AES-256-CTR", 1, *encryption);
         rate("keyed BLAKE3", 1, *authentication);
@@ -29,7 +29,7 @@ impl Report {
         }
         let _ = writeln!(table, "scrypt, r = 8, p = 1:");
         for time in self.scrypt.iter() {
-            let (memory, note) = (shown_bytes(time.memory()), if time.measured { "" } else { ", reckoned" });
+            let (memory, note) = (display_bytes(time.memory()), if time.measured { "" } else { ", reckoned" });
             let _ = writeln!(table, "  N = 2^{:<7}{memory:>12}{:>12.2} s{note}", time.log_n, time.seconds);
         }
         let _ = writeln!(table, "about one second: --scrypt-log-n {}", self.scrypt.log_n_for_a_second());

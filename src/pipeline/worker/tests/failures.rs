@@ -155,7 +155,7 @@ fn two_failures(waits: u64) -> Result<(), StreamError> {
         let (failed, both) = (Gate::default(), std::sync::Barrier::new(2));
         let source = Noticing(Scripted::hands(2), &failed);
         let on = |index: u64| {
-            if index % HAND == 0 {
+            if index.is_multiple_of(HAND) {
                 // Each has its hand before one of them fails.
                 both.wait();
             }
@@ -215,7 +215,7 @@ fn a_failed_write_counts_at_the_first_frame_of_its_hand() {
             let source = Noticing(Scripted::hands(2), &failed);
             let both = std::sync::Barrier::new(2);
             let on = |index: u64| {
-                if index % HAND == 0 {
+                if index.is_multiple_of(HAND) {
                     both.wait();
                 }
                 index != refused

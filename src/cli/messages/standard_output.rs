@@ -1,4 +1,4 @@
-//! What a command was asked for, on standard output.
+//! Results on standard output.
 
 use std::{
     fmt::Display,
@@ -11,20 +11,21 @@ use super::{
     failure::{Exit, Failure},
     screen,
 };
+use crate::files::label::Label;
 
-/// Gives the whole of an answer.
+/// Writes `text`, and flushes it.
 pub(in crate::cli) fn text(text: &[u8]) -> Result<(), Failure> {
     let write = |mut output: StdoutLock<'_>| output.write_all(text).and_then(|()| output.flush());
-    screen::give_way(|| write(io::stdout().lock())).map_err(|error| Failure::write("standard output", &error))
+    screen::give_way(|| write(io::stdout().lock())).map_err(|error| Failure::write(&Label::StandardOutput, &error))
 }
 
-/// Gives one line of the answer.
+/// Writes one line.
 pub(in crate::cli) fn line(line: &dyn Display) -> Result<(), Failure> {
     text(format!("{line}\n").as_bytes())
 }
 
-/// Gives a line of JSON.
+/// Writes a line of JSON.
 pub(in crate::cli) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string(value);
-    line(&json.map_err(|error| Failure::new(Exit::InputOutput, format!("standard output: {error}")))?)
+    line(&json.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()).about(&Label::StandardOutput))?)
 }

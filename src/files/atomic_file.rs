@@ -16,18 +16,19 @@ use rustix::{
     io::Errno,
 };
 use tempfile::TempPath;
+use thiserror::Error;
 
-use crate::cli::on_signal::{self, RemoveFile};
+use super::{
+    folders::{folder_of, sync_folder},
+    temporaries::{Registered, TEMPORARIES, temporary_name},
+};
 
-const PREFIX: &str = ".reelseal-";
-const SUFFIX: &str = ".partial";
-const MAX_LINKS: usize = 40;
 /// From the kernel's magic.h.
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 const PERMISSION_BITS: u32 = 0o777;
 
-/// A file under way. Dropped without [`WholeFile::commit`], it is gone.
-pub(in crate::cli) struct WholeFile {
+/// A file under way. Dropped without [`AtomicFile::commit`], it is gone.
+pub(crate) struct AtomicFile {
     file: File,
     destination: PathBuf,
     /// The temporary name; `None` for a file that has no name at all yet.
@@ -44,10 +45,10 @@ struct CarriedOver {
 
 struct Named {
     path: TempPath,
-    _on_signal: RemoveFile,
+    _registered: Registered<'static>,
 }
 
-impl WholeFile {
+impl AtomicFile {
     /// A file that is to become `destination`. A `private` one is for its owner alone at first; otherwise the umask
     /// decides.
     pub fn create(destination: &Path, private: bool) -> io::Result<Self> {
@@ -65,10 +66,10 @@ impl WholeFile {
     fn create_named(destination: PathBuf, mode: Mode) -> io::Result<Self> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let made = temporary_name().make_in(folder_of(&destination), |path| {
-            on_signal::make_file(path, || Ok(open(path, flags, mode).map(File::from)?))
+            TEMPORARIES.make(path, || Ok(open(path, flags, mode).map(File::from)?))
         })?;
-        let ((file, on_signal), path) = made.into_parts();
-        Ok(Self { file, destination, name: Some(Named { path, _on_signal: on_signal }), carried: None })
+        let ((file, registered), path) = made.into_parts();
+        Ok(Self { file, destination, name: Some(Named { path, _registered: registered }), carried: None })
     }
 
     pub fn file(&self) -> &File {
@@ -126,12 +127,12 @@ impl WholeFile {
         }
     }
 
-    /// Syncs the file and gives it its name, in place of a file of that name only if `overwrite`.
+    /// Syncs the file and gives it its name; a file of that name is replaced only if `overwrite`.
     ///
     /// # Errors
     ///
     /// [`CommitError`].
-    pub fn commit(self, overwrite: bool) -> Result<(), CommitError> {
+    pub(super) fn commit(self, overwrite: bool) -> Result<(), CommitError> {
         let folder = folder_of(&self.destination);
         self.file.sync_all().map_err(CommitError::NotNamed)?;
         let named = match self.name {
@@ -149,58 +150,26 @@ impl WholeFile {
 }
 
 /// Whether the file has the mode and modification time it is to have.
+#[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Carried {
+pub(crate) enum Carried {
     Done,
     /// Its file system has no such thing.
     NotSupported,
 }
 
 /// Why a file was not committed.
-#[derive(Debug)]
-pub(in crate::cli) enum CommitError {
+#[derive(Debug, Error)]
+pub(super) enum CommitError {
     /// A file of its name is there by now; ours is gone.
+    #[error("exists already")]
     Exists,
     /// It has not got its name, and is gone.
-    NotNamed(io::Error),
+    #[error("cannot write")]
+    NotNamed(#[source] io::Error),
     /// It has its name, which a power cut might still undo.
-    FolderNotSynced(io::Error),
-}
-
-/// Where `path` leads, also if nothing is there: every symbolic link at its end is followed.
-pub(in crate::cli) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
-    let mut resolved = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        match fs::read_link(&resolved) {
-            Ok(target) => resolved = folder_of(&resolved).join(target),
-            // Not a link, or not there.
-            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound) => return Ok(resolved),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Errno::LOOP.into())
-}
-
-/// The folder in which `path` stands.
-pub(in crate::cli) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// `folder`, or, if that is yet to be made, the nearest folder around it that is there.
-pub(in crate::cli) fn nearest_existing(folder: &Path) -> &Path {
-    let existing = folder.ancestors().find(|ancestor| ancestor.exists());
-    existing.unwrap_or(Path::new("."))
-}
-
-/// Makes `folder` and those around it that are missing, and makes them last.
-pub(in crate::cli) fn make_folders(folder: &Path) -> io::Result<()> {
-    let existing = nearest_existing(folder);
-    fs::create_dir_all(folder)?;
-    let made = folder.ancestors().take_while(|ancestor| *ancestor != existing);
-    made.map(folder_of).try_for_each(sync_folder)
+    #[error("cannot sync the folder")]
+    FolderNotSynced(#[source] io::Error),
 }
 
 fn proc_path(file: &File) -> PathBuf {
@@ -211,34 +180,12 @@ fn link(file: &File, name: &Path) -> io::Result<()> {
     Ok(linkat(CWD, proc_path(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// Gives `file` the name `destination`, in place of what has it: by way of a temporary name, as a link never replaces.
+/// Gives `file` the name `destination`, replacing what has it: by way of a temporary name, as a link never replaces.
 fn link_over(file: &File, destination: &Path) -> io::Result<()> {
-    on_signal::without_signals(|| {
+    TEMPORARIES.hold_off(|| {
         let linked = temporary_name().make_in(folder_of(destination), |path| link(file, path))?;
         Ok(linked.into_temp_path().persist(destination)?)
     })
-}
-
-/// Whether `path` has the name of a file that was under way when its run was killed.
-pub(in crate::cli) fn is_temporary_name(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
-}
-
-fn temporary_name() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
-    builder
-}
-
-/// Makes the name last. File systems that have no such thing say EINVAL; a folder that may be written but not read
-/// cannot be opened for it.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    match synced.as_ref().map_err(io::Error::kind) {
-        Err(ErrorKind::InvalidInput | ErrorKind::PermissionDenied) => Ok(()),
-        _ => synced,
-    }
 }
 
 #[cfg(test)]
@@ -248,11 +195,11 @@ mod tests {
     use super::*;
 
     /// A file without a temporary name, or with one.
-    fn create(destination: &Path, named: bool) -> WholeFile {
+    fn create(destination: &Path, named: bool) -> AtomicFile {
         if named {
-            WholeFile::create_named(destination.to_owned(), Mode::from_raw_mode(0o600)).unwrap()
+            AtomicFile::create_named(destination.to_owned(), Mode::from_raw_mode(0o600)).unwrap()
         } else {
-            WholeFile::create(destination, true).unwrap()
+            AtomicFile::create(destination, true).unwrap()
         }
     }
 

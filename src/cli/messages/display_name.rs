@@ -1,8 +1,20 @@
-//! File names as they are shown: what a terminal would act on is escaped, so that the name can be told from it.
+//! File names as they are shown: what a terminal would act on is escaped, in a way that can be read back.
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
-pub(in crate::cli) fn shown(path: &Path) -> String {
+use crate::files::label::Label;
+
+/// What `label` says, as it is shown.
+pub(in crate::cli) fn display_name(label: &Label) -> String {
+    match label {
+        Label::StandardInput => "standard input".to_owned(),
+        Label::StandardOutput => "standard output".to_owned(),
+        Label::Path(path) => display_path(path),
+    }
+}
+
+/// `path`, as it is shown.
+pub(in crate::cli) fn display_path(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -23,11 +35,6 @@ fn is_escaped(character: char) -> bool {
     character.is_control() || turns_text || character == '\\'
 }
 
-/// A number of bytes in binary units, rounded.
-pub(in crate::cli) fn shown_bytes(bytes: u64) -> String {
-    indicatif::BinaryBytes(bytes).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
@@ -37,7 +44,7 @@ mod tests {
     #[test]
     fn control_characters_and_foreign_bytes_are_escaped() {
         let name = Path::new(OsStr::from_bytes(b"a\n\x1b[2Jb\xffc\xc3\xa9"));
-        assert_eq!(shown(name), "a\\n\\u{1b}[2Jb\\xffc\u{e9}");
-        assert_eq!(shown(Path::new("a\\n\u{202e}b")), "a\\\\n\\u{202e}b");
+        assert_eq!(display_path(name), "a\\n\\u{1b}[2Jb\\xffc\u{e9}");
+        assert_eq!(display_path(Path::new("a\\n\u{202e}b")), "a\\\\n\\u{202e}b");
     }
 }

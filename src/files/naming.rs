@@ -6,23 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(in crate::cli) const SUFFIX: &str = ".reel";
+pub(crate) const SUFFIX: &str = ".reel";
 
-/// `path` with the suffix behind its name.
-pub(in crate::cli) fn with_suffix(path: &Path) -> PathBuf {
+/// `path` with the suffix after its name.
+pub(crate) fn with_suffix(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(SUFFIX);
     name.into()
 }
 
-/// `path` without the suffix, if there is a name in front of it.
-pub(in crate::cli) fn without_suffix(path: &Path) -> Option<PathBuf> {
+/// `path` without the suffix, if there is a name before it.
+pub(crate) fn without_suffix(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
     (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
 }
 
-/// Whether `path` has the suffix behind a name.
-pub(in crate::cli) fn has_suffix(path: &Path) -> bool {
+/// Whether `path` has the suffix after a name.
+pub(crate) fn has_suffix(path: &Path) -> bool {
     without_suffix(path).is_some()
 }
 
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_suffix_goes_behind_the_name_and_comes_off_again() {
+    fn the_suffix_goes_after_the_name_and_comes_off_again() {
         assert_eq!(with_suffix(Path::new("a/film.mp4")), Path::new("a/film.mp4.reel"));
         assert_eq!(without_suffix(Path::new("a/film.mp4.reel")), Some("a/film.mp4".into()));
         for path in ["film.mp4", ".reel", "a/.reel", "..", "film.reel.gz"] {

@@ -1,11 +1,13 @@
-//! How a run goes: over what, with how many threads, and how much of it is told.
+//! What commands that work on frames have in common: how many threads they use, and how much they report.
 
 use std::{num::NonZero, thread};
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::signals::Answer;
+
 #[derive(Debug, Args)]
-pub(in crate::cli) struct RunArguments {
+pub(in crate::cli) struct CommonArguments {
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
@@ -20,7 +22,7 @@ pub(in crate::cli) struct RunArguments {
     pub progress: ProgressMode,
     /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe
     #[arg(long)]
-    pub ignore_interrupts: bool,
+    ignore_interrupts: bool,
     /// Worker threads [default: one for each core, one less between two pipes]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
@@ -34,7 +36,12 @@ pub(in crate::cli) enum ProgressMode {
     Json,
 }
 
-impl RunArguments {
+impl CommonArguments {
+    /// What an interrupt does, as long as nothing is under way that it could ask to stop.
+    pub fn answer_to_interrupts(&self) -> Answer {
+        if self.ignore_interrupts { Answer::Ignore } else { Answer::Die }
+    }
+
     /// The threads asked for, else one for each core; `between_pipes`, the processes at the other ends need cores, too.
     pub fn threads(&self, between_pipes: bool) -> NonZero<usize> {
         self.threads.unwrap_or_else(|| {

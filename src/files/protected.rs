@@ -1,4 +1,4 @@
-//! Files that no output may go over: the inputs, the secret, and the outputs of the same run.
+//! Files that no output may go over: the inputs, the secret, and the outputs of the same process.
 
 use std::{
     collections::HashSet,
@@ -9,21 +9,21 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::whole_file::{folder_of, nearest_existing};
+use super::folders::{folder_of, nearest_existing};
 
-/// What is not to be written over in one run.
+/// What is not to be written over.
 #[derive(Default)]
-pub(in crate::cli) struct Precious {
+pub(crate) struct Protected {
     /// Device and inode of what is read.
     read: HashSet<(u64, u64)>,
-    /// The places that the run writes to, by their resolved folder and name.
+    /// The places that outputs go to, by their resolved folder and name.
     places: Mutex<HashSet<PathBuf>>,
     outputs: Outputs,
 }
 
-/// The files that a run has written, by device and inode: two names may be one where case does not count.
+/// The files that this process has written, by device and inode: two names may be one where case does not count.
 #[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct Outputs(Arc<Mutex<HashSet<(u64, u64)>>>);
+pub(crate) struct Outputs(Arc<Mutex<HashSet<(u64, u64)>>>);
 
 impl Outputs {
     /// Adds an output.
@@ -31,14 +31,14 @@ impl Outputs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((metadata.dev(), metadata.ino()));
     }
 
-    /// Whether what stands at `path` is an output of the run.
-    pub fn hold(&self, path: &Path) -> bool {
+    /// Whether what is at `path` is an output of this process.
+    pub fn contain(&self, path: &Path) -> bool {
         let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         fs::metadata(path).is_ok_and(|metadata| outputs.contains(&(metadata.dev(), metadata.ino())))
     }
 }
 
-impl Precious {
+impl Protected {
     /// Adds something that is read. Two ends on one terminal or on /dev/null are no harm: only stored files and block
     /// devices count.
     pub fn add(&mut self, metadata: &Metadata) {
@@ -47,19 +47,20 @@ impl Precious {
         }
     }
 
-    /// Whether the run reads what has this `metadata`.
+    /// Whether what has this `metadata` is read.
     pub fn is_read(&self, metadata: &Metadata) -> bool {
         self.read.contains(&(metadata.dev(), metadata.ino()))
     }
 
-    /// Claims `path`, whose links are resolved, for one output; whether nobody else has. Its folder may be yet to be made.
-    pub fn claim(&self, path: &Path) -> io::Result<bool> {
+    /// Assigns `path`, whose links are resolved, to one output; whether it was still free. Its folder may be yet to be
+    /// made.
+    pub fn assign(&self, path: &Path) -> io::Result<bool> {
         let existing = nearest_existing(folder_of(path));
         let place = fs::canonicalize(existing)?.join(path.strip_prefix(existing).unwrap_or(path));
         Ok(self.places.lock().unwrap_or_else(PoisonError::into_inner).insert(place))
     }
 
-    /// The outputs of the run.
+    /// The outputs written so far.
     pub fn outputs(&self) -> &Outputs {
         &self.outputs
     }
@@ -70,15 +71,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_claimed_once_by_whatever_path() {
+    fn a_place_is_assigned_once_by_whatever_path() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("store")).unwrap();
-        let precious = Precious::default();
-        assert!(precious.claim(&folder.path().join("film")).unwrap());
-        assert!(!precious.claim(&folder.path().join("store/../film")).unwrap());
-        assert!(precious.claim(&folder.path().join("store/film")).unwrap());
-        assert!(precious.claim(&folder.path().join("new/folder/film")).unwrap());
-        assert!(!precious.claim(&folder.path().join("store/../new/folder/film")).unwrap());
+        let protected = Protected::default();
+        assert!(protected.assign(&folder.path().join("film")).unwrap());
+        assert!(!protected.assign(&folder.path().join("store/../film")).unwrap());
+        assert!(protected.assign(&folder.path().join("store/film")).unwrap());
+        assert!(protected.assign(&folder.path().join("new/folder/film")).unwrap());
+        assert!(!protected.assign(&folder.path().join("store/../new/folder/film")).unwrap());
     }
 
     #[test]
@@ -90,6 +91,6 @@ mod tests {
         let outputs = Outputs::default();
         outputs.add(&film.metadata().unwrap());
         fs::hard_link(&film, folder.path().join("Film")).unwrap();
-        assert!(outputs.hold(&folder.path().join("Film")) && !outputs.hold(&other));
+        assert!(outputs.contain(&folder.path().join("Film")) && !outputs.contain(&other));
     }
 }

@@ -1,0 +1,154 @@
+//! What is counted while files are worked on.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+/// What is counted of all the files of a command.
+pub(super) struct Counts {
+    /// How many files there are.
+    pub files: usize,
+    /// The bytes of all inputs, if they are known.
+    pub total: Option<u64>,
+    started: Instant,
+    ended: Mutex<EndedFiles>,
+    in_hand: Mutex<Vec<Arc<FileCount>>>,
+}
+
+/// The files that are done or have failed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct EndedFiles {
+    pub files: usize,
+    pub bytes: u64,
+}
+
+/// What is counted of one file.
+pub(super) struct FileCount {
+    /// As it is shown.
+    pub name: String,
+    /// The payload bytes that are to come, if that is known.
+    pub total: Option<u64>,
+    pub delivered: AtomicU64,
+    counts_in_whole: bool,
+    outcome: AtomicU8,
+    pub started: Instant,
+}
+
+const UNDER_WAY: u8 = 0;
+const DONE: u8 = 1;
+const FAILED: u8 = 2;
+
+impl Counts {
+    /// Nothing yet of so many files, of `total` bytes together, if that is known.
+    pub fn new(files: usize, total: Option<u64>) -> Self {
+        Self { files, total, started: Instant::now(), ended: Mutex::default(), in_hand: Mutex::default() }
+    }
+
+    /// Takes `file` in hand.
+    pub fn begin(&self, file: &Arc<FileCount>) {
+        lock(&self.in_hand).push(Arc::clone(file));
+    }
+
+    /// Lets go of `file`, which has failed unless it is done.
+    pub fn let_go(&self, file: &Arc<FileCount>) {
+        let _ = file.outcome.compare_exchange(UNDER_WAY, FAILED, Ordering::AcqRel, Ordering::Acquire);
+        lock(&self.in_hand).retain(|other| !Arc::ptr_eq(other, file));
+    }
+
+    /// Counts a file, of `input_bytes`, as ended, also if it was never begun.
+    pub fn file_ended(&self, input_bytes: Option<u64>) {
+        let mut ended = lock(&self.ended);
+        *ended = EndedFiles { files: ended.files + 1, bytes: ended.bytes + input_bytes.unwrap_or(0) };
+    }
+
+    pub fn ended(&self) -> EndedFiles {
+        *lock(&self.ended)
+    }
+
+    pub fn in_hand(&self) -> Vec<Arc<FileCount>> {
+        lock(&self.in_hand).clone()
+    }
+
+    /// The bytes of files that have ended, and those delivered of files in hand.
+    pub fn bytes(&self) -> u64 {
+        let in_hand: u64 =
+            lock(&self.in_hand).iter().filter(|file| file.counts_in_whole).map(|file| file.bytes()).sum();
+        self.ended().bytes + in_hand
+    }
+
+    /// Bytes a second.
+    pub fn rate(&self) -> u64 {
+        (self.bytes() as f64 / self.started.elapsed().as_secs_f64()) as u64
+    }
+}
+
+impl FileCount {
+    /// Nothing yet of a file, whose bytes count in the whole unless they are read for a second time.
+    pub fn new(name: &str, total: Option<u64>, counts_in_whole: bool) -> Self {
+        let (delivered, outcome) = (AtomicU64::new(0), AtomicU8::new(UNDER_WAY));
+        Self { name: name.to_owned(), total, delivered, counts_in_whole, outcome, started: Instant::now() }
+    }
+
+    /// The file is done.
+    pub fn done(&self) {
+        self.outcome.store(DONE, Ordering::Release);
+    }
+
+    /// Whether the file is done, once it is no longer under way.
+    pub fn outcome(&self) -> Option<bool> {
+        match self.outcome.load(Ordering::Acquire) {
+            UNDER_WAY => None,
+            outcome => Some(outcome == DONE),
+        }
+    }
+
+    /// The payload bytes delivered so far.
+    pub fn bytes(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// Payload bytes a second.
+    pub fn rate(&self) -> u64 {
+        (self.bytes() as f64 / self.started.elapsed().as_secs_f64()) as u64
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_is_what_ended_and_what_is_in_hand_without_what_is_read_again() {
+        let counts = Counts::new(3, Some(60));
+        let [film, again] =
+            [true, false].map(|counts_in_whole| Arc::new(FileCount::new("film", None, counts_in_whole)));
+        for file in [&film, &again] {
+            counts.begin(file);
+            file.delivered.store(5, Ordering::Relaxed);
+        }
+        counts.file_ended(Some(20));
+        counts.file_ended(None);
+        assert_eq!((counts.ended().files, counts.bytes(), counts.in_hand().len()), (2, 25, 2));
+        counts.let_go(&film);
+        assert_eq!((counts.bytes(), counts.in_hand().len()), (20, 1));
+    }
+
+    #[test]
+    fn a_file_that_is_let_go_has_failed_unless_it_is_done() {
+        let counts = Counts::new(2, None);
+        let [done, failed] = ["done", "failed"].map(|name| Arc::new(FileCount::new(name, None, true)));
+        assert_eq!(done.outcome(), None);
+        done.done();
+        counts.let_go(&done);
+        counts.let_go(&failed);
+        assert_eq!((done.outcome(), failed.outcome()), (Some(true), Some(false)));
+    }
+}

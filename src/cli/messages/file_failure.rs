@@ -1,0 +1,76 @@
+//! How the errors of inputs and outputs are reported: what to do about them.
+
+use super::{failure::Failure, message::Message, report};
+use crate::files::{
+    atomic_file::Carried,
+    input::{InputError, InputErrorKind},
+    label::Label,
+    naming::SUFFIX,
+    output::{OutputError, OutputErrorKind},
+    walk::{FileKind, WalkError},
+};
+
+impl From<InputError> for Failure {
+    fn from(InputError { label, kind }: InputError) -> Self {
+        let fact = kind.to_string();
+        let refused = |fact: &str| Self::usage(fact).about(&label);
+        match kind {
+            InputErrorKind::Open(error) | InputErrorKind::Position(error) => Self::system(&label, &fact, &error),
+            InputErrorKind::Folder => refused(&fact).with_hint(
+                "encrypt, decrypt and verify take the files in it with -r; or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel",
+            ),
+            InputErrorKind::Terminal => refused(&fact).with_hint("name a file, or - to type the input"),
+            InputErrorKind::Secret => refused(&fact).with_hint("give the secret in a file of its own"),
+            InputErrorKind::NotRegular => refused("not a regular file, which --remove could delete")
+                .with_hint("name the file itself, or leave --remove out"),
+        }
+    }
+}
+
+impl From<WalkError> for Failure {
+    fn from(error: WalkError) -> Self {
+        let fact = error.to_string();
+        match error {
+            WalkError::Open { path, error } => Self::system(path.as_path(), &fact, &error),
+            WalkError::NothingFound { folder, kind } => {
+                let passed_over = if kind == FileKind::Streams { "does not end" } else { "ends" };
+                Self::usage("holds no file for this command").about(folder.as_path()).with_hint(format!(
+                    "a file whose name {passed_over} in {SUFFIX} is passed over, and links are not followed"
+                ))
+            }
+        }
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(OutputError { label, kind }: OutputError) -> Self {
+        let fact = kind.to_string();
+        let refused = |fact: &str| Self::usage(fact).about(&label);
+        match kind {
+            OutputErrorKind::Open(error) | OutputErrorKind::Write(error) | OutputErrorKind::FolderNotSynced(error) => {
+                Self::system(&label, &fact, &error)
+            }
+            OutputErrorKind::Folder => refused(&fact).with_hint(
+                "name a file with -o FILE; encrypt and decrypt put results into a folder with --output-dir DIR",
+            ),
+            OutputErrorKind::NotAFileName => refused(&fact).with_hint("name a file with -o FILE"),
+            OutputErrorKind::Exists => {
+                refused(&fact).with_hint("replace it with --force, or name another output with -o FILE")
+            }
+            OutputErrorKind::NotAFile => refused(&fact).with_hint("remove it, or insist on it with -o FILE"),
+            OutputErrorKind::Protected => refused(&fact).with_hint("name another output with -o FILE"),
+            OutputErrorKind::Taken => refused("another input of this run goes there, too").with_hint(
+                "give each a run of its own, or put the results into different folders with --output-dir DIR",
+            ),
+            OutputErrorKind::NotReadable => refused("cannot be read back, as --remove would have to")
+                .with_hint("write to a file, or leave --remove out"),
+        }
+    }
+}
+
+/// Warns if the output `label` has not got the mode and time that it was to carry over.
+pub(in crate::cli) fn warn_unless_carried(label: &Label, carried: Carried) {
+    if carried == Carried::NotSupported {
+        report::warning(&Message::about(label, "its file system does not keep the input's mode or time"));
+    }
+}

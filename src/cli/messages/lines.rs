@@ -1,0 +1,81 @@
+//! Progress in lines, for people without a terminal and for programs.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use super::{
+    byte_count::display_bytes,
+    counts::{Counts, FileCount},
+    report,
+};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Prints a line for each file in hand once a second, and, for people, one at the end of each file that is done. `began`
+/// gives the files as they are begun, until its other end is dropped.
+pub(super) fn print(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
+    let mut in_hand: Vec<Arc<FileCount>> = Vec::new();
+    let mut next_line = Instant::now() + INTERVAL;
+    loop {
+        let begun = began.recv_timeout(next_line.saturating_duration_since(Instant::now()));
+        let due = Instant::now() >= next_line;
+        if due {
+            next_line += INTERVAL;
+        }
+        in_hand.retain(|file| {
+            let outcome = file.outcome();
+            if due && outcome.is_none() || outcome == Some(true) && !report::is_json() {
+                print_file(file, counts);
+            }
+            outcome.is_none()
+        });
+        match begun {
+            Ok(file) => in_hand.push(file),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Prints how far each file in hand has come, and, of several, all of them together.
+pub(super) fn print_status(counts: &Counts) {
+    counts.in_hand().iter().for_each(|file| print_file(file, counts));
+    if counts.files > 1 {
+        let (ended, bytes, rate) = (counts.ended().files, counts.bytes(), counts.rate());
+        let (shown, shown_rate) = (display_bytes(bytes), display_bytes(rate));
+        report::progress(&format!("{ended} of {} files, {shown}, {shown_rate}/s", counts.files), || {
+            json!({
+                "event": "progress",
+                "files_done": ended,
+                "files": counts.files,
+                "bytes": bytes,
+                "total": counts.total,
+                "bytes_per_second": rate,
+            })
+        });
+    }
+}
+
+fn print_file(file: &FileCount, counts: &Counts) {
+    let (bytes, rate) = (file.bytes(), file.rate());
+    let of = file.total.map(|total| format!(" of {}", display_bytes(total))).unwrap_or_default();
+    let text = format!("{}: {}{of}, {}/s", file.name, display_bytes(bytes), display_bytes(rate));
+    report::progress(&text, || {
+        json!({
+            "event": "progress",
+            "file": file.name,
+            "bytes": bytes,
+            "total": file.total,
+            "bytes_per_second": rate,
+            "files_done": counts.ended().files,
+            "files": counts.files,
+        })
+    });
+}

@@ -1,0 +1,387 @@
+//! Signals: what they do to the process, and what is put right before it dies of one.
+//!
+//! The process dies by the very signal that came, so that a shell sees what happened. Signals that were ignored when the
+//! process started, as under nohup, stay ignored.
+
+use std::{
+    fs::{self, File},
+    mem, process,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{SyncSender, channel, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use nix::sys::signal::{SigSet, Signal};
+use rustix::{
+    process::getpgrp,
+    termios::{OptionalActions, Termios, tcgetpgrp, tcsetattr},
+};
+use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
+
+use crate::files::temporaries::{NoneLeft, TEMPORARIES};
+
+/// The signals that end a process unless it handles them, and that others send.
+const HANDLED: [Signal; 10] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGALRM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGXCPU,
+];
+
+/// How long a second SIGINT waits for what the first one has begun, which takes less unless a file system does not answer.
+const INSISTENCE: Duration = Duration::from_millis(100);
+
+/// How long the process waits for its last words to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+static INTERRUPTS: Mutex<Interrupts> = Mutex::new(Interrupts::new());
+static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None });
+
+/// The process as it was started: with one thread, and no descriptor open but those that it inherited. Made once, first
+/// of all. What must come first, as copying inherited descriptors, borrows it.
+pub(super) struct Startup {
+    report_status: fn(),
+}
+
+/// Signals are handled. Whatever starts threads or opens files asks for this: threads must inherit which signals are
+/// blocked, and a file that is opened could be taken for an inherited descriptor.
+pub(super) struct Watching {
+    interrupts: &'static Mutex<Interrupts>,
+}
+
+/// What an interrupt (SIGINT) does.
+pub(super) enum Answer {
+    /// The process dies of it, as of other signals.
+    Die,
+    /// Nothing, unless somebody is at the prompt.
+    Ignore,
+    /// Somebody is asked to stop, once: to leave the rest, and then to let the process die of the signal. Another
+    /// interrupt does not wait for that. At the prompt there is nothing to stop yet: the process dies.
+    AskToStop(StopRequest),
+}
+
+/// How somebody is asked to stop; called in a thread of its own.
+pub(super) type StopRequest = Box<dyn FnOnce(FatalSignal) + Send>;
+
+/// A signal that the process is still to die of.
+pub(super) struct FatalSignal(i32);
+
+/// While this lives, an interrupt asks to stop. Dropped after that was asked, it waits for the end of the process.
+pub(super) struct StopOnInterrupt<'a> {
+    watching: &'a Watching,
+    is_set: bool,
+}
+
+/// While this lives, a signal restores the terminal; when it is dropped, the terminal is restored, too.
+pub(super) struct RestoreTerminal(());
+
+/// What the next interrupt does. Locked for moments only: who waits for it is deaf to signals.
+struct Interrupts {
+    answer: Answer,
+    /// Whether somebody is at the prompt.
+    at_prompt: bool,
+    /// Whether interrupts come to us at all.
+    are_handled: bool,
+}
+
+struct Undo {
+    terminal: Option<(File, Termios)>,
+}
+
+impl Startup {
+    /// To be called once, before anything else; SIGUSR1 will call `report_status`.
+    pub fn new(report_status: fn()) -> Self {
+        Self { report_status }
+    }
+
+    /// Begins to handle signals; an interrupt does what `answer` says. Where the system gives no thread for it, signals do
+    /// what they always do.
+    pub fn watch(self, answer: Answer) -> Watching {
+        interrupts().answer = answer;
+        let ignored = ignored_signals();
+        let handled: SigSet = HANDLED.into_iter().filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0).collect();
+        // Here and in the threads to come they stay blocked, and are left to the one that watches: a thread that a file
+        // system holds would keep a signal waiting.
+        if handled.thread_block().is_ok() {
+            if start_watching(handled, self.report_status) {
+                interrupts().are_handled = handled.contains(Signal::SIGINT);
+            } else {
+                let _ = handled.thread_unblock();
+            }
+        }
+        // Blocked for good: a write beyond the limit then fails with an error that can be reported.
+        let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
+        Watching { interrupts: &INTERRUPTS }
+    }
+}
+
+impl Watching {
+    /// Until the result is dropped, has an interrupt ask to stop by `request`; unless interrupts are ignored.
+    pub fn ask_to_stop(&self, request: StopRequest) -> StopOnInterrupt<'_> {
+        StopOnInterrupt { watching: self, is_set: lock(self.interrupts).set_request(request) }
+    }
+
+    /// Signals are not handled at all.
+    #[cfg(test)]
+    pub fn nothing() -> Self {
+        Self { interrupts: Box::leak(Box::new(Mutex::new(Interrupts::new()))) }
+    }
+}
+
+impl Drop for StopOnInterrupt<'_> {
+    fn drop(&mut self) {
+        if self.is_set && !lock(self.watching.interrupts).withdraw_request() {
+            wait_for_the_end();
+        }
+    }
+}
+
+impl Interrupts {
+    const fn new() -> Self {
+        Self { answer: Answer::Die, at_prompt: false, are_handled: false }
+    }
+
+    /// What the interrupt that has come does. A request is given out once: the next interrupt kills.
+    fn next(&mut self) -> Answer {
+        match &self.answer {
+            _ if self.at_prompt => Answer::Die,
+            Answer::Die => Answer::Die,
+            Answer::Ignore => Answer::Ignore,
+            Answer::AskToStop(_) => mem::replace(&mut self.answer, Answer::Die),
+        }
+    }
+
+    /// Has interrupts ask to stop, and says so, unless they are ignored.
+    fn set_request(&mut self, request: StopRequest) -> bool {
+        let is_set = !matches!(self.answer, Answer::Ignore);
+        if is_set {
+            self.answer = Answer::AskToStop(request);
+        }
+        is_set
+    }
+
+    /// Has interrupts kill again; whether nobody was asked to stop.
+    fn withdraw_request(&mut self) -> bool {
+        matches!(mem::replace(&mut self.answer, Answer::Die), Answer::AskToStop(_))
+    }
+}
+
+impl FatalSignal {
+    /// Puts everything right, and dies.
+    pub fn die(self) {
+        let _held = put_right();
+        self.kill();
+    }
+
+    /// Puts everything right, says `last_words`, and dies, whether or not anybody reads them in time.
+    pub fn die_after(self, last_words: impl FnOnce() + Send + 'static) {
+        let _held = put_right();
+        let (speaking, spoken) = channel::<()>();
+        let speaker = thread::Builder::new().spawn(move || {
+            last_words();
+            drop(speaking);
+        });
+        if speaker.is_ok() {
+            // Returns early once the other end is dropped.
+            let _ = spoken.recv_timeout(LAST_WORDS);
+        }
+        self.kill();
+    }
+
+    fn kill(self) -> ! {
+        let _ = emulate_default_handler(self.0);
+        // Not reached where the signal has a default that ends a process.
+        process::exit(128 + self.0);
+    }
+}
+
+/// Restores the terminal and removes temporary files. What is returned is held to the end: nobody takes the terminal or
+/// makes a temporary file any more.
+fn put_right() -> (MutexGuard<'static, Undo>, NoneLeft<'static>) {
+    let mut undo = undo();
+    undo.restore_terminal();
+    (undo, TEMPORARIES.remove_all())
+}
+
+fn start_watching(handled: SigSet, report_status: fn()) -> bool {
+    let Ok(mut signals) = Signals::new(handled.iter().map(|signal| signal as i32)) else { return false };
+    let handle = signals.handle();
+    let status = start_reporting(report_status);
+    let watching = thread::Builder::new().spawn(move || {
+        let _ = handled.thread_unblock();
+        let (mut asked, mut dying) = (false, false);
+        for signal in signals.forever() {
+            if signal == Signal::SIGUSR1 as i32 {
+                // One request that waits stands for all.
+                let _ = status.try_send(());
+                continue;
+            }
+            let is_interrupt = signal == Signal::SIGINT as i32;
+            let answer = if is_interrupt { interrupts().next() } else { Answer::Die };
+            match answer {
+                Answer::Ignore => {}
+                Answer::AskToStop(request) => {
+                    asked = true;
+                    in_a_thread(signal, request);
+                }
+                Answer::Die => {
+                    let insists = is_interrupt && (asked || dying);
+                    if !mem::replace(&mut dying, true) {
+                        in_a_thread(signal, Box::new(FatalSignal::die));
+                    }
+                    if insists {
+                        thread::sleep(INSISTENCE);
+                        let _ = emulate_default_handler(signal);
+                    }
+                }
+            }
+        }
+    });
+    if watching.is_err() {
+        handle.close();
+    }
+    watching.is_ok()
+}
+
+/// Reports the status whenever it is asked to. Writing may block, which the thread that watches must not.
+fn start_reporting(report_status: fn()) -> SyncSender<()> {
+    let (asked, requests) = sync_channel(1);
+    // Where the system gives no thread for it, nobody hears it.
+    let _ = thread::Builder::new().spawn(move || requests.into_iter().for_each(|()| report_status()));
+    asked
+}
+
+/// Does `what` in a thread of its own; where the system gives none, the process dies at once.
+fn in_a_thread(signal: i32, what: StopRequest) {
+    if thread::Builder::new().spawn(move || what(FatalSignal(signal))).is_err() {
+        FatalSignal(signal).die();
+    }
+}
+
+/// Does `work` with no death by a signal between its steps.
+pub(super) fn hold_off<T>(work: impl FnOnce() -> T) -> T {
+    let _held = undo();
+    work()
+}
+
+/// Has a signal, and the drop of the guard, set `terminal` to `mode`.
+pub(super) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal {
+    undo().terminal = Some((terminal, mode));
+    interrupts().at_prompt = true;
+    RestoreTerminal(())
+}
+
+/// Waits for the end of the process, if an interrupt that this thread has just raised for itself brings it.
+pub(super) fn wait_for_interrupt() {
+    let _ = SigSet::from(Signal::SIGINT).thread_unblock();
+    if interrupts().are_handled {
+        wait_for_the_end();
+    }
+}
+
+fn wait_for_the_end() {
+    loop {
+        thread::park();
+    }
+}
+
+impl Drop for RestoreTerminal {
+    fn drop(&mut self) {
+        undo().restore_terminal();
+        interrupts().at_prompt = false;
+    }
+}
+
+impl Undo {
+    fn restore_terminal(&mut self) {
+        if let Some((terminal, mode)) = self.terminal.take() {
+            // In the background the terminal belongs to others, and touching it would stop us.
+            if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground == getpgrp()) {
+                // A terminal that is gone needs no mode.
+                let _ = tcsetattr(&terminal, OptionalActions::Now, &mode);
+            }
+        }
+    }
+}
+
+fn interrupts() -> MutexGuard<'static, Interrupts> {
+    lock(&INTERRUPTS)
+}
+
+fn undo() -> MutexGuard<'static, Undo> {
+    lock(&UNDO)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The signals that this process was started to ignore, a bit each, as /proc gives them.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> StopRequest {
+        Box::new(|_| {})
+    }
+
+    #[test]
+    fn the_first_interrupt_asks_to_stop_and_the_next_one_kills() {
+        let mut interrupts = Interrupts::new();
+        assert!(interrupts.set_request(request()));
+        assert!(matches!(interrupts.next(), Answer::AskToStop(_)));
+        assert!(matches!(interrupts.next(), Answer::Die));
+        assert!(!interrupts.withdraw_request());
+    }
+
+    #[test]
+    fn an_interrupt_after_the_request_was_withdrawn_kills() {
+        let mut interrupts = Interrupts::new();
+        interrupts.set_request(request());
+        assert!(interrupts.withdraw_request());
+        assert!(matches!(interrupts.next(), Answer::Die));
+    }
+
+    #[test]
+    fn a_request_is_withdrawn_with_its_guard() {
+        let watching = Watching::nothing();
+        let stop = watching.ask_to_stop(request());
+        assert!(matches!(lock(watching.interrupts).answer, Answer::AskToStop(_)));
+        drop(stop);
+        assert!(matches!(lock(watching.interrupts).answer, Answer::Die));
+    }
+
+    #[test]
+    fn interrupts_that_are_ignored_ask_nobody_to_stop() {
+        let mut interrupts = Interrupts { answer: Answer::Ignore, ..Interrupts::new() };
+        assert!(!interrupts.set_request(request()));
+        assert!(matches!(interrupts.next(), Answer::Ignore));
+    }
+
+    #[test]
+    fn at_the_prompt_an_interrupt_kills_whatever_else_it_does() {
+        for answer in [Answer::Die, Answer::Ignore, Answer::AskToStop(request())] {
+            let mut interrupts = Interrupts { answer, at_prompt: true, ..Interrupts::new() };
+            assert!(matches!(interrupts.next(), Answer::Die));
+        }
+        let mut interrupts = Interrupts { answer: Answer::AskToStop(request()), at_prompt: true, ..Interrupts::new() };
+        interrupts.next();
+        interrupts.at_prompt = false;
+        assert!(matches!(interrupts.next(), Answer::AskToStop(_)));
+    }
+}

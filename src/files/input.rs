@@ -1,0 +1,203 @@
+//! The input: a path or standard input, and what kind of thing that is.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, IsTerminal, Seek},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
+    path::Path,
+};
+
+use thiserror::Error;
+
+use super::label::Label;
+use crate::{pipeline::FileSnapshot, stream::StreamError};
+
+/// An input that is open.
+pub(crate) struct InputFile {
+    pub file: File,
+    pub label: Label,
+    pub metadata: Metadata,
+}
+
+/// Why an input cannot be used, and which.
+#[derive(Debug, Error)]
+#[error("{kind}")]
+pub(crate) struct InputError {
+    pub label: Label,
+    pub kind: InputErrorKind,
+}
+
+/// Why an input cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum InputErrorKind {
+    #[error("cannot open")]
+    Open(#[source] io::Error),
+    #[error("is a folder")]
+    Folder,
+    /// Standard input, which nobody named.
+    #[error("is a terminal, and no input is named")]
+    Terminal,
+    #[error("cannot tell the position")]
+    Position(#[source] io::Error),
+    /// Neither would get all of it.
+    #[error("cannot be both the input and the secret")]
+    Secret,
+    /// It cannot be removed after its output was written.
+    #[error("not a regular file")]
+    NotRegular,
+}
+
+impl InputErrorKind {
+    fn of(self, label: &Label) -> InputError {
+        InputError { label: label.clone(), kind: self }
+    }
+}
+
+/// Files under /sys claim a page and hold less: up to that, a file is read to where it ends.
+const UNTRUSTED_SIZE: u64 = 4096;
+
+/// How an input is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// A regular file that we opened: each frame at its own place.
+    Positional,
+    /// A regular file, from its position: one that somebody else opened, or one whose size is not to be trusted.
+    From(u64),
+    /// A stream, in order, of unknown length.
+    Stream,
+}
+
+impl InputFile {
+    /// Opens `path`, or standard input without one or for `-`.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`]: the system refuses it, or it is a folder or a terminal that nobody named.
+    pub fn open(path: Option<&Path>) -> Result<Self, InputError> {
+        let label = path.filter(|path| !is_standard(Some(path))).map_or(Label::StandardInput, Label::from);
+        let opened = match &label {
+            Label::Path(path) => open_path(path),
+            _ => open_standard_input(path.is_some()),
+        };
+        match opened {
+            Ok((file, metadata)) => Ok(Self { file, label, metadata }),
+            Err(kind) => Err(InputError { label, kind }),
+        }
+    }
+
+    /// The path; `None` for standard input.
+    pub fn path(&self) -> Option<&Path> {
+        self.label.path()
+    }
+
+    /// How the input is read.
+    ///
+    /// # Errors
+    ///
+    /// [`InputErrorKind::Position`].
+    pub fn access(&self) -> Result<Access, InputError> {
+        if !self.metadata.is_file() || self.metadata.len() == 0 {
+            // Files that the kernel makes up, as under /proc, have no size and hold something all the same.
+            return Ok(Access::Stream);
+        }
+        if self.path().is_some() && self.metadata.len() > UNTRUSTED_SIZE {
+            return Ok(Access::Positional);
+        }
+        let position = (&self.file).stream_position();
+        position.map(Access::From).map_err(|error| InputErrorKind::Position(error).of(&self.label))
+    }
+
+    /// What the input was when it was opened, if it is a regular file.
+    pub fn snapshot(&self) -> Result<Option<FileSnapshot<'_>>, StreamError> {
+        self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
+    }
+
+    /// Refuses the input as the secret's own source, which has this metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`InputErrorKind::Secret`].
+    pub fn check_apart_from(&self, secret: Option<&Metadata>) -> Result<(), InputError> {
+        match secret {
+            Some(secret) if is_same_source(secret, &self.metadata) => Err(InputErrorKind::Secret.of(&self.label)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a regular output takes over from a regular input.
+    pub fn carried(&self) -> Option<&Metadata> {
+        Some(&self.metadata).filter(|metadata| metadata.is_file())
+    }
+
+    /// Refuses an input that could not be removed: by name, it must be a regular file itself.
+    ///
+    /// # Errors
+    ///
+    /// [`InputErrorKind::NotRegular`].
+    pub fn check_removable(&self) -> Result<(), InputError> {
+        let is_link = self.path().is_some_and(Path::is_symlink);
+        if is_link || self.regular_path().is_none() {
+            return Err(InputErrorKind::NotRegular.of(&self.label));
+        }
+        Ok(())
+    }
+
+    /// The path, if the output may go beside it: not for a pipe, a device or a descriptor's name.
+    pub fn regular_path(&self) -> Option<&Path> {
+        let names_a_descriptor =
+            |path: &Path| path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc");
+        self.path().filter(|path| self.metadata.is_file() && !names_a_descriptor(path))
+    }
+}
+
+fn open_path(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
+    // A folder that may not be read is one, too.
+    if path.metadata().map_err(InputErrorKind::Open)?.is_dir() {
+        return Err(InputErrorKind::Folder);
+    }
+    with_metadata(File::open(path))
+}
+
+fn open_standard_input(is_named: bool) -> Result<(File, Metadata), InputErrorKind> {
+    if !is_named && io::stdin().is_terminal() {
+        return Err(InputErrorKind::Terminal);
+    }
+    with_metadata(standard_input())
+}
+
+fn with_metadata(opened: io::Result<File>) -> Result<(File, Metadata), InputErrorKind> {
+    let opened = opened.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    match opened.map_err(InputErrorKind::Open)? {
+        (_, metadata) if metadata.is_dir() => Err(InputErrorKind::Folder),
+        opened => Ok(opened),
+    }
+}
+
+/// Standard input's descriptor, without std's buffer.
+pub(crate) fn standard_input() -> io::Result<File> {
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// Whether `path` means standard input.
+pub(crate) fn is_standard(path: Option<&Path>) -> bool {
+    path.is_none_or(|path| path == Path::new("-"))
+}
+
+/// Whether both are the same thing of whatever kind: what one reads, the other does not get.
+fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
+}
+
+impl Access {
+    /// The bytes of an input with this `metadata` that will be read, if that is known.
+    pub fn length(self, metadata: &Metadata) -> Option<u64> {
+        match self {
+            Self::Positional => Some(metadata.len()),
+            Self::From(position) => Some(metadata.len().saturating_sub(position)),
+            Self::Stream => None,
+        }
+    }
+}

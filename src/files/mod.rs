@@ -1,0 +1,11 @@
+//! Files and folders: what is read, what is written, and files that appear whole or not at all.
+
+pub(crate) mod atomic_file;
+mod folders;
+pub(crate) mod input;
+pub(crate) mod label;
+pub(crate) mod naming;
+pub(crate) mod output;
+pub(crate) mod protected;
+pub(crate) mod temporaries;
+pub(crate) mod walk;
