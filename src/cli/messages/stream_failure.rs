@@ -121,7 +121,7 @@ pub(in crate::cli) fn pipeline(
         }
         StreamError::InputChanged => Failure::new(Exit::InputOutput, format!("{input}: changed while it was read"))
             .with_hint("wait until nothing writes to it any more, and try again"),
-        StreamError::TooLong | StreamError::Stopped | StreamError::FailedBefore => {
+        StreamError::TooLong | StreamError::NoSuchFrame { .. } | StreamError::Stopped | StreamError::FailedBefore => {
             Failure::new(Exit::InputOutput, format!("{input}: {error}"))
         }
     }
