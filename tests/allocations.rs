@@ -59,10 +59,11 @@ fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
         workers.run(&sealed(frames), &Sealing(&chain), &PositionalSink::new(&file, LAYOUT)).unwrap();
         let stream = StreamFile::new(&file, file.metadata().unwrap().len(), 0, LAYOUT);
         let sink = SurveySink::default();
-        let source = CiphertextFile::past_unreadable(stream, &sink);
         let opening = Opening::across_gaps(&chain);
-        let counted = allocations(|| workers.run(&source, &opening, &sink).unwrap());
-        drop(source);
+        let counted = {
+            let source = CiphertextFile::past_unreadable(stream, &sink);
+            allocations(|| workers.run(&source, &opening, &sink).unwrap())
+        };
         assert_eq!(sink.into_survey().sound, frames + 1);
         counted
     };

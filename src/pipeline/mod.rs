@@ -49,6 +49,7 @@ mod damage;
 mod lowest_failure;
 #[cfg(test)]
 mod model;
+mod range;
 mod read_back;
 mod sink;
 mod source;
@@ -58,9 +59,11 @@ mod turns;
 mod worker;
 
 pub use damage::{DamageListener, DamagedFrame, FrameDamage};
+pub use range::{Selection, copy_selection, frames_of_range};
 pub use read_back::decrypts_to;
 pub use sink::{
-    ComparisonSink, DamagedFrames, MAX_HAND, OrderedSink, Outgoing, PositionalSink, Sink, Survey, SurveySink,
+    ComparisonSink, DamagedFrames, MAX_HAND, OrderedSink, Outgoing, PlaintextRange, PositionalSink, RangeSink, Sink,
+    Survey, SurveySink,
 };
 pub use source::{
     CiphertextFile, CiphertextSource, FileSnapshot, PlaintextFile, PlaintextSource, Source, StreamSource, Taken,

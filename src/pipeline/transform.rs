@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::{
+    container::FrameTag,
     stage::{Chain, Clear, Frame, FrameFault, Received, Sealed, Verified},
     stream::Continuity,
 };
@@ -59,6 +60,11 @@ impl<'a> Opening<'a> {
     /// Opening all frames of a stream with its `chain`.
     pub fn new(chain: &'a Chain) -> Self {
         Self::with(chain, Continuity::new(chain.features()))
+    }
+
+    /// Opening the frames from that of `tag` on, which is known to be right at its place.
+    pub fn starting_with(chain: &'a Chain, tag: &FrameTag) -> Self {
+        Self::with(chain, Continuity::starting_with(chain.features(), tag))
     }
 
     /// Opening the frames that are sound, for a sink that lets the run go on past damage.

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use zeroize::Zeroize;
+
 use crate::container::{FRAME_OVERHEAD, FrameSize, FrameTag, MAC_LENGTH, TAG_LENGTH};
 
 /// Room for one frame on the wire: tag, payload and MAC. Recycled from frame to frame.
@@ -14,6 +16,11 @@ impl FrameBuffer {
     /// A buffer for frames of `frame_size`; the one allocation that a frame needs.
     pub fn new(frame_size: FrameSize) -> Self {
         Self { bytes: vec![0; frame_size.wire()], frame_size }
+    }
+
+    /// Overwrites all of it with zeros.
+    pub fn wipe(&mut self) {
+        self.bytes.as_mut_slice().zeroize();
     }
 
     /// Where a source of plaintext puts up to P payload bytes.

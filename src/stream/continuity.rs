@@ -27,6 +27,11 @@ impl Continuity {
         Self { across_gaps: true, ..Self::new(features) }
     }
 
+    /// Checks a stream with `features` from the frame of `tag` on, which is known to be right at its place.
+    pub fn starting_with(features: Features, tag: &FrameTag) -> Self {
+        Self { features, across_gaps: false, next_index: tag.index, offset: tag.offset, time: tag.time }
+    }
+
     /// Whether a stream with `features` needs these checks at all.
     pub fn is_needed(features: Features) -> bool {
         features.contains(Features::LIVE) || features.contains(Features::TIMED)
@@ -99,6 +104,15 @@ mod tests {
         assert_eq!(lenient.check(&tag(3, 56, 5, 3)), Err(FrameFault::Offset(56)));
         assert_eq!(lenient.check(&tag(4, 57, 5, 2)), Err(FrameFault::Time(2)));
         assert_eq!(lenient.check(&tag(1, 57, 5, 3)), Err(FrameFault::Index(1)));
+    }
+
+    #[test]
+    fn a_stream_is_checked_from_a_frame_in_its_middle_on() {
+        let mut continuity = Continuity::starting_with(live_and_timed(), &tag(7, 100, 5, 20));
+        assert_eq!(continuity.check(&tag(8, 105, 5, 20)), Err(FrameFault::Index(8)));
+        assert_eq!(continuity.check(&tag(7, 100, 5, 20)), Ok(()));
+        assert_eq!(continuity.check(&tag(8, 105, 5, 19)), Err(FrameFault::Time(19)));
+        assert_eq!(continuity.check(&tag(8, 105, 5, 20)), Ok(()));
     }
 
     #[test]

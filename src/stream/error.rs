@@ -48,6 +48,12 @@ pub enum StreamError {
     /// More frames than one counter allows, 2^48 AES blocks.
     #[error("the stream is longer than the format allows")]
     TooLong,
+    /// A frame beyond the last one is asked for.
+    #[error("the stream has no frame {index}")]
+    NoSuchFrame {
+        /// The frame's index.
+        index: u64,
+    },
     /// A stop was requested.
     #[error("stopped")]
     Stopped,
@@ -65,6 +71,27 @@ impl StreamError {
         match self {
             Self::Read(error) => Self::ReadFrame { index, error },
             other => other,
+        }
+    }
+
+    /// The same error, for somebody else who waited for the same frame.
+    pub(super) fn duplicate(&self) -> Self {
+        let again = |error: &io::Error| match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        match self {
+            Self::Read(error) => Self::Read(again(error)),
+            Self::ReadFrame { index, error } => Self::ReadFrame { index: *index, error: again(error) },
+            Self::Write(error) => Self::Write(again(error)),
+            Self::Frame { index, fault } => Self::Frame { index: *index, fault: *fault },
+            Self::EndBeforeFinalFrame { index } => Self::EndBeforeFinalFrame { index: *index },
+            Self::CutFrame { index } => Self::CutFrame { index: *index },
+            Self::NoSuchFrame { index } => Self::NoSuchFrame { index: *index },
+            Self::TooLong => Self::TooLong,
+            Self::Stopped => Self::Stopped,
+            Self::FailedBefore => Self::FailedBefore,
+            Self::InputChanged => Self::InputChanged,
         }
     }
 }

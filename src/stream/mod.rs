@@ -6,21 +6,30 @@
 
 mod clock;
 mod continuity;
+mod cursor;
 mod descriptor_output;
 mod error;
+mod frame_cache;
 mod frame_maker;
 mod frame_reader;
 mod header_read;
 mod header_rewrite;
 mod input;
+#[cfg(test)]
+mod model;
 mod opened;
+mod read_at;
 mod reader;
+mod sealed_file;
 mod stop;
 mod stream_file;
+mod sync;
+mod verified_frames;
 mod writer;
 
 pub use clock::Clock;
 pub use continuity::Continuity;
+pub use cursor::Cursor;
 pub use descriptor_output::DescriptorOutput;
 pub use error::StreamError;
 pub(crate) use frame_maker::{Ending, FrameMaker};
@@ -30,7 +39,10 @@ pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
 pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
 pub(crate) use input::{Filled, fill};
 pub use opened::{OpenError, OpenedStream};
+pub use read_at::ReadAt;
 pub use reader::Reader;
+pub use sealed_file::{SealedFile, SealedFrame};
 pub use stop::Stop;
 pub use stream_file::StreamFile;
+pub use verified_frames::VerifiedFrames;
 pub use writer::{StreamOptions, Writer};

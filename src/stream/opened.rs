@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{HeaderReadError, Resumed, StreamHeader};
+use super::{HeaderReadError, Resumed, StreamError, StreamHeader};
 use crate::{
     container::{CopyNumber, Header},
     keys::{Credential, UnlockError, unlock},
@@ -19,6 +19,9 @@ pub enum OpenError {
     /// The header did not open.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// The stream's length is not to be believed: its final frame is missing or does not authenticate.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
 }
 
 /// A stream whose header was read, unlocked and authenticated, in that order.

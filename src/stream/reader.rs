@@ -2,11 +2,11 @@
 
 use std::io::{self, Read};
 
-use super::{Continuity, FrameReader, OpenError, OpenedStream, ReaderInput, Resumed, StreamError, StreamHeader, Wait};
+use super::{OpenError, ReaderInput, StreamError, StreamHeader, VerifiedFrames};
 use crate::{
     container::{CopyNumber, Header},
     keys::Credential,
-    stage::{Frame, FrameBuffer, Stage, Verified},
+    stage::{Frame, Stage, Verified},
 };
 
 /// Decrypts what it reads, in memory for one frame, and gives out only what was authenticated. A refused frame is an error
@@ -16,16 +16,13 @@ use crate::{
 /// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is for good: a
 /// read after it is an error too, so that no end seems to follow.
 pub struct Reader<R> {
-    stream: OpenedStream,
-    frames: FrameReader<Resumed<ReaderInput<R>>>,
-    continuity: Continuity,
-    empty: Vec<FrameBuffer>,
+    frames: VerifiedFrames<ReaderInput<R>>,
     state: State,
 }
 
 enum State {
-    /// Room for the next frame.
-    Waiting(FrameBuffer),
+    /// The next frame is to be read.
+    Waiting,
     /// A frame, its payload read up to a position.
     Giving(Frame<Verified>, usize),
     /// The final frame was given out.
@@ -44,31 +41,17 @@ impl<R: Read + Send> Reader<R> {
     /// [`OpenError`].
     pub fn new(inner: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, OpenError> {
         let (stream, input) = StreamHeader::read(ReaderInput(inner), private)?.open(credential)?;
-        let prefix = stream.header().prefix;
-        let frames = FrameReader::new(input, prefix.frame_size);
-        let state = State::Waiting(FrameBuffer::new(prefix.frame_size));
-        Ok(Self { stream, frames, continuity: Continuity::new(prefix.features), empty: Vec::with_capacity(1), state })
+        Ok(Self { frames: VerifiedFrames::new(stream, input), state: State::Waiting })
     }
 
     /// What the header says.
     pub fn header(&self) -> &Header {
-        self.stream.header()
+        self.frames.stream().header()
     }
 
     /// The header copy that is damaged, if one is.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
-        self.stream.damaged_copy()
-    }
-
-    fn next_frame(&mut self, buffer: FrameBuffer) -> Result<Frame<Verified>, StreamError> {
-        let index = self.frames.next_index();
-        let refused = |fault| StreamError::Frame { index, fault };
-        // An input that is waited for gives a frame or an error.
-        self.empty.push(buffer);
-        let frame = self.frames.next(&mut self.empty, Wait::ForInput)?.ok_or(StreamError::Stopped)?;
-        let frame = self.stream.chain().open(frame).map_err(refused)?;
-        self.continuity.check(frame.tag()).map_err(refused)?;
-        Ok(frame)
+        self.frames.stream().damaged_copy()
     }
 }
 
@@ -84,7 +67,7 @@ impl<R: Read + Send> Read for Reader<R> {
                     self.state = State::Ended;
                     return Ok(0);
                 }
-                State::Waiting(buffer) => match self.next_frame(buffer) {
+                State::Waiting => match self.frames.next_frame() {
                     Ok(frame) => self.state = State::Giving(frame, 0),
                     Err(StreamError::Read(error) | StreamError::ReadFrame { error, .. }) => return Err(error),
                     Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
@@ -92,8 +75,8 @@ impl<R: Read + Send> Read for Reader<R> {
                 State::Giving(frame, given) => {
                     let mut left = frame.payload().get(given..).unwrap_or_default();
                     if left.is_empty() {
-                        let is_final = frame.tag().flags.is_final();
-                        self.state = if is_final { State::Ended } else { State::Waiting(frame.into_buffer()) };
+                        self.state = if frame.tag().flags.is_final() { State::Ended } else { State::Waiting };
+                        self.frames.give_back(frame);
                         continue;
                     }
                     let read = left.read(area)?;

@@ -1,27 +1,32 @@
 //! A stream in a file, its frames read at their places.
 
-use std::{fs::File, io::ErrorKind, os::unix::fs::FileExt};
+use std::io::ErrorKind;
 
-use super::{StreamError, received};
+use super::{ReadAt, StreamError, received};
 use crate::{
     container::{Extent, Layout, StreamCut},
     stage::{Chain, Frame, FrameBuffer, Received, Verified},
 };
 
-/// A stream in a file, from `start` to the file's end. What its length says of its frames is not to be believed before
-/// the final one is authenticated.
+/// A stream in a file or anything else that can be read at a position, from `start` to its end. What its length says of
+/// its frames is not to be believed before the final one is authenticated.
 #[derive(Clone, Copy)]
-pub struct StreamFile<'a> {
-    file: &'a File,
+pub struct StreamFile<R> {
+    source: R,
     start: u64,
     length: u64,
     layout: Layout,
 }
 
-impl<'a> StreamFile<'a> {
-    /// The stream in `file`, of `size` bytes, that starts at `start` and has this layout.
-    pub fn new(file: &'a File, size: u64, start: u64, layout: Layout) -> Self {
-        Self { file, start, length: size.saturating_sub(start), layout }
+impl<R: ReadAt> StreamFile<R> {
+    /// The stream in `source`, of `size` bytes, that starts at `start` and has this layout.
+    pub fn new(source: R, size: u64, start: u64, layout: Layout) -> Self {
+        Self { source, start, length: size.saturating_sub(start), layout }
+    }
+
+    /// Where the stream's frames are.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Whether the file's length allows a whole stream. Nothing is authenticated.
@@ -72,7 +77,7 @@ impl<'a> StreamFile<'a> {
         }
         let area = buffer.wire_area().get_mut(..self.wire_length(index)).unwrap_or_default();
         let position = self.start.saturating_add(self.layout.frame_position(index));
-        let filled = read_at(self.file, area, position).map_err(|error| error.in_frame(index))?;
+        let filled = read_full(&self.source, area, position).map_err(|error| error.in_frame(index))?;
         received(buffer, index, filled)
     }
 
@@ -89,7 +94,7 @@ impl<'a> StreamFile<'a> {
     ///
     /// [`StreamError::Read`].
     pub fn has_grown(&self) -> Result<bool, StreamError> {
-        let size = self.file.metadata().map_err(StreamError::Read)?.len();
+        let size = self.source.size().map_err(StreamError::Read)?;
         Ok(size.saturating_sub(self.start) > self.length)
     }
 
@@ -106,11 +111,11 @@ impl<'a> StreamFile<'a> {
     }
 }
 
-/// Fills `area` as far as the file goes, and gives the bytes filled.
-fn read_at(file: &File, area: &mut [u8], position: u64) -> Result<usize, StreamError> {
+/// Fills `area` as far as the source goes, and gives the bytes filled.
+fn read_full(source: &impl ReadAt, area: &mut [u8], position: u64) -> Result<usize, StreamError> {
     let mut filled = 0;
     while let Some(room) = area.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match file.read_at(room, position.saturating_add(filled as u64)) {
+        match source.read_at(room, position.saturating_add(filled as u64)) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -19,9 +19,9 @@ pub(in crate::cli) type FrameInput<'a> = Resumed<DescriptorInput<&'a File>>;
 /// The frames of an encrypted input, nothing of them read yet.
 pub(in crate::cli) enum InputFrames<'a> {
     /// Each is read at its own place.
-    AtPlaces(StreamFile<'a>),
+    AtPlaces(StreamFile<&'a File>),
     /// They are read one after the other; of a file, the end can be read before that.
-    InOrder(FrameInput<'a>, Option<StreamFile<'a>>),
+    InOrder(FrameInput<'a>, Option<StreamFile<&'a File>>),
 }
 
 /// Reads the header of `input`, and warns of a damaged copy. `refused` is called with what can still be seen of a header
@@ -69,7 +69,7 @@ impl<'a> InputFrames<'a> {
     }
 
     /// The stream in its file, if its end can be read before its beginning.
-    pub fn file(&self) -> Option<&StreamFile<'a>> {
+    pub fn file(&self) -> Option<&StreamFile<&'a File>> {
         match self {
             Self::AtPlaces(file) => Some(file),
             Self::InOrder(_, file) => file.as_ref(),

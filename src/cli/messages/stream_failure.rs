@@ -124,7 +124,7 @@ pub(in crate::cli) fn pipeline(
         StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was read")
             .about(input)
             .with_hint("wait until nothing writes to it any more, and try again"),
-        StreamError::TooLong | StreamError::Stopped | StreamError::FailedBefore => {
+        StreamError::TooLong | StreamError::NoSuchFrame { .. } | StreamError::Stopped | StreamError::FailedBefore => {
             Failure::new(Exit::InputOutput, error.to_string()).about(input)
         }
     }

@@ -3,11 +3,13 @@
 mod comparison;
 mod ordered;
 mod positional;
+mod range;
 mod survey;
 
 pub use comparison::ComparisonSink;
 pub use ordered::OrderedSink;
 pub use positional::PositionalSink;
+pub use range::{PlaintextRange, RangeSink};
 pub use survey::{DamagedFrames, Survey, SurveySink};
 
 use std::io::{self, ErrorKind, IoSlice};
@@ -67,16 +69,17 @@ impl Outgoing for Frame<Verified> {
     }
 }
 
-/// Writes the bytes of `frames` one after the other, with `write` from how many are written already.
-fn write_all<S>(frames: &[Frame<S>], mut write: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>) -> io::Result<()>
-where
-    Frame<S>: Outgoing,
-{
+/// Writes `pieces` one after the other, at most [`MAX_HAND`] of them, with `write` from how many bytes are written already.
+fn write_all<'a>(
+    pieces: impl ExactSizeIterator<Item = &'a [u8]>,
+    mut write: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>,
+) -> io::Result<()> {
     let mut slices = [IoSlice::new(&[]); MAX_HAND];
-    for (slice, frame) in slices.iter_mut().zip(frames) {
-        *slice = IoSlice::new(frame.bytes());
+    let count = pieces.len();
+    for (slice, piece) in slices.iter_mut().zip(pieces) {
+        *slice = IoSlice::new(piece);
     }
-    let mut left = slices.get_mut(..frames.len()).unwrap_or_default();
+    let mut left = slices.get_mut(..count).unwrap_or_default();
     let mut written = 0;
     IoSlice::advance_slices(&mut left, 0);
     while !left.is_empty() {

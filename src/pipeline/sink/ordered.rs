@@ -17,6 +17,12 @@ impl<W: Write + Send> OrderedSink<W> {
         Self(Mutex::new(writer))
     }
 
+    /// Writes `pieces`, at most [`MAX_HAND`](super::MAX_HAND) of them.
+    pub(super) fn write_pieces<'a>(&self, pieces: impl ExactSizeIterator<Item = &'a [u8]>) -> io::Result<()> {
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        write_all(pieces, |slices, _| writer.write_vectored(slices))
+    }
+
     /// The writer.
     pub fn into_inner(self) -> W {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -30,7 +36,6 @@ where
     const IN_TURN: bool = true;
 
     fn write(&self, frames: &[Frame<S>]) -> io::Result<()> {
-        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        write_all(frames, |slices, _| writer.write_vectored(slices))
+        self.write_pieces(frames.iter().map(Outgoing::bytes))
     }
 }

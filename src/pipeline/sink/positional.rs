@@ -29,7 +29,7 @@ impl Sink<Sealed> for PositionalSink<'_> {
 
     fn write(&self, frames: &[Frame<Sealed>]) -> io::Result<()> {
         let Some(first) = frames.first() else { return Ok(()) };
-        self.write_at(frames, self.layout.frame_position(first.index()))
+        self.write_pieces(frames.iter().map(Outgoing::bytes), self.layout.frame_position(first.index()))
     }
 }
 
@@ -38,16 +38,18 @@ impl Sink<Verified> for PositionalSink<'_> {
 
     fn write(&self, frames: &[Frame<Verified>]) -> io::Result<()> {
         let Some(first) = frames.first() else { return Ok(()) };
-        self.write_at(frames, first.tag().offset)
+        self.write_pieces(frames.iter().map(Outgoing::bytes), first.tag().offset)
     }
 }
 
 impl PositionalSink<'_> {
-    fn write_at<S>(&self, frames: &[Frame<S>], position: u64) -> io::Result<()>
-    where
-        Frame<S>: Outgoing,
-    {
+    /// Writes `pieces`, at most [`MAX_HAND`](super::MAX_HAND) of them, one after the other from `position` on.
+    pub(super) fn write_pieces<'a>(
+        &self,
+        pieces: impl ExactSizeIterator<Item = &'a [u8]>,
+        position: u64,
+    ) -> io::Result<()> {
         // One call for all: writers of one file wait for each other at each.
-        write_all(frames, |slices, written| Ok(pwritev(self.file, slices, position + written)?))
+        write_all(pieces, |slices, written| Ok(pwritev(self.file, slices, position + written)?))
     }
 }

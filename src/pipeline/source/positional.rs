@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
-    ops::Range,
+    ops::{Range, RangeInclusive},
     os::unix::fs::FileExt,
     sync::{Mutex, PoisonError},
 };
@@ -27,7 +27,7 @@ pub struct PlaintextFile<'a> {
 
 /// A file that holds a stream, as frames to be opened.
 pub struct CiphertextFile<'a> {
-    stream: StreamFile<'a>,
+    stream: StreamFile<&'a File>,
     hands: Hands,
     past_unreadable: Option<&'a dyn DamageListener>,
 }
@@ -38,7 +38,6 @@ struct Hands {
     next: Mutex<Next>,
 }
 
-#[derive(Default)]
 struct Next {
     index: u64,
     hand: u64,
@@ -52,8 +51,8 @@ struct Hand {
 }
 
 impl Hands {
-    fn new(last_index: u64) -> Self {
-        Self { last_index, next: Mutex::default() }
+    fn new(indexes: RangeInclusive<u64>) -> Self {
+        Self { last_index: *indexes.end(), next: Mutex::new(Next { index: *indexes.start(), hand: 0 }) }
     }
 
     /// The next indexes, at most `most`; `None` once all are dealt. Times never fall from hand to hand.
@@ -105,7 +104,7 @@ impl<'a> PlaintextFile<'a> {
         if last_index >= frame_size.max_frames() {
             return Err(StreamError::TooLong);
         }
-        let (hands, maker) = (Hands::new(last_index), FrameMaker::new(frame_size, clock));
+        let (hands, maker) = (Hands::new(0..=last_index), FrameMaker::new(frame_size, clock));
         Ok(Self { file, snapshot, hands, frame_size, maker })
     }
 }
@@ -138,12 +137,17 @@ impl Source<Clear> for PlaintextFile<'_> {
 
 impl<'a> CiphertextFile<'a> {
     /// The frames of `stream`, up to the first that cannot be read.
-    pub fn new(stream: StreamFile<'a>) -> Self {
-        Self { hands: Hands::new(stream.last_index()), stream, past_unreadable: None }
+    pub fn new(stream: StreamFile<&'a File>) -> Self {
+        Self { hands: Hands::new(0..=stream.last_index()), stream, past_unreadable: None }
+    }
+
+    /// The frames of `stream` with these `indexes`, not empty, up to the first that cannot be read.
+    pub fn some(stream: StreamFile<&'a File>, indexes: RangeInclusive<u64>) -> Self {
+        Self { hands: Hands::new(indexes), ..Self::new(stream) }
     }
 
     /// The frames of `stream` that can be read; of the others, `listener` hears.
-    pub fn past_unreadable(stream: StreamFile<'a>, listener: &'a dyn DamageListener) -> Self {
+    pub fn past_unreadable(stream: StreamFile<&'a File>, listener: &'a dyn DamageListener) -> Self {
         Self { past_unreadable: Some(listener), ..Self::new(stream) }
     }
 

@@ -1,0 +1,101 @@
+//! Reading at places: an aligned 64 KiB read that no cache holds against its parts alone, and two threads against one.
+
+#![expect(clippy::unwrap_used, reason = "a bench panics when it fails")]
+
+use std::{
+    cell::Cell,
+    fs::File,
+    hint::black_box,
+    io::Write,
+    os::unix::fs::FileExt,
+    thread,
+    time::{Duration, Instant},
+};
+
+use aes::cipher::{KeyIvInit, StreamCipher};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use reelseal::{
+    container::FrameSize,
+    keys::{KeyFile, Lock},
+    stream::{SealedFile, StreamOptions, Writer},
+};
+
+const FRAMES: u64 = 1024;
+/// So many frames further each time: none of them is still kept when it comes again.
+const STRIDE: u64 = 389;
+const PAYLOAD: u64 = 64 << 10;
+
+/// A stream of 64 MiB in a file, and the reader at places.
+fn sealed_file() -> SealedFile<File> {
+    let key_file = KeyFile::random().unwrap();
+    let lock = Lock::with_key_file(&key_file);
+    let mut writer = Writer::create(tempfile::tempfile().unwrap(), &lock, StreamOptions::default()).unwrap();
+    let frame: Vec<u8> = (0..PAYLOAD).map(|at| (at % 251) as u8).collect();
+    (0..FRAMES).for_each(|_| writer.write_all(&frame).unwrap());
+    SealedFile::open(writer.finish().unwrap(), &mut key_file.into(), Vec::new()).unwrap()
+}
+
+fn one_read(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("an aligned read of 64 KiB");
+    group.throughput(Throughput::Bytes(PAYLOAD));
+
+    let (film, mut area, next) = (sealed_file(), vec![0; PAYLOAD as usize], Cell::new(0));
+    let index = || {
+        next.set((next.get() + STRIDE) % FRAMES);
+        next.get()
+    };
+    group.bench_function("read_at, uncached", |bencher| {
+        bencher.iter(|| film.read_exact_at(black_box(&mut area), index() * PAYLOAD).unwrap());
+    });
+
+    let layout = film.header().layout();
+    let wire = FrameSize::default().wire();
+    let file = tempfile::tempfile().unwrap();
+    file.write_all_at(&vec![7; layout.frame_position(FRAMES) as usize], 0).unwrap();
+    let mut frame = vec![0; wire];
+    group.bench_function("pread, BLAKE3 and AES-256-CTR alone", |bencher| {
+        bencher.iter(|| {
+            file.read_exact_at(&mut frame, layout.frame_position(index())).unwrap();
+            let text = black_box(&mut frame[..wire - 32]);
+            black_box(blake3::keyed_hash(&[1; 32], text));
+            ctr::Ctr64BE::<aes::Aes256>::new(&[1; 32].into(), &[7; 16].into()).apply_keystream(text);
+        });
+    });
+    group.finish();
+}
+
+/// The time that `threads` take for so many reads each.
+fn threads_reading(film: &SealedFile<File>, threads: u64, reads: u64) -> Duration {
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                let (mut area, mut random) = (vec![0; PAYLOAD as usize], thread * 77 + 1);
+                for _ in 0..reads {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    film.read_exact_at(black_box(&mut area), (random >> 33) % FRAMES * PAYLOAD).unwrap();
+                }
+            });
+        }
+    });
+    started.elapsed()
+}
+
+fn two_threads(criterion: &mut Criterion) {
+    const READS: u64 = 500;
+    let film = sealed_file();
+    let mut group = criterion.benchmark_group("random frames, per read");
+    for threads in [1, 2] {
+        group.bench_function(format!("{threads} threads"), |bencher| {
+            // The time a read takes: with two threads at work, half of it is each one's.
+            bencher.iter_custom(|count| {
+                let total: Duration = (0..count).map(|_| threads_reading(&film, threads, READS)).sum();
+                total / (READS * threads) as u32
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, one_read, two_threads);
+criterion_main!(benches);

@@ -1,0 +1,241 @@
+//! A range of a stream's plaintext: of a file on all cores, of anything else by reading up to its end.
+
+use std::{
+    fs::File,
+    io::Write,
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use super::{CiphertextFile, Opening, PlaintextRange};
+use crate::{
+    container::{Features, FrameTag},
+    stage::{Frame, Verified},
+    stream::{Input, SealedFile, StreamError, StreamFile, VerifiedFrames},
+};
+
+/// Which part of a plaintext is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// These bytes.
+    Bytes(Range<u64>),
+    /// What arrived from the first time to the second, both in Unix microseconds, as closely as whole frames allow: from
+    /// the last frame that began to arrive no later than the first time, to the last that did no later than the second.
+    Times(i64, i64),
+}
+
+/// The frames of `sealed`, whose frames are in `file`, that hold the bytes of `range`, which is not empty and within the
+/// plaintext; and the transform that opens them.
+///
+/// # Errors
+///
+/// [`StreamError`] of the frames at the ends of the range, in a live stream.
+pub fn frames_of_range<'a, 's>(
+    sealed: &'s SealedFile<&'a File>,
+    file: StreamFile<&'a File>,
+    range: &Range<u64>,
+) -> Result<(CiphertextFile<'a>, Opening<'s>), StreamError> {
+    let missing = || StreamError::NoSuchFrame { index: sealed.frames() };
+    let first = sealed.frame_at_offset(range.start)?.ok_or_else(missing)?;
+    let last = sealed.frame_at_offset(range.end.saturating_sub(1))?.ok_or_else(missing)?;
+    let prefix = sealed.header().prefix;
+    let tag = if prefix.features.contains(Features::LIVE) {
+        *sealed.frame(first)?.tag()
+    } else {
+        let offset = first.saturating_mul(prefix.frame_size.payload() as u64);
+        FrameTag { index: first, offset, ..FrameTag::default() }
+    };
+    Ok((CiphertextFile::some(file, first..=last), Opening::starting_with(sealed.chain(), &tag)))
+}
+
+/// Reads `frames` up to the end of the `selection`, all of them authenticated, and writes what is selected to `output`. Adds
+/// the bytes written to `written`, and gives the plaintext's length if the stream ended before the selection did.
+///
+/// # Errors
+///
+/// [`StreamError`]; what was written before is authentic.
+pub fn copy_selection<I: Input>(
+    frames: &mut VerifiedFrames<I>,
+    selection: &Selection,
+    mut output: impl Write,
+    written: &AtomicU64,
+) -> Result<Option<u64>, StreamError> {
+    let mut write = |bytes: &[u8]| -> Result<(), StreamError> {
+        output.write_all(bytes).map_err(StreamError::Write)?;
+        written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(())
+    };
+    // A frame that began to arrive before the first time, and may have gone on after it.
+    let mut held: Option<Frame<Verified>> = None;
+    loop {
+        let frame = frames.next_frame()?;
+        let (tag, is_final) = (*frame.tag(), frame.tag().flags.is_final());
+        match selection {
+            Selection::Bytes(range) => {
+                write(PlaintextRange(range.clone()).of(&frame))?;
+                if tag.end().is_none_or(|end| end >= range.end) && !is_final {
+                    return Ok(None);
+                }
+                frames.give_back(frame);
+            }
+            Selection::Times(since, until) => {
+                if tag.time > *since
+                    && let Some(held) = held.take()
+                {
+                    if held.tag().time <= *until {
+                        write(held.payload())?;
+                    }
+                    frames.give_back(held);
+                }
+                if tag.time > *until {
+                    return Ok(None);
+                }
+                if tag.time > *since {
+                    write(frame.payload())?;
+                    frames.give_back(frame);
+                } else if let Some(passed) = held.replace(frame) {
+                    frames.give_back(passed);
+                }
+            }
+        }
+        if is_final {
+            if let Some(held) = held {
+                write(held.payload())?;
+            }
+            return Ok(tag.end());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, num::NonZero, os::unix::fs::FileExt};
+
+    use super::*;
+    use crate::{
+        container::{FrameSize, Layout, TagFlags},
+        keys::{Key, KeyFile, Lock},
+        pipeline::{OrderedSink, PositionalSink, RangeSink, Workers},
+        stage::{Chain, FrameBuffer},
+        stream::{ReaderInput, StreamHeader, StreamOptions, Writer},
+    };
+
+    const SIZE: FrameSize = FrameSize::MIN;
+
+    fn plaintext() -> Vec<u8> {
+        (0..300 * SIZE.payload() + 77).map(|at| (at % 251) as u8).collect()
+    }
+
+    fn key_file() -> KeyFile {
+        KeyFile::from_key(Key::from_bytes([4; 32]))
+    }
+
+    fn sealed() -> Vec<u8> {
+        let options = StreamOptions { frame_size: SIZE, ..StreamOptions::default() };
+        let mut writer = Writer::create(Vec::new(), &Lock::with_key_file(&key_file()), options).unwrap();
+        writer.write_all(&plaintext()).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn frames(stream: &[u8]) -> VerifiedFrames<ReaderInput<&[u8]>> {
+        let header = StreamHeader::read(ReaderInput(stream), Vec::new()).unwrap();
+        let (stream, input) = header.open(&mut key_file().into()).unwrap();
+        VerifiedFrames::new(stream, input)
+    }
+
+    #[test]
+    fn a_range_of_a_file_is_that_range_of_the_plaintext_in_turn_and_at_places() {
+        let (stream, plaintext, file) = (sealed(), plaintext(), tempfile::tempfile().unwrap());
+        file.write_all_at(&stream, 0).unwrap();
+        let open = || SealedFile::open(&file, &mut key_file().into(), Vec::new()).unwrap();
+        let length = plaintext.len() as u64;
+        let (whole, layout) = (open(), open().header().layout());
+        for range in [0..1, 0..length, 4095..4097, 4096..8192, 100_000..900_001, length - 1..length] {
+            let expected = &plaintext[range.start as usize..range.end as usize];
+            for count in [1, 4] {
+                let workers = Workers::new(NonZero::new(count).unwrap(), SIZE);
+                let stream = StreamFile::new(&file, stream.len() as u64, 0, layout);
+                let (source, opening) = frames_of_range(&whole, stream, &range).unwrap();
+                let sink = RangeSink::new(OrderedSink::new(Vec::new()), PlaintextRange(range.clone()));
+                workers.run(&source, &opening, &sink).unwrap();
+                assert!(sink.into_inner().into_inner() == expected, "{range:?}");
+
+                let output = tempfile::tempfile().unwrap();
+                let (source, opening) = frames_of_range(&whole, stream, &range).unwrap();
+                let sink = RangeSink::new(PositionalSink::new(&output, layout), PlaintextRange(range.clone()));
+                workers.run(&source, &opening, &sink).unwrap();
+                let mut written = Vec::new();
+                (&output).read_to_end(&mut written).unwrap();
+                assert!(written == expected, "{range:?}, {count} workers");
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_of_a_pipe_is_left_when_it_is_done_and_reports_a_stream_that_ended_before() {
+        let (stream, plaintext) = (sealed(), plaintext());
+        let written = AtomicU64::new(0);
+        let mut frames_before = frames(&stream);
+        let mut output = Vec::new();
+        let selection = Selection::Bytes(5000..10_000);
+        assert_eq!(copy_selection(&mut frames_before, &selection, &mut output, &written).unwrap(), None);
+        assert!(output == plaintext[5000..10_000]);
+        assert_eq!(written.into_inner(), 5000);
+        // Frame 3 is the next: nothing after the range was read.
+        assert_eq!(frames_before.next_frame().unwrap().index(), 3);
+
+        let (written, length) = (AtomicU64::new(0), plaintext.len() as u64);
+        let beyond = Selection::Bytes(length - 5..u64::MAX);
+        let mut output = Vec::new();
+        assert_eq!(copy_selection(&mut frames(&stream), &beyond, &mut output, &written).unwrap(), Some(length));
+        assert!(output == plaintext[plaintext.len() - 5..]);
+    }
+
+    #[test]
+    fn a_damaged_frame_before_a_range_of_a_pipe_is_refused() {
+        let mut stream = sealed();
+        stream[2 * 4096 + 99] ^= 1;
+        let refused =
+            copy_selection(&mut frames(&stream), &Selection::Bytes(50_000..50_001), Vec::new(), &AtomicU64::new(0));
+        assert!(matches!(refused, Err(StreamError::Frame { index: 0, .. })));
+    }
+
+    /// Frames of one byte each, the index, at the times 10, 20, 30, ...; the final one is the end.
+    fn timed(count: u64) -> Vec<u8> {
+        let features = Features::LIVE.union(Features::TIMED);
+        let stream = Lock::with_key_file(&key_file())
+            .new_stream(Layout { frame_size: SIZE, ..Layout::default() }, features)
+            .unwrap();
+        let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+        let mut bytes = stream.keys.seal_header(&stream.header).unwrap();
+        for index in 0..count {
+            let mut buffer = FrameBuffer::new(SIZE);
+            buffer.payload_area()[0] = index as u8;
+            let flags = if index + 1 == count { TagFlags::FINAL } else { TagFlags::NONE };
+            let tag = FrameTag { index, time: 10 * (index as i64 + 1), offset: index, length: 1, flags };
+            bytes.extend(chain.seal(Frame::clear(buffer, tag)).wire());
+        }
+        bytes
+    }
+
+    #[test]
+    fn times_select_from_the_frame_that_was_arriving_to_the_last_that_began_to() {
+        let stream = timed(6);
+        for (since, until, expected) in [
+            (i64::MIN, i64::MAX, vec![0, 1, 2, 3, 4, 5]),
+            (10, 60, vec![0, 1, 2, 3, 4, 5]),
+            (29, 40, vec![1, 2, 3]),
+            (30, 39, vec![2]),
+            (31, 31, vec![2]),
+            (55, i64::MAX, vec![4, 5]),
+            (60, 60, vec![5]),
+            (99, i64::MAX, vec![5]),
+            (i64::MIN, 9, vec![]),
+        ] {
+            let mut output = Vec::new();
+            let selection = Selection::Times(since, until);
+            copy_selection(&mut frames(&stream), &selection, &mut output, &AtomicU64::new(0)).unwrap();
+            assert_eq!(output, expected, "{since} to {until}");
+        }
+    }
+}

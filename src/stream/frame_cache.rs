@@ -1,0 +1,147 @@
+//! A small cache of what was loaded last: each value is loaded once, however many threads ask for it at once.
+
+use std::collections::HashMap;
+
+use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Keeps up to `most` values by their index, those used last.
+pub(super) struct FrameCache<V, E> {
+    most: usize,
+    state: Mutex<State<V, E>>,
+    loaded: Condvar,
+}
+
+struct State<V, E> {
+    entries: HashMap<u64, Entry<V, E>>,
+    /// Counts uses.
+    now: u64,
+}
+
+enum Entry<V, E> {
+    /// Somebody is loading it, and so many others wait for that.
+    Loading { waiting: usize },
+    /// Kept.
+    Loaded { value: Arc<V>, used: u64 },
+    /// It could not be loaded, and so many who waited are yet to hear of it.
+    Failed { error: E, waiting: usize },
+}
+
+impl<V, E: Clone> FrameCache<V, E> {
+    /// A cache of `most` values, and of one at least.
+    pub fn new(most: usize) -> Self {
+        Self { most: most.max(1), state: Mutex::new(State { entries: HashMap::new(), now: 0 }), loaded: Condvar::new() }
+    }
+
+    /// The value at `index`: the one that is kept, or else the one that `load` gives. It is given a value that had to go
+    /// for it and that nobody uses any more.
+    ///
+    /// # Errors
+    ///
+    /// What `load` says, to all who asked while it was loading. Nothing is kept of it.
+    pub fn get(&self, index: u64, load: impl FnOnce(Option<V>) -> Result<V, E>) -> Result<Arc<V>, E> {
+        let mut state = self.lock();
+        let mut waits = false;
+        loop {
+            state.now += 1;
+            let now = state.now;
+            match state.entries.get_mut(&index) {
+                Some(Entry::Loaded { value, used }) => {
+                    *used = now;
+                    return Ok(Arc::clone(value));
+                }
+                Some(Entry::Failed { error, waiting }) if waits => {
+                    let error = error.clone();
+                    *waiting -= 1;
+                    if *waiting == 0 {
+                        state.entries.remove(&index);
+                        // Who came too late to hear of this failure asks anew.
+                        self.loaded.notify_all();
+                    }
+                    return Err(error);
+                }
+                Some(Entry::Loading { waiting }) if !waits => {
+                    *waiting += 1;
+                    waits = true;
+                }
+                Some(Entry::Loading { .. } | Entry::Failed { .. }) => {}
+                None => break,
+            }
+            state = self.loaded.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let evicted = state.make_room(self.most);
+        state.entries.insert(index, Entry::Loading { waiting: 0 });
+        drop(state);
+
+        let abandoned = Abandoned { cache: self, index, armed: true };
+        let loaded = load(evicted.and_then(Arc::into_inner));
+        abandoned.disarm();
+
+        let mut state = self.lock();
+        let waiting = match state.entries.remove(&index) {
+            Some(Entry::Loading { waiting }) => waiting,
+            _ => 0,
+        };
+        state.now += 1;
+        let used = state.now;
+        let result = match loaded {
+            Ok(value) => {
+                let value = Arc::new(value);
+                state.entries.insert(index, Entry::Loaded { value: Arc::clone(&value), used });
+                Ok(value)
+            }
+            Err(error) => {
+                if waiting > 0 {
+                    state.entries.insert(index, Entry::Failed { error: error.clone(), waiting });
+                }
+                Err(error)
+            }
+        };
+        drop(state);
+        self.loaded.notify_all();
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<V, E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V, E> State<V, E> {
+    /// Takes out the value that was used longest ago, if as many as may be are kept.
+    fn make_room(&mut self, most: usize) -> Option<Arc<V>> {
+        if self.entries.len() < most {
+            return None;
+        }
+        let kept = self.entries.iter().filter_map(|(index, entry)| match entry {
+            Entry::Loaded { used, .. } => Some((*used, *index)),
+            Entry::Loading { .. } | Entry::Failed { .. } => None,
+        });
+        let (_, index) = kept.min()?;
+        match self.entries.remove(&index) {
+            Some(Entry::Loaded { value, .. }) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// Somebody panicked while loading: those who wait must not wait for ever.
+struct Abandoned<'a, V, E: Clone> {
+    cache: &'a FrameCache<V, E>,
+    index: u64,
+    armed: bool,
+}
+
+impl<V, E: Clone> Abandoned<'_, V, E> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl<V, E: Clone> Drop for Abandoned<'_, V, E> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.cache.lock().entries.remove(&self.index);
+            self.cache.loaded.notify_all();
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The primitives with which readers of one cache wait for each other, in one place so that a model checker can replace
+//! them.
+
+pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
