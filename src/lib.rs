@@ -71,6 +71,8 @@ pub mod container;
 #[cfg(feature = "cli")]
 mod files;
 pub mod keys;
+#[cfg(feature = "cli")]
+mod measure;
 pub mod pipeline;
 pub mod stage;
 pub mod stream;

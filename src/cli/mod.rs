@@ -1,13 +1,11 @@
 //! The command: what a person types and sees. Not an interface for programs; those use the rest of the library.
 
 mod arguments;
-mod batch;
 mod commands;
-mod files;
+mod job;
 mod messages;
 mod secrets;
 mod signals;
-mod timing;
 
 use std::process::ExitCode;
 

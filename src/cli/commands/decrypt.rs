@@ -5,12 +5,12 @@ use std::{path::Path, sync::Arc};
 use crate::{
     cli::{
         arguments::DecryptArguments,
-        batch::Batch,
-        files::{
-            ends::{Begun, Ends, Job},
+        job::{
+            assignments::{Begun, Ends, Job},
+            batch::Batch,
+            delivery::{Transfer, widen_pipe},
             opened_input,
-            read_back::{Direction, remove_input},
-            transfer::{Transfer, widen_pipe},
+            verified_removal::{Direction, remove_input},
         },
         messages::{
             failure::{Exit, Failure},

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::{
     cli::{
         arguments::{EncryptArguments, Timestamps},
-        batch::Batch,
-        files::{
-            ends::{Begun, Ends, Job},
-            read_back::{Direction, remove_input},
-            transfer::{Transfer, widen_pipe},
+        job::{
+            assignments::{Begun, Ends, Job},
+            batch::Batch,
+            delivery::{Transfer, widen_pipe},
+            verified_removal::{Direction, remove_input},
         },
         messages::{
             failure::{Exit, Failure},

@@ -11,8 +11,7 @@ use std::{
 
 use crate::cli::{
     arguments::{Mode, PasswdArguments, SlotChange},
-    batch::Batch,
-    files::opened_input,
+    job::{batch::Batch, opened_input},
     messages::{
         display_name::display_name,
         failure::{Exit, Failure},

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::cli::{
     arguments::VerifyArguments,
-    batch::Batch,
-    files::{
+    job::{
+        batch::Batch,
+        delivery::widen_pipe,
         inputs::{self, reads_standard_input},
         opened_input::{self, InputFrames},
-        transfer::widen_pipe,
     },
     messages::{
         damage::{self, Ended},

@@ -5,9 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    cli::{messages::key_slot::ScryptParameters, timing::scrypt_time},
+    cli::messages::key_slot::ScryptParameters,
     container::{CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, Slot, StreamCut},
     keys::SlotKind,
+    measure::scrypt_time,
     stream::{RefusedHeader, StreamHeader},
 };
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::findings::time;
 use crate::{
     cli::{
-        files::opened_input::InputFrames,
+        job::opened_input::InputFrames,
         messages::{
             damage::{self, Ended},
             display_name::display_name,

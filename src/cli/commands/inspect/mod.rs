@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::cli::{
     arguments::InspectArguments,
-    batch::Batch,
-    files::{
+    job::{
+        batch::Batch,
         inputs::reads_standard_input,
         opened_input::{self, InputFrames},
     },

@@ -1,16 +1,18 @@
 //! `reelseal speed`: what this machine does with each part of the work.
 
-mod rates;
 mod report;
-mod scrypt_times;
 
-use self::{rates::Rates, report::Report, scrypt_times::ScryptTimes};
-use crate::cli::{
-    arguments::SpeedArguments,
-    messages::{
-        failure::{Exit, Failure},
-        standard_output, stream_failure,
+use report::Report;
+
+use crate::{
+    cli::{
+        arguments::SpeedArguments,
+        messages::{
+            failure::{Exit, Failure},
+            standard_output, stream_failure,
+        },
     },
+    measure::{rates::Rates, scrypt_times::ScryptTimes},
 };
 
 pub(in crate::cli) fn speed(arguments: &SpeedArguments) -> Result<(), Failure> {

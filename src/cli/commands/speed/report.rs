@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{rates::Rates, scrypt_times::ScryptTimes};
-use crate::cli::messages::byte_count::display_bytes;
+use crate::{
+    cli::messages::byte_count::display_bytes,
+    measure::{rates::Rates, scrypt_times::ScryptTimes},
+};
 
 pub(super) struct Report {
     pub rates: Rates,

@@ -3,9 +3,9 @@
 use std::{hint::black_box, io, num::NonZero, thread, time::Duration};
 
 use crate::{
-    cli::timing::median::median_time,
     container::{Features, FrameSize, FrameTag, IV_LENGTH, Prefix, TagFlags},
     keys::{Key, StageKeys},
+    measure::median::median_time,
     pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Workers},
     stage::{Chain, Frame, FrameAuthentication, FrameBuffer, FrameEncryption, Stage},
     stream::{Clock, ReaderInput, StreamError},
@@ -17,7 +17,7 @@ const BUDGET: Duration = Duration::from_millis(150);
 const IV: [u8; IV_LENGTH] = [0; IV_LENGTH];
 
 /// Payload bytes a second.
-pub(super) struct Rates {
+pub(crate) struct Rates {
     pub frame_size: FrameSize,
     pub encryption: u64,
     pub authentication: u64,
@@ -25,7 +25,7 @@ pub(super) struct Rates {
     pub chain: Vec<ChainRate>,
 }
 
-pub(super) struct ChainRate {
+pub(crate) struct ChainRate {
     pub workers: NonZero<usize>,
     pub sealing: u64,
     pub opening: u64,

@@ -9,14 +9,14 @@ const SMALL_LOG_N: u8 = 14;
 
 /// The median of as many runs at `cost` as `budget` has room for, one at the least.
 #[expect(clippy::expect_used, reason = "a constant")]
-pub(in crate::cli) fn measured(cost: ScryptCost, budget: Duration) -> Result<Duration, KdfError> {
+pub(crate) fn measured(cost: ScryptCost, budget: Duration) -> Result<Duration, KdfError> {
     let passphrase = Passphrase::new("any will do").expect("it is not empty, and short");
     median_time(budget, || cost.derive(&passphrase, &[0; 32]).map(drop))
 }
 
 /// About how long one run at `cost` takes, as a small one did that is made once in a process: it takes some 16 MiB and
 /// tens of milliseconds. `None` if the system does not give that memory.
-pub(in crate::cli) fn estimated(cost: ScryptCost) -> Option<Duration> {
+pub(crate) fn estimated(cost: ScryptCost) -> Option<Duration> {
     static SMALL: OnceLock<Option<Duration>> = OnceLock::new();
     let small = ScryptCost::new(SMALL_LOG_N, 8, 1).ok()?;
     let time = (*SMALL.get_or_init(|| measured(small, Duration::ZERO).ok()))?;

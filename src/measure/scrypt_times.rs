@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    cli::timing::scrypt_time,
     keys::{KdfError, KdfLimits, ScryptCost},
+    measure::scrypt_time,
 };
 
 const R: u32 = 8;
@@ -16,10 +16,10 @@ const BUDGET: Duration = Duration::from_millis(300);
 /// What would take longer is reckoned from the cost before it: time grows as N does.
 const MOST_SECONDS: f64 = 1.5;
 
-pub(super) struct ScryptTimes(Vec<ScryptTime>);
+pub(crate) struct ScryptTimes(Vec<ScryptTime>);
 
 #[derive(Clone, Copy)]
-pub(super) struct ScryptTime {
+pub(crate) struct ScryptTime {
     pub log_n: u8,
     pub seconds: f64,
     /// Or else reckoned.

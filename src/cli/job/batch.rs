@@ -18,7 +18,7 @@ use crate::cli::{
 
 /// How the files ended.
 #[derive(Default)]
-pub(super) struct Batch(Arc<Mutex<Outcomes>>);
+pub(in crate::cli) struct Batch(Arc<Mutex<Outcomes>>);
 
 /// What has become of each file so far. Locked for moments only, never while something is written.
 #[derive(Default)]

@@ -14,7 +14,7 @@ const SMALL_BYTES: u64 = 4 << 20;
 const MOST_BUFFER_BYTES: usize = 64 << 20;
 
 /// Who may go at the same time.
-pub(in crate::cli) struct SideBySide {
+pub(in crate::cli) struct Admission {
     threads: NonZero<usize>,
     gate: RwLock<()>,
 }
@@ -27,7 +27,7 @@ pub(in crate::cli) enum Going<'a> {
     Alone(#[expect(dead_code, reason = "held for its drop")] RwLockWriteGuard<'a, ()>),
 }
 
-impl SideBySide {
+impl Admission {
     pub fn new(threads: NonZero<usize>) -> Self {
         Self { threads, gate: RwLock::default() }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// The median of as many rounds of `work` as `budget` has room for, one at the least.
-pub(in crate::cli) fn median_time<E>(budget: Duration, mut work: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
+pub(crate) fn median_time<E>(budget: Duration, mut work: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
     let start = Instant::now();
     let mut rounds = Vec::new();
     while rounds.is_empty() || start.elapsed() < budget {

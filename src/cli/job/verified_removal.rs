@@ -11,7 +11,7 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::{
     cli::{
-        files::ends::Job,
+        job::assignments::Job,
         messages::{
             display_name::display_name,
             failure::{Exit, Failure, describe},

@@ -8,9 +8,9 @@ use std::{
 
 use crate::cli::{
     arguments::{CommonArguments, FilesArguments, SecretArguments},
-    files::{
+    job::{
+        admission::Admission,
         inputs::{self, reads_standard_input},
-        side_by_side::SideBySide,
     },
     messages::failure::Failure,
     secrets::secret_source::SecretSource,
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Ends<'a> {
     files: &'a FilesArguments,
     secret: Option<Metadata>,
     protected: Protected,
-    side_by_side: SideBySide,
+    side_by_side: Admission,
     /// Whether there is more than one input.
     several: bool,
 }
@@ -71,7 +71,7 @@ impl<'a> Ends<'a> {
         secret.iter().for_each(|metadata| protected.add(metadata));
         // What cannot be looked at is told of in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
-        let side_by_side = SideBySide::new(common.threads(false));
+        let side_by_side = Admission::new(common.threads(false));
         let several = inputs.len() > 1;
         Ok(Begun { watching, secret_source, inputs, ends: Self { files, secret, protected, side_by_side, several } })
     }
@@ -118,7 +118,7 @@ impl<'a> Ends<'a> {
     }
 
     /// Which files go at the same time.
-    pub fn side_by_side(&self) -> &SideBySide {
+    pub fn side_by_side(&self) -> &Admission {
         &self.side_by_side
     }
 

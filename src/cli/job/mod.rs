@@ -1,0 +1,10 @@
+//! What is done with each input: it is opened and assigned an output, moved there with others or alone, and removed once
+//! that is proved.
+
+pub(super) mod admission;
+pub(super) mod assignments;
+pub(super) mod batch;
+pub(super) mod delivery;
+pub(super) mod inputs;
+pub(super) mod opened_input;
+pub(super) mod verified_removal;
