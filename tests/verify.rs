@@ -268,3 +268,30 @@ fn a_frame_that_cannot_be_read_is_listed_as_such_and_named_by_a_decryption_that_
     assert_refused(&output, 1, "it: cannot read frame 3, at byte 20672: input/output error");
     assert!(!folder.path("back").exists());
 }
+
+#[test]
+fn files_that_are_verified_at_the_same_time_are_reported_in_their_order() {
+    let folder = Folder::new();
+    let names: Vec<_> = (0..30).map(|number| format!("clip-{number:02}")).collect();
+    let sealed: Vec<_> = names.iter().map(|name| format!("{name}.reel")).collect();
+    // The first takes longest.
+    names.iter().enumerate().for_each(|(at, name)| drop(folder.write(name, &plaintext(3_000_000 >> at.min(9)))));
+    let inputs: Vec<_> = ["encrypt"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    assert_done(&folder.run(&inputs));
+    for damaged in [3, 4, 20] {
+        let mut stream = folder.read(&sealed[damaged]);
+        stream[9000] ^= 1;
+        folder.write(&sealed[damaged], &stream);
+    }
+    let inputs: Vec<_> = ["verify", "--threads", "4"].into_iter().chain(sealed.iter().map(String::as_str)).collect();
+    let output = folder.run(&inputs);
+    assert_eq!(output.status.code(), Some(4));
+    let whole: Vec<_> = text(&output.stdout).lines().map(|line| line[..12].to_owned()).collect();
+    let sound = sealed.iter().enumerate().filter(|(at, _)| ![3, 4, 20].contains(at)).map(|(_, name)| name.clone());
+    assert_eq!(whole, sound.collect::<Vec<_>>());
+    let damaged: Vec<_> =
+        text(&output.stderr).lines().filter(|line| line.contains("not whole")).map(str::to_owned).collect();
+    let expected = [3, 4, 20, 3, 4, 20].map(|at| sealed[at].clone());
+    assert_eq!(damaged.len(), 6, "{damaged:?}");
+    assert!(damaged.iter().zip(&expected).all(|(line, name)| line.contains(name.as_str())), "{damaged:?}");
+}

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod job;
 mod messages;
+mod plan;
 mod secrets;
 mod signals;
 
@@ -17,6 +18,7 @@ use messages::{
     failure::{Exit, Failure},
     progress, report,
 };
+use plan::Reporting;
 use secrets::hardening;
 use signals::Startup;
 
@@ -24,18 +26,29 @@ use signals::Startup;
 pub fn run(arguments: &Arguments) -> ExitCode {
     hardening::harden();
     let startup = Startup::new(progress::report_status);
+    if let Some(common) = arguments.command.common() {
+        report::configure(Reporting::of(common));
+    }
     let result = match &arguments.command {
-        Command::Encrypt(arguments) => encrypt::encrypt(arguments, startup),
-        Command::Decrypt(arguments) => decrypt::decrypt(arguments, startup),
-        Command::Verify(arguments) => verify::verify(arguments, startup),
-        Command::Inspect(arguments) => inspect::inspect(arguments, startup),
-        Command::Keygen(arguments) => one(keygen::keygen(arguments, startup)),
-        Command::Passwd(arguments) => passwd::passwd(arguments, startup),
-        Command::Speed(arguments) => one(speed::speed(arguments)),
-        Command::Completions(arguments) => one(completions::completions(arguments)),
-        Command::Man(arguments) => one(man::man(arguments)),
+        Command::Encrypt(arguments) => planned(arguments, |plan| encrypt::encrypt(&plan, startup)),
+        Command::Decrypt(arguments) => planned(arguments, |plan| decrypt::decrypt(&plan, startup)),
+        Command::Verify(arguments) => planned(arguments, |plan| verify::verify(&plan, startup)),
+        Command::Inspect(arguments) => planned(arguments, |plan| inspect::inspect(&plan, startup)),
+        Command::Keygen(arguments) => one(keygen::keygen(&arguments.into(), startup)),
+        Command::Passwd(arguments) => planned(arguments, |plan| passwd::passwd(plan, startup)),
+        Command::Speed(arguments) => one(speed::speed(arguments.json)),
+        Command::Completions(arguments) => one(completions::completions(arguments.shell)),
+        Command::Man(arguments) => one(man::man(arguments.command.as_deref())),
     };
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)
+}
+
+/// Resolves the arguments to a plan, and does what `command` makes of it.
+fn planned<'a, A, P>(arguments: &'a A, command: impl FnOnce(P) -> Result<(), Exit>) -> Result<(), Exit>
+where
+    P: TryFrom<&'a A, Error = Failure>,
+{
+    command(P::try_from(arguments).map_err(|failure| report::failure(&failure))?)
 }
 
 /// A command that does one thing: its failure is reported here.

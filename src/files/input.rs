@@ -63,11 +63,11 @@ const UNTRUSTED_SIZE: u64 = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// A regular file that we opened: each frame at its own place.
-    Positional,
+    AtPlaces,
     /// A regular file, from its position: one that somebody else opened, or one whose size is not to be trusted.
-    From(u64),
+    InOrderFrom(u64),
     /// A stream, in order, of unknown length.
-    Stream,
+    InOrder,
 }
 
 impl InputFile {
@@ -101,13 +101,13 @@ impl InputFile {
     pub fn access(&self) -> Result<Access, InputError> {
         if !self.metadata.is_file() || self.metadata.len() == 0 {
             // Files that the kernel makes up, as under /proc, have no size and hold something all the same.
-            return Ok(Access::Stream);
+            return Ok(Access::InOrder);
         }
         if self.path().is_some() && self.metadata.len() > UNTRUSTED_SIZE {
-            return Ok(Access::Positional);
+            return Ok(Access::AtPlaces);
         }
         let position = (&self.file).stream_position();
-        position.map(Access::From).map_err(|error| InputErrorKind::Position(error).of(&self.label))
+        position.map(Access::InOrderFrom).map_err(|error| InputErrorKind::Position(error).of(&self.label))
     }
 
     /// What the input was when it was opened, if it is a regular file.
@@ -195,9 +195,9 @@ impl Access {
     /// The bytes of an input with this `metadata` that will be read, if that is known.
     pub fn length(self, metadata: &Metadata) -> Option<u64> {
         match self {
-            Self::Positional => Some(metadata.len()),
-            Self::From(position) => Some(metadata.len().saturating_sub(position)),
-            Self::Stream => None,
+            Self::AtPlaces => Some(metadata.len()),
+            Self::InOrderFrom(position) => Some(metadata.len().saturating_sub(position)),
+            Self::InOrder => None,
         }
     }
 }

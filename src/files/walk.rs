@@ -73,13 +73,12 @@ pub(crate) enum WalkError {
     NothingFound { folder: PathBuf, kind: FileKind },
 }
 
-/// The inputs that are `named`: standard input if that is nothing. If `recursive`, a folder gives all regular files below
-/// it that are of this `kind`, in the order of their names; what the system does not let us see is an error in its place,
-/// and `passed_over` hears of the others.
+/// The inputs that are `named`: standard input if that is nothing. A folder gives all regular files below it that are of
+/// the kind `below_folders`, if there is one, in the order of their names; what the system does not let us see is an
+/// error in its place, and `passed_over` hears of the others.
 pub(crate) fn expand(
     named: &[PathBuf],
-    recursive: bool,
-    kind: FileKind,
+    below_folders: Option<FileKind>,
     mut passed_over: impl FnMut(&Path),
 ) -> Vec<Result<NamedInput, WalkError>> {
     if named.is_empty() {
@@ -92,14 +91,15 @@ pub(crate) fn expand(
         if fs::canonicalize(path).is_ok_and(|place| !known.insert(place)) {
             continue;
         }
-        if recursive && path.is_dir() {
-            let before = inputs.len();
-            walk(path, kind, &mut inputs, &mut passed_over);
-            if inputs.len() == before {
-                inputs.push(Err(WalkError::NothingFound { folder: path.clone(), kind }));
+        match below_folders {
+            Some(kind) if path.is_dir() => {
+                let before = inputs.len();
+                walk(path, kind, &mut inputs, &mut passed_over);
+                if inputs.len() == before {
+                    inputs.push(Err(WalkError::NothingFound { folder: path.clone(), kind }));
+                }
             }
-        } else {
-            inputs.push(Ok(NamedInput::named(path)));
+            _ => inputs.push(Ok(NamedInput::named(path))),
         }
     }
     inputs
@@ -146,27 +146,26 @@ mod tests {
         symlink("..", clips.join("loop")).unwrap();
         let mut passed_over = Vec::new();
         let inputs =
-            expand(std::slice::from_ref(&clips), true, FileKind::Plaintext, |path| passed_over.push(path.to_owned()));
+            expand(std::slice::from_ref(&clips), Some(FileKind::Plaintext), |path| passed_over.push(path.to_owned()));
         let below: Vec<_> = inputs.into_iter().map(|input| input.unwrap().below).collect();
         assert_eq!(below, ["clips/a", "clips/b", "clips/day/night/c"].map(PathBuf::from));
         assert_eq!(passed_over, [".reelseal-x.partial", "a.reel", "link", "loop"].map(|name| clips.join(name)));
-        let streams = expand(std::slice::from_ref(&clips), true, FileKind::Streams, |_| {});
+        let streams = expand(std::slice::from_ref(&clips), Some(FileKind::Streams), |_| {});
         assert_eq!(
             streams.into_iter().map(|input| input.unwrap().below).collect::<Vec<_>>(),
             [PathBuf::from("clips/a.reel")]
         );
-        let nothing = expand(&[clips.join("day")], true, FileKind::Streams, |_| {}).remove(0).unwrap_err();
+        let nothing = expand(&[clips.join("day")], Some(FileKind::Streams), |_| {}).remove(0).unwrap_err();
         assert!(matches!(nothing, WalkError::NothingFound { folder, .. } if folder == clips.join("day")));
     }
 
     #[test]
     fn a_file_stands_for_itself_and_nothing_for_standard_input() {
         let twice = ["/etc/passwd", "/etc/../etc/passwd"].map(PathBuf::from);
-        assert_eq!(expand(&twice, false, FileKind::Plaintext, |_| {}).len(), 1);
-        let [file, dash] =
-            expand(&["some/film".into(), "-".into()], false, FileKind::Plaintext, |_| {}).try_into().unwrap();
+        assert_eq!(expand(&twice, None, |_| {}).len(), 1);
+        let [file, dash] = expand(&["some/film".into(), "-".into()], None, |_| {}).try_into().unwrap();
         assert_eq!(file.unwrap().below, PathBuf::from("film"));
         assert!(is_standard(dash.unwrap().path.as_deref()));
-        assert_eq!(expand(&[], true, FileKind::Streams, |_| {}).remove(0).unwrap().path, None);
+        assert_eq!(expand(&[], Some(FileKind::Streams), |_| {}).remove(0).unwrap().path, None);
     }
 }

@@ -33,11 +33,11 @@ pub(in crate::cli) struct EncryptArguments {
         require_equals = true,
         default_missing_value = "always"
     )]
-    pub timestamps: Timestamps,
+    pub timestamps: TimestampsArgument,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Timestamps {
+pub(in crate::cli) enum TimestampsArgument {
     Auto,
     Always,
     Never,

@@ -16,17 +16,17 @@ mod verify;
 mod version;
 
 use clap::{Parser, Subcommand};
-pub(in crate::cli) use common::{CommonArguments, ProgressMode};
+pub(in crate::cli) use common::{CommonArguments, ProgressArgument};
 pub(in crate::cli) use completions::{CompletionsArguments, Shell};
 pub(in crate::cli) use decrypt::DecryptArguments;
-pub(in crate::cli) use encrypt::{EncryptArguments, Timestamps};
+pub(in crate::cli) use encrypt::{EncryptArguments, TimestampsArgument};
 pub(in crate::cli) use files::FilesArguments;
 pub(in crate::cli) use inspect::InspectArguments;
 use inspect::{INSPECT_HELP, INSPECT_LONG_HELP};
 pub(in crate::cli) use keygen::KeygenArguments;
 pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
-pub(in crate::cli) use passwd::{Mode, NewSecretArguments, PasswdArguments, SlotChange};
+pub(in crate::cli) use passwd::{NewSecretArguments, PasswdArguments};
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
 pub(in crate::cli) use speed::SpeedArguments;
@@ -85,6 +85,18 @@ pub(in crate::cli) enum Command {
     Completions(CompletionsArguments),
     /// Print the manual, a page for each command
     Man(ManArguments),
+}
+
+impl Command {
+    /// What commands that work on frames have in common.
+    pub fn common(&self) -> Option<&CommonArguments> {
+        match self {
+            Self::Encrypt(arguments) => Some(&arguments.common),
+            Self::Decrypt(arguments) => Some(&arguments.common),
+            Self::Verify(arguments) => Some(&arguments.common),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

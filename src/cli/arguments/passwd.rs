@@ -22,7 +22,7 @@ pub(in crate::cli) struct PasswdArguments {
     pub files: Vec<PathBuf>,
     /// Add a key slot, which opens the file with the new secret, too
     #[arg(long, group = "mode")]
-    add: bool,
+    pub add: bool,
     /// Remove key slot N, as --list numbers it, or the one that the given secret opens
     #[arg(
         long,
@@ -32,7 +32,7 @@ pub(in crate::cli) struct PasswdArguments {
         require_equals = true,
         conflicts_with_all = ["new_passphrase_file", "new_passphrase_fd", "new_key_file", "scrypt_log_n"]
     )]
-    remove: Option<Option<NonZero<usize>>>,
+    pub remove: Option<Option<NonZero<usize>>>,
     /// List the key slots; needs no secret
     #[arg(
         long,
@@ -48,7 +48,7 @@ pub(in crate::cli) struct PasswdArguments {
             "scrypt_log_n"
         ]
     )]
-    list: bool,
+    pub list: bool,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
@@ -81,33 +81,7 @@ pub(in crate::cli) struct NewSecretArguments {
     pub new_key_file: Option<PathBuf>,
 }
 
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Mode {
-    List,
-    Rewrite(SlotChange),
-}
-
-/// What is to become of the key slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum SlotChange {
-    /// The slot that the secret opens gives its place to a new one.
-    Replace,
-    Add,
-    /// This one, counted from 1, or the one that the secret opens.
-    Remove(Option<NonZero<usize>>),
-}
-
 impl PasswdArguments {
-    pub fn mode(&self) -> Mode {
-        match self.remove {
-            Some(number) => Mode::Rewrite(SlotChange::Remove(number)),
-            None if self.add => Mode::Rewrite(SlotChange::Add),
-            None if self.list => Mode::List,
-            None => Mode::Rewrite(SlotChange::Replace),
-        }
-    }
-
     #[expect(clippy::expect_used, reason = "clap has checked the range")]
     pub fn scrypt_cost(&self) -> ScryptCost {
         ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")

@@ -4,12 +4,12 @@ use clap::CommandFactory;
 use clap_complete::{Shell as ScriptOf, generate};
 
 use crate::cli::{
-    arguments::{Arguments, CompletionsArguments, Shell},
+    arguments::{Arguments, Shell},
     messages::{failure::Failure, standard_output},
 };
 
-pub(in crate::cli) fn completions(arguments: &CompletionsArguments) -> Result<(), Failure> {
-    let shell = match arguments.shell {
+pub(in crate::cli) fn completions(shell: Shell) -> Result<(), Failure> {
+    let shell = match shell {
         Shell::Bash => ScriptOf::Bash,
         Shell::Zsh => ScriptOf::Zsh,
         Shell::Fish => ScriptOf::Fish,

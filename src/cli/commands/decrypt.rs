@@ -1,15 +1,16 @@
 //! `reelseal decrypt`.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     cli::{
-        arguments::DecryptArguments,
         job::{
-            assignments::{Begun, Ends, Job},
-            batch::Batch,
-            delivery::{Transfer, widen_pipe},
-            opened_input,
+            admission::Admission,
+            assignments::{Assignments, Job},
+            delivery::{Delivery, widen_pipe},
+            each_file::each_file,
+            inputs::{self, Started},
+            opened_input::{InputHeader, warn_of_damaged_copy},
             verified_removal::{Direction, remove_input},
         },
         messages::{
@@ -17,57 +18,42 @@ use crate::{
             progress::Progress,
             report, stream_failure,
         },
+        plan::DecryptPlan,
         secrets::keyring::Keyring,
-        signals::{Startup, Watching},
+        signals::Startup,
     },
-    files::{
-        naming::{SUFFIX, without_suffix},
-        walk::{FileKind, NamedInput},
-    },
+    files::walk::NamedInput,
     pipeline::{Opening, Workers},
 };
 
-/// What all files of a run have in common, the secret excepted: that goes with the files still to be opened.
+/// What all files have in common, the secret excepted: that goes with the files still to be opened.
 struct Decryption<'a> {
-    arguments: &'a DecryptArguments,
-    ends: Ends<'a>,
-    progress: Progress,
+    plan: &'a DecryptPlan,
+    assignments: Assignments<'a>,
+    admission: Admission,
+    progress: &'a Progress,
 }
 
-/// An input with its share in the keyring, which is wiped when the last share is given up.
-type Locked = (Result<NamedInput, Failure>, Arc<Keyring>);
-
-pub(in crate::cli) fn decrypt(arguments: &DecryptArguments, startup: Startup) -> Result<(), Exit> {
-    let (watching, decryption, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(&watching, inputs, decryption.ends.most_at_once(), |(input, keyring)| {
-        decryption.one(input, keyring)
+pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<(), Exit> {
+    let many = &plan.many;
+    let refused = |failure| report::failure(&failure);
+    let Started { watching, secret, inputs, progress } = inputs::start(many, startup).map_err(refused)?;
+    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata()).map_err(refused)?;
+    let admission = Admission::new(many.threads.most());
+    let decryption = Decryption { plan, assignments, admission, progress: &progress };
+    let keyring = Keyring::new(secret, many.limits);
+    each_file(&watching, inputs, &progress, many.threads, keyring, |input, keyring, _| {
+        decryption.decrypt(input, keyring)
     })
 }
 
-fn begin(arguments: &DecryptArguments, startup: Startup) -> Result<(Watching, Decryption<'_>, Vec<Locked>), Failure> {
-    let DecryptArguments { files, secret, common } = arguments;
-    report::configure(common);
-    let Begun { watching, secret_source, inputs, ends } =
-        Ends::begin(files, secret, common, FileKind::Streams, startup)?;
-    let progress =
-        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
-    let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
-    let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
-    Ok((watching, Decryption { arguments, ends, progress }, inputs))
-}
-
 impl Decryption<'_> {
-    fn one(&self, input: Result<NamedInput, Failure>, keyring: Arc<Keyring>) -> Result<(), Failure> {
-        let size = input.as_ref().ok().and_then(NamedInput::size);
-        let result = input.and_then(|input| self.decrypt(&input, keyring));
-        self.progress.file_ended(size);
-        result
-    }
-
     fn decrypt(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
-        let job = self.ends.open(named, |path| without_suffix(path).ok_or_else(|| no_suffix(path)))?;
-        let Job { input, access, destination } = &job;
-        let (stream, frames) = opened_input::open(input, *access, &keyring)?;
+        let job = self.assignments.assign(named)?;
+        let Job { input, destination, .. } = &job;
+        let header = InputHeader::read(input, |_| {})?;
+        warn_of_damaged_copy(&input.label, header.header().damaged_copy());
+        let (stream, frames) = header.open(&keyring)?;
         drop(keyring);
 
         let layout = stream.header().layout();
@@ -77,24 +63,19 @@ impl Decryption<'_> {
             None => None,
         };
 
-        let going = self.ends.side_by_side().wait(size, layout.frame_size);
-        let transfer = Transfer::open(&input.label, destination, layout, size, input.carried())?;
-        let threads = self.arguments.common.threads(widen_pipe(&input.file) && transfer.to_pipe);
-        let threads = going.workers(threads);
+        let admitted = self.admission.admit(size, layout.frame_size);
+        let delivery = Delivery::open(&input.label, destination, layout, size, input.carried())?;
+        let threads = self.plan.many.threads;
+        let between_pipes = widen_pipe(&input.file) && delivery.to_pipe;
+        let threads = admitted.workers(if between_pipes { threads.between_pipes() } else { threads.most() });
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
-        transfer.run(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()))?;
-        transfer.finish()?;
-        if self.ends.removes() {
-            remove_input(&job, &Direction::Decrypted, stream.chain(), layout, threads, &self.progress)?;
+        delivery.deliver(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()))?;
+        delivery.finish()?;
+        if self.plan.placement.removes {
+            remove_input(&job, &Direction::Decrypted, stream.chain(), layout, threads, self.progress)?;
         }
         progress.finish(Some(&destination.label));
         Ok(())
     }
-}
-
-fn no_suffix(path: &Path) -> Failure {
-    Failure::usage(format!("does not end in {SUFFIX} behind a name, so that there is none for the output"))
-        .about(path)
-        .with_hint("name the output with -o FILE, or -o - for standard output")
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::{
     cli::{
-        arguments::{EncryptArguments, Timestamps},
         job::{
-            assignments::{Begun, Ends, Job},
-            batch::Batch,
-            delivery::{Transfer, widen_pipe},
+            admission::Admission,
+            assignments::{Assignments, Job},
+            delivery::{Delivery, widen_pipe},
+            each_file::each_file,
+            inputs::{self, Started},
             verified_removal::{Direction, remove_input},
         },
         messages::{
@@ -16,96 +17,68 @@ use crate::{
             progress::{FileProgress, Progress},
             report, stream_failure,
         },
+        plan::EncryptPlan,
         secrets::new_lock::NewLock,
-        signals::{Startup, Watching},
+        signals::Startup,
     },
     container::{Features, Header},
-    files::{
-        input::Access,
-        naming::with_suffix,
-        walk::{FileKind, NamedInput},
-    },
+    files::{input::Access, walk::NamedInput},
     keys::SlotKind,
-    pipeline::{PlaintextFile, PlaintextSource, Sealing, Workers},
+    pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
     stream::{Clock, DescriptorInput, StreamError},
 };
 
-/// What all files of a run have in common, the lock excepted: that goes with the files still to be begun.
+/// What all files have in common, the lock excepted: that goes with the files still to be begun.
 struct Encryption<'a> {
-    arguments: &'a EncryptArguments,
-    ends: Ends<'a>,
-    progress: Progress,
+    plan: &'a EncryptPlan,
+    assignments: Assignments<'a>,
+    admission: Admission,
+    progress: &'a Progress,
 }
 
-/// An input with its share in the lock, which is wiped when the last share is given up.
-type ToLock = (Result<NamedInput, Failure>, Arc<NewLock>);
-
-pub(in crate::cli) fn encrypt(arguments: &EncryptArguments, startup: Startup) -> Result<(), Exit> {
-    let (watching, encryption, inputs) = begin(arguments, startup).map_err(|failure| report::failure(&failure))?;
-    Batch::side_by_side(&watching, inputs, encryption.ends.most_at_once(), |(input, lock)| encryption.one(input, lock))
-}
-
-fn begin(arguments: &EncryptArguments, startup: Startup) -> Result<(Watching, Encryption<'_>, Vec<ToLock>), Failure> {
-    let EncryptArguments { files, secret, common, .. } = arguments;
-    report::configure(common);
-    let Begun { watching, secret_source, inputs, ends } =
-        Ends::begin(files, secret, common, FileKind::Plaintext, startup)?;
-    let cost = arguments.scrypt_cost();
-    if secret_source.kind() == SlotKind::Passphrase {
-        let limits = arguments.secret.kdf_limits();
-        limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
+pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<(), Exit> {
+    let many = &plan.many;
+    let refused = |failure| report::failure(&failure);
+    let Started { watching, secret, inputs, progress } = inputs::start(many, startup).map_err(refused)?;
+    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata()).map_err(refused)?;
+    if secret.kind() == SlotKind::Passphrase {
+        let checked = many.limits.check_memory(plan.cost);
+        checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error)).map_err(refused)?;
     }
-    let progress =
-        Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
-    let lock = Arc::new(NewLock::new(secret_source, cost));
-    let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&lock))).collect();
-    Ok((watching, Encryption { arguments, ends, progress }, inputs))
+    let admission = Admission::new(many.threads.most());
+    let encryption = Encryption { plan, assignments, admission, progress: &progress };
+    let lock = NewLock::new(secret, plan.cost);
+    each_file(&watching, inputs, &progress, many.threads, lock, |input, lock, _| encryption.encrypt(input, lock))
 }
 
 impl Encryption<'_> {
-    fn one(&self, input: Result<NamedInput, Failure>, lock: Arc<NewLock>) -> Result<(), Failure> {
-        let size = input.as_ref().ok().and_then(NamedInput::size);
-        let result = input.and_then(|input| self.encrypt(&input, lock));
-        self.progress.file_ended(size);
-        result
-    }
-
     fn encrypt(&self, named: &NamedInput, lock: Arc<NewLock>) -> Result<(), Failure> {
-        let job = self.ends.open(named, |path| Ok(with_suffix(path)))?;
+        let job = self.assignments.assign(named)?;
         let Job { input, access, destination } = &job;
-        if self.arguments.files.output.is_none() && destination.is_terminal() {
-            return Err(Failure::usage("is a terminal, which ciphertext would garble")
-                .about(&destination.label)
-                .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
-        }
-        let timed = match self.arguments.timestamps {
-            Timestamps::Auto => !input.metadata.is_file(),
-            Timestamps::Always => true,
-            Timestamps::Never => false,
-        };
-        let features = if timed { Features::TIMED } else { Features::NONE };
-        let stream = lock.new_stream(self.arguments.frame_size, features)?;
+        let features = self.plan.timestamps.features(input.metadata.is_file());
+        let stream = lock.new_stream(self.plan.layout, features)?;
         drop(lock);
 
-        let size = access.length(&input.metadata);
-        let going = self.ends.side_by_side().wait(size, self.arguments.frame_size);
-        let length = size.and_then(|size| stream.header.layout().stream_length(size));
-        let transfer = Transfer::open(&input.label, destination, stream.header.layout(), length, input.carried())?;
+        let (layout, size) = (stream.header.layout(), access.length(&input.metadata));
+        let admitted = self.admission.admit(size, layout.frame_size);
+        let length = size.and_then(|size| layout.stream_length(size));
+        let delivery = Delivery::open(&input.label, destination, layout, length, input.carried())?;
         let copies = stream.keys.seal_header(&stream.header);
         let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
-        transfer.write_header(&copies)?;
+        delivery.write_header(&copies)?;
 
-        let threads = self.arguments.common.threads(widen_pipe(&input.file) && transfer.to_pipe);
-        let threads = going.workers(threads);
+        let threads = self.plan.many.threads;
+        let between_pipes = widen_pipe(&input.file) && delivery.to_pipe;
+        let threads = admitted.workers(if between_pipes { threads.between_pipes() } else { threads.most() });
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
-        let workers = Workers::new(threads, stream.header.prefix.frame_size);
+        let workers = Workers::new(threads, layout.frame_size);
         let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
-        seal_frames(&job, &stream.header, &chain, &transfer, workers, &progress)?;
-        transfer.finish()?;
-        if self.ends.removes() {
+        seal_frames(&job, &stream.header, &chain, &delivery, workers, &progress)?;
+        delivery.finish()?;
+        if self.plan.placement.removes {
             let direction = Direction::Encrypted { header: &copies };
-            remove_input(&job, &direction, &chain, stream.header.layout(), threads, &self.progress)?;
+            remove_input(&job, &direction, &chain, layout, threads, self.progress)?;
         }
         progress.finish(Some(&destination.label));
         Ok(())
@@ -116,7 +89,7 @@ fn seal_frames(
     job: &Job,
     header: &Header,
     chain: &Chain,
-    transfer: &Transfer<'_>,
+    delivery: &Delivery<'_>,
     workers: Workers<'_>,
     progress: &FileProgress<'_>,
 ) -> Result<(), Failure> {
@@ -125,16 +98,17 @@ fn seal_frames(
     let clock = if prefix.features.contains(Features::TIMED) { Clock::system() } else { Clock::None };
     let sealing = Sealing(chain);
     let workers = workers.with_progress(progress.delivered());
-    let snapshot = input.snapshot().map_err(|error| transfer.failure(&error))?;
-    match (access, snapshot) {
-        (Access::Positional, Some(snapshot)) => {
-            let source = PlaintextFile::new(&input.file, snapshot, prefix.frame_size, clock);
-            transfer.run(&workers, &source.map_err(|error| transfer.failure(&error))?, &sealing)
+    let failed = |error| delivery.failure(&error);
+    match access {
+        Access::AtPlaces => {
+            let snapshot = FileSnapshot::of(&input.file, &input.metadata).map_err(failed)?;
+            let source = PlaintextFile::new(&input.file, snapshot, prefix.frame_size, clock).map_err(failed)?;
+            delivery.deliver(&workers, &source, &sealing)
         }
-        (_, snapshot) => {
-            let input =
-                DescriptorInput::new(&input.file).map_err(|error| transfer.failure(&StreamError::Read(error)))?;
-            transfer.run(&workers, &PlaintextSource::new(input, prefix.frame_size, clock, snapshot), &sealing)
+        Access::InOrderFrom(_) | Access::InOrder => {
+            let snapshot = input.snapshot().map_err(failed)?;
+            let input = DescriptorInput::new(&input.file).map_err(StreamError::Read).map_err(failed)?;
+            delivery.deliver(&workers, &PlaintextSource::new(input, prefix.frame_size, clock, snapshot), &sealing)
         }
     }
 }

@@ -4,8 +4,8 @@ use std::{io::Write, os::unix::fs::FileExt};
 
 use crate::{
     cli::{
-        arguments::KeygenArguments,
         messages::failure::{Exit, Failure},
+        plan::KeygenPlan,
         signals::{Answer, Startup},
     },
     files::{
@@ -15,10 +15,9 @@ use crate::{
     keys::KeyFile,
 };
 
-pub(in crate::cli) fn keygen(arguments: &KeygenArguments, startup: Startup) -> Result<(), Failure> {
+pub(in crate::cli) fn keygen(plan: &KeygenPlan, startup: Startup) -> Result<(), Failure> {
     startup.watch(Answer::Die);
-    let destination =
-        Destination::resolve(&OutputRequest::named(&arguments.output), &Protected::default(), arguments.force)?;
+    let destination = Destination::resolve(&OutputRequest::named(&plan.output), &Protected::default(), plan.replaces)?;
     let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     let text = key_file.to_text();
     let failed = |error| Failure::write(&destination.label, &error);

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap_mangen::Man;
 
 use crate::cli::{
-    arguments::{Arguments, ManArguments},
+    arguments::Arguments,
     messages::{
         display_name::display_path,
         failure::{Exit, Failure, describe},
@@ -17,10 +17,11 @@ use crate::cli::{
 /// When the manual last changed. Without a date the page's other titles would slip into its place.
 const DATE: &str = "2026-11-24";
 
-pub(in crate::cli) fn man(arguments: &ManArguments) -> Result<(), Failure> {
+/// The page of `command`, or the main page without one.
+pub(in crate::cli) fn man(command: Option<&str>) -> Result<(), Failure> {
     let mut program = Arguments::command().disable_help_subcommand(true);
     program.build();
-    let page = match &arguments.command {
+    let page = match command {
         None => &program,
         Some(name) => program.find_subcommand(name).ok_or_else(|| no_such_command(name, &program))?,
     };

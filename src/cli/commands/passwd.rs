@@ -10,8 +10,10 @@ use std::{
 };
 
 use crate::cli::{
-    arguments::{Mode, PasswdArguments, SlotChange},
-    job::{batch::Batch, opened_input},
+    job::{
+        batch::Batch,
+        opened_input::{InputHeader, warn_of_damaged_copy},
+    },
     messages::{
         display_name::display_name,
         failure::{Exit, Failure},
@@ -19,6 +21,7 @@ use crate::cli::{
         message::Message,
         report, standard_output, stream_failure,
     },
+    plan::{PasswdMode, PasswdPlan, SecretRequest, SlotChange},
     secrets::{
         new_lock::{lock_failure, new_lock},
         secret_source::{Purpose, SecretSource},
@@ -38,20 +41,25 @@ use crate::{
     stream::HeaderRewrite,
 };
 
-pub(in crate::cli) fn passwd(arguments: &PasswdArguments, startup: Startup) -> Result<(), Exit> {
-    match arguments.mode() {
-        Mode::List => {
+/// Files that are open and locked at the same time, at most: systems allow a process some more.
+const MOST_OPEN: usize = 256;
+
+pub(in crate::cli) fn passwd(plan: PasswdPlan, startup: Startup) -> Result<(), Exit> {
+    match &plan.mode {
+        PasswdMode::List => {
             let watching = startup.watch(Answer::Die);
-            Batch::each(&watching, &arguments.files, |path| list(path, arguments.files.len() > 1))
+            Batch::each(&watching, &plan.files, |path| list(path, plan.files.len() > 1))
         }
-        Mode::Rewrite(change) => rewrite_all(arguments, change, startup),
+        PasswdMode::Rewrite(change) => rewrite_all(&plan, change, startup),
     }
 }
 
 /// A line a slot; in front of it the file's name, if there is more than the one file.
 fn list(path: &Path, named: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
-    let header = opened_input::read_header(&input, |_| {})?;
+    let header = InputHeader::read(&input, |_| {})?;
+    let header = header.header();
+    warn_of_damaged_copy(&input.label, header.damaged_copy());
     let slots = KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(&input.label, &error))?;
     let front = if named { format!("{}: ", display_name(&input.label)) } else { String::new() };
     let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot)));
@@ -64,129 +72,95 @@ fn described(slot: &KeySlot) -> String {
     key_slot::described(slot.kind(), ScryptParameters::of(slot.slot()).as_ref())
 }
 
-/// First whatever can be refused without a secret, then the questions, once, then the work.
-fn rewrite_all(arguments: &PasswdArguments, change: SlotChange, startup: Startup) -> Result<(), Exit> {
-    let told = |failure| report::failure(&failure);
-    refuse_stray_number(arguments, change).map_err(told)?;
-    let sources = Sources::choose(arguments, change, &startup).map_err(told)?;
-    startup.watch(Answer::Die);
-    let mut batch = Batch::default();
-    let (mut ready, mut known) = (Vec::new(), HashSet::new());
-    for path in &arguments.files {
-        // By whatever names, a file is rewritten once.
-        if path.metadata().is_ok_and(|metadata| !known.insert((metadata.dev(), metadata.ino()))) {
-            continue;
-        }
-        match check(path, arguments, &sources) {
-            Ok(()) => ready.push(path),
+/// First whatever can be refused without a secret, then the questions, once, then the work. Each file is opened, locked
+/// and checked once; if they are very many, the last of them after the questions.
+fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<SecretRequest>, startup: Startup) -> Result<(), Exit> {
+    let sources = Sources::choose(plan, change, &startup).map_err(|failure| report::failure(&failure))?;
+    let watching = startup.watch(Answer::Die);
+    let files = distinct(&plan.files);
+    let batch = Batch::of(files.len());
+    let stop = batch.stop_on_interrupt(&watching);
+    let (first, later) = files.split_at(files.len().min(MOST_OPEN));
+    let prepare = |path: &&PathBuf| prepare(path, plan, &sources);
+    let mut ready = Vec::new();
+    for prepared in first.iter().map(prepare) {
+        match prepared {
+            Ok(prepared) => ready.push(prepared),
             Err(failure) => batch.ended(Err(failure)),
         }
     }
-    if let Some((_, others)) = ready.split_first() {
-        match Rewriting::begin(arguments, sources, &ready) {
+    if !ready.is_empty() || !later.is_empty() {
+        match Rewriting::begin(plan, &sources, &ready) {
             Ok(mut rewriting) => {
-                for path in ready {
-                    batch.ended(rewriting.rewrite(path));
+                ready.into_iter().for_each(|prepared| batch.ended(rewriting.rewrite(prepared)));
+                for prepared in later.iter().map(prepare) {
+                    batch.ended(prepared.and_then(|prepared| rewriting.rewrite(prepared)));
                 }
-                if !arguments.quiet {
+                if !plan.quiet {
                     rewriting.note_what_stays_open();
                 }
             }
-            Err(failure) => {
-                batch.ended(Err(failure));
-                batch.not_begun(others.len());
-            }
+            Err(failure) => batch.ended(Err(failure)),
         }
     }
+    drop(stop);
     batch.finish()
 }
 
-/// `--remove 2 FILE` would remove from FILE another slot than was meant.
-fn refuse_stray_number(arguments: &PasswdArguments, change: SlotChange) -> Result<(), Failure> {
-    let is_number = |path: &&PathBuf| path.to_str().is_some_and(|name| name.parse::<usize>().is_ok());
-    match arguments.files.iter().find(is_number) {
-        Some(number) if change == SlotChange::Remove(None) && !number.exists() => {
-            let number = number.display().to_string();
-            Err(Failure::usage("cannot open: no such file or directory")
-                .about(number.as_str())
-                .with_hint(format!("to remove key slot {number}, write --remove={number}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What becomes of a header's slots. `New` is what the new secret is known by so far: where it comes from, then the lock
-/// that is made of it.
-enum Change<New> {
-    Add(New),
-    /// In the place of the slot that opens.
-    Replace(New),
-    /// The slot of this number, or the one that opens.
-    Remove(Option<NonZero<usize>>),
-}
-
-impl<New> Change<New> {
-    fn new_secret(&self) -> Option<&New> {
-        match self {
-            Self::Add(new) | Self::Replace(new) => Some(new),
-            Self::Remove(_) => None,
-        }
-    }
-
-    fn try_map<T, E>(self, map: impl FnOnce(New) -> Result<T, E>) -> Result<Change<T>, E> {
-        Ok(match self {
-            Self::Add(new) => Change::Add(map(new)?),
-            Self::Replace(new) => Change::Replace(map(new)?),
-            Self::Remove(number) => Change::Remove(number),
-        })
-    }
+/// The `files`, each once by whatever names.
+fn distinct(files: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut known = HashSet::new();
+    let is_new =
+        |path: &&PathBuf| !path.metadata().is_ok_and(|metadata| !known.insert((metadata.dev(), metadata.ino())));
+    files.iter().filter(is_new).collect()
 }
 
 struct Sources {
     current: SecretSource,
-    change: Change<SecretSource>,
+    change: SlotChange<SecretSource>,
 }
 
 impl Sources {
-    fn choose(arguments: &PasswdArguments, change: SlotChange, startup: &Startup) -> Result<Self, Failure> {
-        let (current, new) = (arguments.secret.passphrase_fd, arguments.new_secret.new_passphrase_fd);
-        if new.is_some() && current == new {
+    fn choose(plan: &PasswdPlan, change: &SlotChange<SecretRequest>, startup: &Startup) -> Result<Self, Failure> {
+        let new = change.new_secret().and_then(SecretRequest::descriptor);
+        if new.is_some() && plan.current.descriptor() == new {
             return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
                 .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
         }
-        let current = SecretSource::choose(&arguments.secret, false, startup)?;
+        let current = SecretSource::choose(&plan.current, false, startup)?;
         if let Some(number) = new.filter(|&number| current.is_copied_to(number)) {
             return Err(SecretSource::not_open(number));
         }
-        let change = match change {
-            SlotChange::Add => Change::Add(SecretSource::choose_new(&arguments.new_secret, startup)?),
-            SlotChange::Replace => Change::Replace(SecretSource::choose_new(&arguments.new_secret, startup)?),
-            SlotChange::Remove(number) => Change::Remove(number),
-        };
+        let change = change.clone().try_map(|request| SecretSource::choose_new(&request, startup))?;
         if change.new_secret().is_some_and(|new| new.kind() == SlotKind::Passphrase) {
-            let limits = arguments.secret.kdf_limits();
-            let checked = limits.check_memory(arguments.scrypt_cost());
+            let checked = plan.limits.check_memory(plan.cost);
             checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
         }
         Ok(Self { current, change })
     }
 }
 
-/// Refuses what the file and its header alone show.
-fn check(path: &Path, arguments: &PasswdArguments, sources: &Sources) -> Result<(), Failure> {
-    let (label, rewrite) = begin(path)?;
-    let limits = arguments.secret.kdf_limits();
+/// A file that is open, locked, and not refused for what its header alone shows.
+struct Prepared {
+    label: Label,
+    rewrite: HeaderRewrite,
+    slots: KeySlots,
+}
+
+fn prepare(path: &Path, plan: &PasswdPlan, sources: &Sources) -> Result<Prepared, Failure> {
+    let (label, rewrite) = open(path)?;
     let refused = |error| stream_failure::unlock(&label, &error);
     let slots = KeySlots::of(rewrite.header()).map_err(refused)?;
-    slots.check_opening(sources.current.kind(), limits).map_err(refused)?;
+    slots.check_opening(sources.current.kind(), plan.limits).map_err(refused)?;
     let checked = match &sources.change {
-        Change::Add(new) => slots.check_added(&[demand(new, arguments.scrypt_cost())], limits),
-        Change::Remove(Some(number)) => slots.without(numbered(&label, &slots, *number)?).map(drop),
+        SlotChange::Add(new) => slots.check_added(&[demand(new, plan.cost)], plan.limits),
+        SlotChange::Remove(Some(number)) => slots.without(numbered(&label, &slots, *number)?).map(drop),
         // Which one it will be does not matter if it is the only one.
-        Change::Remove(None) => slots.iter().next().map_or(Ok(()), |first| slots.without(first).map(drop)),
-        Change::Replace(_) => Ok(()),
+        SlotChange::Remove(None) => slots.iter().next().map_or(Ok(()), |first| slots.without(first).map(drop)),
+        SlotChange::Replace(_) => Ok(()),
     };
-    checked.map_err(|error| stream_failure::slot_change(&label, &error))
+    checked.map_err(|error| stream_failure::slot_change(&label, &error))?;
+    Ok(Prepared { label, rewrite, slots })
 }
 
 /// The demand of the slot that a new secret will be given, a passphrase one at `cost`.
@@ -198,7 +172,7 @@ fn demand(new: &SecretSource, cost: ScryptCost) -> SlotDemand {
 }
 
 /// Opens `path` for rewriting, and locks it.
-fn begin(path: &Path) -> Result<(Label, HeaderRewrite), Failure> {
+fn open(path: &Path) -> Result<(Label, HeaderRewrite), Failure> {
     let label = Label::from(path);
     if is_standard(Some(path)) {
         return Err(Failure::usage("cannot be rewritten")
@@ -216,13 +190,6 @@ fn begin(path: &Path) -> Result<(Label, HeaderRewrite), Failure> {
     Ok((label, rewrite))
 }
 
-/// Whether the current secret opens the file.
-fn opens(path: &Path, current: &mut Credential) -> Result<(), Failure> {
-    let (label, rewrite) = begin(path)?;
-    let unlocked = unlock(rewrite.parsed(), current);
-    unlocked.map(drop).map_err(|error| stream_failure::unlock(&label, &error))
-}
-
 fn numbered<'a>(label: &Label, slots: &'a KeySlots, number: NonZero<usize>) -> Result<&'a KeySlot, Failure> {
     slots.numbered(number).ok_or_else(|| {
         Failure::usage(format!("there is no key slot {number}"))
@@ -234,7 +201,7 @@ fn numbered<'a>(label: &Label, slots: &'a KeySlots, number: NonZero<usize>) -> R
 /// The rewriting of many files: what scrypt gave for one serves the others.
 struct Rewriting {
     current: Credential,
-    change: Change<Lock>,
+    change: SlotChange<Lock>,
     /// Whether the new secret is the old one.
     is_same: bool,
     /// The kinds of the slots that were removed or replaced.
@@ -244,11 +211,13 @@ struct Rewriting {
 impl Rewriting {
     /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must have
     /// opened one of the files that are `ready`.
-    fn begin(arguments: &PasswdArguments, sources: Sources, ready: &[&PathBuf]) -> Result<Self, Failure> {
-        let limits = arguments.secret.kdf_limits();
-        let mut current = Credential::new(sources.current.read(Purpose::Decrypt)?, limits);
+    fn begin(plan: &PasswdPlan, sources: &Sources, ready: &[Prepared]) -> Result<Self, Failure> {
+        let mut current = Credential::new(sources.current.read(Purpose::Decrypt)?, plan.limits);
         if sources.change.new_secret().is_some_and(SecretSource::is_terminal) {
-            let mut opened = ready.iter().map(|path| opens(path, &mut current));
+            let mut opened = ready.iter().map(|Prepared { label, rewrite, .. }| {
+                let unlocked = unlock(rewrite.parsed(), &mut current);
+                unlocked.map(drop).map_err(|error| stream_failure::unlock(label, &error))
+            });
             if let Some(first) = opened.next().filter(Result::is_err)
                 && !opened.any(|opened| opened.is_ok())
             {
@@ -256,26 +225,22 @@ impl Rewriting {
             }
         }
         let mut is_same = false;
-        let change = sources.change.try_map(|source| {
+        let change = sources.change.as_ref().try_map(|source| {
             let new = source.read(Purpose::Replace)?;
             is_same = new.is_same(current.secret());
-            new_lock(&new, arguments.scrypt_cost())
+            new_lock(&new, plan.cost)
         })?;
         Ok(Self { current, change, is_same, removed: BTreeSet::new() })
     }
 
-    fn rewrite(&mut self, path: &Path) -> Result<(), Failure> {
-        let (label, rewrite) = begin(path)?;
-        if let Some(copy) = rewrite.damaged_copy() {
-            report::warning(&stream_failure::damaged_copy(&label, copy));
-        }
+    fn rewrite(&mut self, Prepared { label, rewrite, slots }: Prepared) -> Result<(), Failure> {
+        warn_of_damaged_copy(&label, rewrite.damaged_copy());
         let refused = |error| stream_failure::unlock(&label, &error);
         let unlocked = unlock(rewrite.parsed(), &mut self.current).map_err(refused)?;
-        let slots = KeySlots::of(rewrite.header()).map_err(refused)?;
         let old = match &self.change {
-            Change::Add(_) => None,
-            Change::Replace(_) | Change::Remove(None) => Some(&unlocked.slot),
-            Change::Remove(Some(number)) => Some(numbered(&label, &slots, *number)?),
+            SlotChange::Add(_) => None,
+            SlotChange::Replace(_) | SlotChange::Remove(None) => Some(&unlocked.slot),
+            SlotChange::Remove(Some(number)) => Some(numbered(&label, &slots, *number)?),
         };
         let records = self.changed(&label, &slots, old, &unlocked)?;
         let opens_another = old == Some(&unlocked.slot)

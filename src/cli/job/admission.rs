@@ -1,4 +1,4 @@
-//! Several small files at once, a large one by itself.
+//! Which files are worked on at the same time: several small ones, or a large one alone.
 
 use std::{
     num::NonZero,
@@ -13,14 +13,14 @@ const SMALL_BYTES: u64 = 4 << 20;
 /// The most that the buffers of all files in hand may take together.
 const MOST_BUFFER_BYTES: usize = 64 << 20;
 
-/// Who may go at the same time.
+/// Admits files to be worked on.
 pub(in crate::cli) struct Admission {
     threads: NonZero<usize>,
     gate: RwLock<()>,
 }
 
-/// A file's right to go.
-pub(in crate::cli) enum Going<'a> {
+/// A file that is admitted, until this is dropped.
+pub(in crate::cli) enum Admitted<'a> {
     /// Beside others, with one worker.
     Beside(#[expect(dead_code, reason = "held for its drop")] RwLockReadGuard<'a, ()>),
     /// By itself, with all workers.
@@ -32,23 +32,18 @@ impl Admission {
         Self { threads, gate: RwLock::default() }
     }
 
-    /// The most files that go at once.
-    pub fn most(&self) -> NonZero<usize> {
-        self.threads
-    }
-
-    /// Waits until a file of `size` bytes, if that is known, in frames of `frame_size`, may go.
-    pub fn wait(&self, size: Option<u64>, frame_size: FrameSize) -> Going<'_> {
+    /// Waits until a file of `size` bytes, if that is known, in frames of `frame_size`, may be worked on.
+    pub fn admit(&self, size: Option<u64>, frame_size: FrameSize) -> Admitted<'_> {
         let buffers = self.threads.get() * Workers::bytes_each(frame_size);
         if size.is_some_and(|size| size <= SMALL_BYTES) && buffers <= MOST_BUFFER_BYTES {
-            Going::Beside(self.gate.read().unwrap_or_else(PoisonError::into_inner))
+            Admitted::Beside(self.gate.read().unwrap_or_else(PoisonError::into_inner))
         } else {
-            Going::Alone(self.gate.write().unwrap_or_else(PoisonError::into_inner))
+            Admitted::Alone(self.gate.write().unwrap_or_else(PoisonError::into_inner))
         }
     }
 }
 
-impl Going<'_> {
+impl Admitted<'_> {
     /// The workers that such a file gets of `all`.
     pub fn workers(&self, all: NonZero<usize>) -> NonZero<usize> {
         match self {

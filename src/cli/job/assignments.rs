@@ -1,88 +1,58 @@
-//! The ends of a run: every input, and the place of each result.
+//! Which output each input is assigned, and every reason against it, found before anything is asked or written.
 
-use std::{
-    fs::Metadata,
-    num::NonZero,
-    path::{Path, PathBuf},
-};
+use std::{fs::Metadata, path::PathBuf};
 
-use crate::cli::{
-    arguments::{CommonArguments, FilesArguments, SecretArguments},
-    job::{
-        admission::Admission,
-        inputs::{self, reads_standard_input},
+use crate::{
+    cli::{
+        messages::failure::Failure,
+        plan::{OutputChoice, Placement},
     },
-    messages::failure::Failure,
-    secrets::secret_source::SecretSource,
-    signals::{Startup, Watching},
-};
-use crate::files::{
-    input::{Access, InputFile},
-    label::Label,
-    output::{Destination, OutputRequest},
-    protected::Protected,
-    walk::{self, NamedInput},
+    files::{
+        input::{Access, InputFile},
+        label::Label,
+        output::{Destination, OutputRequest},
+        protected::Protected,
+        walk::NamedInput,
+    },
 };
 
-/// What all files of a run have in common.
-pub(in crate::cli) struct Ends<'a> {
-    files: &'a FilesArguments,
+/// Assigns outputs to the inputs of one command, no two of them the same, and none over what the command reads.
+pub(in crate::cli) struct Assignments<'a> {
+    placement: &'a Placement,
     secret: Option<Metadata>,
     protected: Protected,
-    side_by_side: Admission,
     /// Whether there is more than one input.
     several: bool,
 }
 
-/// One file's ends: nothing is asked, and nothing written yet.
+/// An input and the place of its result: nothing is asked, and nothing written yet.
 pub(in crate::cli) struct Job {
     pub input: InputFile,
     pub access: Access,
     pub destination: Destination,
 }
 
-/// What a run begins with.
-pub(in crate::cli) struct Begun<'a> {
-    pub watching: Watching,
-    pub secret_source: SecretSource,
-    pub inputs: Vec<Result<NamedInput, Failure>>,
-    pub ends: Ends<'a>,
-}
-
-impl<'a> Ends<'a> {
-    /// Finds the secret's source and the inputs; of folders, the files of this `kind`.
-    pub fn begin(
-        files: &'a FilesArguments,
-        secret: &SecretArguments,
-        common: &CommonArguments,
-        kind: walk::FileKind,
-        startup: Startup,
-    ) -> Result<Begun<'a>, Failure> {
-        let from_stdin = reads_standard_input(&files.inputs)?;
-        let secret_source = SecretSource::choose(secret, from_stdin, &startup)?;
-        let watching = startup.watch(common.answer_to_interrupts());
-        let inputs = inputs::expand(&watching, &files.inputs, files.recursive, kind);
-        if inputs.len() > 1 && files.output.is_some() {
+impl<'a> Assignments<'a> {
+    /// Assignments for these `inputs`; `secret` is the file that holds the secret.
+    pub fn new(
+        placement: &'a Placement,
+        inputs: &[Result<NamedInput, Failure>],
+        secret: Option<Metadata>,
+    ) -> Result<Self, Failure> {
+        let several = inputs.len() > 1;
+        if several && placement.output.is_one_place() {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
         }
-        let secret = secret_source.metadata();
         let mut protected = Protected::default();
         secret.iter().for_each(|metadata| protected.add(metadata));
-        // What cannot be looked at is told of in its turn.
+        // What the system does not let us see is reported in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
-        let side_by_side = Admission::new(common.threads(false));
-        let several = inputs.len() > 1;
-        Ok(Begun { watching, secret_source, inputs, ends: Self { files, secret, protected, side_by_side, several } })
+        Ok(Self { placement, secret, protected, several })
     }
 
-    /// Opens an input, and finds the place of its result: what `-o` names, else, in the folder of the results or beside
-    /// the input, the name that `rename` gives, else standard output.
-    pub fn open(
-        &self,
-        named: &NamedInput,
-        rename: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
-    ) -> Result<Job, Failure> {
+    /// Opens an input, and assigns it the place that the plan says.
+    pub fn assign(&self, named: &NamedInput) -> Result<Job, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         if named.path.as_deref().is_some_and(|path| self.protected.outputs().contain(path)) {
             return Err(Failure::usage("is what this run made of another input")
@@ -91,40 +61,39 @@ impl<'a> Ends<'a> {
         }
         let access = input.access()?;
         input.check_apart_from(self.secret.as_ref())?;
-        let beside = match (&self.files.output, input.regular_path(), &self.files.output_dir) {
-            (Some(_), ..) => None,
-            (None, Some(path), None) => Some(rename(path)?),
-            (None, Some(_), Some(folder)) => Some(rename(&folder.join(&named.below))?),
-            (None, None, Some(_)) => return Err(no_name(&input.label)),
-            (None, None, None) if self.several => return Err(shares_standard_output(&input.label)),
-            (None, None, None) => None,
+        let derived = self.derived(&input, named)?;
+        let makes_folder = matches!(self.placement.output, OutputChoice::Folder(_));
+        let request = match (&self.placement.output, &derived) {
+            (OutputChoice::File(path), _) => OutputRequest::File(path),
+            (_, Some(place)) => OutputRequest::Derived { place, makes_folder },
+            (_, None) => OutputRequest::StandardOutput,
         };
-        let request = match (&self.files.output, &beside) {
-            (Some(output), _) => OutputRequest::named(output),
-            (None, Some(place)) => OutputRequest::Derived { place, makes_folder: self.files.output_dir.is_some() },
-            (None, None) => OutputRequest::StandardOutput,
-        };
-        let destination = Destination::resolve(&request, &self.protected, self.files.force)?;
-        if self.files.remove {
+        let destination = Destination::resolve(&request, &self.protected, self.placement.replaces)?;
+        if self.placement.removes {
             input.check_removable()?;
             destination.check_readable()?;
+        }
+        if self.placement.spares_terminals && destination.is_terminal() {
+            return Err(Failure::usage("is a terminal, which ciphertext would garble")
+                .about(&destination.label)
+                .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }
         Ok(Job { input, access, destination })
     }
 
-    /// How many files may be in hand at once.
-    pub fn most_at_once(&self) -> NonZero<usize> {
-        self.side_by_side.most()
-    }
-
-    /// Which files go at the same time.
-    pub fn side_by_side(&self) -> &Admission {
-        &self.side_by_side
-    }
-
-    /// Whether inputs are removed.
-    pub fn removes(&self) -> bool {
-        self.files.remove
+    /// The place that follows from the input's name, if the plan and the input have it so.
+    fn derived(&self, input: &InputFile, named: &NamedInput) -> Result<Option<PathBuf>, Failure> {
+        let naming = self.placement.naming;
+        match (&self.placement.output, input.regular_path()) {
+            (OutputChoice::File(_) | OutputChoice::StandardOutput, _) => Ok(None),
+            (OutputChoice::BesideInput, Some(path)) => naming.of_result(path).map(Some),
+            (OutputChoice::Folder(folder), Some(_)) => naming.of_result(&folder.join(&named.below)).map(Some),
+            (OutputChoice::Folder(_), None) => Err(Failure::usage("has no name for a file in the output folder")
+                .about(&input.label)
+                .with_hint("name the output with -o FILE")),
+            (OutputChoice::BesideInput, None) if self.several => Err(shares_standard_output(&input.label)),
+            (OutputChoice::BesideInput, None) => Ok(None),
+        }
     }
 }
 
@@ -132,8 +101,4 @@ fn shares_standard_output(input: &Label) -> Failure {
     Failure::usage("has no name for a file of its own, and several inputs cannot share standard output")
         .about(input)
         .with_hint("give it a run of its own")
-}
-
-fn no_name(input: &Label) -> Failure {
-    Failure::usage("has no name for a file in the output folder").about(input).with_hint("name the output with -o FILE")
 }

@@ -2,9 +2,10 @@
 //! end.
 
 use std::{
+    collections::BTreeSet,
     mem,
     num::NonZero,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -17,7 +18,6 @@ use crate::cli::{
 };
 
 /// How the files ended.
-#[derive(Default)]
 pub(in crate::cli) struct Batch(Arc<Mutex<Outcomes>>);
 
 /// What has become of each file so far. Locked for moments only, never while something is written.
@@ -53,8 +53,8 @@ impl Batch {
         batch.finish()
     }
 
-    /// Does `work` on each of `items`, on up to `most` of them at once. The first go one by one until one is done: what
-    /// is to be asked has been asked by then.
+    /// Does `work` on each of `items`, on up to `most` of them at once; it is given the item's place among them. The first
+    /// go one by one until one is done: what is to be asked has been asked by then.
     ///
     /// # Errors
     ///
@@ -63,20 +63,21 @@ impl Batch {
         watching: &Watching,
         items: Vec<T>,
         most: NonZero<usize>,
-        work: impl Fn(T) -> Result<(), Failure> + Sync,
+        work: impl Fn(T, Place<'_>) -> Result<(), Failure> + Sync,
     ) -> Result<(), Exit> {
         let batch = Self::of(items.len());
         let stop = batch.stop_on_interrupt(watching);
         let others = most.get().min(items.len()) - usize::from(!items.is_empty());
-        let items = Mutex::new(items.into_iter());
+        let (items, order) = (Mutex::new(items.into_iter().enumerate()), Order::default());
         let one = || {
-            let item = lock(&items).next()?;
+            let (index, item) = lock(&items).next()?;
             batch.begin();
-            let result = work(item);
+            let result = work(item, Place { index, order: &order });
             let done = result.is_ok();
             if batch.note(result) == Then::End {
                 lock(&items).by_ref().for_each(drop);
             }
+            order.ended(index);
             Some(done)
         };
         while one() == Some(false) {}
@@ -92,12 +93,12 @@ impl Batch {
     }
 
     /// A batch of so many files, none of which has begun.
-    fn of(files: usize) -> Self {
+    pub fn of(files: usize) -> Self {
         Self(Arc::new(Mutex::new(Outcomes { not_begun: files, ..Outcomes::default() })))
     }
 
     /// Of several files, has an interrupt report what has become of them; the process then dies of it.
-    fn stop_on_interrupt<'a>(&self, watching: &'a Watching) -> Option<StopOnInterrupt<'a>> {
+    pub fn stop_on_interrupt<'a>(&self, watching: &'a Watching) -> Option<StopOnInterrupt<'a>> {
         let outcomes = Arc::clone(&self.0);
         (lock(&self.0).files() > 1).then(|| {
             watching.ask_to_stop(Box::new(move |signal| {
@@ -137,16 +138,10 @@ impl Batch {
         if failure.concerns_all() { Then::End } else { Then::GoOn }
     }
 
-    /// Notes how one more file ended, and reports it if it failed.
-    pub fn ended(&mut self, result: Result<(), Failure>) {
-        lock(&self.0).not_begun += 1;
+    /// Notes how one of the files ended, and reports it if it failed.
+    pub fn ended(&self, result: Result<(), Failure>) {
         self.begin();
         self.note(result);
-    }
-
-    /// Notes that so many more files were not begun.
-    pub fn not_begun(&mut self, files: usize) {
-        lock(&self.0).not_begun += files;
     }
 
     /// Names the failures, if there was more than the one file.
@@ -188,6 +183,50 @@ impl Outcomes {
 /// One part of a list after its first, as in ", 2 failed"; nothing if there are none.
 fn counted(count: usize, what: &str) -> String {
     if count > 0 { format!(", {count} {what}") } else { String::new() }
+}
+
+/// The place of an item in a batch.
+pub(in crate::cli) struct Place<'a> {
+    index: usize,
+    order: &'a Order,
+}
+
+/// Which items have ended.
+#[derive(Default)]
+struct Order {
+    ended: Mutex<Ended>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Ended {
+    /// All before this one have ended.
+    first: usize,
+    /// And these after it.
+    others: BTreeSet<usize>,
+}
+
+impl Place<'_> {
+    /// Waits until all items before this one have ended: what is said from now on comes after what is said of them.
+    pub fn wait_for_those_before(&self) {
+        let mut ended = lock(&self.order.ended);
+        while ended.first < self.index {
+            ended = self.order.changed.wait(ended).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Order {
+    fn ended(&self, index: usize) {
+        let mut ended = lock(&self.ended);
+        ended.others.insert(index);
+        while let Some(first) = ended.others.first().copied().filter(|&first| first == ended.first) {
+            ended.others.remove(&first);
+            ended.first += 1;
+        }
+        drop(ended);
+        self.changed.notify_all();
+    }
 }
 
 /// Whether other files follow.
@@ -234,7 +273,7 @@ mod tests {
     fn side_by_side_all_are_done_once() {
         let done = Mutex::new(Vec::new());
         let items: Vec<_> = (0..100).collect();
-        let ended = Batch::side_by_side(&Watching::nothing(), items.clone(), NonZero::new(5).unwrap(), |item| {
+        let ended = Batch::side_by_side(&Watching::nothing(), items.clone(), NonZero::new(5).unwrap(), |item, _| {
             lock(&done).push(item);
             outcome(u8::from(item % 7 == 0))
         });
@@ -247,7 +286,7 @@ mod tests {
     #[test]
     fn a_failure_that_concerns_all_ends_the_run() {
         let done = Mutex::new(Vec::new());
-        let ended = Batch::side_by_side(&Watching::nothing(), vec![1, 9, 0, 0], NonZero::new(5).unwrap(), |item| {
+        let ended = Batch::side_by_side(&Watching::nothing(), vec![1, 9, 0, 0], NonZero::new(5).unwrap(), |item, _| {
             lock(&done).push(item);
             outcome(item)
         });

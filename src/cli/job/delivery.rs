@@ -1,4 +1,4 @@
-//! One run from a source to an open output, and the naming of what came of it.
+//! The delivery of one input's frames to an open output, which is named once it is whole.
 
 use std::{
     fs::{File, Metadata},
@@ -20,8 +20,8 @@ use crate::{
     stream::{DescriptorOutput, StreamError},
 };
 
-/// Where a run leads, and under which names its ends are told of.
-pub(in crate::cli) struct Transfer<'a> {
+/// An output that is open, and the input whose frames go to it.
+pub(in crate::cli) struct Delivery<'a> {
     input: &'a Label,
     destination: &'a Destination,
     output: Output,
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Transfer<'a> {
     layout: Layout,
 }
 
-impl<'a> Transfer<'a> {
+impl<'a> Delivery<'a> {
     /// Opens the output of a stream of this layout, and reserves `length` bytes if that many are known to come. A
     /// regular input gives a regular output its mode and modification time, `carried`.
     pub fn open(
@@ -50,7 +50,7 @@ impl<'a> Transfer<'a> {
         Ok(Self { input, destination, output, to_pipe, layout })
     }
 
-    /// Writes what stands in front of the frames.
+    /// Writes what comes before the frames.
     pub fn write_header(&self, header: &[u8]) -> Result<(), Failure> {
         let written = match &self.output {
             Output::Direct(file) => DescriptorOutput::new(file).write_all(header),
@@ -59,8 +59,8 @@ impl<'a> Transfer<'a> {
         written.map_err(|error| self.failure(&StreamError::Write(error)))
     }
 
-    /// Moves all frames of `source`.
-    pub fn run<T, S>(&self, workers: &Workers<'_>, source: &S, transform: &T) -> Result<(), Failure>
+    /// Delivers all frames of `source`.
+    pub fn deliver<T, S>(&self, workers: &Workers<'_>, source: &S, transform: &T) -> Result<(), Failure>
     where
         T: Transform,
         S: Source<T::From>,
@@ -86,7 +86,7 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// How a failure of this run is told.
+    /// How a failure of the delivery is reported.
     pub fn failure(&self, error: &StreamError) -> Failure {
         let released = matches!(self.output, Output::Direct(_));
         stream_failure::pipeline(self.input, &self.destination.label, released, self.layout, error)

@@ -1,38 +1,38 @@
-//! The inputs that a command line names.
-
-use std::path::PathBuf;
+//! How a command that works on many files starts: the source of its secret, signals, and its inputs, in that order.
 
 use crate::{
     cli::{
-        messages::{display_name::display_path, failure::Failure, report},
-        signals::Watching,
+        messages::{display_name::display_path, failure::Failure, progress::Progress, report},
+        plan::{Inputs, Many},
+        secrets::secret_source::SecretSource,
+        signals::{Answer, Startup, Watching},
     },
-    files::{
-        input::is_standard,
-        label::Label,
-        walk::{self, FileKind, NamedInput},
-    },
+    files::walk::{self, NamedInput},
 };
 
-/// Whether standard input is read: if nothing is named, or `-`, which goes alone.
-pub(in crate::cli) fn reads_standard_input(named: &[PathBuf]) -> Result<bool, Failure> {
-    let is_named = named.iter().any(|path| is_standard(Some(path)));
-    if is_named && named.len() > 1 {
-        let refused = Failure::usage("cannot be one of several inputs").about(&Label::StandardInput);
-        return Err(refused.with_hint("give it a run of its own"));
-    }
-    Ok(named.is_empty() || is_named)
+/// A command that works on many files, once it has started.
+pub(in crate::cli) struct Started {
+    pub watching: Watching,
+    pub secret: SecretSource,
+    /// What could not be found is a failure in its place.
+    pub inputs: Vec<Result<NamedInput, Failure>>,
+    pub progress: Progress,
 }
 
-/// The inputs that are `named`, as [`walk::expand`] finds them; what is passed over is reported as a detail.
-pub(in crate::cli) fn expand(
-    _: &Watching,
-    named: &[PathBuf],
-    recursive: bool,
-    kind: FileKind,
-) -> Vec<Result<NamedInput, Failure>> {
-    let inputs = walk::expand(named, recursive, kind, |path| {
+/// Starts. Nothing is read of the inputs or of the secret.
+pub(in crate::cli) fn start(many: &Many, startup: Startup) -> Result<Started, Failure> {
+    let secret = SecretSource::choose(&many.secret, many.inputs.from_standard_input, &startup)?;
+    let watching = startup.watch(if many.ignores_interrupts { Answer::Ignore } else { Answer::Die });
+    let inputs = find(&many.inputs);
+    let sizes = inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size));
+    let progress = Progress::start(&watching, many.reporting, sizes);
+    Ok(Started { watching, secret, inputs, progress })
+}
+
+/// The inputs that are named, and those below folders; what is passed over is reported as a detail.
+fn find(inputs: &Inputs) -> Vec<Result<NamedInput, Failure>> {
+    let found = walk::expand(&inputs.named, inputs.below_folders, |path| {
         report::detail(&format!("{}: passed over", display_path(path)));
     });
-    inputs.into_iter().map(|input| input.map_err(Failure::from)).collect()
+    found.into_iter().map(|input| input.map_err(Failure::from)).collect()
 }

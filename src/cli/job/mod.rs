@@ -5,6 +5,7 @@ pub(super) mod admission;
 pub(super) mod assignments;
 pub(super) mod batch;
 pub(super) mod delivery;
+pub(super) mod each_file;
 pub(super) mod inputs;
 pub(super) mod opened_input;
 pub(super) mod verified_removal;

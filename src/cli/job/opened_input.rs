@@ -7,8 +7,11 @@ use crate::{
         messages::{failure::Failure, report, stream_failure},
         secrets::keyring::Keyring,
     },
-    container::{FrameSize, Header},
-    files::input::{Access, InputFile},
+    container::{CopyNumber, FrameSize, Header},
+    files::{
+        input::{Access, InputFile},
+        label::Label,
+    },
     pipeline::{CiphertextFile, CiphertextSource, DamageListener, StreamSource},
     stream::{DescriptorInput, HeaderReadError, OpenedStream, RefusedHeader, Resumed, StreamFile, StreamHeader},
 };
@@ -24,47 +27,65 @@ pub(in crate::cli) enum InputFrames<'a> {
     InOrder(FrameInput<'a>, Option<StreamFile<&'a File>>),
 }
 
-/// Reads the header of `input`, and warns of a damaged copy. `refused` is called with what can still be seen of a header
-/// that is refused.
-pub(in crate::cli) fn read_header(
-    input: &InputFile,
-    refused: impl FnOnce(&RefusedHeader),
-) -> Result<StreamHeader<DescriptorInput<&File>>, Failure> {
-    let label = &input.label;
-    let descriptor =
-        DescriptorInput::new(&input.file).map_err(|error| Failure::system(label, "cannot read", &error))?;
-    let header = StreamHeader::read(descriptor, Vec::new());
-    let header = header.map_err(|error| {
-        if let HeaderReadError::Refused(header) = &error {
-            refused(header);
-        }
-        stream_failure::header_read(label, &error)
-    })?;
-    if let Some(copy) = header.damaged_copy() {
-        report::warning(&stream_failure::damaged_copy(label, copy));
-    }
-    Ok(header)
-}
-
-/// Reads the header of `input`, and opens it with the secret of `keyring`.
-pub(in crate::cli) fn open<'a>(
+/// The header of an encrypted input, and how the frames after it are read: settled before the header was read, which moves
+/// the input's position.
+pub(in crate::cli) struct InputHeader<'a> {
     input: &'a InputFile,
     access: Access,
-    keyring: &Keyring,
-) -> Result<(OpenedStream, InputFrames<'a>), Failure> {
-    let (stream, rest) = keyring.open(&input.label, read_header(input, |_| {})?)?;
-    let frames = InputFrames::of(input, access, stream.header(), rest);
-    Ok((stream, frames))
+    header: StreamHeader<DescriptorInput<&'a File>>,
+}
+
+impl<'a> InputHeader<'a> {
+    /// Reads the header of `input`. `refused` is called with what can still be seen of a header that is refused.
+    pub fn read(input: &'a InputFile, refused: impl FnOnce(&RefusedHeader)) -> Result<Self, Failure> {
+        let label = &input.label;
+        let access = input.access()?;
+        let descriptor = DescriptorInput::new(&input.file);
+        let descriptor = descriptor.map_err(|error| Failure::system(label, "cannot read", &error))?;
+        let header = StreamHeader::read(descriptor, Vec::new()).map_err(|error| {
+            if let HeaderReadError::Refused(header) = &error {
+                refused(header);
+            }
+            stream_failure::header_read(label, &error)
+        })?;
+        Ok(Self { input, access, header })
+    }
+
+    /// What was read.
+    pub fn header(&self) -> &StreamHeader<DescriptorInput<&'a File>> {
+        &self.header
+    }
+
+    /// Opens the stream with the secret of `keyring`.
+    pub fn open(self, keyring: &Keyring) -> Result<(OpenedStream, InputFrames<'a>), Failure> {
+        let Self { input, access, header } = self;
+        let (stream, rest) = keyring.open(&input.label, header)?;
+        let frames = InputFrames::of(input, access, stream.header(), rest);
+        Ok((stream, frames))
+    }
+
+    /// What the header says, and the frames, of a stream that is not opened.
+    pub fn without_secret(self) -> (Header, InputFrames<'a>) {
+        let Self { input, access, header } = self;
+        let (header, rest) = header.into_header();
+        let frames = InputFrames::of(input, access, &header, rest);
+        (header, frames)
+    }
+}
+
+/// Warns of the header copy of an input that is damaged, if one is.
+pub(in crate::cli) fn warn_of_damaged_copy(label: &Label, damaged: Option<CopyNumber>) {
+    damaged.iter().for_each(|copy| report::warning(&stream_failure::damaged_copy(label, *copy)));
 }
 
 impl<'a> InputFrames<'a> {
     /// The frames of `input`, which has this `header` and is read through `rest` from there on.
-    pub fn of(input: &'a InputFile, access: Access, header: &Header, rest: FrameInput<'a>) -> Self {
+    fn of(input: &'a InputFile, access: Access, header: &Header, rest: FrameInput<'a>) -> Self {
         let file = |start| StreamFile::new(&input.file, input.metadata.len(), start, header.layout());
         match access {
-            Access::Positional => Self::AtPlaces(file(0)),
-            Access::From(start) => Self::InOrder(rest, Some(file(start))),
-            Access::Stream => Self::InOrder(rest, None),
+            Access::AtPlaces => Self::AtPlaces(file(0)),
+            Access::InOrderFrom(start) => Self::InOrder(rest, Some(file(start))),
+            Access::InOrder => Self::InOrder(rest, None),
         }
     }
 

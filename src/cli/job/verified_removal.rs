@@ -1,4 +1,4 @@
-//! Reading a result back before its input is deleted: the stream must open, and its plaintext be the file's.
+//! The removal of an input once its output was read back: the stream must open, and its plaintext be the file's.
 
 use std::{
     fs::{self, File},

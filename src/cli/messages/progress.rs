@@ -2,7 +2,6 @@
 
 use std::{
     fs::Metadata,
-    io::{self, IsTerminal},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::AtomicU64,
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     cli::{
-        arguments::{CommonArguments, ProgressMode},
+        plan::{ProgressForm, Reporting},
         signals::Watching,
     },
     files::label::Label,
@@ -34,14 +33,8 @@ static CURRENT: Mutex<Weak<Counts>> = Mutex::new(Weak::new());
 /// Shows how far the files have come, until it is dropped.
 pub(in crate::cli) struct Progress {
     counts: Arc<Counts>,
-    form: Option<Form>,
+    form: Option<ProgressForm>,
     display: Mutex<Option<Display>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Bars,
-    Lines,
 }
 
 /// The thread of a display, which ends once `begun` is dropped.
@@ -58,16 +51,10 @@ pub(in crate::cli) struct FileProgress<'a> {
 
 impl Progress {
     /// Progress of inputs of these sizes.
-    pub fn start(_: &Watching, arguments: &CommonArguments, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
-        let form = match (arguments.progress, io::stderr().is_terminal()) {
-            (ProgressMode::Never, _) => None,
-            (ProgressMode::Json, _) | (ProgressMode::Always, false) => Some(Form::Lines),
-            (ProgressMode::Always, true) => Some(Form::Bars),
-            (ProgressMode::Auto, terminal) => (terminal && !arguments.quiet).then_some(Form::Bars),
-        };
+    pub fn start(_: &Watching, reporting: Reporting, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
         let counts = Arc::new(Counts::new(sizes.len(), sizes.sum()));
         *lock(&CURRENT) = Arc::downgrade(&counts);
-        Self { counts, form, display: Mutex::default() }
+        Self { counts, form: reporting.progress, display: Mutex::default() }
     }
 
     /// Progress of nothing, which is not shown.
@@ -91,7 +78,7 @@ impl Progress {
         let file = Arc::new(file);
         self.counts.begin(&file);
         match self.form {
-            Some(Form::Bars) if to_terminal => {}
+            Some(ProgressForm::Bars) if to_terminal => {}
             Some(form) => self.show(form, &file),
             None => {}
         }
@@ -103,13 +90,13 @@ impl Progress {
         self.counts.file_ended(input_bytes);
     }
 
-    fn show(&self, form: Form, file: &Arc<FileCount>) {
+    fn show(&self, form: ProgressForm, file: &Arc<FileCount>) {
         let mut display = lock(&self.display);
         if display.is_none() {
             let (counts, (begun, began)) = (Arc::clone(&self.counts), channel());
             let thread = thread::Builder::new().spawn(move || match form {
-                Form::Bars => bars::draw(&counts, &began),
-                Form::Lines => lines::print(&counts, &began),
+                ProgressForm::Bars => bars::draw(&counts, &began),
+                ProgressForm::Lines => lines::print(&counts, &began),
             });
             // Where the system gives no more threads, the work matters more than its display.
             *display = thread.ok().map(|thread| Display { begun, thread });

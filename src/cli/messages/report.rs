@@ -19,18 +19,15 @@ use super::{
     screen,
     usage_hint::usage_hint,
 };
-use crate::{
-    cli::arguments::{CommonArguments, ProgressMode},
-    files::label::Label,
-};
+use crate::{cli::plan::Reporting, files::label::Label};
 
 static JSON: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Has all that follows reported as the arguments ask.
-pub(in crate::cli) fn configure(arguments: &CommonArguments) {
-    JSON.store(arguments.progress == ProgressMode::Json, Ordering::Relaxed);
-    VERBOSE.store(arguments.verbose, Ordering::Relaxed);
+/// Has all that follows reported as `reporting` says.
+pub(in crate::cli) fn configure(reporting: Reporting) {
+    JSON.store(reporting.json, Ordering::Relaxed);
+    VERBOSE.store(reporting.verbose, Ordering::Relaxed);
 }
 
 /// Reports `failure`, and gives its exit code.

@@ -10,7 +10,7 @@ use crate::{
         },
         secrets::secret_source::{Purpose, SecretSource},
     },
-    container::{Features, FrameSize, Layout},
+    container::{Features, Layout},
     keys::{Lock, LockError, NewStream, ScryptCost, Secret},
 };
 
@@ -28,13 +28,12 @@ impl NewLock {
     }
 
     /// A fresh stream.
-    pub fn new_stream(&self, frame_size: FrameSize, features: Features) -> Result<NewStream, Failure> {
+    pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, Failure> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = match &mut *lock {
             Some(lock) => lock,
             none => none.insert(self.make().map_err(Failure::for_all)?),
         };
-        let layout = Layout { frame_size, ..Layout::default() };
         lock.new_stream(layout, features).map_err(|error| lock_failure(&error))
     }
 

@@ -19,12 +19,12 @@ use rustix::{
 use zeroize::Zeroizing;
 
 use crate::cli::{
-    arguments::{NewSecretArguments, SecretArguments},
     messages::{
         failure::{Exit, Failure},
         message::Subject,
         secret_failure,
     },
+    plan::SecretRequest,
     secrets::{
         new_passphrase,
         prompt::{self, Prompt},
@@ -71,8 +71,8 @@ impl Purpose {
 
 impl SecretSource {
     /// Chooses the source: a flag, else the environment, else the terminal.
-    pub fn choose(arguments: &SecretArguments, input_is_stdin: bool, startup: &Startup) -> Result<Self, Failure> {
-        Self::given(arguments, input_is_stdin, startup)?.map_or_else(Self::terminal, Ok)
+    pub fn choose(request: &SecretRequest, input_is_stdin: bool, startup: &Startup) -> Result<Self, Failure> {
+        Self::given(request, input_is_stdin, startup)?.map_or_else(Self::terminal, Ok)
     }
 
     /// The terminal, if there is one to ask on.
@@ -81,41 +81,28 @@ impl SecretSource {
     }
 
     /// The source that a flag, else the environment, gives.
-    pub fn given(
-        arguments: &SecretArguments,
-        input_is_stdin: bool,
-        startup: &Startup,
-    ) -> Result<Option<Self>, Failure> {
-        if let Some(path) = &arguments.key_file {
-            return Ok(Some(Self::key_file(path)));
+    pub fn given(request: &SecretRequest, input_is_stdin: bool, startup: &Startup) -> Result<Option<Self>, Failure> {
+        if input_is_stdin && request.descriptor() == Some(0) {
+            return Err(Failure::usage("cannot be both the input and the secret")
+                .about(&Label::StandardInput)
+                .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
         }
-        if let Some(path) = &arguments.passphrase_file {
-            return Ok(Some(Self::passphrase(Place::File(path.clone()))));
-        }
-        if let Some(number) = arguments.passphrase_fd {
-            if number == 0 && input_is_stdin {
-                return Err(Failure::usage("cannot be both the input and the secret")
-                    .about(&Label::StandardInput)
-                    .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
-            }
-            return Self::descriptor(number, startup).map(Some);
-        }
-        Ok(Self::environment(VARIABLE))
+        Self::requested(request, VARIABLE, startup)
     }
 
-    /// Chooses the source of a new secret, likewise.
-    pub fn choose_new(arguments: &NewSecretArguments, startup: &Startup) -> Result<Self, Failure> {
-        if let Some(path) = &arguments.new_key_file {
-            return Ok(Self::key_file(path));
-        }
-        if let Some(path) = &arguments.new_passphrase_file {
-            return Ok(Self::passphrase(Place::File(path.clone())));
-        }
-        if let Some(number) = arguments.new_passphrase_fd {
-            return Self::descriptor(number, startup);
-        }
+    /// Chooses the source of a new secret: a flag, else the environment, else the terminal.
+    pub fn choose_new(request: &SecretRequest, startup: &Startup) -> Result<Self, Failure> {
         let or_terminal = || prompt::is_possible().then(|| Self::passphrase(Place::Terminal));
-        Self::environment(NEW_VARIABLE).or_else(or_terminal).ok_or_else(no_new_source)
+        Self::requested(request, NEW_VARIABLE, startup)?.or_else(or_terminal).ok_or_else(no_new_source)
+    }
+
+    fn requested(request: &SecretRequest, variable: &'static str, startup: &Startup) -> Result<Option<Self>, Failure> {
+        match request {
+            SecretRequest::KeyFile(path) => Ok(Some(Self::key_file(path))),
+            SecretRequest::PassphraseFile(path) => Ok(Some(Self::passphrase(Place::File(path.clone())))),
+            SecretRequest::PassphraseDescriptor(number) => Self::descriptor(*number, startup).map(Some),
+            SecretRequest::Unnamed => Ok(Self::environment(variable)),
+        }
     }
 
     /// Copies an inherited descriptor: at startup, no descriptor of our own could be taken for it.

@@ -7,11 +7,9 @@ mod text;
 use std::path::Path;
 
 use crate::cli::{
-    arguments::InspectArguments,
     job::{
         batch::Batch,
-        inputs::reads_standard_input,
-        opened_input::{self, InputFrames},
+        opened_input::{InputFrames, InputHeader, warn_of_damaged_copy},
     },
     messages::{
         damage,
@@ -19,48 +17,45 @@ use crate::cli::{
         failure::{Exit, Failure},
         report, standard_output, stream_failure,
     },
+    plan::{InspectPlan, InspectSecret},
     secrets::{keyring::Keyring, secret_source::SecretSource},
     signals::{Answer, Startup},
 };
 use crate::{
     container::{Features, Header},
-    files::{
-        input::{Access, InputFile},
-        label::Label,
-    },
+    files::{input::InputFile, label::Label},
     keys::KeySlots,
     stream::{OpenedStream, StreamError},
 };
 use findings::{Authenticated, Findings, time};
 
-pub(in crate::cli) fn inspect(arguments: &InspectArguments, startup: Startup) -> Result<(), Exit> {
-    let inputs: Vec<_> = arguments.inputs.iter().map(|path| Some(path.as_path())).collect();
+pub(in crate::cli) fn inspect(plan: &InspectPlan, startup: Startup) -> Result<(), Exit> {
+    let named = &plan.inputs.named;
+    let inputs: Vec<_> = named.iter().map(|path| Some(path.as_path())).collect();
     let inputs = if inputs.is_empty() { vec![None] } else { inputs };
-    let keyring = keyring(arguments, &startup).map_err(|failure| report::failure(&failure))?;
+    let keyring = keyring(plan, &startup).map_err(|failure| report::failure(&failure))?;
     let watching = startup.watch(Answer::Die);
-    let mut inspection = Inspection { arguments, keyring, separator: "" };
+    let mut inspection = Inspection { plan, keyring, separator: "" };
     Batch::each(&watching, &inputs, |&input| inspection.run(input))
 }
 
-/// The secret, if one is given: a look at a file is no reason to ask for one.
-fn keyring(arguments: &InspectArguments, startup: &Startup) -> Result<Option<Keyring>, Failure> {
-    let reads_stdin = reads_standard_input(&arguments.inputs)?;
-    let source = if arguments.ask {
-        Some(SecretSource::terminal()?)
-    } else {
-        SecretSource::given(&arguments.secret, reads_stdin, startup)?
+/// The secret, if there is one: inspecting a file is no reason to ask for it.
+fn keyring(plan: &InspectPlan, startup: &Startup) -> Result<Option<Keyring>, Failure> {
+    let source = match &plan.secret {
+        InspectSecret::Asked => Some(SecretSource::terminal()?),
+        InspectSecret::IfGiven(request) => SecretSource::given(request, plan.inputs.from_standard_input, startup)?,
     };
-    if source.is_none() && arguments.frames {
+    if source.is_none() && plan.frames {
         return Err(Failure::usage("--frames needs a secret: what frames say is encrypted")
             .with_hint("give one with --passphrase-file FILE or --key-file FILE, or have it asked for with --ask"));
     }
-    Ok(source.map(|source| Keyring::new(source, arguments.secret.kdf_limits())))
+    Ok(source.map(|source| Keyring::new(source, plan.limits)))
 }
 
 struct Inspection<'a> {
-    arguments: &'a InspectArguments,
+    plan: &'a InspectPlan,
     keyring: Option<Keyring>,
-    /// What stands in front of the next block.
+    /// What comes before the next block.
     separator: &'static str,
 }
 
@@ -76,10 +71,9 @@ impl Inspection<'_> {
         if let Some(keyring) = &self.keyring {
             input.check_apart_from(keyring.metadata().as_ref())?;
         }
-        let access = input.access()?;
-        let mut findings = Findings::new(&display_name(&input.label), access.length(&input.metadata));
+        let mut findings = Findings::new(&display_name(&input.label), input.access()?.length(&input.metadata));
 
-        let seen = self.see(&input, access, &mut findings);
+        let seen = self.see(&input, &mut findings);
         let ends = seen.as_ref().map_or(Ok(()), |seen| see_ends(&input, seen, &mut findings));
         let failures = [seen.as_ref().err(), ends.as_ref().err()];
         let facts = failures.into_iter().flatten().map(|failure| failure.message().among_those_about(&input.label));
@@ -87,15 +81,15 @@ impl Inspection<'_> {
         self.tell(&findings)?;
 
         match seen? {
-            Seen::Opened(stream, frames) if self.arguments.frames => {
-                frames::list(&input.label, &stream, frames, self.arguments.json).and(ends)
+            Seen::Opened(stream, frames) if self.plan.frames => {
+                frames::list(&input.label, &stream, frames, self.plan.json).and(ends)
             }
             Seen::Opened(..) | Seen::Header(..) => ends,
         }
     }
 
     fn tell(&mut self, findings: &Findings) -> Result<(), Failure> {
-        if self.arguments.json {
+        if self.plan.json {
             return standard_output::json(findings);
         }
         let separator = std::mem::replace(&mut self.separator, "\n");
@@ -103,24 +97,24 @@ impl Inspection<'_> {
     }
 
     /// Reads the header, and opens it with the secret, if one is given.
-    fn see<'a>(&self, input: &'a InputFile, access: Access, findings: &mut Findings) -> Result<Seen<'a>, Failure> {
+    fn see<'a>(&self, input: &'a InputFile, findings: &mut Findings) -> Result<Seen<'a>, Failure> {
         let label = &input.label;
-        let header = opened_input::read_header(input, |refused| findings.refused(refused))?;
-        findings.header(&header);
+        let input_header = InputHeader::read(input, |refused| findings.refused(refused))?;
+        let header = input_header.header();
+        findings.header(header);
+        warn_of_damaged_copy(label, header.damaged_copy());
         if let Some(copy) = header.damaged_copy() {
             findings.problems.push(stream_failure::damaged_copy(label, copy).fact);
         }
         KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(label, &error))?;
         match self.fitting_keyring(findings) {
             Some(keyring) => {
-                let (stream, rest) = keyring.open(label, header)?;
+                let (stream, frames) = input_header.open(keyring)?;
                 findings.authenticated = Some(Authenticated { header: true, ..Authenticated::default() });
-                let frames = InputFrames::of(input, access, stream.header(), rest);
                 Ok(Seen::Opened(stream, frames))
             }
             None => {
-                let (header, rest) = header.into_header();
-                let frames = InputFrames::of(input, access, &header, rest);
+                let (header, frames) = input_header.without_secret();
                 Ok(Seen::Header(header, frames))
             }
         }
@@ -128,8 +122,7 @@ impl Inspection<'_> {
 
     /// A passphrase that just stands in the environment is not meant for a stream that opens with key files alone.
     fn fitting_keyring(&self, findings: &Findings) -> Option<&Keyring> {
-        let fits =
-            |keyring: &&Keyring| self.arguments.frames || !keyring.is_ambient() || findings.has_passphrase_slot();
+        let fits = |keyring: &&Keyring| self.plan.frames || !keyring.is_ambient() || findings.has_passphrase_slot();
         self.keyring.as_ref().filter(fits)
     }
 }

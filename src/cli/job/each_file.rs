@@ -1,0 +1,41 @@
+//! The work on every file of a command, several of them at once, with progress and a secret that is wiped as soon as the
+//! last file is open.
+
+use std::sync::Arc;
+
+use super::batch::{Batch, Place};
+use crate::{
+    cli::{
+        messages::{
+            failure::{Exit, Failure},
+            progress::Progress,
+        },
+        plan::Threads,
+        signals::Watching,
+    },
+    files::walk::NamedInput,
+};
+
+/// Does `work` on each of the files, which gives its share in `secret` up once it needs it no more.
+///
+/// # Errors
+///
+/// The worst of the failures' exit codes; all has been reported.
+pub(in crate::cli) fn each_file<S: Send + Sync>(
+    watching: &Watching,
+    inputs: Vec<Result<NamedInput, Failure>>,
+    progress: &Progress,
+    threads: Threads,
+    secret: S,
+    work: impl Fn(&NamedInput, Arc<S>, Place<'_>) -> Result<(), Failure> + Sync,
+) -> Result<(), Exit> {
+    let secret = Arc::new(secret);
+    let items = inputs.into_iter().map(|input| (input, Arc::clone(&secret))).collect();
+    drop(secret);
+    Batch::side_by_side(watching, items, threads.most(), |(input, secret), place| {
+        let size = input.as_ref().ok().and_then(NamedInput::size);
+        let result = input.and_then(|input| work(&input, secret, place));
+        progress.file_ended(size);
+        result
+    })
+}

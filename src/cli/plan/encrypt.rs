@@ -1,0 +1,36 @@
+//! What `reelseal encrypt` is to do.
+
+use super::{Inputs, Many, Placement, Timestamps};
+use crate::{
+    cli::{arguments::EncryptArguments, messages::failure::Failure},
+    container::Layout,
+    files::walk::FileKind,
+    keys::ScryptCost,
+};
+
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct EncryptPlan {
+    pub many: Many,
+    pub placement: Placement,
+    /// What a new passphrase slot costs.
+    pub cost: ScryptCost,
+    /// The frame size and the header's length.
+    pub layout: Layout,
+    pub timestamps: Timestamps,
+}
+
+impl TryFrom<&EncryptArguments> for EncryptPlan {
+    type Error = Failure;
+
+    fn try_from(arguments: &EncryptArguments) -> Result<Self, Failure> {
+        let EncryptArguments { files, secret, common, .. } = arguments;
+        let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Plaintext))?;
+        Ok(Self {
+            many: Many::of(inputs, secret, common),
+            placement: Placement::of_streams(files),
+            cost: arguments.scrypt_cost(),
+            layout: Layout { frame_size: arguments.frame_size, ..Layout::default() },
+            timestamps: arguments.timestamps.into(),
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! What `reelseal inspect` is to do.
+
+use super::{Inputs, SecretRequest};
+use crate::{
+    cli::{arguments::InspectArguments, messages::failure::Failure},
+    keys::KdfLimits,
+};
+
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct InspectPlan {
+    pub inputs: Inputs,
+    /// Whether every frame is listed.
+    pub frames: bool,
+    pub json: bool,
+    pub secret: InspectSecret,
+    pub limits: KdfLimits,
+}
+
+/// The secret of somebody who looks at a file, which is no reason to ask for one.
+#[derive(Clone, Debug)]
+pub(in crate::cli) enum InspectSecret {
+    /// Asked for all the same.
+    Asked,
+    /// Used if a flag or the environment gives one.
+    IfGiven(SecretRequest),
+}
+
+impl TryFrom<&InspectArguments> for InspectPlan {
+    type Error = Failure;
+
+    fn try_from(arguments: &InspectArguments) -> Result<Self, Failure> {
+        let secret = match arguments.ask {
+            true => InspectSecret::Asked,
+            false => InspectSecret::IfGiven((&arguments.secret).into()),
+        };
+        Ok(Self {
+            inputs: Inputs::of(&arguments.inputs, None)?,
+            frames: arguments.frames,
+            json: arguments.json,
+            secret,
+            limits: arguments.secret.kdf_limits(),
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! What `reelseal keygen` is to do.
+
+use std::path::PathBuf;
+
+use crate::cli::arguments::KeygenArguments;
+
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct KeygenPlan {
+    /// `-` for standard output.
+    pub output: PathBuf,
+    /// Whether an existing file is replaced.
+    pub replaces: bool,
+}
+
+impl From<&KeygenArguments> for KeygenPlan {
+    fn from(arguments: &KeygenArguments) -> Self {
+        Self { output: arguments.output.clone(), replaces: arguments.force }
+    }
+}

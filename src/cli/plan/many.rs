@@ -1,0 +1,62 @@
+//! What commands that work on many files have in common.
+
+use std::path::PathBuf;
+
+use super::{Reporting, SecretRequest, Threads};
+use crate::{
+    cli::{
+        arguments::{CommonArguments, SecretArguments},
+        messages::failure::Failure,
+    },
+    files::{input::is_standard, label::Label, walk::FileKind},
+    keys::KdfLimits,
+};
+
+/// Many files, and how they are worked on.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Many {
+    pub inputs: Inputs,
+    pub secret: SecretRequest,
+    pub limits: KdfLimits,
+    pub reporting: Reporting,
+    pub threads: Threads,
+    /// Whether an interrupt is ignored.
+    pub ignores_interrupts: bool,
+}
+
+/// The inputs that the command line names.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Inputs {
+    /// Standard input alone if this is empty.
+    pub named: Vec<PathBuf>,
+    /// Whether a folder stands for the files below it, and which of them.
+    pub below_folders: Option<FileKind>,
+    /// Whether standard input is read.
+    pub from_standard_input: bool,
+}
+
+impl Many {
+    pub fn of(inputs: Inputs, secret: &SecretArguments, common: &CommonArguments) -> Self {
+        Self {
+            inputs,
+            secret: secret.into(),
+            limits: secret.kdf_limits(),
+            reporting: Reporting::of(common),
+            threads: Threads::of(common),
+            ignores_interrupts: common.ignore_interrupts,
+        }
+    }
+}
+
+impl Inputs {
+    /// The inputs that are `named`; standard input, if none is or if `-` is, which goes alone.
+    pub fn of(named: &[PathBuf], below_folders: Option<FileKind>) -> Result<Self, Failure> {
+        let names_standard_input = named.iter().any(|path| is_standard(Some(path)));
+        if names_standard_input && named.len() > 1 {
+            let refused = Failure::usage("cannot be one of several inputs").about(&Label::StandardInput);
+            return Err(refused.with_hint("give it a run of its own"));
+        }
+        let from_standard_input = named.is_empty() || names_standard_input;
+        Ok(Self { named: named.to_vec(), below_folders, from_standard_input })
+    }
+}

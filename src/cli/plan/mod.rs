@@ -1,0 +1,28 @@
+//! What a command is to do: its arguments, resolved once, with every default and policy in it. Nothing after this sees an
+//! argument.
+
+mod decrypt;
+mod encrypt;
+mod inspect;
+mod keygen;
+mod many;
+mod passwd;
+mod placement;
+mod reporting;
+mod secret_request;
+mod threads;
+mod timestamps;
+mod verify;
+
+pub(in crate::cli) use decrypt::DecryptPlan;
+pub(in crate::cli) use encrypt::EncryptPlan;
+pub(in crate::cli) use inspect::{InspectPlan, InspectSecret};
+pub(in crate::cli) use keygen::KeygenPlan;
+pub(in crate::cli) use many::{Inputs, Many};
+pub(in crate::cli) use passwd::{PasswdMode, PasswdPlan, SlotChange};
+pub(in crate::cli) use placement::{OutputChoice, Placement};
+pub(in crate::cli) use reporting::{ProgressForm, Reporting};
+pub(in crate::cli) use secret_request::SecretRequest;
+pub(in crate::cli) use threads::Threads;
+pub(in crate::cli) use timestamps::Timestamps;
+pub(in crate::cli) use verify::VerifyPlan;

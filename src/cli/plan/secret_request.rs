@@ -1,0 +1,46 @@
+//! Where the secret is to come from.
+
+use std::path::PathBuf;
+
+use crate::cli::arguments::{NewSecretArguments, SecretArguments};
+
+/// Where a user asked a secret to come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum SecretRequest {
+    KeyFile(PathBuf),
+    PassphraseFile(PathBuf),
+    PassphraseDescriptor(i32),
+    /// No flag says: a passphrase from the environment, or else from the terminal.
+    Unnamed,
+}
+
+impl SecretRequest {
+    /// The inherited descriptor that it names.
+    pub fn descriptor(&self) -> Option<i32> {
+        match self {
+            Self::PassphraseDescriptor(number) => Some(*number),
+            Self::KeyFile(_) | Self::PassphraseFile(_) | Self::Unnamed => None,
+        }
+    }
+
+    fn of(key_file: &Option<PathBuf>, passphrase_file: &Option<PathBuf>, passphrase_fd: Option<i32>) -> Self {
+        match (key_file, passphrase_file, passphrase_fd) {
+            (Some(path), ..) => Self::KeyFile(path.clone()),
+            (None, Some(path), _) => Self::PassphraseFile(path.clone()),
+            (None, None, Some(number)) => Self::PassphraseDescriptor(number),
+            (None, None, None) => Self::Unnamed,
+        }
+    }
+}
+
+impl From<&SecretArguments> for SecretRequest {
+    fn from(arguments: &SecretArguments) -> Self {
+        Self::of(&arguments.key_file, &arguments.passphrase_file, arguments.passphrase_fd)
+    }
+}
+
+impl From<&NewSecretArguments> for SecretRequest {
+    fn from(arguments: &NewSecretArguments) -> Self {
+        Self::of(&arguments.new_key_file, &arguments.new_passphrase_file, arguments.new_passphrase_fd)
+    }
+}

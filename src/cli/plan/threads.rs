@@ -1,0 +1,30 @@
+//! How many threads work on frames.
+
+use std::{num::NonZero, thread};
+
+use crate::cli::arguments::CommonArguments;
+
+/// How many threads work on frames.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Threads {
+    asked: Option<NonZero<usize>>,
+    cores: NonZero<usize>,
+}
+
+impl Threads {
+    pub fn of(arguments: &CommonArguments) -> Self {
+        let cores = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Self { asked: arguments.threads, cores }
+    }
+
+    /// As many as were asked for, or else one for each core.
+    pub fn most(self) -> NonZero<usize> {
+        self.asked.unwrap_or(self.cores)
+    }
+
+    /// As many as were asked for, or else one less than there are cores: the processes at the other ends of two pipes need
+    /// cores, too.
+    pub fn between_pipes(self) -> NonZero<usize> {
+        self.asked.or(NonZero::new(self.cores.get() - 1)).unwrap_or(NonZero::<usize>::MIN)
+    }
+}

@@ -1,0 +1,22 @@
+//! What `reelseal verify` is to do.
+
+use super::{Inputs, Many};
+use crate::{
+    cli::{arguments::VerifyArguments, messages::failure::Failure},
+    files::walk::FileKind,
+};
+
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct VerifyPlan {
+    pub many: Many,
+}
+
+impl TryFrom<&VerifyArguments> for VerifyPlan {
+    type Error = Failure;
+
+    fn try_from(arguments: &VerifyArguments) -> Result<Self, Failure> {
+        let VerifyArguments { inputs, recursive, secret, common } = arguments;
+        let inputs = Inputs::of(inputs, recursive.then_some(FileKind::Streams))?;
+        Ok(Self { many: Many::of(inputs, secret, common) })
+    }
+}
