@@ -7,5 +7,6 @@ pub(crate) mod label;
 pub(crate) mod naming;
 pub(crate) mod output;
 pub(crate) mod protected;
+mod standard_stream;
 pub(crate) mod temporaries;
 pub(crate) mod walk;
