@@ -1,6 +1,7 @@
 //! Files and folders: what is read, what is written, and files that appear whole or not at all.
 
 pub(crate) mod atomic_file;
+pub(crate) mod exposure;
 mod folders;
 pub(crate) mod input;
 pub(crate) mod label;
