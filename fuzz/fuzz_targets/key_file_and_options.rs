@@ -15,10 +15,16 @@ fuzz_target!(|bytes: &[u8]| {
         let text = key_file.to_text();
         assert_eq!(text.trim_end().as_bytes(), bytes.trim_ascii_end());
     }
-    if let Ok(passphrase) = Passphrase::from_source(bytes) {
-        // One line's end is dropped: without one, the same comes of a line.
-        let line = Passphrase::from_source(&[bytes, b"\r\n"].concat());
-        assert!(bytes.ends_with(b"\n") || line.is_ok_and(|line| line == passphrase));
+    if let Ok(found) = Passphrase::from_source(bytes) {
+        // The first line counts: by itself, and with anything after its end, it is the same passphrase.
+        let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        assert_eq!(found.has_more_lines, bytes.len() > line.len() + 1);
+        // A CR belongs to the line's end only in front of an LF.
+        let ends_in_cr_alone = line.len() == bytes.len() && line.ends_with(b"\r");
+        for end in [b"\n".as_slice(), b"\nmore\n"].into_iter().filter(|_| !ends_in_cr_alone) {
+            let again = Passphrase::from_source(&[line, end].concat());
+            assert!(again.is_ok_and(|again| again.passphrase == found.passphrase));
+        }
     }
     let arguments = bytes.split(|&byte| byte == 0).map(OsStr::from_bytes);
     let _ = Arguments::try_parse_from([OsStr::new("reelseal")].into_iter().chain(arguments));

@@ -3,16 +3,16 @@
 use std::{
     fs::{File, Metadata},
     io::{self, IsTerminal, Seek},
-    os::{
-        fd::AsFd,
-        unix::fs::{FileTypeExt, MetadataExt},
-    },
+    os::unix::fs::{FileTypeExt, MetadataExt},
     path::Path,
 };
 
 use thiserror::Error;
 
-use super::label::Label;
+use super::{
+    label::Label,
+    standard_stream::{is_maybe_closed, standard_input},
+};
 use crate::{pipeline::FileSnapshot, stream::StreamError};
 
 /// An input that is open.
@@ -40,6 +40,9 @@ pub(crate) enum InputErrorKind {
     /// Standard input, which nobody named.
     #[error("is a terminal, and no input is named")]
     Terminal,
+    /// Standard input, from which nothing would come.
+    #[error("is closed, or is /dev/null opened read-write")]
+    Closed,
     #[error("cannot tell the position")]
     Position(#[source] io::Error),
     /// Neither would get all of it.
@@ -75,7 +78,8 @@ impl InputFile {
     ///
     /// # Errors
     ///
-    /// [`InputError`]: the system refuses it, or it is a folder or a terminal that nobody named.
+    /// [`InputError`]: the system refuses it, or it is a folder, a terminal that nobody named, or a standard input that is
+    /// closed.
     pub fn open(path: Option<&Path>) -> Result<Self, InputError> {
         let label = path.filter(|path| !is_standard(Some(path))).map_or(Label::StandardInput, Label::from);
         let opened = match &label {
@@ -165,7 +169,11 @@ fn open_standard_input(is_named: bool) -> Result<(File, Metadata), InputErrorKin
     if !is_named && io::stdin().is_terminal() {
         return Err(InputErrorKind::Terminal);
     }
-    with_metadata(standard_input())
+    let (file, metadata) = with_metadata(standard_input())?;
+    match is_maybe_closed(&file, &metadata).map_err(InputErrorKind::Open)? {
+        true => Err(InputErrorKind::Closed),
+        false => Ok((file, metadata)),
+    }
 }
 
 fn with_metadata(opened: io::Result<File>) -> Result<(File, Metadata), InputErrorKind> {
@@ -174,11 +182,6 @@ fn with_metadata(opened: io::Result<File>) -> Result<(File, Metadata), InputErro
         (_, metadata) if metadata.is_dir() => Err(InputErrorKind::Folder),
         opened => Ok(opened),
     }
-}
-
-/// Standard input's descriptor, without std's buffer.
-pub(crate) fn standard_input() -> io::Result<File> {
-    io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// Whether `path` means standard input.

@@ -1,11 +1,13 @@
 //! Files and folders: what is read, what is written, and files that appear whole or not at all.
 
 pub(crate) mod atomic_file;
+pub(crate) mod exposure;
 mod folders;
 pub(crate) mod input;
 pub(crate) mod label;
 pub(crate) mod naming;
 pub(crate) mod output;
 pub(crate) mod protected;
+mod standard_stream;
 pub(crate) mod temporaries;
 pub(crate) mod walk;

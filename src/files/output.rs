@@ -3,10 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal},
-    os::{
-        fd::AsFd,
-        unix::{ffi::OsStrExt, fs::FileTypeExt},
-    },
+    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +15,7 @@ use super::{
     folders::{folder_of, make_folders, nearest_existing, resolve_links},
     label::Label,
     protected::{Outputs, Protected},
+    standard_stream::{is_maybe_closed, standard_output},
 };
 
 /// Where output is to go; nothing is opened yet.
@@ -60,6 +58,9 @@ pub(crate) struct OutputError {
 pub(crate) enum OutputErrorKind {
     #[error("cannot open")]
     Open(#[source] io::Error),
+    /// Standard output, where all that is written would be lost.
+    #[error("is closed, or is /dev/null opened read-write")]
+    Closed,
     #[error("cannot write")]
     Write(#[source] io::Error),
     #[error("is a folder")]
@@ -206,7 +207,11 @@ impl Destination {
 }
 
 fn standard_output_place(protected: &Protected) -> Result<Place, OutputErrorKind> {
-    let metadata = standard_output().and_then(|file| file.metadata()).map_err(OutputErrorKind::Open)?;
+    let file = standard_output().map_err(OutputErrorKind::Open)?;
+    let metadata = file.metadata().map_err(OutputErrorKind::Open)?;
+    if is_maybe_closed(&file, &metadata).map_err(OutputErrorKind::Open)? {
+        return Err(OutputErrorKind::Closed);
+    }
     if protected.is_read(&metadata) { Err(OutputErrorKind::Protected) } else { Ok(Place::StandardOutput) }
 }
 
@@ -242,10 +247,6 @@ fn file_place(
 fn ends_in_a_file_name(path: &Path) -> bool {
     let last = path.as_os_str().as_bytes().rsplit(|&byte| byte == b'/').next();
     !matches!(last, None | Some(b"" | b"." | b".."))
-}
-
-fn standard_output() -> io::Result<File> {
-    io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
 fn open_special(path: &Path) -> io::Result<File> {

@@ -10,11 +10,7 @@ use std::{
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use super::{
-    input::{is_standard, standard_input},
-    naming::has_suffix,
-    temporaries::is_temporary_name,
-};
+use super::{input::is_standard, naming::has_suffix, standard_stream::standard_input, temporaries::is_temporary_name};
 
 /// An input that was named or found.
 #[derive(Debug)]

@@ -52,7 +52,7 @@ pub use key::{Key, RandomnessUnavailable, random_bytes};
 pub use key_file::{KeyFile, KeyFileError};
 pub use key_slots::{KeySlot, KeySlots, SlotChangeError, SlotDemand};
 pub use lock::{Lock, LockError, NewStream};
-pub use passphrase::{Passphrase, PassphraseError};
+pub use passphrase::{FirstLine, Passphrase, PassphraseError};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
 pub use secret::Secret;
 pub use slot_kind::SlotKind;

@@ -11,6 +11,17 @@ const MAX_LENGTH: usize = 1024;
 /// A passphrase, normalised; wiped when it is dropped.
 pub struct Passphrase(Zeroizing<String>);
 
+/// The passphrase in a file or descriptor: its first line.
+#[derive(Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FirstLine {
+    /// The line, without its end.
+    pub passphrase: Passphrase,
+    /// Whether anything follows the line's end, if only an empty line: whoever wrote it may take it for a part of the
+    /// passphrase.
+    pub has_more_lines: bool,
+}
+
 /// Why a passphrase is refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,7 +41,8 @@ pub enum PassphraseError {
 }
 
 impl Passphrase {
-    /// The most bytes that a file or descriptor with a passphrase may hold, its line ending included.
+    /// The most bytes of text that a passphrase is made of; of a file or descriptor, of its first line, the line ending
+    /// included.
     pub const MAX_SOURCE_LENGTH: usize = 4 * MAX_LENGTH;
 
     /// The passphrase `text`, as typed or from the environment.
@@ -62,15 +74,23 @@ impl Passphrase {
         Self::new(std::str::from_utf8(bytes).map_err(|_| PassphraseError::NotUtf8)?)
     }
 
-    /// The passphrase in the bytes of a file or descriptor; one trailing LF or CRLF is dropped.
+    /// The passphrase in the bytes of a file or descriptor: the first line, without its LF or CRLF, as gpg and openssl
+    /// take it. What follows may be anything. The first [`MAX_SOURCE_LENGTH`](Self::MAX_SOURCE_LENGTH) `bytes` and one
+    /// more are enough.
     ///
     /// # Errors
     ///
-    /// [`PassphraseError`].
-    pub fn from_source(bytes: &[u8]) -> Result<Self, PassphraseError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| PassphraseError::NotUtf8)?;
-        let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-        Self::new(line)
+    /// [`PassphraseError`], of the first line.
+    pub fn from_source(bytes: &[u8]) -> Result<FirstLine, PassphraseError> {
+        let (line, more) = match bytes.iter().take(Self::MAX_SOURCE_LENGTH).position(|&byte| byte == b'\n') {
+            Some(end) => {
+                let (line, rest) = bytes.split_at(end);
+                (line.strip_suffix(b"\r").unwrap_or(line), rest.get(1..).unwrap_or_default())
+            }
+            None if bytes.len() > Self::MAX_SOURCE_LENGTH => return Err(PassphraseError::TooLong),
+            None => (bytes, [].as_slice()),
+        };
+        Ok(FirstLine { passphrase: Self::from_variable(line)?, has_more_lines: !more.is_empty() })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -101,15 +121,39 @@ mod tests {
     }
 
     #[test]
-    fn one_line_ending_is_dropped_from_a_source_and_no_more() {
-        for (source, expected) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a\r", "a\r"), (" a ", " a ")] {
-            assert_eq!(Passphrase::from_source(source.as_bytes()).unwrap().bytes(), expected.as_bytes());
+    fn the_passphrase_of_a_source_is_its_first_line_and_what_follows_is_noticed() {
+        for (source, expected, has_more_lines) in [
+            (b"a".as_slice(), "a", false),
+            (b"a\n", "a", false),
+            (b"a\r\n", "a", false),
+            (b"a\r", "a\r", false),
+            (b"a\r\r\n", "a\r", false),
+            (b" a ", " a ", false),
+            (b"a\n\n", "a", true),
+            (b"a\nb", "a", true),
+            (b"a\r\nb\n", "a", true),
+            (b"a\n\xff\0", "a", true),
+            (&[b"a\n".as_slice(), &[b'b'; 9000]].concat(), "a", true),
+        ] {
+            let found = Passphrase::from_source(source).unwrap();
+            assert_eq!((found.passphrase.bytes(), found.has_more_lines), (expected.as_bytes(), has_more_lines));
         }
+    }
+
+    #[test]
+    fn a_line_is_as_long_as_its_source_says_wherever_reading_stopped() {
+        let within = [vec![b'a'; Passphrase::MAX_SOURCE_LENGTH - 1], vec![b'\n']].concat();
+        assert_eq!(Passphrase::from_source(&within).unwrap_err(), PassphraseError::TooLong);
+        // The last of these is cut within a letter, which is no fault of the text.
+        let cut = "\u{e9}".repeat(Passphrase::MAX_SOURCE_LENGTH);
+        let cut = cut.as_bytes().get(..Passphrase::MAX_SOURCE_LENGTH + 1).unwrap();
+        assert_eq!(Passphrase::from_source(cut).unwrap_err(), PassphraseError::TooLong);
     }
 
     #[test]
     fn empty_nul_long_and_foreign_bytes_are_refused() {
         assert_eq!(Passphrase::from_source(b"\n").unwrap_err(), PassphraseError::Empty);
+        assert_eq!(Passphrase::from_source(b"\nsecond\n").unwrap_err(), PassphraseError::Empty);
         assert_eq!(Passphrase::new("a\0b").unwrap_err(), PassphraseError::Nul);
         assert_eq!(Passphrase::new(&"a".repeat(1025)).unwrap_err(), PassphraseError::TooLong);
         assert!(Passphrase::new(&"a".repeat(1024)).is_ok());

@@ -25,7 +25,8 @@ With --json, each file gives one line with an object of these keys, null or abse
 known:
   file, version, frame_size, features (a list of names), header_length
   copies    a list of two: state (sound, damaged, unknown), generation, counts
-  slots     a list: kind (passphrase, key-file); log2_n, r, p, memory (bytes), seconds (an estimate)
+  slots     a list: kind (passphrase, key-file, unknown), kind_number (of an unknown kind);
+            log2_n, r, p, memory (bytes), seconds (an estimate)
   length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut
   authenticated (with a secret)  header; frames, plaintext, interrupted, first_time, last_time
   problems  a list of facts, empty where nothing wrong was seen

@@ -70,10 +70,10 @@ pub(in crate::cli) struct PasswdArguments {
 /// Which secret is to open the file from now on.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NewSecretArguments {
-    /// Read the new passphrase from a file
+    /// Read the new passphrase from the first line of a file
     #[arg(long, value_name = "FILE", group = "new_secret")]
     pub new_passphrase_file: Option<PathBuf>,
-    /// Read the new passphrase from an open file descriptor
+    /// Read the new passphrase from the first line of an open file descriptor
     #[arg(long, value_name = "N", group = "new_secret", value_parser = clap::value_parser!(i32).range(0..))]
     pub new_passphrase_fd: Option<i32>,
     /// Use a key file that `reelseal keygen` made, in place of a new passphrase

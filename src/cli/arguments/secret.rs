@@ -13,10 +13,10 @@ REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argume
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SecretArguments {
-    /// Read the passphrase from a file
+    /// Read the passphrase from the first line of a file
     #[arg(long, value_name = "FILE", group = "secret")]
     pub passphrase_file: Option<PathBuf>,
-    /// Read the passphrase from an open file descriptor
+    /// Read the passphrase from the first line of an open file descriptor
     ///
     /// As in: reelseal encrypt --passphrase-fd 3 film.mp4 3<FILE
     #[arg(long, value_name = "N", group = "secret", value_parser = clap::value_parser!(i32).range(0..))]

@@ -6,6 +6,7 @@ use crate::{
     cli::{
         messages::failure::{Exit, Failure},
         plan::KeygenPlan,
+        secrets::exposed_secret::warn_if_exposed,
         signals::{Answer, Startup},
     },
     files::{
@@ -22,7 +23,10 @@ pub(in crate::cli) fn keygen(plan: &KeygenPlan, startup: Startup) -> Result<(), 
     let text = key_file.to_text();
     let failed = |error| Failure::write(&destination.label, &error);
     match destination.open(true)? {
-        Output::Direct(mut file) => file.write_all(text.as_bytes()).map_err(failed),
+        Output::Direct(mut file) => {
+            warn_if_exposed(&destination.label, &file);
+            file.write_all(text.as_bytes()).map_err(failed)
+        }
         Output::Atomic(file) => {
             file.file().write_all_at(text.as_bytes(), 0).map_err(failed)?;
             destination.commit(file).map(|_nothing_to_carry| ()).map_err(Failure::from)

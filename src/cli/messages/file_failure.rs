@@ -1,6 +1,11 @@
 //! How the errors of inputs and outputs are reported: what to do about them.
 
-use super::{failure::Failure, message::Message, report};
+use super::{
+    display_name::display_name,
+    failure::{Exit, Failure},
+    message::Message,
+    report,
+};
 use crate::files::{
     atomic_file::Carried,
     input::{InputError, InputErrorKind},
@@ -20,6 +25,7 @@ impl From<InputError> for Failure {
                 "encrypt, decrypt and verify take the files in it with -r; or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel",
             ),
             InputErrorKind::Terminal => refused(&fact).with_hint("name a file, or - to type the input"),
+            InputErrorKind::Closed => closed(&label, &fact).with_hint("for an empty input, redirect it: </dev/null"),
             InputErrorKind::Secret => refused(&fact).with_hint("give the secret in a file of its own"),
             InputErrorKind::NotRegular => refused("not a regular file, which --remove could delete")
                 .with_hint("name the file itself, or leave --remove out"),
@@ -50,6 +56,9 @@ impl From<OutputError> for Failure {
             OutputErrorKind::Open(error) | OutputErrorKind::Write(error) | OutputErrorKind::FolderNotSynced(error) => {
                 Self::system(&label, &fact, &error)
             }
+            OutputErrorKind::Closed => {
+                closed(&label, &fact).with_hint("to discard the output, redirect it: >/dev/null")
+            }
             OutputErrorKind::Folder => refused(&fact).with_hint(
                 "name a file with -o FILE; encrypt and decrypt put results into a folder with --output-dir DIR",
             ),
@@ -66,6 +75,11 @@ impl From<OutputError> for Failure {
                 .with_hint("write to a file, or leave --remove out"),
         }
     }
+}
+
+/// A standard stream with nothing at its other end.
+fn closed(label: &Label, fact: &str) -> Failure {
+    Failure::new(Exit::InputOutput, format!("{} {fact}", display_name(label)))
 }
 
 /// Warns if the output `label` has not got the mode and time that it was to carry over.

@@ -1,5 +1,6 @@
 //! Where the secret comes from, and how it is kept.
 
+pub(super) mod exposed_secret;
 mod generated_passphrase;
 pub(super) mod hardening;
 pub(super) mod keyring;

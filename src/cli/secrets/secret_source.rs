@@ -21,11 +21,12 @@ use zeroize::Zeroizing;
 use crate::cli::{
     messages::{
         failure::{Exit, Failure},
-        message::Subject,
-        secret_failure,
+        message::{Message, Subject},
+        report, secret_failure,
     },
     plan::SecretRequest,
     secrets::{
+        exposed_secret::warn_if_exposed,
         new_passphrase,
         prompt::{self, Prompt},
     },
@@ -203,13 +204,17 @@ fn passphrase(source: impl Into<Subject>, result: Result<Passphrase, PassphraseE
 }
 
 fn read_passphrase(source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
-    let bytes = read_at_most(opened, Passphrase::MAX_SOURCE_LENGTH)
+    let bytes = read_at_most(&source, opened, Passphrase::MAX_SOURCE_LENGTH)
         .map_err(|error| Failure::system(source.clone(), "cannot read the passphrase", &error))?;
-    passphrase(source, Passphrase::from_source(&bytes))
+    let found = Passphrase::from_source(&bytes);
+    if found.as_ref().is_ok_and(|found| found.has_more_lines) {
+        report::warning(&Message::about(source.clone(), "more than one line; the passphrase is the first"));
+    }
+    passphrase(source, found.map(|found| found.passphrase))
 }
 
 fn read_key_file(source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
-    let text = read_at_most(opened, KeyFile::MAX_LENGTH)
+    let text = read_at_most(&source, opened, KeyFile::MAX_LENGTH)
         .map_err(|error| Failure::system(source.clone(), "cannot read the key file", &error))?;
     KeyFile::parse(&text).map(Secret::from).map_err(|error| {
         Failure::new(Exit::Usage, error.to_string())
@@ -218,9 +223,11 @@ fn read_key_file(source: Subject, opened: io::Result<File>) -> Result<Secret, Fa
     })
 }
 
-/// Up to `most` bytes and one more, by which too many are recognised; in one place, which is wiped.
-fn read_at_most(opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Up to `most` bytes and one more, by which too many are recognised; in one place, which is wiped. Warns if others can
+/// read them as well.
+fn read_at_most(source: &Subject, opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = opened?;
+    warn_if_exposed(source.clone(), &file);
     let mut bytes = Zeroizing::new(vec![0; most + 1]);
     let mut filled = 0;
     while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {

@@ -47,12 +47,24 @@ pub(super) enum CopyState {
     Unknown,
 }
 
+/// A key slot.
 #[derive(Serialize)]
-pub(super) struct SlotFindings {
-    #[serde(serialize_with = "in_kebab_case")]
-    pub kind: SlotKind,
-    #[serde(flatten)]
-    pub scrypt: Option<ScryptFindings>,
+#[serde(untagged)]
+pub(super) enum SlotFindings {
+    Known {
+        #[serde(serialize_with = "in_kebab_case")]
+        kind: SlotKind,
+        #[serde(flatten)]
+        scrypt: Option<ScryptFindings>,
+    },
+    Unknown(UnknownSlotFindings),
+}
+
+/// A key slot of a kind that this version cannot open.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename = "unknown")]
+pub(super) struct UnknownSlotFindings {
+    pub kind_number: u8,
 }
 
 #[derive(Serialize)]
@@ -126,7 +138,9 @@ impl Findings {
         self.copies(found.parsed().authenticated(), found.number(), |copy| found.generation_of(copy));
         let header = found.header();
         let slots = header.records.iter().filter_map(|record| record.slot().ok().flatten());
-        self.slots = slots.map(|slot| SlotFindings::of(&slot)).collect();
+        let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
+        let unknown = unknown.map(|record| UnknownSlotFindings { kind_number: record.kind() });
+        self.slots = slots.map(|slot| SlotFindings::of(&slot)).chain(unknown.map(SlotFindings::Unknown)).collect();
         let (layout, features) = (header.layout(), header.prefix.features);
         self.length = self.length.take().map(|length| LengthFindings::of(length.stream, layout, features));
     }
@@ -144,7 +158,7 @@ impl Findings {
 
     /// Whether a passphrase may open the stream.
     pub fn has_passphrase_slot(&self) -> bool {
-        self.slots.iter().any(|slot| slot.kind == SlotKind::Passphrase)
+        self.slots.iter().any(|slot| matches!(slot, SlotFindings::Known { kind: SlotKind::Passphrase, .. }))
     }
 }
 
@@ -162,7 +176,7 @@ impl SlotFindings {
             let time = parameters.cost().and_then(scrypt_time::estimated);
             ScryptFindings { parameters, seconds: time.map(|time| time.as_secs_f64()) }
         });
-        Self { kind: SlotKind::of(slot), scrypt }
+        Self::Known { kind: SlotKind::of(slot), scrypt }
     }
 }
 

@@ -77,10 +77,13 @@ fn copy_text(copy: &CopyFindings) -> String {
 }
 
 fn slot_text(slot: &SlotFindings) -> String {
-    let scrypt = slot.scrypt.as_ref();
+    let (kind, scrypt) = match slot {
+        SlotFindings::Known { kind, scrypt } => (*kind, scrypt.as_ref()),
+        SlotFindings::Unknown(unknown) => return format!("of unknown kind {}", unknown.kind_number),
+    };
     let seconds = scrypt.and_then(|scrypt| scrypt.seconds);
     let time = seconds.map(|seconds| format!(", about {} here", duration(seconds))).unwrap_or_default();
-    key_slot::described(slot.kind, scrypt.map(|scrypt| &scrypt.parameters)) + &time
+    key_slot::described(kind, scrypt.map(|scrypt| &scrypt.parameters)) + &time
 }
 
 fn duration(seconds: f64) -> String {

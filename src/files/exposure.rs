@@ -1,0 +1,45 @@
+//! Whether a file is there for more than its owner to read.
+
+use std::{fs::Metadata, os::unix::fs::MetadataExt};
+
+use rustix::process::getuid;
+
+const GROUP_AND_OTHERS_READ: u32 = 0o044;
+
+/// Whether the file with this `metadata` is ours, and users besides us may read it. A file that belongs to somebody else
+/// has an owner who decided that, as ssh sees it, too; a pipe or device has no mode that says who reads it.
+pub(crate) fn is_exposed(metadata: &Metadata) -> bool {
+    metadata.is_file() && metadata.uid() == getuid().as_raw() && metadata.mode() & GROUP_AND_OTHERS_READ != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{File, Permissions},
+        os::unix::fs::PermissionsExt,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_exposed_if_group_or_others_may_read_it() {
+        let file = tempfile::tempfile().unwrap();
+        for (mode, exposed) in [
+            (0o600, false),
+            (0o400, false),
+            (0o711, false),
+            (0o622, false),
+            (0o640, true),
+            (0o604, true),
+            (0o444, true),
+        ] {
+            file.set_permissions(Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_exposed(&file.metadata().unwrap()), exposed, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_exposed() {
+        assert!(!is_exposed(&File::open("/dev/null").unwrap().metadata().unwrap()));
+    }
+}
