@@ -38,6 +38,8 @@
 //!   ends in an error in its place, of kind [`InvalidData`](std::io::ErrorKind::InvalidData) around a
 //!   [`StreamError`](stream::StreamError) that names the frame, and every later read is an error too. Whoever acts
 //!   on a prefix acts on something that may be incomplete.
+//! * **Any place of a stream in a file** can be read with [`stream::SealedFile`], by any number of threads: what comes out
+//!   is authenticated at its place, and its length is a promise.
 //! * **No two streams share a file key or IV** that [`keys::Lock`] makes.
 //! * **Memory does not grow with the stream:** one frame for a reader or writer, for a run of workers at most 256 MiB.
 //!   scrypt takes its own, 256 MiB by default, and gives it back.
@@ -52,7 +54,8 @@
 //!
 //! Rooms, each importing only from those below it:
 //!
-//! * [`pipeline`], moving frames: `Writer` and `Reader` on one thread; sources, sinks and the worker loop on all cores.
+//! * [`pipeline`], many frames on all cores: sources, the worker loop and its turns, sinks.
+//! * [`stream`], one stream, without workers: opened, read, written, and read at any place.
 //! * [`stage`], what happens to a frame: the chain, and how a stage of one's own joins it.
 //! * [`keys`], from a passphrase or a key file to the stages' keys.
 //! * [`container`], what the bytes mean; its page is the format's specification.
@@ -70,6 +73,8 @@ pub mod cli;
 pub mod container;
 #[cfg(feature = "cli")]
 mod files;
+#[cfg(feature = "cli")]
+mod inspection;
 pub mod keys;
 #[cfg(feature = "cli")]
 mod measure;

@@ -104,8 +104,10 @@ fn a_changed_passphrase_opens_and_the_old_one_does_not_and_no_frame_is_touched()
 #[test]
 fn secrets_come_from_files_and_descriptors_and_quiet_says_nothing() {
     let folder = encrypted(Passphrase("old"));
-    folder.write("old", b"old\n");
-    folder.write("new", b"new\n");
+    for (name, passphrase) in [("old", b"old\n"), ("new", b"new\n")] {
+        let file = folder.write(name, passphrase);
+        fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+    }
     let from_files = ["--passphrase-file", "old", "--new-passphrase-file", "new", "--quiet"];
     let changed = folder.reelseal(&["passwd", "film.reel"]).args(from_files).args(CHEAP).output().unwrap();
     assert_done(&changed);

@@ -4,7 +4,11 @@
 
 mod support;
 
-use std::process::{Command, Stdio};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
 
 use nix::sys::{signal::Signal, wait::WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
@@ -305,7 +309,8 @@ fn an_empty_answer_to_the_warning_makes_a_passphrase_up() {
 fn a_weak_passphrase_that_was_not_typed_here_is_not_warned_of() {
     let folder = Folder::new();
     folder.write("film", b"frames");
-    folder.write("weak", b"password1");
+    let weak = folder.write("weak", b"password1");
+    fs::set_permissions(weak, Permissions::from_mode(0o600)).unwrap();
     for source in ["--passphrase-file weak", "--passphrase-fd 3 3<weak", ""] {
         let environment = if source.is_empty() { "REELSEAL_PASSPHRASE=password1" } else { "" };
         let script = format!("{environment} $reelseal encrypt film -fq --scrypt-log-n 14 {source}");

@@ -34,11 +34,15 @@
 //! ```
 
 mod credential;
+#[cfg(feature = "cli")]
+pub(crate) mod generated_passphrase;
 mod key;
 mod key_file;
 mod key_slots;
 mod lock;
 mod passphrase;
+#[cfg(feature = "cli")]
+pub(crate) mod passphrase_strength;
 mod scrypt_cost;
 mod secret;
 mod slot_kind;

@@ -18,6 +18,7 @@ mod input;
 #[cfg(test)]
 mod model;
 mod opened;
+mod pipe_size;
 mod read_at;
 mod reader;
 mod sealed_file;
@@ -39,6 +40,7 @@ pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
 pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
 pub(crate) use input::{Filled, fill};
 pub use opened::{OpenError, OpenedStream};
+pub use pipe_size::widen_pipe;
 pub use read_at::ReadAt;
 pub use reader::Reader;
 pub use sealed_file::{SealedFile, SealedFrame};

@@ -7,7 +7,7 @@ use crate::{
         job::{
             admission::Admission,
             assignments::{Assignments, Job},
-            delivery::{Delivery, widen_pipe},
+            delivery::Delivery,
             each_file::each_file,
             inputs::{self, Started},
             opened_input::{InputHeader, warn_of_damaged_copy},
@@ -24,6 +24,7 @@ use crate::{
     },
     files::walk::NamedInput,
     pipeline::{Opening, Workers},
+    stream::widen_pipe,
 };
 
 /// What all files have in common, the secret excepted: that goes with the files still to be opened.

@@ -7,7 +7,7 @@ use crate::{
         job::{
             admission::Admission,
             assignments::{Assignments, Job},
-            delivery::{Delivery, widen_pipe},
+            delivery::Delivery,
             each_file::each_file,
             inputs::{self, Started},
             verified_removal::{Direction, remove_input},
@@ -26,7 +26,7 @@ use crate::{
     keys::SlotKind,
     pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
     stage::Chain,
-    stream::{Clock, DescriptorInput, StreamError},
+    stream::{Clock, DescriptorInput, StreamError, widen_pipe},
 };
 
 /// What all files have in common, the lock excepted: that goes with the files still to be begun.

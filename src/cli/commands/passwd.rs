@@ -17,7 +17,7 @@ use crate::cli::{
     messages::{
         display_name::display_name,
         failure::{Exit, Failure},
-        key_slot::{self, ScryptParameters},
+        key_slot,
         message::Message,
         report, standard_output, stream_failure,
     },
@@ -34,6 +34,7 @@ use crate::{
         input::{InputFile, is_standard},
         label::Label,
     },
+    inspection::scrypt_parameters::ScryptParameters,
     keys::{
         Credential, KeySlot, KeySlots, Lock, ScryptCost, SlotDemand, SlotKind, Unlocked, unlock, unlock_with_another,
     },

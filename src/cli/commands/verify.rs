@@ -7,7 +7,6 @@ use crate::{
         job::{
             admission::Admission,
             batch::Place,
-            delivery::widen_pipe,
             each_file::each_file,
             inputs::{self, Started},
             opened_input::{InputFrames, InputHeader, warn_of_damaged_copy},
@@ -27,7 +26,7 @@ use crate::{
     container::{Header, TagFlags},
     files::{input::InputFile, label::Label, walk::NamedInput},
     pipeline::{Opening, Survey, SurveySink, Workers},
-    stream::{OpenedStream, StreamError},
+    stream::{OpenedStream, StreamError, widen_pipe},
 };
 
 /// What all files have in common, the secret excepted: that goes with the files still to be opened.

@@ -3,10 +3,8 @@
 use std::{
     fs::{File, Metadata},
     io::Write,
-    os::unix::fs::{FileExt, FileTypeExt},
+    os::unix::fs::FileExt,
 };
-
-use rustix::pipe::fcntl_setpipe_size;
 
 use crate::{
     cli::messages::{failure::Failure, file_failure::warn_unless_carried, stream_failure},
@@ -17,7 +15,7 @@ use crate::{
     },
     pipeline::{OrderedSink, Outgoing, PositionalSink, Sink, Source, Transform, Workers},
     stage::Frame,
-    stream::{DescriptorOutput, StreamError},
+    stream::{DescriptorOutput, StreamError, widen_pipe},
 };
 
 /// An output that is open, and the input whose frames go to it.
@@ -95,17 +93,4 @@ impl<'a> Delivery<'a> {
 
 fn ordered(file: &File) -> OrderedSink<DescriptorOutput<&File>> {
     OrderedSink::new(DescriptorOutput::new(file))
-}
-
-/// The bytes that a pipe is to hold: what the system allows anyone. A reader and a writer that take turns on a full pipe
-/// otherwise meet for every 64 KiB.
-const PIPE_BYTES: usize = 1 << 20;
-
-/// Makes `file` hold more, if it is a pipe and the system lets us; says whether it is one.
-pub(in crate::cli) fn widen_pipe(file: &File) -> bool {
-    let is_pipe = file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
-    if is_pipe {
-        let _ = fcntl_setpipe_size(file, PIPE_BYTES);
-    }
-    is_pipe
 }

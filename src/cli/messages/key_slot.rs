@@ -1,35 +1,6 @@
 //! What opens a stream, as a person reads it.
 
-use serde::Serialize;
-
-use crate::{
-    container::Slot,
-    keys::{ScryptCost, SlotKind},
-};
-
-/// What the slot of a passphrase says of scrypt.
-#[derive(Serialize)]
-pub(in crate::cli) struct ScryptParameters {
-    log2_n: u8,
-    r: u32,
-    p: u32,
-    /// Bytes, or `None` for parameters out of bounds.
-    memory: Option<u64>,
-}
-
-impl ScryptParameters {
-    /// The parameters in `slot`; `None` if it opens without scrypt.
-    pub fn of(slot: &Slot) -> Option<Self> {
-        let Slot::Passphrase(slot) = slot else { return None };
-        let memory = ScryptCost::of(slot).ok().map(ScryptCost::memory);
-        Some(Self { log2_n: slot.log_n, r: slot.r, p: slot.p, memory })
-    }
-
-    /// The cost that they amount to, if they are within bounds.
-    pub fn cost(&self) -> Option<ScryptCost> {
-        ScryptCost::new(self.log2_n, self.r, self.p).ok()
-    }
-}
+use crate::{inspection::scrypt_parameters::ScryptParameters, keys::SlotKind};
 
 /// A slot of this kind.
 pub(in crate::cli) fn described(kind: SlotKind, scrypt: Option<&ScryptParameters>) -> String {

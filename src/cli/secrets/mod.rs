@@ -1,11 +1,9 @@
 //! Where the secret comes from, and how it is kept.
 
 pub(super) mod exposed_secret;
-mod generated_passphrase;
 pub(super) mod hardening;
 pub(super) mod keyring;
 pub(super) mod new_lock;
 mod new_passphrase;
 pub(super) mod prompt;
 pub(super) mod secret_source;
-mod strength;

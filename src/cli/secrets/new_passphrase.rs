@@ -5,13 +5,9 @@ use crate::cli::{
         failure::{Exit, Failure},
         secret_failure,
     },
-    secrets::{
-        generated_passphrase::generate,
-        prompt::{PROMPT, Prompt},
-        strength::weakness,
-    },
+    secrets::prompt::{PROMPT, Prompt},
 };
-use crate::keys::Passphrase;
+use crate::keys::{Passphrase, generated_passphrase::generate, passphrase_strength::weakness};
 
 /// Asks for a new passphrase, and warns of a weak one. An empty answer has one made up.
 pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure> {

@@ -7,7 +7,6 @@ use std::{
 
 use serde::Serialize;
 
-use super::findings::time;
 use crate::{
     cli::{
         job::opened_input::InputFrames,
@@ -20,6 +19,7 @@ use crate::{
     },
     container::{FrameTag, TagFlags},
     files::label::Label,
+    inspection::findings::time,
     pipeline::{DamageListener, DamagedFrame, FrameDamage, Opening, Sink, Source, SurveySink, Transform},
     stage::{Frame, FrameBuffer},
     stream::{OpenedStream, StreamError},

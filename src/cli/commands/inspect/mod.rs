@@ -1,6 +1,5 @@
 //! `reelseal inspect`: what a stream says of itself, and with a secret what of that is authentic.
 
-mod findings;
 mod frames;
 mod text;
 
@@ -24,10 +23,10 @@ use crate::cli::{
 use crate::{
     container::{Features, Header},
     files::{input::InputFile, label::Label},
+    inspection::findings::{Authenticated, Findings, time},
     keys::KeySlots,
     stream::{OpenedStream, StreamError},
 };
-use findings::{Authenticated, Findings, time};
 
 pub(in crate::cli) fn inspect(plan: &InspectPlan, startup: Startup) -> Result<(), Exit> {
     let named = &plan.inputs.named;

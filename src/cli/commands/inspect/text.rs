@@ -2,8 +2,8 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::findings::{CopyFindings, CopyState, Findings, LengthFindings, SlotFindings};
 use crate::cli::messages::key_slot;
+use crate::inspection::findings::{CopyFindings, CopyState, Findings, LengthFindings, SlotFindings};
 
 /// The block, without a line's end at its end.
 pub(super) fn block(findings: &Findings) -> String {

@@ -3,7 +3,7 @@
 use bip39::Language;
 use zeroize::Zeroizing;
 
-use crate::keys::{RandomnessUnavailable, random_bytes};
+use super::{RandomnessUnavailable, random_bytes};
 
 /// 88 bits: with scrypt in front of each guess, far more than all machines of this world together get through.
 const WORDS: usize = 8;
@@ -15,7 +15,7 @@ const MAX_WORD_LENGTH: usize = 8;
 /// # Errors
 ///
 /// [`RandomnessUnavailable`].
-pub(super) fn generate() -> Result<Zeroizing<String>, RandomnessUnavailable> {
+pub(crate) fn generate() -> Result<Zeroizing<String>, RandomnessUnavailable> {
     let random = Zeroizing::new(random_bytes::<{ 2 * WORDS }>()?);
     let mut passphrase = Zeroizing::new(String::with_capacity(WORDS * (MAX_WORD_LENGTH + SEPARATOR.len())));
     for number in random.as_chunks().0 {

@@ -7,7 +7,7 @@ use zxcvbn::{Score, zxcvbn};
 ///
 /// Below a score of three, 10^8 guesses would do: at scrypt's default cost some two years of one core, which is days on
 /// rented machines. Three, up to 10^10 guesses, is what zxcvbn's authors hold safe behind a slow hash.
-pub(super) fn weakness(passphrase: &str) -> Option<String> {
+pub(crate) fn weakness(passphrase: &str) -> Option<String> {
     let estimate = zxcvbn(passphrase, &[]);
     if estimate.score() >= Score::Three {
         return None;
@@ -28,7 +28,7 @@ fn as_fact(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::secrets::generated_passphrase::generate;
+    use crate::keys::generated_passphrase::generate;
 
     #[test]
     fn common_and_short_passphrases_are_weak_and_the_reason_is_told() {

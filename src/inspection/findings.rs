@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
+use super::scrypt_parameters::ScryptParameters;
 use crate::{
-    cli::messages::key_slot::ScryptParameters,
     container::{CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, Slot, StreamCut},
     keys::SlotKind,
     measure::scrypt_time,
@@ -16,7 +16,7 @@ use crate::{
 const LAST_MICROSECOND: u64 = 253_402_300_799_999_999;
 
 #[derive(Serialize)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     pub file: String,
     pub version: Option<u8>,
     pub frame_size: Option<usize>,
@@ -32,7 +32,7 @@ pub(super) struct Findings {
 }
 
 #[derive(Serialize)]
-pub(super) struct CopyFindings {
+pub(crate) struct CopyFindings {
     pub state: CopyState,
     pub generation: Option<u64>,
     pub counts: bool,
@@ -40,7 +40,7 @@ pub(super) struct CopyFindings {
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum CopyState {
+pub(crate) enum CopyState {
     Sound,
     Damaged,
     /// Of a version whose checksums are not known, or not there.
@@ -50,7 +50,7 @@ pub(super) enum CopyState {
 /// A key slot.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum SlotFindings {
+pub(crate) enum SlotFindings {
     Known {
         #[serde(serialize_with = "in_kebab_case")]
         kind: SlotKind,
@@ -63,19 +63,19 @@ pub(super) enum SlotFindings {
 /// A key slot of a kind that this version cannot open.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename = "unknown")]
-pub(super) struct UnknownSlotFindings {
+pub(crate) struct UnknownSlotFindings {
     pub kind_number: u8,
 }
 
 #[derive(Serialize)]
-pub(super) struct ScryptFindings {
+pub(crate) struct ScryptFindings {
     #[serde(flatten)]
     pub parameters: ScryptParameters,
     pub seconds: Option<f64>,
 }
 
 #[derive(Serialize)]
-pub(super) struct LengthFindings {
+pub(crate) struct LengthFindings {
     pub stream: u64,
     pub frames: Option<u64>,
     pub plaintext: Option<u64>,
@@ -85,7 +85,7 @@ pub(super) struct LengthFindings {
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct Authenticated {
+pub(crate) struct Authenticated {
     pub header: bool,
     pub frames: Option<u64>,
     pub plaintext: Option<u64>,
@@ -216,7 +216,7 @@ impl Authenticated {
 }
 
 /// Unix microseconds in RFC 3339; `None` in a stream that is not timed.
-pub(super) fn time(microseconds: i64) -> Option<String> {
+pub(crate) fn time(microseconds: i64) -> Option<String> {
     let microseconds = u64::try_from(microseconds).ok().filter(|&time| time > 0)?;
     if microseconds > LAST_MICROSECOND {
         return Some(format!("{microseconds} microseconds after 1970"));
