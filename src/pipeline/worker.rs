@@ -62,7 +62,9 @@ impl<'a> Workers<'a> {
         Frame<T::To>: Outgoing,
     {
         let turns = (K::IN_TURN || transform.needs_turns()).then(|| Turns::new(self.count));
-        let work = Work { workers: self, source, transform, sink, turns, failure: LowestFailure::none() };
+        let most_frames = source.most_frames().and_then(|frames| usize::try_from(frames).ok()).unwrap_or(usize::MAX);
+        let hand = self.hand.min(most_frames.max(1));
+        let work = Work { workers: self, hand, source, transform, sink, turns, failure: LowestFailure::none() };
         thread::scope(|scope| work.on_hands(scope, self.count - 1));
         let in_turn = work.turns.is_some();
         work.failure.into_result()?;
@@ -83,6 +85,8 @@ fn hand(frame_size: FrameSize) -> usize {
 /// What the workers of one run share.
 struct Work<'a, T, S, K> {
     workers: &'a Workers<'a>,
+    /// The frames of a hand: fewer than usual if the source has no more.
+    hand: usize,
     source: &'a S,
     transform: &'a T,
     sink: &'a K,
@@ -106,7 +110,7 @@ where
         'env: 'scope,
     {
         let _released = ReleaseOnPanic(self);
-        let hand = self.workers.hand;
+        let hand = self.hand;
         // A source may keep a buffer that is filled in part, and give back the one that it kept before.
         let mut empty = Vec::with_capacity(hand + 1);
         let (mut incoming, mut outgoing) = (Vec::with_capacity(hand), Vec::with_capacity(hand));

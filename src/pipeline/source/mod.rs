@@ -33,6 +33,11 @@ pub trait Source<S>: Sync {
     /// there is nothing more.
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<S>>) -> Option<Taken>;
 
+    /// The most frames that there are in all, if that is known before they are read: no more buffers are made.
+    fn most_frames(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether the input, now read to its end, is still what it was when reading began.
     ///
     /// # Errors

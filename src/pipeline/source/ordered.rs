@@ -14,6 +14,7 @@ pub struct PlaintextSource<'a, R> {
     frames: Mutex<Dealer<PlaintextFrames<R>>>,
     stop: Option<Arc<Stop>>,
     snapshot: Option<FileSnapshot<'a>>,
+    frame_size: FrameSize,
 }
 
 /// The frames of a stream, read in order from `R`, to be opened.
@@ -111,13 +112,19 @@ impl<'a, R: Input> PlaintextSource<'a, R> {
         let stop = input.stop();
         let maker = FrameMaker::new(frame_size, clock);
         let frames = Dealer::new(PlaintextFrames { filler: FrameFiller::new(input), maker, ended: false });
-        Self { frames, stop, snapshot }
+        Self { frames, stop, snapshot, frame_size }
     }
 }
 
 impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
         lock(&self.frames).deal(empty, frames)
+    }
+
+    /// Those of a file as long as it was before. One that claims to be empty may hold anything.
+    fn most_frames(&self) -> Option<u64> {
+        let size = self.snapshot.as_ref().map(FileSnapshot::size).filter(|&size| size > 0)?;
+        Some(size / self.frame_size.payload() as u64 + 1)
     }
 
     fn confirm(&self) -> Result<(), StreamError> {

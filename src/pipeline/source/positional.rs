@@ -34,6 +34,7 @@ pub struct CiphertextFile<'a> {
 
 /// Indexes, dealt out in order.
 struct Hands {
+    first_index: u64,
     last_index: u64,
     next: Mutex<Next>,
 }
@@ -52,7 +53,13 @@ struct Hand {
 
 impl Hands {
     fn new(indexes: RangeInclusive<u64>) -> Self {
-        Self { last_index: *indexes.end(), next: Mutex::new(Next { index: *indexes.start(), hand: 0 }) }
+        let (first_index, last_index) = indexes.into_inner();
+        Self { first_index, last_index, next: Mutex::new(Next { index: first_index, hand: 0 }) }
+    }
+
+    /// How many indexes there are in all, dealt or not.
+    fn count(&self) -> u64 {
+        self.last_index - self.first_index + 1
     }
 
     /// The next indexes, at most `most`; `None` once all are dealt. Times never fall from hand to hand.
@@ -128,6 +135,10 @@ impl Source<Clear> for PlaintextFile<'_> {
         })
     }
 
+    fn most_frames(&self) -> Option<u64> {
+        Some(self.hands.count())
+    }
+
     fn confirm(&self) -> Result<(), StreamError> {
         self.snapshot.confirm()
     }
@@ -167,6 +178,10 @@ impl Source<Received> for CiphertextFile<'_> {
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
         let hand = self.hands.deal(empty.len(), &Clock::None)?;
         self.hands.take(&hand, empty, frames, |buffer, index| self.read(buffer, index))
+    }
+
+    fn most_frames(&self) -> Option<u64> {
+        Some(self.hands.count())
     }
 
     /// A stream guards itself, but for what was appended after its length was taken: that is refused, as it would have

@@ -22,6 +22,13 @@ impl<R: Input> Source<Received> for StreamSource<'_, R> {
         }
     }
 
+    fn most_frames(&self) -> Option<u64> {
+        match self {
+            Self::AtPlaces(source) => source.most_frames(),
+            Self::InOrder(source) => source.most_frames(),
+        }
+    }
+
     fn confirm(&self) -> Result<(), StreamError> {
         match self {
             Self::AtPlaces(source) => source.confirm(),

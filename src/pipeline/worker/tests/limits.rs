@@ -1,13 +1,13 @@
 //! How much a run takes at once, and at most.
 
-use std::{num::NonZero, sync::Mutex};
+use std::{io, num::NonZero, sync::Mutex};
 
 use super::{HAND, SIZE, chain, workers};
 use crate::{
     container::{Features, FrameSize, HeaderLength, Layout},
-    pipeline::{FileSnapshot, PlaintextFile, Sealing, Sink, Workers},
-    stage::{Frame, FrameBuffer, Sealed},
-    stream::{Clock, StreamError, StreamFile},
+    pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Sink, Source, Taken, Workers},
+    stage::{Clear, Frame, FrameBuffer, Sealed},
+    stream::{Clock, DescriptorInput, ReaderInput, StreamError, StreamFile},
 };
 
 #[test]
@@ -50,6 +50,64 @@ fn a_file_is_sealed_in_whole_hands() {
     let sink = Hands(Mutex::default());
     workers(1).run(&source, &Sealing(&chain(Features::NONE)), &sink).unwrap();
     assert_eq!(sink.0.into_inner().unwrap(), [HAND as usize, HAND as usize, 301 - 2 * HAND as usize]);
+}
+
+/// Notes how many buffers it is given at once, of which it fills one.
+struct Counting<S> {
+    source: S,
+    given: Mutex<Vec<usize>>,
+}
+
+impl<S: Source<Clear>> Source<Clear> for Counting<S> {
+    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Clear>>) -> Option<Taken> {
+        self.given.lock().unwrap().push(empty.len());
+        self.source.take(empty, frames)
+    }
+
+    fn most_frames(&self) -> Option<u64> {
+        self.source.most_frames()
+    }
+
+    fn confirm(&self) -> Result<(), StreamError> {
+        self.source.confirm()
+    }
+
+    fn interrupt(&self) {
+        self.source.interrupt();
+    }
+}
+
+#[test]
+fn no_more_buffers_are_made_than_a_file_has_frames_however_it_is_read() {
+    fn given(source: impl Source<Clear>) -> Vec<usize> {
+        let counting = Counting { source, given: Mutex::default() };
+        workers(1).run(&counting, &Sealing(&chain(Features::NONE)), &Hands(Mutex::default())).unwrap();
+        counting.given.into_inner().unwrap()
+    }
+    for (length, buffers) in [(1, 1), (SIZE.payload() as u64, 2), (3 * SIZE.payload() as u64 - 1, 3)] {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(length).unwrap();
+        let snapshot = || FileSnapshot::take(&file).unwrap();
+        let at_places = PlaintextFile::new(&file, snapshot(), SIZE, Clock::None).unwrap();
+        assert_eq!(given(at_places).first(), Some(&buffers), "{length}");
+        let in_order = PlaintextSource::new(DescriptorInput::new(&file).unwrap(), SIZE, Clock::None, Some(snapshot()));
+        assert_eq!(given(in_order).first(), Some(&buffers), "{length}");
+    }
+    let of_unknown_length = PlaintextSource::new(ReaderInput(io::empty()), SIZE, Clock::None, None);
+    assert_eq!(given(of_unknown_length).first(), Some(&(HAND as usize)));
+}
+
+#[test]
+fn a_file_that_grew_is_read_to_its_end_with_the_buffers_of_what_it_was() {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(1).unwrap();
+    let source = |snapshot| PlaintextSource::new(DescriptorInput::new(&file).unwrap(), SIZE, Clock::None, snapshot);
+    let snapshot = FileSnapshot::take(&file).unwrap();
+    file.set_len(5 * SIZE.payload() as u64).unwrap();
+    let sink = Hands(Mutex::default());
+    let refused = workers(1).run(&source(Some(snapshot)), &Sealing(&chain(Features::NONE)), &sink).unwrap_err();
+    assert!(matches!(refused, StreamError::InputChanged));
+    assert_eq!(sink.0.into_inner().unwrap(), [1, 1, 1, 1, 1, 0]);
 }
 
 #[test]
