@@ -17,7 +17,7 @@ use crate::{
             progress::Progress,
             report, stream_failure,
         },
-        secrets::keyring::Keyring,
+        secrets::{keyring::Keyring, question::Question},
         signals::{Startup, Watching},
     },
     files::{
@@ -51,7 +51,8 @@ fn begin(arguments: &DecryptArguments, startup: Startup) -> Result<(Watching, De
         Ends::begin(files, secret, common, FileKind::Streams, startup)?;
     let progress =
         Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
-    let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits()));
+    let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
+    let keyring = Arc::new(Keyring::new(secret_source, secret.kdf_limits(), question));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
     Ok((watching, Decryption { arguments, ends, progress }, inputs))
 }

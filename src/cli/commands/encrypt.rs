@@ -16,7 +16,7 @@ use crate::{
             progress::{FileProgress, Progress},
             report, stream_failure,
         },
-        secrets::new_lock::NewLock,
+        secrets::{new_lock::NewLock, question::Question},
         signals::{Startup, Watching},
     },
     container::{Features, Header},
@@ -58,7 +58,8 @@ fn begin(arguments: &EncryptArguments, startup: Startup) -> Result<(Watching, En
     }
     let progress =
         Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
-    let lock = Arc::new(NewLock::new(secret_source, cost));
+    let question = Question::to_encrypt(inputs.iter().flatten().map(|input| input.path.as_deref()));
+    let lock = Arc::new(NewLock::new(secret_source, cost, question));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&lock))).collect();
     Ok((watching, Encryption { arguments, ends, progress }, inputs))
 }

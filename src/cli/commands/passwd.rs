@@ -22,7 +22,8 @@ use crate::cli::{
     },
     secrets::{
         new_lock::{lock_failure, new_lock},
-        secret_source::{Purpose, SecretSource},
+        question::Question,
+        secret_source::SecretSource,
     },
     signals::{self, Answer, Startup},
 };
@@ -247,7 +248,8 @@ impl Rewriting {
     /// opened one of the files that are `ready`.
     fn begin(arguments: &PasswdArguments, sources: Sources, ready: &[&PathBuf]) -> Result<Self, Failure> {
         let limits = arguments.secret.kdf_limits();
-        let mut current = Credential::new(sources.current.read(Purpose::Decrypt)?, limits);
+        let paths = || ready.iter().map(|path| Some(path.as_path()));
+        let mut current = Credential::new(sources.current.read(&Question::to_open(paths()))?, limits);
         if sources.change.new_secret().is_some_and(SecretSource::is_terminal) {
             let mut opened = ready.iter().map(|path| opens(path, &mut current));
             if let Some(first) = opened.next().filter(Result::is_err)
@@ -258,7 +260,7 @@ impl Rewriting {
         }
         let mut is_same = false;
         let change = sources.change.try_map(|source| {
-            let new = source.read(Purpose::Replace)?;
+            let new = source.read(&Question::to_replace(paths()))?;
             is_same = new.is_same(current.secret());
             new_lock(&new, arguments.scrypt_cost())
         })?;

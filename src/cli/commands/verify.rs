@@ -18,7 +18,7 @@ use crate::cli::{
         progress::Progress,
         report, standard_output, stream_failure,
     },
-    secrets::{keyring::Keyring, secret_source::SecretSource},
+    secrets::{keyring::Keyring, question::Question, secret_source::SecretSource},
     signals::{Startup, Watching},
 };
 use crate::{
@@ -54,7 +54,8 @@ fn begin(arguments: &VerifyArguments, startup: Startup) -> Result<(Watching, Ver
     let inputs = inputs::expand(&watching, inputs, *recursive, FileKind::Streams);
     let progress =
         Progress::start(&watching, common, inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size)));
-    let keyring = Arc::new(Keyring::new(source, secret.kdf_limits()));
+    let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
+    let keyring = Arc::new(Keyring::new(source, secret.kdf_limits(), question));
     let inputs = inputs.into_iter().map(|input| (input, Arc::clone(&keyring))).collect();
     Ok((watching, Verification { arguments, progress }, inputs))
 }

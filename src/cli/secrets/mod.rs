@@ -7,5 +7,6 @@ pub(super) mod keyring;
 pub(super) mod new_lock;
 mod new_passphrase;
 pub(super) mod prompt;
+pub(super) mod question;
 pub(super) mod secret_source;
 mod strength;

@@ -19,7 +19,7 @@ use crate::cli::{
         failure::{Exit, Failure},
         report, standard_output, stream_failure,
     },
-    secrets::{keyring::Keyring, secret_source::SecretSource},
+    secrets::{keyring::Keyring, question::Question, secret_source::SecretSource},
     signals::{Answer, Startup},
 };
 use crate::{
@@ -36,14 +36,18 @@ use findings::{Authenticated, Findings, time};
 pub(in crate::cli) fn inspect(arguments: &InspectArguments, startup: Startup) -> Result<(), Exit> {
     let inputs: Vec<_> = arguments.inputs.iter().map(|path| Some(path.as_path())).collect();
     let inputs = if inputs.is_empty() { vec![None] } else { inputs };
-    let keyring = keyring(arguments, &startup).map_err(|failure| report::failure(&failure))?;
+    let keyring = keyring(arguments, &inputs, &startup).map_err(|failure| report::failure(&failure))?;
     let watching = startup.watch(Answer::Die);
     let mut inspection = Inspection { arguments, keyring, separator: "" };
     Batch::each(&watching, &inputs, |&input| inspection.run(input))
 }
 
 /// The secret, if one is given: a look at a file is no reason to ask for one.
-fn keyring(arguments: &InspectArguments, startup: &Startup) -> Result<Option<Keyring>, Failure> {
+fn keyring(
+    arguments: &InspectArguments,
+    inputs: &[Option<&Path>],
+    startup: &Startup,
+) -> Result<Option<Keyring>, Failure> {
     let reads_stdin = reads_standard_input(&arguments.inputs)?;
     let source = if arguments.ask {
         Some(SecretSource::terminal()?)
@@ -54,7 +58,8 @@ fn keyring(arguments: &InspectArguments, startup: &Startup) -> Result<Option<Key
         return Err(Failure::usage("--frames needs a secret: what frames say is encrypted")
             .with_hint("give one with --passphrase-file FILE or --key-file FILE, or have it asked for with --ask"));
     }
-    Ok(source.map(|source| Keyring::new(source, arguments.secret.kdf_limits())))
+    let question = Question::to_open(inputs.iter().copied());
+    Ok(source.map(|source| Keyring::new(source, arguments.secret.kdf_limits(), question)))
 }
 
 struct Inspection<'a> {
