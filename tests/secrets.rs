@@ -159,7 +159,7 @@ fn assert_forgotten_after_the_prompt(answer: impl FnOnce(&mut PtySession) -> Str
     assert_forgotten(process, &behind_passphrase(&stream, &passphrase));
 }
 
-const QUESTION: &str = "Passphrase (empty: make one up): ";
+const QUESTION: &str = "Passphrase to encrypt in (empty: make one up): ";
 
 fn type_at_both_prompts(session: &mut PtySession, passphrase: &str, second_question: &str) -> String {
     for question in [QUESTION, second_question] {
@@ -172,13 +172,15 @@ fn type_at_both_prompts(session: &mut PtySession, passphrase: &str, second_quest
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
 fn a_passphrase_that_was_typed_is_gone_as_well() {
-    assert_forgotten_after_the_prompt(|session| type_at_both_prompts(session, PASSPHRASE, "Passphrase again: "));
+    assert_forgotten_after_the_prompt(|session| {
+        type_at_both_prompts(session, PASSPHRASE, "Passphrase to encrypt in, again: ")
+    });
 }
 
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
 fn a_weak_passphrase_is_gone_although_its_strength_was_looked_into() {
-    let (typed, warned) = ("Superman1987Superman1987", "Passphrase again (empty: make one up): ");
+    let (typed, warned) = ("Superman1987Superman1987", "Passphrase to encrypt in, again (empty: make one up): ");
     assert_forgotten_after_the_prompt(|session| type_at_both_prompts(session, typed, warned));
 }
 

@@ -15,7 +15,9 @@ use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, tcgetattr};
 use support::{CHEAP, Folder, assert_refused};
 
-const NEW_PASSPHRASE: &str = "Passphrase (empty: make one up): ";
+const NEW_PASSPHRASE: &str = "Passphrase to encrypt film (empty: make one up): ";
+const OPEN_FILM: &str = "Passphrase for film.reel: ";
+const AGAIN: &str = "Passphrase to encrypt film, again: ";
 const NO_PASSPHRASE: &str = "reelseal: no passphrase, and no terminal to ask for one\n\
                              reelseal: hint: give one with --passphrase-file FILE, with --passphrase-fd N, or in the \
                              environment's REELSEAL_PASSPHRASE\n";
@@ -61,7 +63,7 @@ fn encrypt_film(folder: &Folder) {
     let mut session = on_terminal(folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
     session.exp_string(NEW_PASSPHRASE).unwrap();
     session.send_line("open sesame").unwrap();
-    session.exp_string("Passphrase again: ").unwrap();
+    session.exp_string(AGAIN).unwrap();
     session.send_line("open sesame").unwrap();
     let shown = session.exp_eof().unwrap();
     assert!(!shown.contains("sesame"), "{shown}");
@@ -74,7 +76,7 @@ fn encrypting_asks_twice_shows_a_bar_and_decrypting_asks_once() {
     let folder = Folder::new();
     encrypt_film(&folder);
     let mut session = on_terminal(&folder, &["decrypt", "film.reel", "-o", "back"]);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(OPEN_FILM).unwrap();
     session.send_line("open sesame").unwrap();
     let shown = session.exp_eof().unwrap();
     assert!(shown.contains("film.reel") && shown.contains("6 B/6 B") && shown.contains("left"), "{shown}");
@@ -89,7 +91,7 @@ fn verify_asks_once_for_many_files() {
     encrypt_film(&folder);
     folder.write("copy.reel", &folder.read("film.reel"));
     let mut session = on_terminal(&folder, &["verify", "film.reel", "copy.reel", "--progress", "never"]);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string("Passphrase for 2 files: ").unwrap();
     session.send_line("open sesame").unwrap();
     let shown = session.exp_eof().unwrap();
     assert!(shown.contains("film.reel: whole") && shown.contains("copy.reel: whole"), "{shown}");
@@ -105,7 +107,7 @@ fn inspect_asks_only_when_told_to() {
     let shown = session.exp_eof().unwrap();
     assert!(shown.contains("consistent with 6 bytes") && !shown.contains("Passphrase"), "{shown}");
     let mut session = on_terminal(&folder, &["inspect", "film.reel", "--ask"]);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(OPEN_FILM).unwrap();
     session.send_line("open sesame").unwrap();
     let shown = session.exp_eof().unwrap();
     assert!(shown.contains("by its authentic final frame"), "{shown}");
@@ -129,20 +131,69 @@ fn quiet_shows_no_bar() {
     assert_eq!(session.exp_eof().unwrap(), "");
 }
 
+/// Answers both questions for a new passphrase for `film`.
+fn answer(session: &mut PtySession, [first, second]: [&str; 2]) {
+    session.exp_string(NEW_PASSPHRASE).unwrap();
+    session.send_line(first).unwrap();
+    session.exp_string("Passphrase to encrypt film, again").unwrap();
+    session.send_line(second).unwrap();
+}
+
+const NOT_THE_SAME: &str = "reelseal: the two passphrases are not the same; try again\r\n";
+
 #[test]
-fn two_different_passphrases_are_refused() {
+fn two_different_passphrases_are_refused_after_three_attempts() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let mut session = on_terminal(&folder, &["encrypt", "film"]);
-    session.exp_string(NEW_PASSPHRASE).unwrap();
-    session.send_line("one").unwrap();
-    session.exp_string("Passphrase again").unwrap();
-    session.send_line("two").unwrap();
+    for second in ["two", ""] {
+        answer(&mut session, ["a horse in a bathtub", second]);
+        session.exp_string(NOT_THE_SAME).unwrap();
+    }
+    answer(&mut session, ["a horse in a bathtub", "a horse in a bathtub "]);
     session
         .exp_string("reelseal: the prompt: the two passphrases are not the same\r\nreelseal: hint: try again\r\n")
         .unwrap();
     assert_eq!(exit_code(&mut session), 2);
+    assert_terminal_restored(&session);
     assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
+fn a_mistyped_second_passphrase_asks_again_and_neither_of_the_two_counts() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let mut session = on_terminal(&folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
+    answer(&mut session, ["a horse in a bathtub", "a hrose in a bathtub"]);
+    session.exp_string(NOT_THE_SAME).unwrap();
+    answer(&mut session, ["an ostrich in a bathtub", "an ostrich in a bathtub"]);
+    assert_eq!(exit_code(&mut session), 0);
+    let opens = |passphrase| {
+        let mut verify = folder.reelseal(&["verify", "film.reel"]);
+        verify.env("REELSEAL_PASSPHRASE", passphrase).output().unwrap().status.code()
+    };
+    let passphrases = ["an ostrich in a bathtub", "a horse in a bathtub", "a hrose in a bathtub"];
+    assert_eq!(passphrases.map(opens), [Some(0), Some(3), Some(3)]);
+}
+
+#[test]
+fn of_two_commands_in_one_pipe_each_prompt_says_which_it_is() {
+    let folder = Folder::new();
+    encrypt_film(&folder);
+    for (script, question) in [
+        ("$reelseal decrypt film.reel -o - | cat", "Passphrase for film.reel: "),
+        ("cat film.reel | $reelseal decrypt -o back", "Passphrase for standard input: "),
+        ("cat film | $reelseal encrypt -o new", "Passphrase to encrypt standard input (empty: make one up): "),
+        ("cat film | $reelseal encrypt - -o new", "Passphrase to encrypt standard input (empty: make one up): "),
+        ("cat film.reel | $reelseal verify", "Passphrase for standard input: "),
+        ("cat film.reel | $reelseal inspect --ask - | cat", "Passphrase for standard input: "),
+        ("$reelseal passwd film.reel", "Passphrase for film.reel: "),
+    ] {
+        let mut session = shell(&folder, script);
+        session.exp_string(question).unwrap();
+        session.send_control('c').unwrap();
+        session.exp_eof().unwrap();
+    }
 }
 
 #[test]
@@ -150,9 +201,9 @@ fn the_prompt_goes_to_the_terminal_when_the_streams_go_elsewhere() {
     let folder = Folder::new();
     let script = "printf frames | $reelseal encrypt --scrypt-log-n 14 2>errors | cat >sealed";
     let mut session = shell(&folder, script);
-    session.exp_string(NEW_PASSPHRASE).unwrap();
+    session.exp_string("Passphrase to encrypt standard input (empty: make one up): ").unwrap();
     session.send_line("open sesame").unwrap();
-    session.exp_string("Passphrase again").unwrap();
+    session.exp_string("Passphrase to encrypt standard input, again: ").unwrap();
     session.send_line("open sesame").unwrap();
     session.exp_eof().unwrap();
     assert_eq!(folder.read("errors"), b"");
@@ -192,7 +243,7 @@ fn an_interrupt_at_the_prompt_ends_by_that_signal_and_restores_the_terminal() {
         session.exp_string(NEW_PASSPHRASE).unwrap();
         if prompts_answered == 1 {
             session.send_line("one").unwrap();
-            session.exp_string("Passphrase again").unwrap();
+            session.exp_string("Passphrase to encrypt film, again").unwrap();
         }
         session.send_control('c').unwrap();
         session.exp_eof().unwrap();
@@ -228,8 +279,8 @@ fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
                  reelseal: hint: a passphrase is 1 to 1024 bytes of text\r\n";
     for (command, prompt, control, told) in [
         (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', missing),
-        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'd', missing),
-        (&["decrypt", "film.reel", "-o", "back"], "Passphrase: ", 'm', empty),
+        (&["decrypt", "film.reel", "-o", "back"], OPEN_FILM, 'd', missing),
+        (&["decrypt", "film.reel", "-o", "back"], OPEN_FILM, 'm', empty),
     ] {
         let mut session = on_terminal(&folder, command);
         session.exp_string(prompt).unwrap();
@@ -266,7 +317,7 @@ fn an_empty_answer_makes_a_passphrase_up_and_shows_it_once_and_on_the_terminal_a
     assert_eq!(folder.read("errors"), b"");
 
     let mut session = on_terminal(&folder, &["decrypt", "film.reel", "-o", "back"]);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(OPEN_FILM).unwrap();
     session.send_line(words).unwrap();
     assert_eq!(exit_code(&mut session), 0);
     assert_eq!(folder.read("back"), b"frames");
@@ -282,7 +333,7 @@ fn a_weak_passphrase_is_warned_of_on_the_terminal_and_taken_when_typed_again() {
     let warning = "reelseal: warning: this passphrase is easy to guess: this is a very common password\r\n\
                    reelseal: hint: an empty answer makes a strong one up\r\n";
     session.exp_string(warning).unwrap();
-    session.exp_string("Passphrase again (empty: make one up): ").unwrap();
+    session.exp_string("Passphrase to encrypt film, again (empty: make one up): ").unwrap();
     session.send_line("password1").unwrap();
     assert_eq!(exit_code(&mut session), 0);
     assert_eq!(folder.read("errors"), b"");
@@ -297,7 +348,7 @@ fn an_empty_answer_to_the_warning_makes_a_passphrase_up() {
     let mut session = on_terminal(&folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
     session.exp_string(NEW_PASSPHRASE).unwrap();
     session.send_line("letmein").unwrap();
-    session.exp_string("Passphrase again (empty: make one up): ").unwrap();
+    session.exp_string("Passphrase to encrypt film, again (empty: make one up): ").unwrap();
     session.send_line("").unwrap();
     let screen = session.exp_eof().unwrap();
     let mut decrypt = folder.reelseal(&["decrypt", "film.reel", "-o", "-"]);
@@ -425,7 +476,7 @@ fn an_interrupt_meant_for_the_producer_ends_the_recording_properly() {
         session.exp_eof().unwrap();
         let opened = folder.run(&["decrypt", "night.reel", "-o", "-"]);
         assert_eq!(opened.stdout, b"the night\n", "{encrypt}");
-        std::fs::remove_file(folder.path("night.reel")).unwrap();
+        fs::remove_file(folder.path("night.reel")).unwrap();
     }
 }
 
@@ -449,9 +500,9 @@ fn many_files_are_asked_for_once_and_shown_as_a_whole() {
     names.iter().for_each(|name| drop(folder.write(name, b"frames")));
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let mut session = on_terminal(&folder, &[["encrypt"].as_slice(), &CHEAP, &names].concat());
-    session.exp_string("Passphrase").unwrap();
+    session.exp_string("Passphrase to encrypt 30 files (empty: make one up): ").unwrap();
     session.send_line("open sesame").unwrap();
-    session.exp_string("again: ").unwrap();
+    session.exp_string("Passphrase to encrypt 30 files, again: ").unwrap();
     session.send_line("open sesame").unwrap();
     let shown = session.exp_eof().unwrap();
     assert!(shown.contains("30 of 30 files") && shown.contains("180 B/180 B"), "{shown}");
@@ -512,7 +563,7 @@ fn a_wrong_old_passphrase_is_told_before_a_new_one_is_asked_for() {
     let folder = Folder::new();
     encrypt_film(&folder);
     let mut session = on_terminal(&folder, &["passwd", "film.reel"]);
-    session.exp_string("Passphrase: ").unwrap();
+    session.exp_string(OPEN_FILM).unwrap();
     session.send_line("open barley").unwrap();
     let shown = session.exp_eof().unwrap();
     assert!(shown.contains("film.reel: wrong passphrase") && !shown.contains("New"), "{shown}");
@@ -522,13 +573,13 @@ fn a_wrong_old_passphrase_is_told_before_a_new_one_is_asked_for() {
 fn passwd_asks_once_for_the_old_passphrase_and_twice_for_the_new_however_many_files() {
     let folder = Folder::new();
     encrypt_film(&folder);
-    std::fs::copy(folder.path("film.reel"), folder.path("copy.reel")).unwrap();
+    fs::copy(folder.path("film.reel"), folder.path("copy.reel")).unwrap();
     let files = ["passwd", "film.reel", "copy.reel"];
     let mut session = on_terminal(&folder, &[files.as_slice(), &CHEAP].concat());
     for (question, answer) in [
-        ("Passphrase: ", "open sesame"),
-        ("New passphrase (empty: make one up): ", "shut it"),
-        ("New passphrase again", "shut it"),
+        ("Passphrase for 2 files: ", "open sesame"),
+        ("New passphrase for 2 files (empty: make one up): ", "shut it"),
+        ("New passphrase for 2 files, again", "shut it"),
     ] {
         session.exp_string(question).unwrap();
         session.send_line(answer).unwrap();

@@ -19,7 +19,7 @@ use crate::{
             report, stream_failure,
         },
         plan::DecryptPlan,
-        secrets::keyring::Keyring,
+        secrets::{keyring::Keyring, question::Question},
         signals::Startup,
     },
     files::walk::NamedInput,
@@ -42,7 +42,8 @@ pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<()
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata()).map_err(refused)?;
     let admission = Admission::new(many.threads.most());
     let decryption = Decryption { plan, assignments, admission, progress: &progress };
-    let keyring = Keyring::new(secret, many.limits);
+    let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
+    let keyring = Keyring::new(secret, many.limits, question);
     each_file(&watching, inputs, &progress, many.threads, keyring, |input, keyring, _| {
         decryption.decrypt(input, keyring)
     })

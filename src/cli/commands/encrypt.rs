@@ -18,7 +18,7 @@ use crate::{
             report, stream_failure,
         },
         plan::EncryptPlan,
-        secrets::new_lock::NewLock,
+        secrets::{new_lock::NewLock, question::Question},
         signals::Startup,
     },
     container::{Features, Header},
@@ -48,7 +48,8 @@ pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<()
     }
     let admission = Admission::new(many.threads.most());
     let encryption = Encryption { plan, assignments, admission, progress: &progress };
-    let lock = NewLock::new(secret, plan.cost);
+    let question = Question::to_encrypt(inputs.iter().flatten().map(|input| input.path.as_deref()));
+    let lock = NewLock::new(secret, plan.cost, question);
     each_file(&watching, inputs, &progress, many.threads, lock, |input, lock, _| encryption.encrypt(input, lock))
 }
 

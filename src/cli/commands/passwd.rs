@@ -24,7 +24,8 @@ use crate::cli::{
     plan::{PasswdMode, PasswdPlan, SecretRequest, SlotChange},
     secrets::{
         new_lock::{lock_failure, new_lock},
-        secret_source::{Purpose, SecretSource},
+        question::Question,
+        secret_source::SecretSource,
     },
     signals::{self, Answer, Startup},
 };
@@ -213,7 +214,8 @@ impl Rewriting {
     /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must have
     /// opened one of the files that are `ready`.
     fn begin(plan: &PasswdPlan, sources: &Sources, ready: &[Prepared]) -> Result<Self, Failure> {
-        let mut current = Credential::new(sources.current.read(Purpose::Decrypt)?, plan.limits);
+        let paths = || plan.files.iter().map(|path| Some(path.as_path()));
+        let mut current = Credential::new(sources.current.read(&Question::to_open(paths()))?, plan.limits);
         if sources.change.new_secret().is_some_and(SecretSource::is_terminal) {
             let mut opened = ready.iter().map(|Prepared { label, rewrite, .. }| {
                 let unlocked = unlock(rewrite.parsed(), &mut current);
@@ -227,7 +229,7 @@ impl Rewriting {
         }
         let mut is_same = false;
         let change = sources.change.as_ref().try_map(|source| {
-            let new = source.read(Purpose::Replace)?;
+            let new = source.read(&Question::to_replace(paths()))?;
             is_same = new.is_same(current.secret());
             new_lock(&new, plan.cost)
         })?;

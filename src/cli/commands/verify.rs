@@ -20,7 +20,7 @@ use crate::{
             report, standard_output, stream_failure,
         },
         plan::VerifyPlan,
-        secrets::keyring::Keyring,
+        secrets::{keyring::Keyring, question::Question},
         signals::Startup,
     },
     container::{Header, TagFlags},
@@ -48,7 +48,8 @@ pub(in crate::cli) fn verify(plan: &VerifyPlan, startup: Startup) -> Result<(), 
     let Started { watching, secret, inputs, progress } = started;
     let admission = Admission::new(many.threads.most());
     let verification = Verification { plan, admission, progress: &progress };
-    let keyring = Keyring::new(secret, many.limits);
+    let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
+    let keyring = Keyring::new(secret, many.limits, question);
     each_file(&watching, inputs, &progress, many.threads, keyring, |input, keyring, place| {
         verification.verify(input, keyring, &place)
     })

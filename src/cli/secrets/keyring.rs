@@ -8,7 +8,7 @@ use std::{
 use crate::{
     cli::{
         messages::{failure::Failure, stream_failure},
-        secrets::secret_source::{Purpose, SecretSource},
+        secrets::{question::Question, secret_source::SecretSource},
     },
     container::Header,
     files::label::Label,
@@ -20,13 +20,14 @@ use crate::{
 pub(in crate::cli) struct Keyring {
     source: SecretSource,
     limits: KdfLimits,
+    question: Question,
     credential: Mutex<Option<Credential>>,
 }
 
 impl Keyring {
-    /// A keyring for the secret that `source` gives.
-    pub fn new(source: SecretSource, limits: KdfLimits) -> Self {
-        Self { source, limits, credential: Mutex::default() }
+    /// A keyring for the secret that `source` gives, on the terminal as the answer to `question`.
+    pub fn new(source: SecretSource, limits: KdfLimits, question: Question) -> Self {
+        Self { source, limits, question, credential: Mutex::default() }
     }
 
     /// The file that holds the secret, so that it is not taken for an input.
@@ -48,7 +49,7 @@ impl Keyring {
         let credential = match &mut *credential {
             Some(credential) => credential,
             none => {
-                let secret = self.source.read(Purpose::Decrypt).map_err(Failure::for_all)?;
+                let secret = self.source.read(&self.question).map_err(Failure::for_all)?;
                 none.insert(Credential::new(secret, self.limits))
             }
         };

@@ -6,4 +6,5 @@ pub(super) mod keyring;
 pub(super) mod new_lock;
 mod new_passphrase;
 pub(super) mod prompt;
+pub(super) mod question;
 pub(super) mod secret_source;

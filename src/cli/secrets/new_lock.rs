@@ -8,7 +8,7 @@ use crate::{
             failure::{Exit, Failure},
             stream_failure,
         },
-        secrets::secret_source::{Purpose, SecretSource},
+        secrets::{question::Question, secret_source::SecretSource},
     },
     container::{Features, Layout},
     keys::{Lock, LockError, NewStream, ScryptCost, Secret},
@@ -18,13 +18,15 @@ use crate::{
 pub(in crate::cli) struct NewLock {
     source: SecretSource,
     cost: ScryptCost,
+    question: Question,
     lock: Mutex<Option<Lock>>,
 }
 
 impl NewLock {
-    /// Streams that open with the secret that `source` gives; with a passphrase, at `cost`.
-    pub fn new(source: SecretSource, cost: ScryptCost) -> Self {
-        Self { source, cost, lock: Mutex::default() }
+    /// Streams that open with the secret that `source` gives, on the terminal as the answer to `question`; with a
+    /// passphrase, at `cost`.
+    pub fn new(source: SecretSource, cost: ScryptCost, question: Question) -> Self {
+        Self { source, cost, question, lock: Mutex::default() }
     }
 
     /// A fresh stream.
@@ -39,7 +41,7 @@ impl NewLock {
 
     /// The secret is wiped on the way out: the lock does not need it any more.
     fn make(&self) -> Result<Lock, Failure> {
-        new_lock(&self.source.read(Purpose::Encrypt)?, self.cost)
+        new_lock(&self.source.read(&self.question)?, self.cost)
     }
 }
 

@@ -9,11 +9,28 @@ use crate::cli::{
 };
 use crate::keys::{Passphrase, generated_passphrase::generate, passphrase_strength::weakness};
 
-/// Asks for a new passphrase, and warns of a weak one. An empty answer has one made up.
+/// How often a passphrase may be typed twice before the two have to be the same.
+const ATTEMPTS: usize = 3;
+
+/// Asks for a new passphrase, and warns of a weak one. An empty answer has one made up. If the second answer is not the
+/// first, both questions are asked again.
 pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure> {
+    for attempt in 1..=ATTEMPTS {
+        if let Some(passphrase) = ask_twice(prompt, question)? {
+            return Ok(passphrase);
+        }
+        if attempt < ATTEMPTS {
+            prompt.show(&["reelseal: the two passphrases are not the same; try again\n"])?;
+        }
+    }
+    Err(Failure::usage("the two passphrases are not the same").about(PROMPT).with_hint("try again"))
+}
+
+/// The passphrase that both answers give; `None` if they differ.
+fn ask_twice(prompt: &Prompt, question: &str) -> Result<Option<Passphrase>, Failure> {
     let first = prompt.ask(&format!("{question} (empty: make one up)"))?;
     if first.is_empty() {
-        return make_up(prompt);
+        return make_up(prompt).map(Some);
     }
     let passphrase = typed(&first)?;
     let weakness = weakness(&first);
@@ -24,17 +41,15 @@ pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure
                 weakness,
                 "\nreelseal: hint: an empty answer makes a strong one up\n",
             ])?;
-            prompt.ask(&format!("{question} again (empty: make one up)"))?
+            prompt.ask(&format!("{question}, again (empty: make one up)"))?
         }
-        None => prompt.ask(&format!("{question} again"))?,
+        None => prompt.ask(&format!("{question}, again"))?,
     };
     if weakness.is_some() && again.is_empty() {
-        return make_up(prompt);
+        return make_up(prompt).map(Some);
     }
-    if typed(&again)? != passphrase {
-        return Err(Failure::usage("the two passphrases are not the same").about(PROMPT).with_hint("try again"));
-    }
-    Ok(passphrase)
+    // An answer that could be no passphrase is mistyped, too.
+    Ok(Passphrase::new(&again).is_ok_and(|again| again == passphrase).then_some(passphrase))
 }
 
 /// Makes one up and shows it. It is not asked for again: whoever has written it down has read it already.

@@ -29,6 +29,7 @@ use crate::cli::{
         exposed_secret::warn_if_exposed,
         new_passphrase,
         prompt::{self, Prompt},
+        question::Question,
     },
     signals::Startup,
 };
@@ -49,25 +50,6 @@ enum Place {
     Descriptor(OwnedFd, i32),
     Environment(&'static str, Zeroizing<Vec<u8>>),
     Terminal,
-}
-
-/// Why the secret is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Purpose {
-    /// A new secret: asked for twice, or made up.
-    Encrypt,
-    Decrypt,
-    /// The new secret of a stream that has one: likewise, by that name.
-    Replace,
-}
-
-impl Purpose {
-    fn question(self) -> &'static str {
-        match self {
-            Self::Encrypt | Self::Decrypt => "Passphrase",
-            Self::Replace => "New passphrase",
-        }
-    }
 }
 
 impl SecretSource {
@@ -159,15 +141,15 @@ impl SecretSource {
         }
     }
 
-    /// Reads the secret, or asks for it.
-    pub fn read(&self, purpose: Purpose) -> Result<Secret, Failure> {
+    /// Reads the secret, or asks `question` on the terminal.
+    pub fn read(&self, question: &Question) -> Result<Secret, Failure> {
         match &self.place {
             Place::File(path) => self.read_file(path.as_path().into(), File::open(path)),
             Place::Descriptor(copied, number) => {
                 self.read_file(descriptor_name(*number).into(), copied.try_clone().map(File::from))
             }
             Place::Environment(variable, value) => passphrase(*variable, Passphrase::from_variable(value)),
-            Place::Terminal => ask(purpose),
+            Place::Terminal => ask(question),
         }
     }
 
@@ -191,11 +173,12 @@ fn no_new_source() -> Failure {
     ))
 }
 
-fn ask(purpose: Purpose) -> Result<Secret, Failure> {
+fn ask(question: &Question) -> Result<Secret, Failure> {
     let prompt = Prompt::open()?;
-    match purpose {
-        Purpose::Encrypt | Purpose::Replace => new_passphrase::ask(&prompt, purpose.question()).map(Secret::from),
-        Purpose::Decrypt => passphrase(prompt::PROMPT, Passphrase::new(&prompt.ask(purpose.question())?)),
+    if question.asks_for_new() {
+        new_passphrase::ask(&prompt, question.text()).map(Secret::from)
+    } else {
+        passphrase(prompt::PROMPT, Passphrase::new(&prompt.ask(question.text())?))
     }
 }
 

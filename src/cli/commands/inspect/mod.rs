@@ -17,7 +17,7 @@ use crate::cli::{
         report, standard_output, stream_failure,
     },
     plan::{InspectPlan, InspectSecret},
-    secrets::{keyring::Keyring, secret_source::SecretSource},
+    secrets::{keyring::Keyring, question::Question, secret_source::SecretSource},
     signals::{Answer, Startup},
 };
 use crate::{
@@ -32,14 +32,14 @@ pub(in crate::cli) fn inspect(plan: &InspectPlan, startup: Startup) -> Result<()
     let named = &plan.inputs.named;
     let inputs: Vec<_> = named.iter().map(|path| Some(path.as_path())).collect();
     let inputs = if inputs.is_empty() { vec![None] } else { inputs };
-    let keyring = keyring(plan, &startup).map_err(|failure| report::failure(&failure))?;
+    let keyring = keyring(plan, &inputs, &startup).map_err(|failure| report::failure(&failure))?;
     let watching = startup.watch(Answer::Die);
     let mut inspection = Inspection { plan, keyring, separator: "" };
     Batch::each(&watching, &inputs, |&input| inspection.run(input))
 }
 
 /// The secret, if there is one: inspecting a file is no reason to ask for it.
-fn keyring(plan: &InspectPlan, startup: &Startup) -> Result<Option<Keyring>, Failure> {
+fn keyring(plan: &InspectPlan, inputs: &[Option<&Path>], startup: &Startup) -> Result<Option<Keyring>, Failure> {
     let source = match &plan.secret {
         InspectSecret::Asked => Some(SecretSource::terminal()?),
         InspectSecret::IfGiven(request) => SecretSource::given(request, plan.inputs.from_standard_input, startup)?,
@@ -48,7 +48,8 @@ fn keyring(plan: &InspectPlan, startup: &Startup) -> Result<Option<Keyring>, Fai
         return Err(Failure::usage("--frames needs a secret: what frames say is encrypted")
             .with_hint("give one with --passphrase-file FILE or --key-file FILE, or have it asked for with --ask"));
     }
-    Ok(source.map(|source| Keyring::new(source, plan.limits)))
+    let question = Question::to_open(inputs.iter().copied());
+    Ok(source.map(|source| Keyring::new(source, plan.limits, question)))
 }
 
 struct Inspection<'a> {
