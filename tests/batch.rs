@@ -90,10 +90,10 @@ fn a_folder_is_taken_with_all_below_it_and_mirrored_in_the_output_folder() {
     assert_refused(
         &folder.run(&["encrypt", "clips"]),
         2,
-        "clips: is a folder\nreelseal: hint: encrypt, decrypt and verify take the files in it with -r",
+        "clips: is a folder\nreelseal: hint: encrypt, decrypt and verify take the files in it with --recursive",
     );
-    assert_done(&folder.run(&["encrypt", "-r", "clips", "--output-dir", "sealed"]));
-    assert_done(&folder.run(&["decrypt", "-r", "sealed/clips", "--output-dir", "back/here"]));
+    assert_done(&folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "sealed"]));
+    assert_done(&folder.run(&["decrypt", "--recursive", "sealed/clips", "--output-dir", "back/here"]));
     for (at, name) in ["a", "day/b", "day/night/c"].iter().enumerate() {
         assert!(folder.path(&format!("sealed/clips/{name}.reel")).is_file(), "{name}");
         assert!(folder.read(&format!("back/here/clips/{name}")) == content(at), "{name}");
@@ -104,12 +104,12 @@ fn a_folder_is_taken_with_all_below_it_and_mirrored_in_the_output_folder() {
 #[test]
 fn without_an_output_folder_results_stand_beside_their_inputs_and_are_passed_over_the_next_time() {
     let folder = clips(&["clips/a", "clips/day/b"]);
-    assert_done(&folder.run(&["encrypt", "-r", "clips"]));
+    assert_done(&folder.run(&["encrypt", "--recursive", "clips"]));
     assert!(folder.path("clips/a.reel").is_file() && folder.path("clips/day/b.reel").is_file());
-    assert_done(&folder.run(&["encrypt", "-r", "clips", "--force"]));
+    assert_done(&folder.run(&["encrypt", "--recursive", "clips", "--force"]));
     assert!(!folder.path("clips/a.reel.reel").exists());
     fs::create_dir(folder.path("empty")).unwrap();
-    assert_refused(&folder.run(&["encrypt", "-r", "empty"]), 2, "empty: holds no file for this command");
+    assert_refused(&folder.run(&["encrypt", "--recursive", "empty"]), 2, "empty: holds no file for this command");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn names_of_any_bytes_are_kept_and_shown_escaped() {
     let line = format!("reelseal: {escaped} -> {escaped}.reel: 6 B in ");
     assert!(text(&sealed.stderr).contains(&line), "{}", text(&sealed.stderr));
     fs::remove_file(folder.path("").join(name)).unwrap();
-    assert_done(&folder.run(&["decrypt", "-r", ".", "--output-dir", "out"]));
+    assert_done(&folder.run(&["decrypt", "--recursive", ".", "--output-dir", "out"]));
     assert_eq!(fs::read(folder.path("out").join(name)).unwrap(), b"frames");
 }
 
@@ -318,6 +318,6 @@ fn frames_too_large_to_go_side_by_side_go_one_by_one() {
 fn a_link_to_a_folder_that_is_named_is_followed() {
     let folder = clips(&["store/a"]);
     symlink("store", folder.path("clips")).unwrap();
-    assert_done(&folder.run(&["encrypt", "-r", "clips", "--output-dir", "out"]));
+    assert_done(&folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "out"]));
     assert!(Path::new(&folder.path("out/clips/a.reel")).is_file());
 }

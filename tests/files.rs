@@ -297,10 +297,10 @@ fn timestamps_are_for_streams_unless_asked_for() {
     folder.write("film", b"frames");
     let timed = |sealed: &[u8]| sealed[FEATURES] == 2;
     assert!(!timed(&folder.run(&["encrypt", "film", "-o", "-"]).stdout));
-    assert!(timed(&folder.run(&["encrypt", "film", "-o", "-", "--timestamps"]).stdout));
+    assert!(timed(&folder.run(&["encrypt", "film", "-o", "-", "--timestamps", "always"]).stdout));
     let stream = folder.pipe(&["encrypt"], b"frames").stdout;
     assert!(timed(&stream));
-    assert!(!timed(&folder.pipe(&["encrypt", "--timestamps=never"], b"frames").stdout));
+    assert!(!timed(&folder.pipe(&["encrypt", "--timestamps", "never"], b"frames").stdout));
     assert_eq!(folder.pipe(&["decrypt"], &stream).stdout, b"frames");
 }
 

@@ -25,14 +25,7 @@ pub(in crate::cli) struct EncryptArguments {
     #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = parse_frame_size)]
     pub frame_size: FrameSize,
     /// Store in each frame the time at which it arrived; auto does for streams and not for files
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "always"
-    )]
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub timestamps: TimestampsArgument,
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FilesArguments {
-    /// Files, and folders with -r; standard input without any, or for -
+    /// Files, and folders with --recursive; standard input without any, or for -
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     #[arg(short, long, value_name = "FILE")]
@@ -15,7 +15,7 @@ pub(in crate::cli) struct FilesArguments {
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub output_dir: Option<PathBuf>,
     /// Take every file in the folders that are named, and in those below; symbolic links are not followed
-    #[arg(short, long)]
+    #[arg(long)]
     pub recursive: bool,
     /// Replace existing output files
     #[arg(short, long)]

@@ -12,7 +12,7 @@ pub(in crate::cli) struct VerifyArguments {
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
     /// Check every encrypted file in the folders that are named, and in those below
-    #[arg(short, long)]
+    #[arg(long)]
     pub recursive: bool,
     #[command(flatten)]
     pub secret: SecretArguments,

@@ -22,7 +22,7 @@ impl From<InputError> for Failure {
         match kind {
             InputErrorKind::Open(error) | InputErrorKind::Position(error) => Self::system(&label, &fact, &error),
             InputErrorKind::Folder => refused(&fact).with_hint(
-                "encrypt, decrypt and verify take the files in it with -r; or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel",
+                "encrypt, decrypt and verify take the files in it with --recursive; or pack it: tar c FOLDER | reelseal encrypt -o FOLDER.tar.reel",
             ),
             InputErrorKind::Terminal => refused(&fact).with_hint("name a file, or - to type the input"),
             InputErrorKind::Closed => closed(&label, &fact).with_hint("for an empty input, redirect it: </dev/null"),

@@ -7,7 +7,10 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
         ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
             Some("a command comes first, as in: reelseal encrypt FILE; reelseal -h lists them")
         }
-        ErrorKind::UnknownArgument if names_a_passphrase(error) => {
+        ErrorKind::UnknownArgument if names(error, &["-r"]) => {
+            Some("folders are taken with --recursive; -r names a recipient in age and gpg, and will here")
+        }
+        ErrorKind::UnknownArgument if names(error, &["--pass", "--passphrase", "--password", "-p"]) => {
             Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")
         }
         ErrorKind::ArgumentConflict => Some("leave one of the two out"),
@@ -15,11 +18,10 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
     }
 }
 
-fn names_a_passphrase(error: &clap::Error) -> bool {
+/// Whether it is one of these arguments that is not known.
+fn names(error: &clap::Error, arguments: &[&str]) -> bool {
     match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(argument)) => {
-            ["--pass", "--passphrase", "--password", "-p"].contains(&argument.as_str())
-        }
+        Some(ContextValue::String(argument)) => arguments.contains(&argument.as_str()),
         _ => false,
     }
 }
