@@ -1,26 +1,54 @@
 //! What the command says: each case a file with the command, its exact output and its exit code.
+//!
+//! What the cases have in common is set here: unless its file says otherwise, a case runs `reelseal` in `tests/vectors`,
+//! without a passphrase in its environment, and ends with exit code 0. trycmd has no default for two things, which therefore
+//! are in the files: the folder of which a case gets a copy of its own, and output that is to be empty (what a file does not
+//! mention is not checked).
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
 use std::{
+    env,
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
+    process::Command,
 };
 
 /// What the cases use as key files and passphrase files. git keeps no mode that makes them private.
 const SECRETS: [&str; 7] = [
-    "tests/cmd/folder.in/damaged.key",
-    "tests/cmd/folder.in/film",
-    "tests/cmd/folder.in/key",
-    "tests/cmd/folder.in/not.key",
-    "tests/cmd/folder.in/other.key",
-    "tests/cmd/folder.in/utf16.reel",
-    "tests/vectors/key",
+    "../cmd/folder.in/damaged.key",
+    "../cmd/folder.in/film",
+    "../cmd/folder.in/key",
+    "../cmd/folder.in/not.key",
+    "../cmd/folder.in/other.key",
+    "../cmd/folder.in/utf16.reel",
+    "key",
 ];
+
+/// The environment's passphrases, which no case is to inherit.
+const PASSPHRASES: [&str; 2] = ["REELSEAL_PASSPHRASE", "REELSEAL_NEW_PASSPHRASE"];
 
 #[test]
 fn every_case_says_just_what_its_file_holds() {
+    if PASSPHRASES.iter().any(|variable| env::var_os(variable).is_some()) {
+        run_without_passphrases();
+        return;
+    }
+    env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).unwrap();
     for secret in SECRETS {
         // Of a file that belongs to somebody else, nothing is said.
         let _ = fs::set_permissions(secret, Permissions::from_mode(0o600));
     }
-    trycmd::TestCases::new().case("tests/cmd/*.toml");
+    trycmd::TestCases::new().default_bin_name("reelseal").case("../cmd/*.toml");
+}
+
+/// Runs this test again: trycmd can set a variable for all cases, and remove one only case by case, and removing one from a
+/// running process is unsafe.
+fn run_without_passphrases() {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(env::args_os().skip(1));
+    for variable in PASSPHRASES {
+        command.env_remove(variable);
+    }
+    assert!(command.status().unwrap().success());
 }

@@ -63,7 +63,7 @@ fn a_flag_beats_the_environment() {
 }
 
 #[test]
-fn a_wrong_passphrase_or_key_leaves_nothing_behind() {
+fn age_57_a_wrong_passphrase_or_key_leaves_nothing_behind() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let with = |passphrase: &str, arguments: &[&str]| {
@@ -116,7 +116,7 @@ fn an_existing_output_is_kept_without_force_and_replaced_with_it() {
 }
 
 #[test]
-fn the_input_is_never_the_output_by_whatever_name() {
+fn age_491_the_input_is_never_the_output_by_whatever_name() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     symlink("film", folder.path("soft")).unwrap();
@@ -183,7 +183,7 @@ fn a_redirected_file_is_read_from_where_it_stands() {
 }
 
 #[test]
-fn a_file_cut_short_fails_before_a_byte_of_it_is_released() {
+fn picocrypt_12_a_file_cut_short_fails_before_a_byte_of_it_is_released() {
     let folder = Folder::new();
     folder.write("film", &plaintext(5 * PAYLOAD));
     assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
@@ -240,7 +240,7 @@ fn a_damaged_header_copy_is_survived_and_told() {
 }
 
 #[test]
-fn a_closed_pipe_is_a_failure() {
+fn rust_30972_a_closed_pipe_is_a_failure() {
     let folder = Folder::new();
     folder.write("film", &plaintext(1 << 20));
     let (reader, writer) = std::io::pipe().unwrap();
@@ -305,7 +305,7 @@ fn timestamps_are_for_streams_unless_asked_for() {
 }
 
 #[test]
-fn progress_is_shown_without_a_terminal_only_when_asked_for() {
+fn dexios_102_progress_is_shown_without_a_terminal_only_when_asked_for() {
     let folder = Folder::new();
     folder.write("film", &plaintext(5000));
     assert_eq!(text(&folder.run(&["encrypt", "film"]).stderr), "");

@@ -268,7 +268,7 @@ fn a_frame_that_eight_threads_ask_for_at_once_is_read_once() {
 }
 
 #[test]
-fn eight_threads_read_what_one_does_from_a_cache_too_small_for_all() {
+fn age_4202739_eight_threads_read_what_one_does_from_a_cache_too_small_for_all() {
     let plaintext = plaintext(200 * P + 5);
     for stream in [plain(&plaintext, SIZE), live(&plaintext)] {
         let file = open(stream);

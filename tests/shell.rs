@@ -98,7 +98,7 @@ fn a_closed_standard_output_is_a_failure() {
 }
 
 #[test]
-fn a_reader_that_has_closed_the_pipe_is_told_of_alike_by_all_that_answer() {
+fn rust_30972_a_reader_that_has_closed_the_pipe_is_told_of_alike_by_all_that_answer() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     assert!(folder.run(&["encrypt", "film"]).status.success());

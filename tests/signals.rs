@@ -199,7 +199,7 @@ fn unnamed_opening(folder: &Folder, arguments: &[&str]) -> usize {
 }
 
 #[test]
-fn a_request_for_the_status_is_answered_and_the_run_goes_on() {
+fn restic_1427_a_request_for_the_status_is_answered_and_the_run_goes_on() {
     let folder = Folder::new();
     let encrypt = &mut folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key"]);
     let mut child = encrypt.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

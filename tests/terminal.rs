@@ -115,7 +115,7 @@ fn inspect_asks_only_when_told_to() {
 }
 
 #[test]
-fn a_stream_of_unknown_length_shows_bytes_and_rate_and_no_time_left() {
+fn borg_3087_a_stream_of_unknown_length_shows_bytes_and_rate_and_no_time_left() {
     let folder = Folder::new();
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key >sealed");
     let shown = session.exp_eof().unwrap();

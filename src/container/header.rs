@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_mangled_as_text_is_recognised() {
+    fn age_290_a_copy_mangled_as_text_is_recognised() {
         let mangled = |bytes: &[u8]| match HeaderCopy::examine(bytes) {
             Examined::Faulty(HeaderError::NotReelseal(mangling)) => mangling,
             _ => None,
