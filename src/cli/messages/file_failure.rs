@@ -1,6 +1,10 @@
 //! How the errors of inputs and outputs are reported: what to do about them.
 
-use super::{failure::Failure, message::Message, report};
+use super::{
+    failure::{Exit, Failure},
+    message::Message,
+    report,
+};
 use crate::files::{
     atomic_file::Carried,
     input::{InputError, InputErrorKind},
@@ -62,6 +66,9 @@ impl From<OutputError> for Failure {
             OutputErrorKind::Taken => refused("another input of this run goes there, too").with_hint(
                 "give each a run of its own, or put the results into different folders with --output-dir DIR",
             ),
+            OutputErrorKind::Replaced => Self::new(Exit::InputOutput, fact)
+                .about(&label)
+                .with_hint("something else has taken its place since; see what is there, and try again"),
             OutputErrorKind::NotReadable => refused("cannot be read back, as --remove would have to")
                 .with_hint("write to a file, or leave --remove out"),
         }
