@@ -359,3 +359,69 @@ fn a_symbolic_link_to_itself_or_to_a_folder_is_refused() {
     }
     assert_eq!(folder.names(), ["film", "film.reel", "here", "loop"]);
 }
+
+#[test]
+fn a_pipe_or_device_as_output_that_another_thing_has_replaced_is_not_written_to() {
+    let folder = prepared(LENGTH);
+    let replaced =
+        "out: is not what it was when it was checked\nreelseal: hint: something else has taken its place since";
+    let make_fifo = |name: &str| {
+        assert!(Command::new("mkfifo").arg(folder.path(name)).status().unwrap().success());
+    };
+    for force in [false, true] {
+        for by_link in [false, true] {
+            make_fifo("out");
+            let arguments = ["encrypt", "film", "-o", "out", "--force"];
+            let waiting = Waiting::start(&folder, &arguments[..4 + usize::from(force)], Stdio::null());
+            fs::remove_file(folder.path("out")).unwrap();
+            folder.write("precious", b"precious");
+            if by_link {
+                symlink("precious", folder.path("out")).unwrap();
+            } else {
+                fs::rename(folder.path("precious"), folder.path("out")).unwrap();
+            }
+            assert_refused(&waiting.go_on(), 1, replaced);
+            assert_eq!(folder.read("out"), b"precious");
+            fs::remove_file(folder.path("out")).unwrap();
+        }
+    }
+    symlink("/dev/full", folder.path("out")).unwrap();
+    let waiting = Waiting::start(&folder, &["encrypt", "film", "-o", "out"], Stdio::null());
+    fs::remove_file(folder.path("out")).unwrap();
+    symlink("/dev/null", folder.path("out")).unwrap();
+    assert_refused(&waiting.go_on(), 1, replaced);
+}
+
+#[test]
+fn a_file_goes_to_the_folder_that_was_checked_whatever_takes_its_path() {
+    for force in [false, true] {
+        let folder = prepared(LENGTH);
+        for name in ["store", "elsewhere"] {
+            fs::create_dir(folder.path(name)).unwrap();
+        }
+        folder.write("elsewhere/out", b"precious");
+        let arguments = ["encrypt", "film", "-o", "store/out", "--force"];
+        let waiting = Waiting::start(&folder, &arguments[..4 + usize::from(force)], Stdio::null());
+        fs::rename(folder.path("store"), folder.path("moved")).unwrap();
+        symlink("elsewhere", folder.path("store")).unwrap();
+        assert_done(&waiting.go_on());
+        assert_eq!(folder.read("elsewhere/out"), b"precious");
+        assert_done(&folder.run(&["verify", "moved/out"]));
+        for name in ["moved", "elsewhere"] {
+            assert_eq!(fs::read_dir(folder.path(name)).unwrap().count(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_input_is_kept_when_the_path_of_its_output_leads_elsewhere_by_now() {
+    let folder = prepared(LENGTH);
+    for name in ["store", "elsewhere"] {
+        fs::create_dir(folder.path(name)).unwrap();
+    }
+    let waiting = Waiting::start(&folder, &["encrypt", "film", "-o", "store/out", "--remove"], Stdio::null());
+    fs::rename(folder.path("store"), folder.path("moved")).unwrap();
+    fs::rename(folder.path("elsewhere"), folder.path("store")).unwrap();
+    assert_refused(&waiting.go_on(), 1, "store/out: cannot open: no such file or directory");
+    assert!(folder.path("film").exists() && folder.path("moved/out").exists());
+}

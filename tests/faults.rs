@@ -6,6 +6,7 @@ mod support;
 
 use std::{
     ffi::{OsStr, OsString},
+    os::unix::fs::PermissionsExt,
     process::{Command, Output},
 };
 
@@ -111,4 +112,89 @@ fn without_randomness_nothing_is_written() {
         assert_told(&output, 1, "the operating system gave no randomness");
         assert_eq!(folder.names(), ["film", "log", "sealed.reel"]);
     }
+}
+
+/// The calls in `log`, in order, each as `CALL PATH`: the path is that of the descriptor that it is given, or else the
+/// last one it names, below the folder of the test.
+fn calls(folder: &Folder) -> Vec<String> {
+    let place = std::fs::canonicalize(folder.path("")).unwrap().to_str().unwrap().to_owned();
+    let log = text(&folder.read("log"));
+    let call = |line: &str| {
+        let (name, arguments) = line.split_once(char::is_whitespace)?.1.trim().split_once('(')?;
+        let path = match name {
+            "linkat" | "unlink" | "mkdir" => arguments.split('"').nth_back(1)?,
+            _ => arguments.split_once('<')?.1.split_once('>')?.0,
+        };
+        let path = path.strip_prefix(&place).unwrap_or(path).trim_start_matches('/');
+        let unnamed = path.contains("#") || path.contains("(deleted)");
+        Some(format!("{name} {}", if unnamed { "unnamed" } else { path }))
+    };
+    log.lines().filter_map(call).collect()
+}
+
+const ORDER: &str = "trace=fsync,syncfs,linkat,unlink,mkdir,fadvise64";
+
+#[test]
+#[ignore = "needs strace"]
+fn an_input_is_removed_after_its_output_and_every_folder_made_for_it_is_on_disk_and_read_back_from_there() {
+    let folder = prepared();
+    assert_done(&traced(&folder, &["-y", "-e", ORDER], &format!("{ENCRYPT_AND_REMOVE} --output-dir new/store")));
+    assert_eq!(
+        calls(&folder),
+        [
+            "mkdir new/store",
+            "mkdir new",
+            "mkdir new/store",
+            "fsync new",
+            "fsync ",
+            "fsync unnamed",
+            "linkat film.reel",
+            "fsync new/store",
+            "fadvise64 new/store/film.reel",
+            "unlink film",
+        ]
+    );
+    assert!(text(&folder.read("log")).contains("POSIX_FADV_DONTNEED"));
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn where_a_folder_cannot_be_synced_the_file_system_is_before_the_input_is_removed() {
+    let folder = prepared();
+    let options = ["-y", "-e", ORDER, "-e", "inject=fsync:error=EINVAL:when=2"];
+    assert_done(&traced(&folder, &options, ENCRYPT_AND_REMOVE));
+    let order = ["fsync unnamed", "linkat film.reel", "fsync ", "syncfs unnamed", "fadvise64 film.reel", "unlink film"];
+    assert_eq!(calls(&folder), order);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_input_is_kept_where_neither_the_folder_of_its_output_nor_the_file_system_can_be_synced() {
+    let folder = prepared();
+    let told = "film.reel: is whole, but a power cut may lose it: cannot sync its folder: input/output error";
+    let options = ["-e", "inject=fsync:error=EINVAL:when=2", "-e", "inject=syncfs:error=EIO"];
+    assert_told(&traced(&folder, &options, ENCRYPT_AND_REMOVE), 1, told);
+    assert!(folder.path("film").exists() && folder.path("film.reel").exists());
+}
+
+#[test]
+#[ignore = "needs root, strace"]
+fn a_folder_that_may_be_written_but_not_read_is_synced_with_its_file_system_before_the_input_is_removed() {
+    let folder = prepared();
+    let store = folder.path("store");
+    std::fs::create_dir(&store).unwrap();
+    for (name, mode) in [("", 0o777), ("key", 0o644), ("film", 0o644), ("store", 0o333)] {
+        std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let program = folder.path("reelseal");
+    std::fs::copy(env!("CARGO_BIN_EXE_reelseal"), &program).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--", "strace", "-f", "-qq"]);
+    command.args(["-o", "log", "-e", "signal=none", "-e", ORDER]).arg(&program);
+    command.args(ENCRYPT_AND_REMOVE.split(' ')).args(["-o", "store/out"]).current_dir(folder.path(""));
+    assert_done(&command.output().unwrap());
+    // Of a process that hides its memory from its own user, the calls are seen, but no name.
+    let log = text(&folder.read("log"));
+    let calls: Vec<_> = log.lines().filter_map(|line| line.split_whitespace().nth(1)?.split('(').next()).collect();
+    assert_eq!(calls, ["fsync", "linkat", "syncfs", "fadvise64", "unlink"]);
 }

@@ -1,26 +1,30 @@
 //! A file that appears whole or not at all.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File, FileTimes, Metadata, Permissions},
     io::{self, ErrorKind},
     os::{
         fd::AsRawFd,
         unix::fs::{MetadataExt, PermissionsExt, fchown},
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
+    sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstatfs, linkat, open},
+    fs::{
+        AtFlags, CWD, FallocateFlags, Mode, OFlags, RenameFlags, fallocate, fstatfs, linkat, renameat, renameat_with,
+        unlinkat,
+    },
     io::Errno,
 };
-use tempfile::TempPath;
 use thiserror::Error;
 
 use super::{
-    folders::{folder_of, sync_folder},
-    temporaries::{Registered, TEMPORARIES, temporary_name},
+    folders::Folder,
+    temporaries::{Registered, TEMPORARIES, with_temporary_name},
 };
 
 /// From the kernel's magic.h.
@@ -30,9 +34,11 @@ const PERMISSION_BITS: u32 = 0o777;
 /// A file under way. Dropped without [`AtomicFile::commit`], it is gone.
 pub(crate) struct AtomicFile {
     file: File,
-    destination: PathBuf,
-    /// The temporary name; `None` for a file that has no name at all yet.
-    name: Option<Named>,
+    folder: Arc<Folder>,
+    /// The name that it is to have in its folder.
+    name: OsString,
+    /// `None` for a file that has no name at all yet.
+    temporary_name: Option<TemporaryName>,
     carried: Option<CarriedOver>,
 }
 
@@ -43,33 +49,36 @@ struct CarriedOver {
     modified: SystemTime,
 }
 
-struct Named {
-    path: TempPath,
-    _registered: Registered<'static>,
+/// The temporary name of a file, which is removed unless the file gets another.
+struct TemporaryName(Registered<'static>);
+
+impl Drop for TemporaryName {
+    fn drop(&mut self) {
+        self.0.remove();
+    }
 }
 
 impl AtomicFile {
-    /// A file that is to become `destination`. A `private` one is for its owner alone at first; otherwise the umask
+    /// A file that is to become `name` in `folder`. A `private` one is for its owner alone at first; otherwise the umask
     /// decides.
-    pub fn create(destination: &Path, private: bool) -> io::Result<Self> {
-        let destination = destination.to_owned();
+    pub(super) fn create(folder: Arc<Folder>, name: &OsStr, private: bool) -> io::Result<Self> {
         let mode = Mode::from_raw_mode(if private { 0o600 } else { 0o666 });
-        let unnamed = open(folder_of(&destination), OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode);
-        // Without /proc an unnamed file could never be given a name.
-        if let Some(file) = unnamed.ok().map(File::from).filter(|file| fs::metadata(proc_path(file)).is_ok()) {
-            return Ok(Self { file, destination, name: None, carried: None });
+        match folder.open_file(OsStr::new("."), OFlags::TMPFILE | OFlags::RDWR, mode) {
+            Ok(file) if can_be_linked(&file) => {
+                Ok(Self { file, folder, name: name.to_owned(), temporary_name: None, carried: None })
+            }
+            _ => Self::create_named(folder, name, mode),
         }
-        Self::create_named(destination, mode)
     }
 
     /// With a temporary name, which a signal removes.
-    fn create_named(destination: PathBuf, mode: Mode) -> io::Result<Self> {
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-        let made = temporary_name().make_in(folder_of(&destination), |path| {
-            TEMPORARIES.make(path, || Ok(open(path, flags, mode).map(File::from)?))
+    fn create_named(folder: Arc<Folder>, name: &OsStr, mode: Mode) -> io::Result<Self> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR;
+        let (file, registered) = with_temporary_name(|temporary| {
+            TEMPORARIES.make(&folder, temporary, || folder.open_file(temporary, flags, mode))
         })?;
-        let ((file, registered), path) = made.into_parts();
-        Ok(Self { file, destination, name: Some(Named { path, _registered: registered }), carried: None })
+        let temporary_name = Some(TemporaryName(registered));
+        Ok(Self { file, folder, name: name.to_owned(), temporary_name, carried: None })
     }
 
     pub fn file(&self) -> &File {
@@ -133,19 +142,21 @@ impl AtomicFile {
     ///
     /// [`CommitError`].
     pub(super) fn commit(self, overwrite: bool) -> Result<(), CommitError> {
-        let folder = folder_of(&self.destination);
         self.file.sync_all().map_err(CommitError::NotNamed)?;
-        let named = match self.name {
-            Some(Named { path, .. }) if overwrite => path.persist(&self.destination).map_err(io::Error::from),
-            Some(Named { path, .. }) => path.persist_noclobber(&self.destination).map_err(io::Error::from),
-            None if overwrite => link_over(&self.file, &self.destination),
-            None => link(&self.file, &self.destination),
+        let (folder, name) = (&*self.folder, &*self.name);
+        let named = match &self.temporary_name {
+            Some(TemporaryName(temporary)) if overwrite => {
+                renameat(folder, temporary.name(), folder, name).map_err(io::Error::from)
+            }
+            Some(TemporaryName(temporary)) => rename(folder, temporary.name(), name),
+            None if overwrite => link_over(&self.file, folder, name),
+            None => link(&self.file, folder, name),
         };
         named.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => CommitError::Exists,
             _ => CommitError::NotNamed(error),
         })?;
-        sync_folder(folder).map_err(CommitError::FolderNotSynced)
+        folder.sync(&self.file).map_err(CommitError::FolderNotSynced)
     }
 }
 
@@ -176,30 +187,53 @@ fn proc_path(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-fn link(file: &File, name: &Path) -> io::Result<()> {
-    Ok(linkat(CWD, proc_path(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
+/// Whether `file`, which has no name, could be given one: without /proc that never works.
+fn can_be_linked(file: &File) -> bool {
+    static HAS_PROC: OnceLock<bool> = OnceLock::new();
+    *HAS_PROC.get_or_init(|| fs::metadata(proc_path(file)).is_ok())
 }
 
-/// Gives `file` the name `destination`, replacing what has it: by way of a temporary name, as a link never replaces.
-fn link_over(file: &File, destination: &Path) -> io::Result<()> {
+/// Gives `file`, which has no name, this one, if it is not taken.
+fn link(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
+    Ok(linkat(CWD, proc_path(file), folder, name, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+/// Gives `file`, which has no name, this one, and replaces what has it: by way of a temporary name, as a link never
+/// replaces.
+fn link_over(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     TEMPORARIES.hold_off(|| {
-        let linked = temporary_name().make_in(folder_of(destination), |path| link(file, path))?;
-        Ok(linked.into_temp_path().persist(destination)?)
+        with_temporary_name(|temporary| {
+            link(file, folder, temporary)?;
+            Ok(renameat(folder, temporary, folder, name).inspect_err(|_| {
+                // The error that led here is reported.
+                let _ = unlinkat(folder, temporary, AtFlags::empty());
+            })?)
+        })
     })
+}
+
+/// Gives the file `from` the name `to`, if it is not taken.
+fn rename(folder: &Folder, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        // Some file systems cannot rename without replacing. The temporary name is removed afterwards.
+        Err(Errno::INVAL | Errno::NOSYS) => Ok(linkat(folder, from, folder, to, AtFlags::empty())?),
+        renamed => Ok(renamed?),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::{io::Write, path::Path};
 
     use super::*;
 
-    /// A file without a temporary name, or with one.
-    fn create(destination: &Path, named: bool) -> AtomicFile {
+    /// A file that is to become `film`, without a temporary name or with one.
+    fn create(folder: &Path, named: bool) -> AtomicFile {
+        let (folder, name) = (Arc::new(Folder::open(folder).unwrap()), OsStr::new("film"));
         if named {
-            AtomicFile::create_named(destination.to_owned(), Mode::from_raw_mode(0o600)).unwrap()
+            AtomicFile::create_named(folder, name, Mode::from_raw_mode(0o600)).unwrap()
         } else {
-            AtomicFile::create(destination, true).unwrap()
+            AtomicFile::create(folder, name, true).unwrap()
         }
     }
 
@@ -211,7 +245,7 @@ mod tests {
     fn a_file_that_is_dropped_is_gone_with_or_without_a_temporary_name() {
         let folder = tempfile::tempdir().unwrap();
         for named in [false, true] {
-            let file = create(&folder.path().join("film"), named);
+            let file = create(folder.path(), named);
             file.file().write_all(b"frames").unwrap();
             assert_eq!(names(folder.path()).len(), usize::from(named));
         }
@@ -223,16 +257,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("film");
         for named in [false, true] {
-            let file = create(&destination, named);
+            let file = create(folder.path(), named);
             file.file().write_all(b"frames").unwrap();
             fs::write(&destination, b"precious").unwrap();
             assert!(matches!(file.commit(false), Err(CommitError::Exists)));
             assert_eq!(fs::read(&destination).unwrap(), b"precious");
-            let file = create(&destination, named);
+            let file = create(folder.path(), named);
             file.file().write_all(b"frames").unwrap();
             file.commit(true).unwrap();
             assert_eq!(fs::read(&destination).unwrap(), b"frames");
             assert_eq!(names(folder.path()), std::slice::from_ref(&destination));
+        }
+    }
+
+    #[test]
+    fn a_name_given_by_a_link_where_renaming_could_replace_leaves_no_temporary_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for overwrite in [true, false] {
+            let mut file = create(folder.path(), false);
+            file.name = "folder".into();
+            fs::create_dir_all(folder.path().join("folder")).unwrap();
+            assert!(file.commit(overwrite).is_err());
+            assert_eq!(names(folder.path()), [folder.path().join("folder")]);
         }
     }
 }

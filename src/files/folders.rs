@@ -1,14 +1,84 @@
-//! The folder a file is in: found, made, synced.
+//! The folder a file is in: found, made, held open, synced.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, ErrorKind},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
-use rustix::io::Errno;
+use rustix::{
+    fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, open, openat, syncfs},
+    io::Errno,
+};
 
 const MAX_LINKS: usize = 40;
+
+/// Held while folders are made: whoever finds one made also finds it synced.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// A folder that is held open: whatever happens to its path, what is done in it is done in this one.
+#[derive(Debug)]
+pub(super) struct Folder {
+    descriptor: OwnedFd,
+    /// One that may be written but not read has a descriptor for looking names up alone.
+    is_readable: bool,
+}
+
+impl Folder {
+    /// Opens the folder at `path`.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match open(path, flags, Mode::empty()) {
+            Ok(descriptor) => Ok(Self { descriptor, is_readable: true }),
+            Err(Errno::ACCESS) => {
+                Ok(Self { descriptor: open(path, flags | OFlags::PATH, Mode::empty())?, is_readable: false })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the folder at `path`; if it is not there, makes it and those above it that are missing, and syncs the
+    /// folders that hold them.
+    pub fn open_or_make(path: &Path) -> io::Result<Self> {
+        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        match Self::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make_folders(path)?;
+                Self::open(path)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Fails if no file may be made in it.
+    pub fn check_writable(&self) -> io::Result<()> {
+        Ok(accessat(&self.descriptor, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty())?)
+    }
+
+    /// Opens `name` in it; `.` is the folder itself.
+    pub fn open_file(&self, name: &OsStr, flags: OFlags, mode: Mode) -> io::Result<File> {
+        Ok(openat(&self.descriptor, name, flags | OFlags::CLOEXEC, mode).map(File::from)?)
+    }
+
+    /// Makes the names in it last, that of `inside` among them. Where it cannot be synced by itself, as it may not be read
+    /// or its file system has no such thing, the whole file system is synced by way of `inside`.
+    pub fn sync(&self, inside: impl AsFd) -> io::Result<()> {
+        let synced = if self.is_readable { fsync(&self.descriptor) } else { Err(Errno::ACCESS) };
+        match synced {
+            Err(Errno::ACCESS | Errno::INVAL) => Ok(syncfs(inside)?),
+            synced => Ok(synced?),
+        }
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
 
 /// Where `path` leads, also if nothing is there: every symbolic link at its end is followed.
 pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
@@ -39,19 +109,39 @@ pub(super) fn nearest_existing(folder: &Path) -> &Path {
 }
 
 /// Makes `folder` and those above it that are missing, and syncs the folders that hold them.
-pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
+fn make_folders(folder: &Path) -> io::Result<()> {
     let existing = nearest_existing(folder);
     fs::create_dir_all(folder)?;
-    let made = folder.ancestors().take_while(|ancestor| *ancestor != existing);
-    made.map(folder_of).try_for_each(sync_folder)
+    let made = folder.ancestors().take_while(|ancestor| *ancestor != existing && !ancestor.as_os_str().is_empty());
+    made.into_iter().try_for_each(|made| Folder::open(folder_of(made))?.sync(Folder::open(made)?))
 }
 
-/// Makes the names in `folder` last. File systems that have no such thing say EINVAL; a folder that may be written but not read
-/// cannot be opened for it.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    match synced.as_ref().map_err(io::Error::kind) {
-        Err(ErrorKind::InvalidInput | ErrorKind::PermissionDenied) => Ok(()),
-        _ => synced,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_held_is_the_same_after_it_was_moved() {
+        let place = tempfile::tempdir().unwrap();
+        let [store, moved] = ["store", "moved"].map(|name| place.path().join(name));
+        let folder = Folder::open_or_make(&store).unwrap();
+        fs::rename(&store, &moved).unwrap();
+        fs::create_dir(&store).unwrap();
+        folder.open_file(OsStr::new("film"), OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
+        assert!(moved.join("film").exists() && !store.join("film").exists());
+    }
+
+    #[test]
+    fn missing_folders_are_made_and_a_file_is_not_taken_for_one() {
+        let place = tempfile::tempdir().unwrap();
+        let deep = place.path().join("new/store");
+        assert_eq!(Folder::open(&deep).unwrap_err().kind(), ErrorKind::NotFound);
+        for _ in 0..2 {
+            let folder = Folder::open_or_make(&deep).unwrap();
+            folder.check_writable().unwrap();
+            folder.sync(&folder).unwrap();
+        }
+        fs::write(deep.join("film"), b"frames").unwrap();
+        assert_eq!(Folder::open_or_make(&deep.join("film")).unwrap_err().kind(), ErrorKind::NotADirectory);
     }
 }

@@ -1,18 +1,22 @@
 //! The output: where it goes, and every reason not to write there, found before anything is asked or written.
 
 use std::{
-    fs::{File, OpenOptions},
+    ffi::{OsStr, OsString},
+    fs::{File, Metadata, OpenOptions},
     io::{self, IsTerminal},
-    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileTypeExt, MetadataExt},
+    },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use rustix::fs::{Access, access};
 use thiserror::Error;
 
 use super::{
     atomic_file::{AtomicFile, Carried, CommitError},
-    folders::{folder_of, make_folders, nearest_existing, resolve_links},
+    folders::{Folder, folder_of, nearest_existing, resolve_links},
     label::Label,
     protected::{Outputs, Protected},
     standard_stream::{is_maybe_closed, standard_output},
@@ -24,7 +28,6 @@ pub(crate) struct Destination {
     place: Place,
     pub label: Label,
     overwrite: bool,
-    makes_folder: bool,
     outputs: Outputs,
 }
 
@@ -32,9 +35,21 @@ pub(crate) struct Destination {
 enum Place {
     StandardOutput,
     /// A pipe or device that exists: written directly.
-    Special(PathBuf),
+    Special(PathBuf, Metadata),
     /// A file that appears whole or not at all; symbolic links are resolved.
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        folder: FilesFolder,
+        name: OsString,
+    },
+}
+
+/// The folder that a file goes to.
+#[derive(Debug)]
+enum FilesFolder {
+    Held(Arc<Folder>),
+    /// It is made when the output is opened.
+    YetToBeMade,
 }
 
 /// An output that is open.
@@ -81,6 +96,9 @@ pub(crate) enum OutputErrorKind {
     /// It is whole and has its name, which a power cut might still undo.
     #[error("is whole, but a power cut may lose it: cannot sync its folder")]
     FolderNotSynced(#[source] io::Error),
+    /// What was a pipe or a device when it was checked is something else.
+    #[error("is not what it was when it was checked")]
+    Replaced,
     /// It is written directly.
     #[error("cannot be read back")]
     NotReadable,
@@ -113,10 +131,10 @@ impl Destination {
     ///
     /// [`OutputError`]; nothing has been written.
     pub fn resolve(request: &OutputRequest<'_>, protected: &Protected, overwrite: bool) -> Result<Self, OutputError> {
-        let (label, makes_folder) = match request {
-            OutputRequest::StandardOutput => (Label::StandardOutput, false),
-            OutputRequest::File(path) => (Label::from(*path), false),
-            OutputRequest::Derived { place, makes_folder } => (Label::from(*place), *makes_folder),
+        let label = match request {
+            OutputRequest::StandardOutput => Label::StandardOutput,
+            OutputRequest::File(path) => Label::from(*path),
+            OutputRequest::Derived { place, .. } => Label::from(*place),
         };
         let place = match request {
             OutputRequest::StandardOutput => standard_output_place(protected),
@@ -131,7 +149,7 @@ impl Destination {
             }
         };
         match place {
-            Ok(place) => Ok(Self { place, label, overwrite, makes_folder, outputs: protected.outputs().clone() }),
+            Ok(place) => Ok(Self { place, label, overwrite, outputs: protected.outputs().clone() }),
             Err(kind) => Err(OutputError { label, kind }),
         }
     }
@@ -139,8 +157,8 @@ impl Destination {
     /// The file that the output is to become; `None` where it is written directly.
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
-            Place::File(path) => Some(path),
-            Place::StandardOutput | Place::Special(_) => None,
+            Place::File { path, .. } => Some(path),
+            Place::StandardOutput | Place::Special(..) => None,
         }
     }
 
@@ -162,20 +180,21 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// [`OutputErrorKind::Write`].
+    /// [`OutputErrorKind::Write`]; [`OutputErrorKind::Replaced`] for a pipe or device that has become something else.
     pub fn open(&self, private: bool) -> Result<Output, OutputError> {
         let opened = match &self.place {
-            Place::StandardOutput => standard_output().map(Output::Direct),
-            Place::Special(path) => open_special(path).map(Output::Direct),
-            Place::File(path) => {
-                self.make_folder(path).and_then(|()| AtomicFile::create(path, private)).map(Output::Atomic)
+            Place::StandardOutput => standard_output().map(Output::Direct).map_err(OutputErrorKind::Write),
+            Place::Special(path, checked) => open_special(path, checked).map(Output::Direct),
+            Place::File { path, folder, name } => {
+                let folder = match folder {
+                    FilesFolder::Held(folder) => Ok(Arc::clone(folder)),
+                    FilesFolder::YetToBeMade => Folder::open_or_make(folder_of(path)).map(Arc::new),
+                };
+                let file = folder.and_then(|folder| AtomicFile::create(folder, name, private));
+                file.map(Output::Atomic).map_err(OutputErrorKind::Write)
             }
         };
-        opened.map_err(|error| self.error(OutputErrorKind::Write(error)))
-    }
-
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
-        if self.makes_folder { make_folders(folder_of(path)) } else { Ok(()) }
+        opened.map_err(|kind| self.error(kind))
     }
 
     /// Gives `file` its name; says whether it has the mode and time that it was to carry over.
@@ -224,7 +243,7 @@ fn file_place(
     match path.metadata() {
         Ok(metadata) if protected.is_read(&metadata) => return Err(OutputErrorKind::Protected),
         Ok(metadata) if metadata.is_dir() => return Err(OutputErrorKind::Folder),
-        Ok(metadata) if !metadata.is_file() => return Ok(Place::Special(path.to_owned())),
+        Ok(metadata) if !metadata.is_file() => return Ok(Place::Special(path.to_owned(), metadata)),
         Ok(_) if !overwrite => return Err(OutputErrorKind::Exists),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -234,13 +253,19 @@ fn file_place(
     if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
         return Err(OutputErrorKind::NotAFileName);
     }
-    let folder = folder_of(&resolved);
-    let folder = if makes_folder { nearest_existing(folder) } else { folder };
-    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| OutputErrorKind::Write(error.into()))?;
+    let folder = match Folder::open(folder_of(&resolved)) {
+        Err(error) if makes_folder && error.kind() == io::ErrorKind::NotFound => {
+            let existing = Folder::open(nearest_existing(folder_of(&resolved)));
+            existing.and_then(|folder| folder.check_writable()).map(|()| FilesFolder::YetToBeMade)
+        }
+        opened => opened.and_then(|folder| folder.check_writable().map(|()| FilesFolder::Held(Arc::new(folder)))),
+    };
+    let folder = folder.map_err(OutputErrorKind::Write)?;
     if !protected.assign(&resolved).map_err(OutputErrorKind::Write)? {
         return Err(OutputErrorKind::Taken);
     }
-    Ok(Place::File(resolved))
+    let name = resolved.file_name().map(OsStr::to_owned).unwrap_or_default();
+    Ok(Place::File { path: resolved, folder, name })
 }
 
 /// Whether the last part of `path` can name a file: it is not empty, `.` or `..`.
@@ -249,9 +274,18 @@ fn ends_in_a_file_name(path: &Path) -> bool {
     !matches!(last, None | Some(b"" | b"." | b".."))
 }
 
-fn open_special(path: &Path) -> io::Result<File> {
-    if path.metadata()?.file_type().is_socket() {
-        return Err(io::Error::other("is a socket"));
+/// Opens what had the metadata `checked`. Nothing but that is written to: a file that has taken its place is left alone.
+fn open_special(path: &Path, checked: &Metadata) -> Result<File, OutputErrorKind> {
+    if checked.file_type().is_socket() {
+        return Err(OutputErrorKind::Write(io::Error::other("is a socket")));
     }
-    OpenOptions::new().write(true).open(path)
+    let opened = OpenOptions::new().write(true).open(path);
+    let opened = opened.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    let (file, metadata) = opened.map_err(OutputErrorKind::Write)?;
+    if identity(&metadata) == identity(checked) { Ok(file) } else { Err(OutputErrorKind::Replaced) }
+}
+
+/// What makes a thing the same one: device, inode, and, as inodes are used again, its type.
+fn identity(metadata: &Metadata) -> (u64, u64, std::fs::FileType) {
+    (metadata.dev(), metadata.ino(), metadata.file_type())
 }

@@ -1,44 +1,65 @@
 //! Files under a temporary name: what they are called, and that none is left when the process ends early.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    ffi::{OsStr, OsString},
+    io::{self, ErrorKind},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use rand::{TryRng, rngs::SysRng};
+use rustix::fs::{AtFlags, unlinkat};
+
+use super::folders::Folder;
 
 const PREFIX: &str = ".reelseal-";
 const SUFFIX: &str = ".partial";
+const RANDOM_BYTES: usize = 8;
+/// One that is taken is the rarest of chances.
+const MAX_NAMES: usize = 16;
 
 /// The temporary files of this process.
 pub(crate) static TEMPORARIES: Temporaries = Temporaries::new();
 
 /// Temporary files that are to be removed if the process ends early.
-pub(crate) struct Temporaries(Mutex<Vec<PathBuf>>);
+pub(crate) struct Temporaries(Mutex<Vec<Arc<Temporary>>>);
+
+/// A temporary file, by its name in its folder.
+struct Temporary {
+    folder: Arc<Folder>,
+    name: OsString,
+}
 
 /// While this lives, [`Temporaries::remove_all`] removes the file.
 pub(super) struct Registered<'a> {
     temporaries: &'a Temporaries,
-    path: PathBuf,
+    temporary: Arc<Temporary>,
 }
 
 /// While this lives, no temporary file is made, and none takes the place of another file.
-pub(crate) struct NoneLeft<'a>(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'a, Vec<PathBuf>>);
+pub(crate) struct NoneLeft<'a>(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'a, Vec<Arc<Temporary>>>);
 
 impl Temporaries {
     const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Makes the file `path` with `make`, and registers it.
+    /// Makes the file `name` in `folder` with `make`, and registers it.
     ///
     /// # Errors
     ///
     /// Those of `make`; nothing is registered then.
-    pub(super) fn make<F>(&self, path: &Path, make: impl FnOnce() -> io::Result<F>) -> io::Result<(F, Registered<'_>)> {
+    pub(super) fn make<F>(
+        &self,
+        folder: &Arc<Folder>,
+        name: &OsStr,
+        make: impl FnOnce() -> io::Result<F>,
+    ) -> io::Result<(F, Registered<'_>)> {
         let mut registered = self.lock();
         let made = make()?;
-        registered.push(path.to_owned());
-        Ok((made, Registered { temporaries: self, path: path.to_owned() }))
+        let temporary = Arc::new(Temporary { folder: Arc::clone(folder), name: name.to_owned() });
+        registered.push(Arc::clone(&temporary));
+        Ok((made, Registered { temporaries: self, temporary }))
     }
 
     /// Does `work` with no [`remove_all`](Self::remove_all) between its steps.
@@ -51,28 +72,53 @@ impl Temporaries {
     pub(crate) fn remove_all(&self) -> NoneLeft<'_> {
         let mut registered = self.lock();
         for file in registered.drain(..) {
-            // It may be gone already; there is nobody to report it to.
-            let _ = fs::remove_file(file);
+            file.remove();
         }
         NoneLeft(registered)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Temporary>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Temporary {
+    fn remove(&self) {
+        // It may be gone already; there is nobody to report it to.
+        let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
+    }
+}
+
+impl Registered<'_> {
+    pub(super) fn name(&self) -> &OsStr {
+        &self.temporary.name
+    }
+
+    /// Removes the file.
+    pub(super) fn remove(&self) {
+        self.temporary.remove();
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.temporaries.lock().retain(|file| *file != self.path);
+        self.temporaries.lock().retain(|file| !Arc::ptr_eq(file, &self.temporary));
     }
 }
 
-/// Temporary names, for [`make_in`](tempfile::Builder::make_in).
-pub(super) fn temporary_name() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
-    builder
+/// Does `make` with temporary names until one is not taken.
+pub(super) fn with_temporary_name<T>(mut make: impl FnMut(&OsStr) -> io::Result<T>) -> io::Result<T> {
+    let mut made = Err(ErrorKind::AlreadyExists.into());
+    for _ in 0..MAX_NAMES {
+        let mut random = [0; RANDOM_BYTES];
+        SysRng.try_fill_bytes(&mut random).map_err(io::Error::other)?;
+        let name = format!("{PREFIX}{}{SUFFIX}", base16ct::lower::encode_string(&random));
+        made = make(OsStr::new(&name));
+        if !made.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+            break;
+        }
+    }
+    made
 }
 
 /// Whether `path` has the name of a temporary file: one that a killed process left.
@@ -91,7 +137,8 @@ mod tests {
     fn all_registered_files_are_removed_and_no_other() {
         let (temporaries, folder) = (Temporaries::new(), tempfile::tempdir().unwrap());
         let [kept, first, second] = ["kept", "first", "second"].map(|name| folder.path().join(name));
-        let make = |path: &Path| temporaries.make(path, || File::create(path)).unwrap().1;
+        let held = Arc::new(Folder::open(folder.path()).unwrap());
+        let make = |path: &Path| temporaries.make(&held, path.file_name().unwrap(), || File::create(path)).unwrap().1;
         drop(make(&kept));
         let _registered = [make(&first), make(&second)];
         drop(temporaries.remove_all());
@@ -103,7 +150,8 @@ mod tests {
         let (temporaries, folder) = (Temporaries::new(), tempfile::tempdir().unwrap());
         let existing = folder.path().join("existing");
         File::create(&existing).unwrap();
-        assert!(temporaries.make(&existing, || File::create_new(&existing)).is_err());
+        let held = Arc::new(Folder::open(folder.path()).unwrap());
+        assert!(temporaries.make(&held, OsStr::new("existing"), || File::create_new(&existing)).is_err());
         drop(temporaries.remove_all());
         assert!(existing.exists());
     }
@@ -119,11 +167,25 @@ mod tests {
 
     #[test]
     fn a_temporary_name_is_known_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = temporary_name().tempfile_in(folder.path()).unwrap();
-        assert!(is_temporary_name(file.path()));
+        let name = with_temporary_name(|name| Ok(name.to_owned())).unwrap();
+        assert!(is_temporary_name(Path::new(&name)));
         for other in [".reelseal-x", "x.partial", "film.mp4"] {
             assert!(!is_temporary_name(Path::new(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn a_temporary_name_that_is_taken_gives_way_to_another() {
+        let mut taken = Vec::new();
+        let name = with_temporary_name(|name| {
+            if taken.len() < 2 {
+                taken.push(name.to_owned());
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            Ok(name.to_owned())
+        });
+        assert!(!taken.contains(&name.unwrap()) && taken.first() != taken.last());
+        let full = with_temporary_name(|_| io::Result::<()>::Err(ErrorKind::StorageFull.into()));
+        assert_eq!(full.unwrap_err().kind(), ErrorKind::StorageFull);
     }
 }

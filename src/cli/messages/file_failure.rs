@@ -71,6 +71,9 @@ impl From<OutputError> for Failure {
             OutputErrorKind::Taken => refused("another input of this run goes there, too").with_hint(
                 "give each a run of its own, or put the results into different folders with --output-dir DIR",
             ),
+            OutputErrorKind::Replaced => Self::new(Exit::InputOutput, fact)
+                .about(&label)
+                .with_hint("something else has taken its place since; see what is there, and try again"),
             OutputErrorKind::NotReadable => refused("cannot be read back, as --remove would have to")
                 .with_hint("write to a file, or leave --remove out"),
         }
