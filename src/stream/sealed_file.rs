@@ -13,7 +13,7 @@ use super::{
     frame_cache::FrameCache,
 };
 use crate::{
-    container::{Features, FrameTag, Header, TagFlags},
+    container::{Features, FrameTag, Header},
     keys::Credential,
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
@@ -79,7 +79,7 @@ pub struct SealedFile<R> {
 }
 
 /// An authenticated frame of a stream, decrypted. Wiped when it is dropped.
-pub struct SealedFrame(Option<Frame<Verified>>);
+pub struct SealedFrame(Frame<Verified>);
 
 /// An error that all who waited for the same frame hear of.
 struct SharedError(StreamError);
@@ -151,7 +151,6 @@ impl<R: ReadAt> SealedFile<R> {
         is_whole: bool,
     ) -> Result<Self, StreamError> {
         let (index, tag) = (last.index(), *last.tag());
-        drop(SealedFrame(Some(last)));
         let lying = StreamError::Frame { index, fault: FrameFault::Offset(tag.offset) };
         let length = tag.end().ok_or(lying)?;
         let sealed = Self::new(stream, file, frames, length, is_whole);
@@ -304,7 +303,7 @@ impl<R: ReadAt> SealedFile<R> {
 
     fn load(&self, index: u64, evicted: Option<SealedFrame>) -> Result<SealedFrame, StreamError> {
         let frame_size = self.file.layout().frame_size;
-        let buffer = match evicted.and_then(SealedFrame::into_buffer) {
+        let buffer = match evicted.map(|frame| frame.0.into_buffer()) {
             // Overwritten from end to end by what is read.
             Some(buffer) if self.file.wire_length(index) == frame_size.wire() => buffer,
             Some(mut buffer) => {
@@ -315,9 +314,8 @@ impl<R: ReadAt> SealedFile<R> {
         };
         let frame = self.file.read(buffer, index)?;
         let frame = self.stream.chain().open(frame).map_err(|fault| StreamError::Frame { index, fault })?;
-        let frame = SealedFrame(Some(frame));
         self.check_capacity(frame.tag())?;
-        Ok(frame)
+        Ok(SealedFrame(frame))
     }
 
     /// The plaintext bytes of `area` that are in the frame that holds the one at `offset`; 0 at the end.
@@ -492,25 +490,11 @@ fn sound_frames<R: ReadAt>(
 impl SealedFrame {
     /// The authenticated tag.
     pub fn tag(&self) -> &FrameTag {
-        const NONE: &FrameTag = &FrameTag { index: 0, time: 0, offset: 0, length: 0, flags: TagFlags::NONE };
-        self.0.as_ref().map_or(NONE, Frame::<Verified>::tag)
+        self.0.tag()
     }
 
     /// The authenticated payload.
     pub fn payload(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], Frame::<Verified>::payload)
-    }
-
-    /// The buffer, with what was in it, to be overwritten by another frame.
-    fn into_buffer(mut self) -> Option<FrameBuffer> {
-        self.0.take().map(Frame::into_buffer)
-    }
-}
-
-impl Drop for SealedFrame {
-    fn drop(&mut self) {
-        if let Some(frame) = self.0.take() {
-            frame.into_buffer().wipe();
-        }
+        self.0.payload()
     }
 }
