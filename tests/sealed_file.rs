@@ -516,3 +516,84 @@ fn a_time_that_falls_is_refused_where_a_search_meets_it() {
     let found: Vec<_> = (9..22).map(|time| file.frame_at_time(time)).collect();
     assert!(found.iter().any(|found| matches!(found, Err(StreamError::Frame { fault: FrameFault::Time(_), .. }))));
 }
+
+#[test]
+fn a_search_refuses_a_lying_frame_wherever_the_last_read_was() {
+    let plaintext = plaintext(12 * 1000);
+    for by in [-1, 1] {
+        let mut told = frames(&plaintext, [1000; 12], true);
+        told[5].0.offset = told[5].0.offset.wrapping_add_signed(by);
+        let file = open(stream_of(SIZE, live_and_timed(), &told));
+        for read in [0, 1000, 2000, 3000] {
+            file.read_exact_at(&mut [0; 9], read).unwrap();
+            let found = file.frame_at_offset(5500);
+            assert!(matches!(found, Err(StreamError::Frame { fault: FrameFault::Offset(_), .. })), "{by}: {found:?}");
+        }
+    }
+}
+
+/// A live stream of so many frames of 4 MiB, the last one empty.
+fn live_of_large_frames(count: usize) -> (Vec<u8>, Vec<u8>, Layout) {
+    let size = FrameSize::from_log2(22).unwrap();
+    let plaintext = plaintext((count - 1) * size.payload());
+    let lengths = std::iter::repeat_n(size.payload(), count - 1).chain([0]);
+    let stream = stream_of(size, live_and_timed(), &frames(&plaintext, lengths, true));
+    (stream, plaintext, Layout { frame_size: size, header_length: HeaderLength::MIN })
+}
+
+#[test]
+fn reading_on_in_small_steps_reads_no_frame_twice_even_of_frames_as_large_as_the_cache() {
+    let (stream, plaintext, layout) = live_of_large_frames(4);
+    let source = Counted::new(stream);
+    let file = open(&source);
+    reads(&source);
+    for offset in (0..plaintext.len()).step_by(300_001) {
+        let mut area = [0; 1000];
+        let read = file.read_at(&mut area, offset as u64).unwrap();
+        assert_eq!(area[..read], *expected(&plaintext, offset, 1000));
+    }
+    let mut starts: Vec<_> = reads(&source).into_iter().map(|range| range.start).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, (0..4).map(|index| layout.frame_position(index)).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_that_read_large_frames_at_two_places_do_not_make_each_other_read_them_again() {
+    let (stream, plaintext, layout) = live_of_large_frames(7);
+    let source = Counted::new(stream);
+    let file = open(&source);
+    let at = |index: usize, step: usize| {
+        let (offset, mut area) = (index * layout.frame_size.payload() + step * 1000, [0; 1000]);
+        file.read_exact_at(&mut area, offset as u64).unwrap();
+        assert_eq!(area, plaintext[offset..offset + 1000]);
+    };
+    for step in 0..3 {
+        at(1, step);
+        at(4, step);
+    }
+    reads(&source);
+    for step in 3..20 {
+        at(1, step);
+        at(4, step);
+    }
+    assert_eq!(reads(&source), []);
+}
+
+#[test]
+fn a_damaged_neighbour_is_looked_at_once_and_not_for_every_read() {
+    let plaintext = plaintext(12 * 1000);
+    for damaged in [4, 6] {
+        let mut stream = stream_of(SIZE, live_and_timed(), &frames(&plaintext, [1000; 12], true));
+        stream[position(damaged) + 40] ^= 1;
+        let source = Counted::new(stream);
+        let file = open(&source);
+        file.read_exact_at(&mut [0; 9], 5000).unwrap();
+        reads(&source);
+        for offset in (5000..5900).step_by(100) {
+            let mut area = [0; 100];
+            file.read_exact_at(&mut area, offset).unwrap();
+            assert_eq!(area, plaintext[offset as usize..offset as usize + 100]);
+        }
+        assert_eq!(reads(&source), [], "frame {damaged}");
+    }
+}

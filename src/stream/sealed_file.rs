@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Cursor, OpenError, OpenedStream, ReadAt, ReaderInput, StreamError, StreamFile, StreamHeader,
-    frame_cache::FrameCache,
+    frame_cache::FrameCache, known_tags::KnownTags,
 };
 use crate::{
     container::{Features, FrameTag, Header},
@@ -18,19 +18,28 @@ use crate::{
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
 
-/// Bytes of the frames that are kept, unless a single one is larger.
+/// Bytes of the frames that are kept, unless these are fewer than [`LEAST_FRAMES`].
 const CACHE_BYTES: usize = 4 << 20;
 /// Frames that are kept at the most.
-const CACHE_FRAMES: usize = 64;
+const MOST_FRAMES: usize = 64;
+/// Frames that are kept in any case, 48 MiB of the largest: one with its neighbours, or for two or three who read at
+/// different places.
+const LEAST_FRAMES: usize = 3;
+/// Tags that are remembered, some 64 KiB: the upper levels of a search, and the neighbours of what is read.
+const KNOWN_TAGS: usize = 1024;
 
-/// A stream that is read at any place, in memory for a few frames. Shared by threads, it reads, authenticates and decrypts
-/// a frame once, however many of them ask for it at the same time.
+/// A stream that is read at any place. Shared by threads, it reads, authenticates and decrypts a frame once, however many of
+/// them ask for it at the same time.
 ///
 /// It is made only by authenticating the header and the final frame, so that its length is a promise; or, for a stream that
 /// has no final frame, by [`SealedFile::open_unfinished`], which promises nothing of the end.
 ///
 /// Nothing is given out that was not authenticated at its place. A damaged frame is an error for the reads that need it,
-/// and for no others.
+/// and for no others. In a live stream, where a frame's tag says which place that is, the frames beside it must agree; no
+/// more is checked, so that somebody with the stream's keys can make streams that differ from what a reader in order takes.
+///
+/// In memory for at most 64 frames and 4 MiB of them, or for three frames that are larger, besides those that are being read
+/// or that a caller holds.
 ///
 /// ```
 /// use std::{
@@ -74,6 +83,7 @@ pub struct SealedFile<R> {
     length: u64,
     is_whole: bool,
     cache: FrameCache<SealedFrame, SharedError>,
+    tags: KnownTags,
     /// A frame near which the next read probably is.
     near: AtomicU64,
 }
@@ -159,8 +169,9 @@ impl<R: ReadAt> SealedFile<R> {
     }
 
     fn new(stream: OpenedStream, file: StreamFile<R>, frames: u64, length: u64, is_whole: bool) -> Self {
-        let most = (CACHE_BYTES / file.layout().frame_size.wire()).min(CACHE_FRAMES);
-        Self { stream, file, frames, length, is_whole, cache: FrameCache::new(most), near: AtomicU64::new(0) }
+        let most = (CACHE_BYTES / file.layout().frame_size.wire()).clamp(LEAST_FRAMES, MOST_FRAMES);
+        let (cache, tags, near) = (FrameCache::new(most), KnownTags::new(KNOWN_TAGS), AtomicU64::new(0));
+        Self { stream, file, frames, length, is_whole, cache, tags, near }
     }
 
     /// What the header says.
@@ -248,7 +259,8 @@ impl<R: ReadAt> SealedFile<R> {
     }
 
     /// The index of the frame that holds the plaintext byte at `offset`; `None` at and after the end. In a live stream
-    /// this reads some frames, whose tags must agree with each other; damaged ones are stepped past.
+    /// this reads some frames, that one and its neighbours among them, whose tags must agree with each other; damaged ones
+    /// are stepped past.
     ///
     /// # Errors
     ///
@@ -261,17 +273,22 @@ impl<R: ReadAt> SealedFile<R> {
         if !self.has(Features::LIVE) {
             return Ok(Some(offset / self.payload()));
         }
-        if let Some(index) = self.near_offset(offset) {
-            return Ok(Some(index));
-        }
+        let tag = match self.near_offset(offset) {
+            Some(tag) => tag,
+            None => self.search_offset(offset)?,
+        };
+        self.check_neighbours(&tag)?;
+        Ok(Some(tag.index))
+    }
+
+    /// The tag of the frame of a live stream that holds the byte at `offset`, by a search in all of them.
+    fn search_offset(&self, offset: u64) -> Result<FrameTag, StreamError> {
         let (at, missing) = self.last_where(|tag| tag.offset <= offset)?;
-        match at {
-            Some(tag) if tag.end().is_some_and(|end| offset < end) => Ok(Some(tag.index)),
-            _ => match missing {
-                // It is in one of the frames that were stepped past.
-                Some(index) => self.frame(index).and(Err(out_of_step(index, offset))),
-                None => Err(out_of_step(at.map_or(0, |tag| tag.index), offset)),
-            },
+        match (at, missing) {
+            (Some(tag), _) if tag.end().is_some_and(|end| offset < end) => Ok(tag),
+            // It is in one of the frames that were stepped past.
+            (_, Some(index)) => self.frame(index).and(Err(out_of_step(index, offset))),
+            (at, None) => Err(out_of_step(at.map_or(0, |tag| tag.index), offset)),
         }
     }
 
@@ -315,6 +332,7 @@ impl<R: ReadAt> SealedFile<R> {
         let frame = self.file.read(buffer, index)?;
         let frame = self.stream.chain().open(frame).map_err(|fault| StreamError::Frame { index, fault })?;
         self.check_capacity(frame.tag())?;
+        self.tags.insert(*frame.tag());
         Ok(SealedFrame(frame))
     }
 
@@ -322,25 +340,23 @@ impl<R: ReadAt> SealedFile<R> {
     fn read_of_one_frame(&self, area: &mut [u8], offset: u64) -> Result<usize, StreamError> {
         let Some(index) = self.frame_at_offset(offset)? else { return Ok(0) };
         let frame = self.frame(index)?;
-        if self.has(Features::LIVE) {
-            self.check_neighbours(frame.tag())?;
-            self.near.store(index, Ordering::Relaxed);
-        }
+        self.near.store(index, Ordering::Relaxed);
         let from = usize::try_from(offset.saturating_sub(frame.tag().offset)).unwrap_or(usize::MAX);
         let mut payload = frame.payload().get(from..).unwrap_or_default();
         payload.read(area).map_err(StreamError::Read)
     }
 
-    /// The frame of a live stream that holds the byte at `offset`, if it is the one read last, or one soon after it.
-    fn near_offset(&self, offset: u64) -> Option<u64> {
+    /// The tag of the frame of a live stream that holds the byte at `offset`, if that is the one read last or one soon after
+    /// it.
+    fn near_offset(&self, offset: u64) -> Option<FrameTag> {
         let near = self.near.load(Ordering::Relaxed);
-        let mut ahead = (near..self.frames).take(3);
-        ahead.find_map(|index| match self.frame(index) {
-            Ok(frame) if (frame.tag().offset..frame.tag().end()?).contains(&offset) => Some(Some(index)),
-            Ok(frame) if frame.tag().offset <= offset => None,
-            // Elsewhere.
-            _ => Some(None),
-        })?
+        for index in (near..self.frames).take(3) {
+            let tag = self.tag(index).ok().filter(|tag| tag.offset <= offset)?;
+            if offset < tag.end()? {
+                return Some(tag);
+            }
+        }
+        None
     }
 
     /// The tag of the last sound frame for which `is_before` holds, which it does for all frames up to some place and for
@@ -368,11 +384,19 @@ impl<R: ReadAt> SealedFile<R> {
         }
     }
 
+    /// The tag of the frame at `index`: remembered, or read now.
+    fn tag(&self, index: u64) -> Result<FrameTag, StreamError> {
+        match self.tags.get(index) {
+            Some(tag) => Ok(tag),
+            None => self.frame(index).map(|frame| *frame.tag()),
+        }
+    }
+
     /// The tag of the first of these frames that is sound.
     fn sound_tag(&self, indexes: impl Iterator<Item = u64>) -> Result<Option<FrameTag>, StreamError> {
         for index in indexes {
-            match self.frame(index) {
-                Ok(frame) => return Ok(Some(*frame.tag())),
+            match self.tag(index) {
+                Ok(tag) => return Ok(Some(tag)),
                 Err(StreamError::Frame { .. } | StreamError::ReadFrame { .. } | StreamError::CutFrame { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -380,8 +404,12 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(None)
     }
 
-    /// Refuses the tag of a frame if the frames beside it, where they are sound, do not continue it.
+    /// Refuses the tag of a frame if the frames beside it, where they are sound, do not continue it. A tag that has passed
+    /// is remembered: a neighbour that is damaged is not read again for every read of the frame.
     fn check_neighbours(&self, tag: &FrameTag) -> Result<(), StreamError> {
+        if self.tags.agrees(tag.index) {
+            return Ok(());
+        }
         if let Some(before) = tag.index.checked_sub(1).map(|index| self.sound_tag([index].into_iter())) {
             self.check_order(before?.as_ref(), tag, tag)?;
         }
@@ -390,6 +418,7 @@ impl<R: ReadAt> SealedFile<R> {
         {
             self.check_order(Some(tag), &after, tag)?;
         }
+        self.tags.insert_agreeing(*tag);
         Ok(())
     }
 
