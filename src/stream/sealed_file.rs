@@ -13,7 +13,7 @@ use super::{
     frame_cache::FrameCache, known_tags::KnownTags,
 };
 use crate::{
-    container::{Features, FrameTag, Header},
+    container::{FRAME_OVERHEAD, Features, FrameTag, Header},
     keys::Credential,
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
@@ -35,8 +35,8 @@ const KNOWN_TAGS: usize = 1024;
 /// has no final frame, by [`SealedFile::open_unfinished`], which promises nothing of the end.
 ///
 /// Nothing is given out that was not authenticated at its place. A damaged frame is an error for the reads that need it,
-/// and for no others. In a live stream, where a frame's tag says which place that is, the frames beside it must agree; no
-/// more is checked, so that somebody with the stream's keys can make streams that differ from what a reader in order takes.
+/// and for no others. In a live stream, where a frame's tag says which place that is, the frames beside it must agree. No
+/// more is checked than that: whoever has the stream's keys can forge one of which a reader in order gives out less.
 ///
 /// In memory for at most 64 frames and 4 MiB of them, or for three frames that are larger, besides those that are being read
 /// or that a caller holds.
@@ -115,11 +115,15 @@ impl<R: ReadAt> SealedFile<R> {
 
     /// As [`SealedFile::open`], for a stream whose final frame was never written, or is still to be: what there is of it
     /// ends with the last sound frame, and reading on from there is an error. [`SealedFile::frames`] says how many frames
-    /// that is. A frame before it may still be damaged, which only reading it shows.
+    /// that is. A frame before it may still be damaged, which only reading it shows. A stream that has its final frame after
+    /// all is whole.
+    ///
+    /// The last sound frame is searched for, from the end: if frames are missing before it, some sound ones after the gap may
+    /// be left out.
     ///
     /// # Errors
     ///
-    /// [`OpenError`].
+    /// [`OpenError`]; of a source that gives no sound frame and fails, [`OpenError::Stream`].
     pub fn open_unfinished(
         source: R,
         credential: &mut Credential,
@@ -144,11 +148,14 @@ impl<R: ReadAt> SealedFile<R> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Read`] and [`StreamError::ReadFrame`].
+    /// [`StreamError::ReadFrame`] if no frame is sound and some cannot be read.
     pub fn of_unfinished(stream: OpenedStream, file: StreamFile<R>) -> Result<Self, StreamError> {
         let (frames, last) = sound_frames(&stream, &file)?;
         match last {
-            Some(last) => Self::ending_with(stream, file, frames, last, false),
+            Some(last) => {
+                let is_whole = last.tag().flags.is_final();
+                Self::ending_with(stream, file, frames, last, is_whole)
+            }
             None => Ok(Self::new(stream, file, 0, 0, false)),
         }
     }
@@ -397,7 +404,13 @@ impl<R: ReadAt> SealedFile<R> {
         for index in indexes {
             match self.tag(index) {
                 Ok(tag) => return Ok(Some(tag)),
-                Err(StreamError::Frame { .. } | StreamError::ReadFrame { .. } | StreamError::CutFrame { .. }) => {}
+                Err(
+                    StreamError::Frame { .. }
+                    | StreamError::ReadFrame { .. }
+                    | StreamError::CutFrame { .. }
+                    // The source has become shorter.
+                    | StreamError::EndBeforeFinalFrame { .. },
+                ) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -481,34 +494,44 @@ impl<R: ReadAt> Read for FromStart<'_, R> {
     }
 }
 
-/// How many frames there are up to the last sound one before which no larger gap was seen, and that one. Looks from the
-/// end backwards, in steps that double, and then between the last two: after a loss of power a few of the last frames may
-/// be missing, in whatever room was reserved for them.
+/// How many frames there are up to the last sound one, and that one. Looks from the end backwards, in steps that double, and
+/// then between the last two: after a loss of power a few of the last frames may be missing, in whatever room was reserved
+/// for them. If that comes to the front without having met a sound frame, the first frames are looked at one by one: some of
+/// them may be lost, too.
 fn sound_frames<R: ReadAt>(
     stream: &OpenedStream,
     file: &StreamFile<R>,
 ) -> Result<(u64, Option<Frame<Verified>>), StreamError> {
-    let verified = |index| match file.read(FrameBuffer::new(file.layout().frame_size), index) {
-        Ok(frame) => Ok(stream.chain().open(frame).ok()),
-        Err(StreamError::Read(error)) => Err(StreamError::Read(error)),
-        Err(_) => Ok(None),
+    const AT_THE_FRONT: u64 = 256;
+    let mut unreadable = None;
+    let mut verified = |index| match file.read(FrameBuffer::new(file.layout().frame_size), index) {
+        Ok(frame) => stream.chain().open(frame).ok(),
+        Err(error @ StreamError::ReadFrame { .. }) => {
+            unreadable.get_or_insert(error);
+            None
+        }
+        Err(_) => None,
     };
-    let (mut end, mut step) = (file.last_index() + 1, 1);
+    let last = file.last_index();
+    let count = last + u64::from(file.wire_length(last) >= FRAME_OVERHEAD);
+    let (mut end, mut step) = (count, 1_u64);
     // Of those from `end` on, none was found sound.
     let mut found = None;
-    while end > 0 {
+    while end > 0 && found.is_none() {
         let index = end.saturating_sub(step);
-        if let Some(frame) = verified(index)? {
-            found = Some((index, frame));
-            break;
+        found = verified(index).map(|frame| (index, frame));
+        if found.is_none() {
+            (end, step) = (index, step.saturating_mul(2));
         }
-        (end, step) = (index, step.saturating_mul(2));
     }
-    let Some((mut index, mut frame)) = found else { return Ok((0, None)) };
-    let mut end = index.saturating_add(step).min(file.last_index() + 1);
+    if found.is_none() {
+        end = count;
+        found = (0..count.min(AT_THE_FRONT)).find_map(|index| verified(index).map(|frame| (index, frame)));
+    }
+    let Some((mut index, mut frame)) = found else { return unreadable.map_or(Ok((0, None)), Err) };
     while index + 1 < end {
         let middle = index + (end - index) / 2;
-        match verified(middle)? {
+        match verified(middle) {
             Some(sound) => (index, frame) = (middle, sound),
             None => end = middle,
         }
