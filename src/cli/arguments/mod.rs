@@ -9,6 +9,8 @@ mod inspect;
 mod keygen;
 mod man;
 mod passwd;
+#[cfg_attr(not(test), expect(dead_code, reason = "no command takes a range yet"))]
+mod range;
 mod secret;
 mod size;
 mod speed;
