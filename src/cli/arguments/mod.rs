@@ -14,6 +14,8 @@ mod range;
 mod secret;
 mod size;
 mod speed;
+#[cfg_attr(not(test), expect(dead_code, reason = "no command takes a time yet"))]
+mod time;
 mod verify;
 mod version;
 
