@@ -516,3 +516,173 @@ fn a_time_that_falls_is_refused_where_a_search_meets_it() {
     let found: Vec<_> = (9..22).map(|time| file.frame_at_time(time)).collect();
     assert!(found.iter().any(|found| matches!(found, Err(StreamError::Frame { fault: FrameFault::Time(_), .. }))));
 }
+
+#[test]
+fn a_search_refuses_a_lying_frame_wherever_the_last_read_was() {
+    let plaintext = plaintext(12 * 1000);
+    for by in [-1, 1] {
+        let mut told = frames(&plaintext, [1000; 12], true);
+        told[5].0.offset = told[5].0.offset.wrapping_add_signed(by);
+        let file = open(stream_of(SIZE, live_and_timed(), &told));
+        for read in [0, 1000, 2000, 3000] {
+            file.read_exact_at(&mut [0; 9], read).unwrap();
+            let found = file.frame_at_offset(5500);
+            assert!(matches!(found, Err(StreamError::Frame { fault: FrameFault::Offset(_), .. })), "{by}: {found:?}");
+        }
+    }
+}
+
+/// A live stream of so many frames of 4 MiB, the last one empty.
+fn live_of_large_frames(count: usize) -> (Vec<u8>, Vec<u8>, Layout) {
+    let size = FrameSize::from_log2(22).unwrap();
+    let plaintext = plaintext((count - 1) * size.payload());
+    let lengths = std::iter::repeat_n(size.payload(), count - 1).chain([0]);
+    let stream = stream_of(size, live_and_timed(), &frames(&plaintext, lengths, true));
+    (stream, plaintext, Layout { frame_size: size, header_length: HeaderLength::MIN })
+}
+
+#[test]
+fn reading_on_in_small_steps_reads_no_frame_twice_even_of_frames_as_large_as_the_cache() {
+    let (stream, plaintext, layout) = live_of_large_frames(4);
+    let source = Counted::new(stream);
+    let file = open(&source);
+    reads(&source);
+    for offset in (0..plaintext.len()).step_by(300_001) {
+        let mut area = [0; 1000];
+        let read = file.read_at(&mut area, offset as u64).unwrap();
+        assert_eq!(area[..read], *expected(&plaintext, offset, 1000));
+    }
+    let mut starts: Vec<_> = reads(&source).into_iter().map(|range| range.start).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, (0..4).map(|index| layout.frame_position(index)).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_that_read_large_frames_at_two_places_do_not_make_each_other_read_them_again() {
+    let (stream, plaintext, layout) = live_of_large_frames(7);
+    let source = Counted::new(stream);
+    let file = open(&source);
+    let at = |index: usize, step: usize| {
+        let (offset, mut area) = (index * layout.frame_size.payload() + step * 1000, [0; 1000]);
+        file.read_exact_at(&mut area, offset as u64).unwrap();
+        assert_eq!(area, plaintext[offset..offset + 1000]);
+    };
+    for step in 0..3 {
+        at(1, step);
+        at(4, step);
+    }
+    reads(&source);
+    for step in 3..20 {
+        at(1, step);
+        at(4, step);
+    }
+    assert_eq!(reads(&source), []);
+}
+
+#[test]
+fn a_damaged_neighbour_is_looked_at_once_and_not_for_every_read() {
+    let plaintext = plaintext(12 * 1000);
+    for damaged in [4, 6] {
+        let mut stream = stream_of(SIZE, live_and_timed(), &frames(&plaintext, [1000; 12], true));
+        stream[position(damaged) + 40] ^= 1;
+        let source = Counted::new(stream);
+        let file = open(&source);
+        file.read_exact_at(&mut [0; 9], 5000).unwrap();
+        reads(&source);
+        for offset in (5000..5900).step_by(100) {
+            let mut area = [0; 100];
+            file.read_exact_at(&mut area, offset).unwrap();
+            assert_eq!(area, plaintext[offset as usize..offset as usize + 100]);
+        }
+        assert_eq!(reads(&source), [], "frame {damaged}");
+    }
+}
+
+#[test]
+fn a_stream_opened_as_unfinished_is_whole_if_it_has_its_final_frame() {
+    let plaintext = plaintext(4 * P + 100);
+    for stream in [plain(&plaintext, SIZE), live(&plaintext)] {
+        let file = Arc::new(SealedFile::open_unfinished(stream, &mut credential(), Vec::new()).unwrap());
+        assert!(file.is_whole());
+        let mut whole = Vec::new();
+        file.cursor().read_to_end(&mut whole).unwrap();
+        assert!(whole == plaintext);
+        assert!(matches!(file.frame(file.frames()), Err(StreamError::NoSuchFrame { .. })));
+    }
+}
+
+#[test]
+fn frames_lost_in_the_middle_or_at_the_front_of_an_unfinished_stream_are_errors_of_their_own() {
+    let plaintext = plaintext(30 * 1000);
+    let live = stream_of(SIZE, live_and_timed(), &frames(&plaintext, [1000; 30], true));
+    let full = self::plaintext(29 * P + 5);
+    let plain = plain(&full, SIZE);
+    for (stream, plaintext, length) in [(live, plaintext, 1000), (plain, full, P)] {
+        for (lost, end, zeros) in [(10..12, 20, 0), (0..1, 20, 20), (0..5, 20, 300), (3..19, 20, 0)] {
+            let mut unfinished = stream[..position(end)].to_vec();
+            unfinished[position(lost.start)..position(lost.end)].fill(0);
+            unfinished.resize(position(end + zeros), 0);
+            let file = SealedFile::open_unfinished(unfinished, &mut credential(), Vec::new()).unwrap();
+            assert_eq!((file.frames(), file.len(), file.is_whole()), (end, end * length as u64, false), "{lost:?}");
+            for index in (0..end).chain((0..end).rev()) {
+                let (offset, mut area) = (index as usize * length + 7, [0; 20]);
+                match file.read_exact_at(&mut area, offset as u64) {
+                    Ok(()) => assert!(!lost.contains(&index) && area == plaintext[offset..offset + 20]),
+                    Err(error) => {
+                        assert!(lost.contains(&index), "{lost:?}, {index}: {error}");
+                        assert!(matches!(error, StreamError::Frame { fault: FrameFault::Mac, .. }), "{error}");
+                    }
+                }
+            }
+            for past in [file.len(), u64::MAX - 1, u64::MAX] {
+                let read = file.read_at(&mut [0; 9], past);
+                assert!(matches!(read, Err(StreamError::EndBeforeFinalFrame { index }) if index == end), "{past}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_source_that_fails_is_not_taken_for_an_unfinished_stream_of_no_frames() {
+    struct OnlyTheHeader(Vec<u8>);
+    impl ReadAt for OnlyTheHeader {
+        fn read_at(&self, area: &mut [u8], at: u64) -> io::Result<usize> {
+            if at >= position(0) as u64 { Err(io::Error::from_raw_os_error(5)) } else { self.0.read_at(area, at) }
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            self.0.size()
+        }
+    }
+    let stream = OnlyTheHeader(plain(&plaintext(3 * P), SIZE));
+    let opened = SealedFile::open_unfinished(stream, &mut credential(), Vec::new());
+    assert!(matches!(opened.err(), Some(OpenError::Stream(StreamError::ReadFrame { .. }))));
+}
+
+#[test]
+fn a_source_that_becomes_shorter_still_gives_what_it_has() {
+    struct Shrinking(Vec<u8>, AtomicBool);
+    impl ReadAt for Shrinking {
+        fn read_at(&self, area: &mut [u8], at: u64) -> io::Result<usize> {
+            let end = if self.1.load(Ordering::SeqCst) { position(3) + 99 } else { self.0.len() };
+            self.0[..end].read_at(area, at)
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            self.0.size()
+        }
+    }
+    let plaintext = plaintext(12 * 1000);
+    let stream = stream_of(SIZE, live_and_timed(), &frames(&plaintext, [1000; 12], true));
+    let source = Shrinking(stream, AtomicBool::new(false));
+    let file = open(&source);
+    source.1.store(true, Ordering::SeqCst);
+    for offset in [2000, 1000, 0] {
+        let mut area = [0; 100];
+        file.read_exact_at(&mut area, offset).unwrap();
+        assert_eq!(area, plaintext[offset as usize..offset as usize + 100]);
+    }
+    for offset in [3000, 7000, 11_000] {
+        file.read_exact_at(&mut [0; 100], offset).unwrap_err();
+    }
+}

@@ -8,10 +8,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File, Permissions},
     io::{Read, Write},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{FileExt, PermissionsExt},
-    },
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     process::{Child, ChildStdin, Command, Stdio},
 };
 
@@ -20,22 +17,9 @@ use reelseal::{
     keys::{Credential, Key, KeyFile, Passphrase, ScryptCost, StageKeys, Unlocked, unlock},
 };
 use rexpect::session::{PtySession, spawn_command};
-use support::{CHEAP, Folder, plaintext};
+use support::{CHEAP, Folder, memory_holds, plaintext};
 
 const PASSPHRASE: &str = "thirteen zebras drink lukewarm lemonade";
-
-/// Whether `needle` stands anywhere in the writable memory of the process of this number.
-fn memory_holds(process: u32, needle: &[u8]) -> bool {
-    let process = format!("/proc/{process}");
-    let (maps, memory) =
-        (fs::read_to_string(format!("{process}/maps")).unwrap(), File::open(format!("{process}/mem")).unwrap());
-    maps.lines().filter(|line| line.contains(" rw")).any(|line| {
-        let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
-        let (start, end) = (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap());
-        let mut image = vec![0; (end - start) as usize];
-        memory.read_exact_at(&mut image, start).is_ok() && image.windows(needle.len()).any(|window| window == needle)
-    })
-}
 
 /// The header of `stream`.
 fn header(stream: &[u8]) -> ParsedHeader {

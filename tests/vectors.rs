@@ -24,7 +24,7 @@ use reelseal::{
     },
     keys::{Credential, KdfError, Key, KeyFile, Passphrase, ScryptCost, UnlockError, new_key_file_slot},
     stage::FrameFault,
-    stream::{HeaderReadError, OpenError, Reader, StreamError},
+    stream::{HeaderReadError, OpenError, Reader, SealedFile, StreamError},
 };
 use support::Folder;
 
@@ -273,6 +273,22 @@ fn bad_frames() -> Vec<Vector> {
         let last = live.frame(1, FrameTag { offset, ..tag(1, 5, TagFlags::FINAL) }, &plaintext(105)[100..]);
         [live.header(), full, last].concat()
     };
+    // Three frames of 100, 9 and 5 bytes, with right MACs over whatever tags these become.
+    let live_triple = |lie: fn(&mut [FrameTag; 3])| {
+        let mut tags = [
+            FrameTag { length: 100, ..tag(0, 0, TagFlags::NONE) },
+            FrameTag { offset: 100, ..tag(1, 9, TagFlags::NONE) },
+            FrameTag { offset: 109, ..tag(2, 5, TagFlags::FINAL) },
+        ];
+        lie(&mut tags);
+        let payloads = [0..100, 100..109, 109..114].map(|places| plaintext(114)[places].to_vec());
+        let fields = payloads.into_iter().zip([PAYLOAD, PAYLOAD, 5]).map(|(mut field, length)| {
+            field.resize(length, 0);
+            field
+        });
+        let frames = tags.into_iter().zip(fields).map(|(tag, field)| live.frame(tag.index, tag, &field));
+        [vec![live.header()], frames.collect()].concat().concat()
+    };
     let timed_pair = |one: i64, two: i64| {
         let full = timed.frame(0, FrameTag { time: one, ..tag(0, PAYLOAD, TagFlags::NONE) }, &plaintext(PAYLOAD));
         let last =
@@ -325,6 +341,12 @@ fn bad_frames() -> Vec<Vector> {
         ("live-gap", "key", "offset", 100, live_pair(101, 0)),
         ("live-overlap", "key", "offset", 100, live_pair(99, 0)),
         ("live-dirty-padding", "key", "padding", 0, live_pair(100, 1)),
+        ("live-gap-in-the-middle", "key", "offset", 100, live_triple(|tags| tags[1].offset = 101)),
+        ("live-overlap-in-the-middle", "key", "offset", 100, live_triple(|tags| tags[1].offset = 99)),
+        ("live-first-offset-not-0", "key", "offset", 0, live_triple(|tags| tags[0].offset = 1)),
+        ("live-offset-2-to-62-in-the-middle", "key", "offset", 100, live_triple(|tags| tags[1].offset = 1 << 62)),
+        ("live-offset-2-to-62-in-the-final-frame", "key", "offset", 109, live_triple(|tags| tags[2].offset = 1 << 62)),
+        ("live-end-beyond-64-bits", "key", "offset", 109, live_triple(|tags| tags[2].offset = u64::MAX - 4)),
     ]
 }
 
@@ -369,13 +391,16 @@ fn independent_reader() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference/reelseal.py")
 }
 
+fn credential(secret: &str) -> Credential {
+    match secret {
+        "key" => key_file().into(),
+        _ => Passphrase::new(PHRASE).unwrap().into(),
+    }
+}
+
 /// What a reader says of `stream`, and what it released.
 fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
-    let (key_file, passphrase) = (key_file(), Passphrase::new(PHRASE).unwrap());
-    let mut credential = match secret {
-        "key" => Credential::from(key_file),
-        _ => Credential::from(passphrase),
-    };
+    let mut credential = credential(secret);
     let mut released = Vec::new();
     let outcome = match Reader::new(stream, &mut credential, Vec::new()) {
         Err(OpenError::Header(HeaderReadError::Refused(refused))) => header_outcome(&refused.error),
@@ -468,6 +493,52 @@ fn the_library_does_with_each_vector_what_its_line_says() {
         let (found, released) = read(&bytes, secret);
         assert_eq!((found, released.len()), (outcome, length), "{name}");
         assert!(released == plaintext(length), "{name}");
+    }
+}
+
+/// Reads all of `file` in pieces, at many places and far beyond the end, from either end on. What comes out must be the
+/// plaintext at that place; gives the bytes that did, with each place read once.
+fn read_at_places(name: &str, file: &SealedFile<&[u8]>) -> usize {
+    const PIECE: usize = 1000;
+    let most = usize::try_from(file.len()).unwrap_or(usize::MAX).min(257 * PAYLOAD);
+    let mut plaintext = plaintext(most + PIECE);
+    if name == "interrupted-but-not-final" {
+        // Its final frame holds the bytes of another place.
+        plaintext.copy_within(..5, PAYLOAD);
+    }
+    let mut area = [0; PIECE];
+    let mut at = |place: usize| {
+        let read = file.read_at(&mut area, place as u64).unwrap_or(0);
+        assert!(area[..read] == plaintext[place..place + read], "{name}, {read} bytes at {place}");
+        read
+    };
+    let around_frames = (0..most).step_by(PAYLOAD).flat_map(|place| [place.saturating_sub(1), place]);
+    around_frames.for_each(|place| _ = at(place));
+    (0..114).rev().for_each(|place| _ = at(place.min(most)));
+    let count = (0..=most).step_by(PIECE).map(&mut at).sum();
+    for place in [1 << 62, (1 << 62) + 100, u64::MAX - 4, u64::MAX] {
+        assert_eq!(file.read_at(&mut area, place).unwrap_or(0), 0, "{name} at {place}");
+    }
+    count
+}
+
+#[test]
+fn a_reader_at_places_gives_of_each_vector_the_plaintext_at_its_place_or_nothing() {
+    for (name, secret, outcome, length, bytes) in vectors() {
+        let open = || SealedFile::open(bytes.as_slice(), &mut credential(secret), Vec::new());
+        let open_unfinished = || SealedFile::open_unfinished(bytes.as_slice(), &mut credential(secret), Vec::new());
+        for file in [open(), open_unfinished()] {
+            let is_whole = outcome.starts_with("whole");
+            match file {
+                Ok(file) => {
+                    let read = read_at_places(name, &file);
+                    if is_whole {
+                        assert_eq!((read, file.len(), file.is_whole()), (length, length as u64, true), "{name}");
+                    }
+                }
+                Err(error) => assert!(!is_whole, "{name}: {error}"),
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use reelseal::{
     pipeline::{CiphertextSource, Opening, SurveySink, Workers},
     stream::{Clock, ReaderInput, StreamHeader, Writer},
 };
+use reelseal_fuzz::MUTATION;
 
 static PLAINTEXT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..3 * 4096 + 9).map(|at| (at % 251) as u8).collect());
 static STREAM: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -20,23 +21,9 @@ static STREAM: LazyLock<Vec<u8>> = LazyLock::new(|| {
     writer.finish().unwrap()
 });
 
-// Mutations: an operation, two places, a byte; six bytes each.
 fuzz_target!(|mutations: &[u8]| {
     let mut stream = STREAM.clone();
-    for mutation in mutations.chunks_exact(6).take(8) {
-        let place = |at: usize| usize::from(u16::from_le_bytes([mutation[at], mutation[at + 1]])) % (stream.len() + 1);
-        let (one, other) = (place(1), place(3));
-        let (start, end) = (one.min(other), one.max(other));
-        match mutation[0] % 6 {
-            0 if one < stream.len() => stream[one] ^= mutation[5],
-            1 => stream.truncate(one),
-            2 => drop(stream.drain(start..end)),
-            3 => stream.extend_from_within(start..end),
-            4 => stream.insert(one, mutation[5]),
-            5 if end > start => stream[start..end].rotate_left(usize::from(mutation[5]) % (end - start)),
-            _ => {}
-        }
-    }
+    reelseal_fuzz::mutate(&mut stream, &mutations[..mutations.len().min(8 * MUTATION)]);
     let (released, whole) = reelseal_fuzz::read(&stream);
     assert!(PLAINTEXT.starts_with(&released));
     // Of the header, either copy is enough.

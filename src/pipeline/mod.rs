@@ -59,7 +59,7 @@ mod turns;
 mod worker;
 
 pub use damage::{DamageListener, DamagedFrame, FrameDamage};
-pub use range::{Selection, copy_selection, frames_of_range};
+pub use range::{Selection, bytes_of_times, copy_selection, frames_of_range};
 pub use read_back::decrypts_to;
 pub use sink::{
     ComparisonSink, DamagedFrames, MAX_HAND, OrderedSink, Outgoing, PlaintextRange, PositionalSink, RangeSink, Sink,

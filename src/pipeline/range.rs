@@ -10,8 +10,8 @@ use std::{
 use super::{CiphertextFile, Opening, PlaintextRange};
 use crate::{
     container::{Features, FrameTag},
-    stage::{Frame, Verified},
-    stream::{Input, SealedFile, StreamError, StreamFile, VerifiedFrames},
+    stage::{Frame, FrameFault, Verified},
+    stream::{Input, ReadAt, SealedFile, StreamError, StreamFile, VerifiedFrames},
 };
 
 /// Which part of a plaintext is wanted.
@@ -20,7 +20,8 @@ pub enum Selection {
     /// These bytes.
     Bytes(Range<u64>),
     /// What arrived from the first time to the second, both in Unix microseconds, as closely as whole frames allow: from
-    /// the last frame that began to arrive no later than the first time, to the last that did no later than the second.
+    /// the first frame that began to arrive at the first time, or if none did, the last before it; to the last that did no
+    /// later than the second time.
     Times(i64, i64),
 }
 
@@ -38,6 +39,10 @@ pub fn frames_of_range<'a, 's>(
     let missing = || StreamError::NoSuchFrame { index: sealed.frames() };
     let first = sealed.frame_at_offset(range.start)?.ok_or_else(missing)?;
     let last = sealed.frame_at_offset(range.end.saturating_sub(1))?.ok_or_else(missing)?;
+    if last < first {
+        // Tags that lie: nothing must not pass for a range.
+        return Err(StreamError::Frame { index: last, fault: FrameFault::Offset(range.end) });
+    }
     let prefix = sealed.header().prefix;
     let tag = if prefix.features.contains(Features::LIVE) {
         *sealed.frame(first)?.tag()
@@ -48,8 +53,37 @@ pub fn frames_of_range<'a, 's>(
     Ok((CiphertextFile::some(file, first..=last), Opening::starting_with(sealed.chain(), &tag)))
 }
 
+/// The bytes of a timed stream that [`Selection::Times`] selects; an empty range if none are.
+///
+/// # Errors
+///
+/// [`StreamError`] of the frames at the ends of the range, and of a search for them.
+pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64) -> Result<Range<u64>, StreamError> {
+    let Some(last) = sealed.frame_at_time(until)? else { return Ok(0..0) };
+    let before = match since.checked_sub(1) {
+        Some(before) => sealed.frame_at_time(before)?,
+        None => None,
+    };
+    let first = match before {
+        None => 0,
+        Some(before) => {
+            let next = before + 1;
+            let begins_then = sealed.frame(next).is_ok_and(|frame| frame.tag().time == since);
+            if begins_then { next } else { before }
+        }
+    };
+    if last < first {
+        return Ok(0..0);
+    }
+    let start = if first == 0 { 0 } else { sealed.frame(first)?.tag().offset };
+    let last = sealed.frame(last)?;
+    let end =
+        last.tag().end().ok_or(StreamError::Frame { index: last.tag().index, fault: FrameFault::Offset(start) })?;
+    Ok(start..end)
+}
+
 /// Reads `frames` up to the end of the `selection`, all of them authenticated, and writes what is selected to `output`. Adds
-/// the bytes written to `written`, and gives the plaintext's length if the stream ended before the selection did.
+/// the bytes written to `written`, and gives the plaintext's length if the stream's end was reached.
 ///
 /// # Errors
 ///
@@ -79,10 +113,10 @@ pub fn copy_selection<I: Input>(
                 frames.give_back(frame);
             }
             Selection::Times(since, until) => {
-                if tag.time > *since
+                if tag.time >= *since
                     && let Some(held) = held.take()
                 {
-                    if held.tag().time <= *until {
+                    if tag.time > *since && held.tag().time <= *until {
                         write(held.payload())?;
                     }
                     frames.give_back(held);
@@ -90,7 +124,7 @@ pub fn copy_selection<I: Input>(
                 if tag.time > *until {
                     return Ok(None);
                 }
-                if tag.time > *since {
+                if tag.time >= *since {
                     write(frame.payload())?;
                     frames.give_back(frame);
                 } else if let Some(passed) = held.replace(frame) {
@@ -200,42 +234,86 @@ mod tests {
         assert!(matches!(refused, Err(StreamError::Frame { index: 0, .. })));
     }
 
-    /// Frames of one byte each, the index, at the times 10, 20, 30, ...; the final one is the end.
-    fn timed(count: u64) -> Vec<u8> {
+    /// Frames of one byte each, the index, at these times; the final one is the end.
+    fn timed(times: &[i64], lie: impl Fn(&mut FrameTag)) -> Vec<u8> {
         let features = Features::LIVE.union(Features::TIMED);
         let stream = Lock::with_key_file(&key_file())
             .new_stream(Layout { frame_size: SIZE, ..Layout::default() }, features)
             .unwrap();
         let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
         let mut bytes = stream.keys.seal_header(&stream.header).unwrap();
-        for index in 0..count {
+        for (index, &time) in (0..).zip(times) {
             let mut buffer = FrameBuffer::new(SIZE);
             buffer.payload_area()[0] = index as u8;
-            let flags = if index + 1 == count { TagFlags::FINAL } else { TagFlags::NONE };
-            let tag = FrameTag { index, time: 10 * (index as i64 + 1), offset: index, length: 1, flags };
+            let flags = if index as usize + 1 == times.len() { TagFlags::FINAL } else { TagFlags::NONE };
+            let mut tag = FrameTag { index, time, offset: index, length: 1, flags };
+            lie(&mut tag);
             bytes.extend(chain.seal(Frame::clear(buffer, tag)).wire());
         }
         bytes
     }
 
+    /// What a pipe and a file give of the stream from one time to another.
+    #[track_caller]
+    fn assert_selected(stream: &[u8], since: i64, until: i64, expected: &[u8]) {
+        let mut output = Vec::new();
+        let selection = Selection::Times(since, until);
+        copy_selection(&mut frames(stream), &selection, &mut output, &AtomicU64::new(0)).unwrap();
+        assert_eq!(output, expected, "{since} to {until}, of a pipe");
+        let file = SealedFile::open(stream, &mut key_file().into(), Vec::new()).unwrap();
+        let range = bytes_of_times(&file, since, until).unwrap();
+        let mut output = vec![0; (range.end - range.start) as usize];
+        file.read_exact_at(&mut output, range.start).unwrap();
+        assert_eq!(output, expected, "{since} to {until}, of a file");
+    }
+
     #[test]
     fn times_select_from_the_frame_that_was_arriving_to_the_last_that_began_to() {
-        let stream = timed(6);
+        let stream = timed(&[10, 20, 30, 40, 50, 60], |_| ());
         for (since, until, expected) in [
-            (i64::MIN, i64::MAX, vec![0, 1, 2, 3, 4, 5]),
-            (10, 60, vec![0, 1, 2, 3, 4, 5]),
-            (29, 40, vec![1, 2, 3]),
-            (30, 39, vec![2]),
-            (31, 31, vec![2]),
-            (55, i64::MAX, vec![4, 5]),
-            (60, 60, vec![5]),
-            (99, i64::MAX, vec![5]),
-            (i64::MIN, 9, vec![]),
+            (i64::MIN, i64::MAX, [0, 1, 2, 3, 4, 5].as_slice()),
+            (10, 60, &[0, 1, 2, 3, 4, 5]),
+            (29, 40, &[1, 2, 3]),
+            (30, 39, &[2]),
+            (31, 31, &[2]),
+            (55, i64::MAX, &[4, 5]),
+            (60, 60, &[5]),
+            (99, i64::MAX, &[5]),
+            (i64::MIN, 9, &[]),
+            (50, 20, &[]),
         ] {
-            let mut output = Vec::new();
-            let selection = Selection::Times(since, until);
-            copy_selection(&mut frames(&stream), &selection, &mut output, &AtomicU64::new(0)).unwrap();
-            assert_eq!(output, expected, "{since} to {until}");
+            assert_selected(&stream, since, until, expected);
         }
+    }
+
+    #[test]
+    fn all_frames_of_one_time_are_selected_by_it() {
+        let stream = timed(&[10, 10, 20, 20, 20, 30, 30], |_| ());
+        for (since, until, expected) in [
+            (10, 10, [0, 1].as_slice()),
+            (20, 20, &[2, 3, 4]),
+            (20, 29, &[2, 3, 4]),
+            (21, 29, &[4]),
+            (19, 20, &[1, 2, 3, 4]),
+            (30, i64::MAX, &[5, 6]),
+        ] {
+            assert_selected(&stream, since, until, expected);
+        }
+    }
+
+    #[test]
+    fn a_range_that_begins_or_ends_in_a_lying_frame_is_refused() {
+        let file = tempfile::tempfile().unwrap();
+        let stream = timed(&[5; 9], |tag| tag.offset += u64::from(tag.index == 4));
+        file.write_all_at(&stream, 0).unwrap();
+        let sealed = SealedFile::open(&file, &mut key_file().into(), Vec::new()).unwrap();
+        let source = || StreamFile::new(&file, stream.len() as u64, 0, sealed.header().layout());
+        // What was read last is where a search begins.
+        sealed.read_exact_at(&mut [0], 2).unwrap();
+        for range in [5..6, 4..7, 2..6] {
+            let refused = frames_of_range(&sealed, source(), &range).err();
+            assert!(matches!(refused, Some(StreamError::Frame { fault: FrameFault::Offset(_), .. })), "{range:?}");
+        }
+        assert!(frames_of_range(&sealed, source(), &(0..3)).is_ok());
     }
 }

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use crate::container::{FRAME_OVERHEAD, FrameSize, FrameTag, MAC_LENGTH, TAG_LENGTH};
 
-/// Room for one frame on the wire: tag, payload and MAC. Recycled from frame to frame.
+/// Room for one frame on the wire: tag, payload and MAC. Recycled from frame to frame, and wiped when it is dropped.
 pub struct FrameBuffer {
     bytes: Vec<u8>,
     frame_size: FrameSize,
@@ -32,6 +32,12 @@ impl FrameBuffer {
     /// Where a source of ciphertext puts up to W bytes.
     pub fn wire_area(&mut self) -> &mut [u8] {
         &mut self.bytes
+    }
+}
+
+impl Drop for FrameBuffer {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Keeps up to `most` values by their index, those used last.
+/// Keeps up to `most` values by their index, those used last. While more are loaded at once than that, so many are in memory,
+/// and no longer.
 pub(super) struct FrameCache<V, E> {
     most: usize,
     state: Mutex<State<V, E>>,
@@ -68,12 +69,15 @@ impl<V, E: Clone> FrameCache<V, E> {
             }
             state = self.loaded.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let evicted = state.make_room(self.most);
         state.entries.insert(index, Entry::Loading { waiting: 0 });
+        let room = self.most.saturating_sub(state.not_kept());
+        let mut evicted = state.evict(room);
         drop(state);
 
         let abandoned = Abandoned { cache: self, index, armed: true };
-        let loaded = load(evicted.and_then(Arc::into_inner));
+        let reusable = evicted.pop().and_then(Arc::into_inner);
+        drop(evicted);
+        let loaded = load(reusable);
         abandoned.disarm();
 
         let mut state = self.lock();
@@ -96,9 +100,18 @@ impl<V, E: Clone> FrameCache<V, E> {
                 Err(error)
             }
         };
+        let evicted = state.evict(self.most);
         drop(state);
         self.loaded.notify_all();
+        drop(evicted);
         result
+    }
+
+    /// How many values are kept.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "for the model checker, which compiles this file another time")]
+    pub fn kept(&self) -> usize {
+        self.lock().kept().count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<V, E>> {
@@ -107,20 +120,29 @@ impl<V, E: Clone> FrameCache<V, E> {
 }
 
 impl<V, E> State<V, E> {
-    /// Takes out the value that was used longest ago, if as many as may be are kept.
-    fn make_room(&mut self, most: usize) -> Option<Arc<V>> {
-        if self.entries.len() < most {
-            return None;
-        }
-        let kept = self.entries.iter().filter_map(|(index, entry)| match entry {
+    fn kept(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.entries.iter().filter_map(|(index, entry)| match entry {
             Entry::Loaded { used, .. } => Some((*used, *index)),
             Entry::Loading { .. } | Entry::Failed { .. } => None,
-        });
-        let (_, index) = kept.min()?;
-        match self.entries.remove(&index) {
-            Some(Entry::Loaded { value, .. }) => Some(value),
-            _ => None,
+        })
+    }
+
+    /// How many are being loaded, or failed.
+    fn not_kept(&self) -> usize {
+        self.entries.len() - self.kept().count()
+    }
+
+    /// Takes out the values that were used longest ago, until no more than `most` are kept.
+    fn evict(&mut self, most: usize) -> Vec<Arc<V>> {
+        let surplus = self.kept().count().saturating_sub(most);
+        let mut evicted = Vec::new();
+        for _ in 0..surplus {
+            let oldest = self.kept().min().and_then(|(_, index)| self.entries.remove(&index));
+            if let Some(Entry::Loaded { value, .. }) = oldest {
+                evicted.push(value);
+            }
         }
+        evicted
     }
 }
 

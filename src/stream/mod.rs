@@ -15,6 +15,7 @@ mod frame_reader;
 mod header_read;
 mod header_rewrite;
 mod input;
+mod known_tags;
 #[cfg(test)]
 mod model;
 mod opened;

@@ -61,6 +61,7 @@ fn ask(most: usize, threads: &'static [&'static [u64]], failing: &'static [u64])
         })
         .collect();
     running.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(cache.kept() <= most, "{} are kept", cache.kept());
     loads.counts()
 }
 
@@ -86,6 +87,12 @@ fn a_failure_reaches_all_who_waited_and_nobody_waits_for_ever() {
 fn a_cache_that_is_too_small_for_all_still_gives_each_what_it_asks_for() {
     check_random(|| assert!(ask(1, &[&[1, 2, 3], &[3, 2, 1], &[2, 2, 1]], &[])[3] <= 2), ORDERS);
     check_random(|| assert!(ask(2, &[&[1, 2, 3, 1], &[4, 3, 2, 1], &[1, 4]], &[4])[1] <= 4), ORDERS);
+}
+
+#[test]
+fn a_cache_keeps_no_more_than_it_may_after_more_were_loaded_at_once() {
+    check_dfs(|| _ = ask(1, &[&[1], &[2]], &[]), Some(100_000));
+    check_random(|| _ = ask(2, &[&[1], &[2], &[3], &[4, 1]], &[]), ORDERS);
 }
 
 #[test]

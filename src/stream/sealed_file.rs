@@ -10,27 +10,36 @@ use std::{
 
 use super::{
     Cursor, OpenError, OpenedStream, ReadAt, ReaderInput, StreamError, StreamFile, StreamHeader,
-    frame_cache::FrameCache,
+    frame_cache::FrameCache, known_tags::KnownTags,
 };
 use crate::{
-    container::{Features, FrameTag, Header, TagFlags},
+    container::{FRAME_OVERHEAD, Features, FrameTag, Header},
     keys::Credential,
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
 
-/// Bytes of the frames that are kept, unless a single one is larger.
+/// Bytes of the frames that are kept, unless these are fewer than [`LEAST_FRAMES`].
 const CACHE_BYTES: usize = 4 << 20;
 /// Frames that are kept at the most.
-const CACHE_FRAMES: usize = 64;
+const MOST_FRAMES: usize = 64;
+/// Frames that are kept in any case, 48 MiB of the largest: one with its neighbours, or for two or three who read at
+/// different places.
+const LEAST_FRAMES: usize = 3;
+/// Tags that are remembered, some 64 KiB: the upper levels of a search, and the neighbours of what is read.
+const KNOWN_TAGS: usize = 1024;
 
-/// A stream that is read at any place, in memory for a few frames. Shared by threads, it reads, authenticates and decrypts
-/// a frame once, however many of them ask for it at the same time.
+/// A stream that is read at any place. Shared by threads, it reads, authenticates and decrypts a frame once, however many of
+/// them ask for it at the same time.
 ///
 /// It is made only by authenticating the header and the final frame, so that its length is a promise; or, for a stream that
 /// has no final frame, by [`SealedFile::open_unfinished`], which promises nothing of the end.
 ///
 /// Nothing is given out that was not authenticated at its place. A damaged frame is an error for the reads that need it,
-/// and for no others.
+/// and for no others. In a live stream, where a frame's tag says which place that is, the frames beside it must agree. No
+/// more is checked than that: whoever has the stream's keys can forge one of which a reader in order gives out less.
+///
+/// In memory for at most 64 frames and 4 MiB of them, or for three frames that are larger, besides those that are being read
+/// or that a caller holds.
 ///
 /// ```
 /// use std::{
@@ -74,12 +83,13 @@ pub struct SealedFile<R> {
     length: u64,
     is_whole: bool,
     cache: FrameCache<SealedFrame, SharedError>,
+    tags: KnownTags,
     /// A frame near which the next read probably is.
     near: AtomicU64,
 }
 
 /// An authenticated frame of a stream, decrypted. Wiped when it is dropped.
-pub struct SealedFrame(Option<Frame<Verified>>);
+pub struct SealedFrame(Frame<Verified>);
 
 /// An error that all who waited for the same frame hear of.
 struct SharedError(StreamError);
@@ -105,11 +115,15 @@ impl<R: ReadAt> SealedFile<R> {
 
     /// As [`SealedFile::open`], for a stream whose final frame was never written, or is still to be: what there is of it
     /// ends with the last sound frame, and reading on from there is an error. [`SealedFile::frames`] says how many frames
-    /// that is. A frame before it may still be damaged, which only reading it shows.
+    /// that is. A frame before it may still be damaged, which only reading it shows. A stream that has its final frame after
+    /// all is whole.
+    ///
+    /// The last sound frame is searched for, from the end: if frames are missing before it, some sound ones after the gap may
+    /// be left out.
     ///
     /// # Errors
     ///
-    /// [`OpenError`].
+    /// [`OpenError`]; of a source that gives no sound frame and fails, [`OpenError::Stream`].
     pub fn open_unfinished(
         source: R,
         credential: &mut Credential,
@@ -134,11 +148,14 @@ impl<R: ReadAt> SealedFile<R> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Read`] and [`StreamError::ReadFrame`].
+    /// [`StreamError::ReadFrame`] if no frame is sound and some cannot be read.
     pub fn of_unfinished(stream: OpenedStream, file: StreamFile<R>) -> Result<Self, StreamError> {
         let (frames, last) = sound_frames(&stream, &file)?;
         match last {
-            Some(last) => Self::ending_with(stream, file, frames, last, false),
+            Some(last) => {
+                let is_whole = last.tag().flags.is_final();
+                Self::ending_with(stream, file, frames, last, is_whole)
+            }
             None => Ok(Self::new(stream, file, 0, 0, false)),
         }
     }
@@ -151,7 +168,6 @@ impl<R: ReadAt> SealedFile<R> {
         is_whole: bool,
     ) -> Result<Self, StreamError> {
         let (index, tag) = (last.index(), *last.tag());
-        drop(SealedFrame(Some(last)));
         let lying = StreamError::Frame { index, fault: FrameFault::Offset(tag.offset) };
         let length = tag.end().ok_or(lying)?;
         let sealed = Self::new(stream, file, frames, length, is_whole);
@@ -160,8 +176,9 @@ impl<R: ReadAt> SealedFile<R> {
     }
 
     fn new(stream: OpenedStream, file: StreamFile<R>, frames: u64, length: u64, is_whole: bool) -> Self {
-        let most = (CACHE_BYTES / file.layout().frame_size.wire()).min(CACHE_FRAMES);
-        Self { stream, file, frames, length, is_whole, cache: FrameCache::new(most), near: AtomicU64::new(0) }
+        let most = (CACHE_BYTES / file.layout().frame_size.wire()).clamp(LEAST_FRAMES, MOST_FRAMES);
+        let (cache, tags, near) = (FrameCache::new(most), KnownTags::new(KNOWN_TAGS), AtomicU64::new(0));
+        Self { stream, file, frames, length, is_whole, cache, tags, near }
     }
 
     /// What the header says.
@@ -249,7 +266,8 @@ impl<R: ReadAt> SealedFile<R> {
     }
 
     /// The index of the frame that holds the plaintext byte at `offset`; `None` at and after the end. In a live stream
-    /// this reads some frames, whose tags must agree with each other; damaged ones are stepped past.
+    /// this reads some frames, that one and its neighbours among them, whose tags must agree with each other; damaged ones
+    /// are stepped past.
     ///
     /// # Errors
     ///
@@ -262,17 +280,22 @@ impl<R: ReadAt> SealedFile<R> {
         if !self.has(Features::LIVE) {
             return Ok(Some(offset / self.payload()));
         }
-        if let Some(index) = self.near_offset(offset) {
-            return Ok(Some(index));
-        }
+        let tag = match self.near_offset(offset) {
+            Some(tag) => tag,
+            None => self.search_offset(offset)?,
+        };
+        self.check_neighbours(&tag)?;
+        Ok(Some(tag.index))
+    }
+
+    /// The tag of the frame of a live stream that holds the byte at `offset`, by a search in all of them.
+    fn search_offset(&self, offset: u64) -> Result<FrameTag, StreamError> {
         let (at, missing) = self.last_where(|tag| tag.offset <= offset)?;
-        match at {
-            Some(tag) if tag.end().is_some_and(|end| offset < end) => Ok(Some(tag.index)),
-            _ => match missing {
-                // It is in one of the frames that were stepped past.
-                Some(index) => self.frame(index).and(Err(out_of_step(index, offset))),
-                None => Err(out_of_step(at.map_or(0, |tag| tag.index), offset)),
-            },
+        match (at, missing) {
+            (Some(tag), _) if tag.end().is_some_and(|end| offset < end) => Ok(tag),
+            // It is in one of the frames that were stepped past.
+            (_, Some(index)) => self.frame(index).and(Err(out_of_step(index, offset))),
+            (at, None) => Err(out_of_step(at.map_or(0, |tag| tag.index), offset)),
         }
     }
 
@@ -304,7 +327,7 @@ impl<R: ReadAt> SealedFile<R> {
 
     fn load(&self, index: u64, evicted: Option<SealedFrame>) -> Result<SealedFrame, StreamError> {
         let frame_size = self.file.layout().frame_size;
-        let buffer = match evicted.and_then(SealedFrame::into_buffer) {
+        let buffer = match evicted.map(|frame| frame.0.into_buffer()) {
             // Overwritten from end to end by what is read.
             Some(buffer) if self.file.wire_length(index) == frame_size.wire() => buffer,
             Some(mut buffer) => {
@@ -315,34 +338,32 @@ impl<R: ReadAt> SealedFile<R> {
         };
         let frame = self.file.read(buffer, index)?;
         let frame = self.stream.chain().open(frame).map_err(|fault| StreamError::Frame { index, fault })?;
-        let frame = SealedFrame(Some(frame));
         self.check_capacity(frame.tag())?;
-        Ok(frame)
+        self.tags.insert(*frame.tag());
+        Ok(SealedFrame(frame))
     }
 
     /// The plaintext bytes of `area` that are in the frame that holds the one at `offset`; 0 at the end.
     fn read_of_one_frame(&self, area: &mut [u8], offset: u64) -> Result<usize, StreamError> {
         let Some(index) = self.frame_at_offset(offset)? else { return Ok(0) };
         let frame = self.frame(index)?;
-        if self.has(Features::LIVE) {
-            self.check_neighbours(frame.tag())?;
-            self.near.store(index, Ordering::Relaxed);
-        }
+        self.near.store(index, Ordering::Relaxed);
         let from = usize::try_from(offset.saturating_sub(frame.tag().offset)).unwrap_or(usize::MAX);
         let mut payload = frame.payload().get(from..).unwrap_or_default();
         payload.read(area).map_err(StreamError::Read)
     }
 
-    /// The frame of a live stream that holds the byte at `offset`, if it is the one read last, or one soon after it.
-    fn near_offset(&self, offset: u64) -> Option<u64> {
+    /// The tag of the frame of a live stream that holds the byte at `offset`, if that is the one read last or one soon after
+    /// it.
+    fn near_offset(&self, offset: u64) -> Option<FrameTag> {
         let near = self.near.load(Ordering::Relaxed);
-        let mut ahead = (near..self.frames).take(3);
-        ahead.find_map(|index| match self.frame(index) {
-            Ok(frame) if (frame.tag().offset..frame.tag().end()?).contains(&offset) => Some(Some(index)),
-            Ok(frame) if frame.tag().offset <= offset => None,
-            // Elsewhere.
-            _ => Some(None),
-        })?
+        for index in (near..self.frames).take(3) {
+            let tag = self.tag(index).ok().filter(|tag| tag.offset <= offset)?;
+            if offset < tag.end()? {
+                return Some(tag);
+            }
+        }
+        None
     }
 
     /// The tag of the last sound frame for which `is_before` holds, which it does for all frames up to some place and for
@@ -370,20 +391,38 @@ impl<R: ReadAt> SealedFile<R> {
         }
     }
 
+    /// The tag of the frame at `index`: remembered, or read now.
+    fn tag(&self, index: u64) -> Result<FrameTag, StreamError> {
+        match self.tags.get(index) {
+            Some(tag) => Ok(tag),
+            None => self.frame(index).map(|frame| *frame.tag()),
+        }
+    }
+
     /// The tag of the first of these frames that is sound.
     fn sound_tag(&self, indexes: impl Iterator<Item = u64>) -> Result<Option<FrameTag>, StreamError> {
         for index in indexes {
-            match self.frame(index) {
-                Ok(frame) => return Ok(Some(*frame.tag())),
-                Err(StreamError::Frame { .. } | StreamError::ReadFrame { .. } | StreamError::CutFrame { .. }) => {}
+            match self.tag(index) {
+                Ok(tag) => return Ok(Some(tag)),
+                Err(
+                    StreamError::Frame { .. }
+                    | StreamError::ReadFrame { .. }
+                    | StreamError::CutFrame { .. }
+                    // The source has become shorter.
+                    | StreamError::EndBeforeFinalFrame { .. },
+                ) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
     }
 
-    /// Refuses the tag of a frame if the frames beside it, where they are sound, do not continue it.
+    /// Refuses the tag of a frame if the frames beside it, where they are sound, do not continue it. A tag that has passed
+    /// is remembered: a neighbour that is damaged is not read again for every read of the frame.
     fn check_neighbours(&self, tag: &FrameTag) -> Result<(), StreamError> {
+        if self.tags.agrees(tag.index) {
+            return Ok(());
+        }
         if let Some(before) = tag.index.checked_sub(1).map(|index| self.sound_tag([index].into_iter())) {
             self.check_order(before?.as_ref(), tag, tag)?;
         }
@@ -392,6 +431,7 @@ impl<R: ReadAt> SealedFile<R> {
         {
             self.check_order(Some(tag), &after, tag)?;
         }
+        self.tags.insert_agreeing(*tag);
         Ok(())
     }
 
@@ -454,34 +494,44 @@ impl<R: ReadAt> Read for FromStart<'_, R> {
     }
 }
 
-/// How many frames there are up to the last sound one before which no larger gap was seen, and that one. Looks from the
-/// end backwards, in steps that double, and then between the last two: after a loss of power a few of the last frames may
-/// be missing, in whatever room was reserved for them.
+/// How many frames there are up to the last sound one, and that one. Looks from the end backwards, in steps that double, and
+/// then between the last two: after a loss of power a few of the last frames may be missing, in whatever room was reserved
+/// for them. If that comes to the front without having met a sound frame, the first frames are looked at one by one: some of
+/// them may be lost, too.
 fn sound_frames<R: ReadAt>(
     stream: &OpenedStream,
     file: &StreamFile<R>,
 ) -> Result<(u64, Option<Frame<Verified>>), StreamError> {
-    let verified = |index| match file.read(FrameBuffer::new(file.layout().frame_size), index) {
-        Ok(frame) => Ok(stream.chain().open(frame).ok()),
-        Err(StreamError::Read(error)) => Err(StreamError::Read(error)),
-        Err(_) => Ok(None),
+    const AT_THE_FRONT: u64 = 256;
+    let mut unreadable = None;
+    let mut verified = |index| match file.read(FrameBuffer::new(file.layout().frame_size), index) {
+        Ok(frame) => stream.chain().open(frame).ok(),
+        Err(error @ StreamError::ReadFrame { .. }) => {
+            unreadable.get_or_insert(error);
+            None
+        }
+        Err(_) => None,
     };
-    let (mut end, mut step) = (file.last_index() + 1, 1);
+    let last = file.last_index();
+    let count = last + u64::from(file.wire_length(last) >= FRAME_OVERHEAD);
+    let (mut end, mut step) = (count, 1_u64);
     // Of those from `end` on, none was found sound.
     let mut found = None;
-    while end > 0 {
+    while end > 0 && found.is_none() {
         let index = end.saturating_sub(step);
-        if let Some(frame) = verified(index)? {
-            found = Some((index, frame));
-            break;
+        found = verified(index).map(|frame| (index, frame));
+        if found.is_none() {
+            (end, step) = (index, step.saturating_mul(2));
         }
-        (end, step) = (index, step.saturating_mul(2));
     }
-    let Some((mut index, mut frame)) = found else { return Ok((0, None)) };
-    let mut end = index.saturating_add(step).min(file.last_index() + 1);
+    if found.is_none() {
+        end = count;
+        found = (0..count.min(AT_THE_FRONT)).find_map(|index| verified(index).map(|frame| (index, frame)));
+    }
+    let Some((mut index, mut frame)) = found else { return unreadable.map_or(Ok((0, None)), Err) };
     while index + 1 < end {
         let middle = index + (end - index) / 2;
-        match verified(middle)? {
+        match verified(middle) {
             Some(sound) => (index, frame) = (middle, sound),
             None => end = middle,
         }
@@ -492,25 +542,11 @@ fn sound_frames<R: ReadAt>(
 impl SealedFrame {
     /// The authenticated tag.
     pub fn tag(&self) -> &FrameTag {
-        const NONE: &FrameTag = &FrameTag { index: 0, time: 0, offset: 0, length: 0, flags: TagFlags::NONE };
-        self.0.as_ref().map_or(NONE, Frame::<Verified>::tag)
+        self.0.tag()
     }
 
     /// The authenticated payload.
     pub fn payload(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], Frame::<Verified>::payload)
-    }
-
-    /// The buffer, with what was in it, to be overwritten by another frame.
-    fn into_buffer(mut self) -> Option<FrameBuffer> {
-        self.0.take().map(Frame::into_buffer)
-    }
-}
-
-impl Drop for SealedFrame {
-    fn drop(&mut self) {
-        if let Some(frame) = self.0.take() {
-            frame.into_buffer().wipe();
-        }
+        self.0.payload()
     }
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use super::{ReadAt, StreamError, received};
 use crate::{
     container::{Extent, Layout, StreamCut},
-    stage::{Chain, Frame, FrameBuffer, Received, Verified},
+    stage::{Chain, Frame, FrameBuffer, FrameFault, Received, Verified},
 };
 
 /// A stream in a file or anything else that can be read at a position, from `start` to its end. What its length says of
@@ -39,13 +39,20 @@ impl<R: ReadAt> StreamFile<R> {
         self.extent().map(drop)
     }
 
-    /// The final frame, authenticated: no size is believed before that, and a cut is noticed at once.
+    /// The final frame, authenticated: no size is believed before that, and a cut is noticed at once. Its offset is refused
+    /// if it is more than the frames before it can hold, so that whoever forged it cannot ask for room that is not needed.
     ///
     /// # Errors
     ///
     /// [`StreamError`] of that frame, or of reading it; [`StreamError::TooLong`].
     pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
-        self.verify(self.extent()?.last_index, chain)
+        let index = self.extent()?.last_index;
+        let frame = self.verify(index, chain)?;
+        let offset = frame.tag().offset;
+        if offset > index.saturating_mul(self.layout.frame_size.payload() as u64) {
+            return Err(StreamError::Frame { index, fault: FrameFault::Offset(offset) });
+        }
+        Ok(frame)
     }
 
     /// The first frame, authenticated.

@@ -4,8 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
 use std::{
-    fs,
+    fs::{self, File},
     io::Write,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -108,4 +109,24 @@ pub fn assert_done(output: &Output) {
 pub fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().unwrap().permissions().mode() & 0o7777
+}
+
+/// The writable memory of the process of this number, a piece for each mapping.
+pub fn memory_of(process: u32) -> Vec<Vec<u8>> {
+    let process = format!("/proc/{process}");
+    let (maps, memory) =
+        (fs::read_to_string(format!("{process}/maps")).unwrap(), File::open(format!("{process}/mem")).unwrap());
+    let writable = maps.lines().filter(|line| line.contains(" rw"));
+    let pieces = writable.filter_map(|line| {
+        let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let (start, end) = (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap());
+        let mut piece = vec![0; (end - start) as usize];
+        memory.read_exact_at(&mut piece, start).is_ok().then_some(piece)
+    });
+    pieces.collect()
+}
+
+/// Whether `needle` is anywhere in the writable memory of the process of this number.
+pub fn memory_holds(process: u32, needle: &[u8]) -> bool {
+    memory_of(process).iter().any(|piece| piece.windows(needle.len()).any(|window| window == needle))
 }

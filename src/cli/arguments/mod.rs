@@ -9,9 +9,13 @@ mod inspect;
 mod keygen;
 mod man;
 mod passwd;
+#[cfg_attr(not(test), expect(dead_code, reason = "no command takes a range yet"))]
+mod range;
 mod secret;
 mod size;
 mod speed;
+#[cfg_attr(not(test), expect(dead_code, reason = "no command takes a time yet"))]
+mod time;
 mod verify;
 mod version;
 

@@ -1,0 +1,98 @@
+//! The tags of frames that were authenticated, for when their frames are no longer kept.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::container::FrameTag;
+
+/// Remembers the tags of some frames, those seen last. In memory for so many and no more.
+pub(super) struct KnownTags {
+    /// Each at its index, counted round.
+    tags: Mutex<Vec<Option<KnownTag>>>,
+}
+
+#[derive(Clone, Copy)]
+struct KnownTag {
+    tag: FrameTag,
+    agrees: bool,
+}
+
+impl KnownTags {
+    /// Room for `most` tags, and for one at least.
+    pub fn new(most: usize) -> Self {
+        Self { tags: Mutex::new(vec![None; most.max(1)]) }
+    }
+
+    /// The tag of the frame at `index`, if it is remembered.
+    pub fn get(&self, index: u64) -> Option<FrameTag> {
+        self.known(index).map(|known| known.tag)
+    }
+
+    /// Whether the frame at `index` is remembered as one that its neighbours agree with.
+    pub fn agrees(&self, index: u64) -> bool {
+        self.known(index).is_some_and(|known| known.agrees)
+    }
+
+    /// Remembers the `tag` of an authenticated frame.
+    pub fn insert(&self, tag: FrameTag) {
+        self.put(tag, false);
+    }
+
+    /// Remembers a tag as one that its neighbours agree with.
+    pub fn insert_agreeing(&self, tag: FrameTag) {
+        self.put(tag, true);
+    }
+
+    fn known(&self, index: u64) -> Option<KnownTag> {
+        let tags = self.lock();
+        let known = (*tags.get(place(&tags, index))?)?;
+        (known.tag.index == index).then_some(known)
+    }
+
+    fn put(&self, tag: FrameTag, agrees: bool) {
+        let mut tags = self.lock();
+        let place = place(&tags, tag.index);
+        if let Some(known) = tags.get_mut(place) {
+            let agreed = known.is_some_and(|known| known.tag == tag && known.agrees);
+            *known = Some(KnownTag { tag, agrees: agrees || agreed });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<KnownTag>>> {
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn place(tags: &[Option<KnownTag>], index: u64) -> usize {
+    (index % tags.len() as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(index: u64) -> FrameTag {
+        FrameTag { index, offset: index.wrapping_mul(7), ..FrameTag::default() }
+    }
+
+    #[test]
+    fn a_tag_is_remembered_until_another_takes_its_place() {
+        let known = KnownTags::new(4);
+        (0..5).for_each(|index| known.insert(tag(index)));
+        assert_eq!([0, 1, 4, 5].map(|index| known.get(index)), [None, Some(tag(1)), Some(tag(4)), None]);
+        known.insert(tag(u64::MAX));
+        assert_eq!((known.get(3), known.get(u64::MAX)), (None, Some(tag(u64::MAX))));
+    }
+
+    #[test]
+    fn that_neighbours_agree_is_remembered_with_the_tag_and_goes_with_it() {
+        let known = KnownTags::new(4);
+        known.insert(tag(1));
+        assert!(!known.agrees(1));
+        known.insert_agreeing(tag(1));
+        known.insert(tag(1));
+        assert!(known.agrees(1) && !known.agrees(5));
+        known.insert(tag(5));
+        known.insert(tag(1));
+        assert!(!known.agrees(1));
+    }
+}
