@@ -1,15 +1,57 @@
 //! The arguments of `reelseal decrypt`.
 
 use clap::Args;
+use jiff::{Timestamp, tz::TimeZone};
 
-use super::{CommonArguments, FilesArguments, SecretArguments};
+use super::{
+    CommonArguments, FilesArguments, SecretArguments,
+    range::{ByteRange, parse_range},
+    time::parse_time,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DecryptArguments {
     #[command(flatten)]
     pub files: FilesArguments,
+    /// Decrypt only these bytes, as curl has them: 0-499, 500- or -500
+    ///
+    /// FIRST and LAST count from 0 and are both included; 500- is the rest, and -500 the last 500. Of a file, only the frames
+    /// of the range are read; a pipe is read up to its end. Takes one input, and -o or a pipe for the result.
+    #[arg(
+        long,
+        value_name = "FIRST-LAST",
+        allow_hyphen_values = true,
+        value_parser = parse_range,
+        conflicts_with_all = ["since", "until", "remove", "recursive", "output_dir"]
+    )]
+    pub range: Option<ByteRange>,
+    /// Decrypt only what arrived from this time on, as journalctl has it: "2026-11-24 10:00", 10:00 or -15min
+    ///
+    /// Also 2026-11-24T10:00:00Z, now, today and yesterday. For streams that carry times, in whole frames: the first is the one
+    /// that was arriving at that time. Takes one input, and -o or a pipe for the result.
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        value_parser = time_now,
+        conflicts_with_all = ["remove", "recursive", "output_dir"]
+    )]
+    pub since: Option<i64>,
+    /// Decrypt only what began to arrive up to this time, likewise
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        value_parser = time_now,
+        conflicts_with_all = ["remove", "recursive", "output_dir"]
+    )]
+    pub until: Option<i64>,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
     pub common: CommonArguments,
+}
+
+fn time_now(text: &str) -> Result<i64, String> {
+    parse_time(text, Timestamp::now(), &TimeZone::system())
 }

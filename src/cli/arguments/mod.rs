@@ -9,12 +9,10 @@ mod inspect;
 mod keygen;
 mod man;
 mod passwd;
-#[cfg_attr(not(test), expect(dead_code, reason = "no command takes a range yet"))]
 mod range;
 mod secret;
 mod size;
 mod speed;
-#[cfg_attr(not(test), expect(dead_code, reason = "no command takes a time yet"))]
 mod time;
 mod verify;
 mod version;
@@ -31,6 +29,7 @@ pub(in crate::cli) use keygen::KeygenArguments;
 pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{NewSecretArguments, PasswdArguments};
+pub(in crate::cli) use range::ByteRange;
 use secret::SECRET_HELP;
 pub(in crate::cli) use secret::SecretArguments;
 pub(in crate::cli) use speed::SpeedArguments;

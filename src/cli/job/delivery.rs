@@ -4,6 +4,7 @@ use std::{
     fs::{File, Metadata},
     io::Write,
     os::unix::fs::FileExt,
+    sync::atomic::AtomicU64,
 };
 
 use crate::{
@@ -13,9 +14,12 @@ use crate::{
         label::Label,
         output::{Destination, Output},
     },
-    pipeline::{OrderedSink, Outgoing, PositionalSink, Sink, Source, Transform, Workers},
-    stage::Frame,
-    stream::{DescriptorOutput, StreamError, widen_pipe},
+    pipeline::{
+        Opening, OrderedSink, Outgoing, PlaintextRange, PositionalSink, RangeSink, Selection, Sink, Source, Transform,
+        Workers, copy_selection,
+    },
+    stage::{Frame, Received},
+    stream::{DescriptorOutput, Input, StreamError, VerifiedFrames, widen_pipe},
 };
 
 /// An output that is open, and the input whose frames go to it.
@@ -68,6 +72,41 @@ impl<'a> Delivery<'a> {
         let result = match &self.output {
             Output::Direct(file) => workers.run(source, transform, &ordered(file)),
             Output::Atomic(file) => workers.run(source, transform, &PositionalSink::new(file.file(), self.layout)),
+        };
+        result.map_err(|error| self.failure(&error))
+    }
+
+    /// Delivers the bytes of `range` in the frames of `source`.
+    pub fn deliver_range<S>(
+        &self,
+        workers: &Workers<'_>,
+        source: &S,
+        opening: &Opening<'_>,
+        range: PlaintextRange,
+    ) -> Result<(), Failure>
+    where
+        S: Source<Received>,
+    {
+        let result = match &self.output {
+            Output::Direct(file) => workers.run(source, opening, &RangeSink::new(ordered(file), range)),
+            Output::Atomic(file) => {
+                let sink = PositionalSink::new(file.file(), self.layout);
+                workers.run(source, opening, &RangeSink::new(sink, range))
+            }
+        };
+        result.map_err(|error| self.failure(&error))
+    }
+
+    /// Delivers what of `frames` is selected, in order. Gives the plaintext's length if its end was reached.
+    pub fn deliver_selection<I: Input>(
+        &self,
+        frames: &mut VerifiedFrames<I>,
+        selection: &Selection,
+        delivered: &AtomicU64,
+    ) -> Result<Option<u64>, Failure> {
+        let result = match &self.output {
+            Output::Direct(file) => copy_selection(frames, selection, DescriptorOutput::new(file), delivered),
+            Output::Atomic(file) => copy_selection(frames, selection, file.file(), delivered),
         };
         result.map_err(|error| self.failure(&error))
     }

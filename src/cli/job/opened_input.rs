@@ -97,6 +97,14 @@ impl<'a> InputFrames<'a> {
         }
     }
 
+    /// The rest of the input after the header, of frames that are read in order and of no file.
+    pub fn into_input(self) -> Option<FrameInput<'a>> {
+        match self {
+            Self::AtPlaces(_) => None,
+            Self::InOrder(rest, _) => Some(rest),
+        }
+    }
+
     /// All frames, up to the first that cannot be read.
     pub fn source(self, frame_size: FrameSize) -> StreamSource<'a, FrameInput<'a>> {
         match self {

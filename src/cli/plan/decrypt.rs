@@ -1,6 +1,11 @@
 //! What `reelseal decrypt` is to do.
 
-use super::{Inputs, Many, Placement};
+use std::{
+    io,
+    os::{fd::AsFd, unix::fs::FileTypeExt},
+};
+
+use super::{ByteRange, Inputs, Many, OutputChoice, Placement};
 use crate::{
     cli::{arguments::DecryptArguments, messages::failure::Failure},
     files::walk::FileKind,
@@ -10,14 +15,61 @@ use crate::{
 pub(in crate::cli) struct DecryptPlan {
     pub many: Many,
     pub placement: Placement,
+    /// The part of the one input that is wanted, unless it is all of all.
+    pub part: Option<Part>,
+}
+
+/// A part of a plaintext.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Part {
+    Bytes(ByteRange),
+    /// What arrived from one time to another, in Unix microseconds.
+    Times {
+        since: i64,
+        until: i64,
+    },
 }
 
 impl TryFrom<&DecryptArguments> for DecryptPlan {
     type Error = Failure;
 
     fn try_from(arguments: &DecryptArguments) -> Result<Self, Failure> {
-        let DecryptArguments { files, secret, common } = arguments;
+        let DecryptArguments { files, range, since, until, secret, common } = arguments;
         let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Streams))?;
-        Ok(Self { many: Many::of(inputs, secret, common), placement: Placement::of_plaintext(files) })
+        let part = match (range, since, until) {
+            (Some(range), ..) => Some(Part::Bytes(*range)),
+            (None, None, None) => None,
+            (None, since, until) => {
+                Some(Part::Times { since: since.unwrap_or(i64::MIN), until: until.unwrap_or(i64::MAX) })
+            }
+        };
+        let mut placement = Placement::of_plaintext(files);
+        if part.is_some() {
+            place_part(&inputs, &mut placement)?;
+        }
+        Ok(Self { many: Many::of(inputs, secret, common), placement, part })
     }
+}
+
+/// A part does not go where the whole would.
+fn place_part(inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
+    if inputs.named.len() > 1 {
+        return Err(
+            Failure::usage("a part can be taken of one input only").with_hint("give each input a run of its own")
+        );
+    }
+    if placement.output == OutputChoice::BesideInput && !inputs.from_standard_input {
+        if !standard_output_is_piped() {
+            return Err(Failure::usage("a part needs an output of its own, which does not take the name of the whole")
+                .with_hint("name it with -o FILE, or pipe it on"));
+        }
+        placement.output = OutputChoice::StandardOutput;
+    }
+    Ok(())
+}
+
+fn standard_output_is_piped() -> bool {
+    let output = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    let kind = output.and_then(|output| output.metadata()).map(|metadata| metadata.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
 }

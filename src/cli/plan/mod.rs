@@ -14,7 +14,7 @@ mod threads;
 mod timestamps;
 mod verify;
 
-pub(in crate::cli) use decrypt::DecryptPlan;
+pub(in crate::cli) use decrypt::{DecryptPlan, Part};
 pub(in crate::cli) use encrypt::EncryptPlan;
 pub(in crate::cli) use inspect::{InspectPlan, InspectSecret};
 pub(in crate::cli) use keygen::KeygenPlan;
@@ -26,3 +26,5 @@ pub(in crate::cli) use secret_request::SecretRequest;
 pub(in crate::cli) use threads::Threads;
 pub(in crate::cli) use timestamps::Timestamps;
 pub(in crate::cli) use verify::VerifyPlan;
+
+pub(in crate::cli) use super::arguments::ByteRange;

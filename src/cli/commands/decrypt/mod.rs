@@ -1,5 +1,7 @@
 //! `reelseal decrypt`.
 
+mod part;
+
 use std::sync::Arc;
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
             delivery::Delivery,
             each_file::each_file,
             inputs::{self, Started},
-            opened_input::{InputHeader, warn_of_damaged_copy},
+            opened_input::{InputFrames, InputHeader, warn_of_damaged_copy},
             verified_removal::{Direction, remove_input},
         },
         messages::{
@@ -24,7 +26,7 @@ use crate::{
     },
     files::walk::NamedInput,
     pipeline::{Opening, Workers},
-    stream::widen_pipe,
+    stream::{OpenedStream, widen_pipe},
 };
 
 /// What all files have in common, the secret excepted: that goes with the files still to be opened.
@@ -52,12 +54,21 @@ pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<()
 impl Decryption<'_> {
     fn decrypt(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
         let job = self.assignments.assign(named)?;
-        let Job { input, destination, .. } = &job;
+        let input = &job.input;
         let header = InputHeader::read(input, |_| {})?;
         warn_of_damaged_copy(&input.label, header.header().damaged_copy());
         let (stream, frames) = header.open(&keyring)?;
         drop(keyring);
 
+        match self.plan.part {
+            None => self.whole(&job, &stream, frames),
+            Some(part) => self.part(&job, stream, frames, part),
+        }
+    }
+
+    /// Decrypts all of an input.
+    fn whole(&self, job: &Job, stream: &OpenedStream, frames: InputFrames<'_>) -> Result<(), Failure> {
+        let Job { input, destination, .. } = job;
         let layout = stream.header().layout();
         let failed = |error| stream_failure::pipeline(&input.label, &destination.label, false, layout, &error);
         let size = match frames.file() {
@@ -75,7 +86,7 @@ impl Decryption<'_> {
         delivery.deliver(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()))?;
         delivery.finish()?;
         if self.plan.placement.removes {
-            remove_input(&job, &Direction::Decrypted, stream.chain(), layout, threads, self.progress)?;
+            remove_input(job, &Direction::Decrypted, stream.chain(), layout, threads, self.progress)?;
         }
         progress.finish(Some(&destination.label));
         Ok(())
