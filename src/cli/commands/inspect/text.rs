@@ -15,6 +15,9 @@ pub(super) fn block(findings: &Findings) -> String {
         lines.push(("frame size", bytes_or_impossible(findings.frame_size)));
         let features = findings.features.join(", ");
         lines.push(("features", if features.is_empty() { "none".to_owned() } else { features }));
+        if findings.features.iter().any(|feature| feature == "timed") {
+            lines.push(("times", "in every frame: decrypt takes parts of it with --since and --until".to_owned()));
+        }
         lines.push(("header", format!("2 copies of {}", bytes_or_impossible(findings.header_length))));
         if findings.copies.iter().all(|copy| copy.state != CopyState::Sound) {
             lines.push(("caution", "this is what the first copy claims, and nothing confirms it".to_owned()));
