@@ -2,15 +2,11 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{self, File, FileTimes, Metadata, Permissions},
+    fs::{self, File},
     io::{self, ErrorKind},
-    os::{
-        fd::AsRawFd,
-        unix::fs::{MetadataExt, PermissionsExt, fchown},
-    },
+    os::fd::AsRawFd,
     path::PathBuf,
     sync::{Arc, OnceLock},
-    time::SystemTime,
 };
 
 use rustix::{
@@ -23,13 +19,14 @@ use rustix::{
 use thiserror::Error;
 
 use super::{
+    carried_over::{Carried, CarriedOver},
     folders::Folder,
+    input::InputFile,
     temporaries::{Registered, TEMPORARIES, with_temporary_name},
 };
 
 /// From the kernel's magic.h.
 const TMPFS_MAGIC: i64 = 0x0102_1994;
-const PERMISSION_BITS: u32 = 0o777;
 
 /// A file under way. Dropped without [`AtomicFile::commit`], it is gone.
 pub(crate) struct AtomicFile {
@@ -40,13 +37,6 @@ pub(crate) struct AtomicFile {
     /// `None` for a file that has no name at all yet.
     temporary_name: Option<TemporaryName>,
     carried: Option<CarriedOver>,
-}
-
-/// What a file takes over from another.
-struct CarriedOver {
-    mode: u32,
-    group: u32,
-    modified: SystemTime,
 }
 
 /// The temporary name of a file, which is removed unless the file gets another.
@@ -107,33 +97,24 @@ impl AtomicFile {
         }
     }
 
-    /// The file is to have the mode and modification time of `from`, and its group where we may give it.
-    pub fn carry(&mut self, from: &Metadata) -> io::Result<()> {
-        let (mode, group) = (from.mode() & PERMISSION_BITS, from.gid());
-        self.carried = Some(CarriedOver { mode, group, modified: from.modified()? });
+    /// The file is to have the mode, the access list and the modification time of `from`, and its group where we
+    /// may give it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of `from`.
+    pub fn carry(&mut self, from: &InputFile) -> io::Result<()> {
+        self.carried = Some(CarriedOver::of(&from.file, &from.metadata)?);
         Ok(())
     }
 
-    /// Gives the file the mode and modification time it is to have.
+    /// Gives the file what it is to have of another.
     ///
     /// # Errors
     ///
     /// What the system says, if that is not merely that the file system has no such thing.
-    pub fn apply_carried(&self) -> io::Result<Carried> {
-        let Some(CarriedOver { mode, group, modified }) = &self.carried else { return Ok(Carried::Done) };
-        let group_kept = fchown(&self.file, None, Some(*group)).is_ok();
-        let applied = self.file.set_permissions(Permissions::from_mode(if group_kept {
-            *mode
-        } else {
-            // Another group gets no more than everybody does.
-            *mode & (!0o070 | (*mode & 0o007) << 3)
-        }));
-        let applied = applied.and_then(|()| self.file.set_times(FileTimes::new().set_modified(*modified)));
-        match applied.as_ref().map_err(io::Error::kind) {
-            Ok(()) => Ok(Carried::Done),
-            Err(ErrorKind::PermissionDenied | ErrorKind::Unsupported) => Ok(Carried::NotSupported),
-            Err(_) => applied.map(|()| Carried::Done),
-        }
+    pub(super) fn apply_carried(&self) -> io::Result<Carried> {
+        self.carried.as_ref().map_or(Ok(Carried::Done), |carried| carried.apply(&self.file))
     }
 
     /// Syncs the file and gives it its name; a file of that name is replaced only if `overwrite`.
@@ -158,15 +139,6 @@ impl AtomicFile {
         })?;
         folder.sync(&self.file).map_err(CommitError::FolderNotSynced)
     }
-}
-
-/// Whether the file has the mode and modification time it is to have.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Carried {
-    Done,
-    /// Its file system has no such thing.
-    NotSupported,
 }
 
 /// Why a file was not committed.

@@ -131,9 +131,9 @@ impl InputFile {
         }
     }
 
-    /// What a regular output takes over from a regular input.
-    pub fn carried(&self) -> Option<&Metadata> {
-        Some(&self.metadata).filter(|metadata| metadata.is_file())
+    /// The input, if it is a regular one, of which a regular output takes over mode and time.
+    pub fn carried(&self) -> Option<&Self> {
+        Some(self).filter(|input| input.metadata.is_file())
     }
 
     /// Refuses an input that could not be removed: by name, it must be a regular file itself.

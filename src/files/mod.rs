@@ -1,6 +1,8 @@
 //! Files and folders: what is read, what is written, and files that appear whole or not at all.
 
+mod access_list;
 pub(crate) mod atomic_file;
+pub(crate) mod carried_over;
 pub(crate) mod exposure;
 mod folders;
 pub(crate) mod input;

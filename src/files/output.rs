@@ -15,7 +15,8 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    atomic_file::{AtomicFile, Carried, CommitError},
+    atomic_file::{AtomicFile, CommitError},
+    carried_over::Carried,
     folders::{Folder, folder_of, nearest_existing, resolve_links},
     label::Label,
     protected::{Outputs, Protected},

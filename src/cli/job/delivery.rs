@@ -1,7 +1,7 @@
 //! The delivery of one input's frames to an open output, which is named once it is whole.
 
 use std::{
-    fs::{File, Metadata},
+    fs::File,
     io::Write,
     os::unix::fs::FileExt,
     sync::atomic::AtomicU64,
@@ -11,6 +11,7 @@ use crate::{
     cli::messages::{failure::Failure, file_failure::warn_unless_carried, stream_failure},
     container::Layout,
     files::{
+        input::InputFile,
         label::Label,
         output::{Destination, Output},
     },
@@ -40,7 +41,7 @@ impl<'a> Delivery<'a> {
         destination: &'a Destination,
         layout: Layout,
         length: Option<u64>,
-        carried: Option<&Metadata>,
+        carried: Option<&InputFile>,
     ) -> Result<Self, Failure> {
         let mut output = destination.open(carried.is_some())?;
         let to_pipe = matches!(&output, Output::Direct(file) if widen_pipe(file));

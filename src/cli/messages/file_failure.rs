@@ -7,7 +7,7 @@ use super::{
     report,
 };
 use crate::files::{
-    atomic_file::Carried,
+    carried_over::Carried,
     input::{InputError, InputErrorKind},
     label::Label,
     naming::SUFFIX,

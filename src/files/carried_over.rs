@@ -1,0 +1,84 @@
+//! What an output takes over from its input: who may read it, and when it was last changed.
+
+use std::{
+    fs::{File, FileTimes, Metadata, Permissions},
+    io::{self, ErrorKind},
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
+    time::SystemTime,
+};
+
+use super::access_list::AccessList;
+
+/// Without setuid, setgid and sticky: those are for programs and folders.
+const PERMISSION_BITS: u32 = 0o777;
+
+/// What a file takes over from another.
+pub(super) struct CarriedOver {
+    mode: u32,
+    /// If the mode does not say all.
+    access_list: Option<AccessList>,
+    group: u32,
+    modified: SystemTime,
+}
+
+/// Whether a file has all that it was to take over.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    Done,
+    /// Its file system has no such thing.
+    NotSupported,
+}
+
+impl CarriedOver {
+    /// What there is to take over from `file`, which has this `metadata`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn of(file: &File, metadata: &Metadata) -> io::Result<Self> {
+        Ok(Self {
+            mode: metadata.mode() & PERMISSION_BITS,
+            access_list: AccessList::of(file)?,
+            group: metadata.gid(),
+            modified: metadata.modified()?,
+        })
+    }
+
+    /// Gives it to `file`, and the group where we may; nobody may do more with `file` than with the other.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, if that is not merely that the file system has no such thing.
+    pub fn apply(&self, file: &File) -> io::Result<Carried> {
+        let group_kept = fchown(file, None, Some(self.group)).is_ok();
+        let mut carried = Carried::Done;
+        let applied = self.access(file, group_kept, &mut carried).and_then(|mode| {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.set_times(FileTimes::new().set_modified(self.modified))
+        });
+        match applied.as_ref().map_err(io::Error::kind) {
+            Ok(()) => Ok(carried),
+            Err(ErrorKind::PermissionDenied | ErrorKind::Unsupported) => Ok(Carried::NotSupported),
+            Err(_) => applied.map(|()| carried),
+        }
+    }
+
+    /// Gives `file` the access list, or none, and says which mode goes with it.
+    fn access(&self, file: &File, group_kept: bool, carried: &mut Carried) -> io::Result<u32> {
+        // Another group gets no more than everybody does.
+        let for_group = |mode: u32| if group_kept { mode } else { mode & (!0o070 | (mode & 0o007) << 3) };
+        let Some(list) = &self.access_list else {
+            // The folder may have given it a list, whose entries the mode would bring to life.
+            AccessList::remove(file)?;
+            return Ok(for_group(self.mode));
+        };
+        let kept = if group_kept { list.set(file) } else { list.clone().for_another_group().set(file) };
+        if kept.is_ok() {
+            return Ok(self.mode);
+        }
+        *carried = Carried::NotSupported;
+        AccessList::remove(file)?;
+        Ok(for_group(list.mode_without(self.mode)))
+    }
+}
