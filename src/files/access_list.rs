@@ -3,7 +3,7 @@
 use std::{fs::File, io};
 
 use rustix::{
-    fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr},
+    fs::{XattrFlags, fgetxattr, fgetxattr_query, fremovexattr, fsetxattr},
     io::Errno,
 };
 
@@ -65,7 +65,8 @@ impl AccessList {
     ///
     /// What the system says.
     pub fn remove(file: &File) -> io::Result<()> {
-        match fremovexattr(file, ATTRIBUTE) {
+        // Some file systems write the file's inode even if there is nothing to remove.
+        match fgetxattr_query(file, ATTRIBUTE).and_then(|_| fremovexattr(file, ATTRIBUTE)) {
             Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
             removed => Ok(removed?),
         }
