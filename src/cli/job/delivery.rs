@@ -1,11 +1,6 @@
 //! The delivery of one input's frames to an open output, which is named once it is whole.
 
-use std::{
-    fs::File,
-    io::Write,
-    os::unix::fs::FileExt,
-    sync::atomic::AtomicU64,
-};
+use std::{fs::File, io::Write, os::unix::fs::FileExt, sync::atomic::AtomicU64};
 
 use crate::{
     cli::messages::{failure::Failure, file_failure::warn_unless_carried, stream_failure},
