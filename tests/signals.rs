@@ -43,7 +43,7 @@ impl Traced {
         let mut strace = Command::new("strace");
         // As a grandchild, so that the child is the command itself.
         strace.args(["-D", "-f", "-qq", "-o", "|cat >&2", "-e", "signal=none"]);
-        strace.args(["-e", &format!("trace=open,{call}")]);
+        strace.args(["-e", &format!("trace=openat,{call}")]);
         strace.args(["-e", &format!("inject={call}:delay_enter={delay}:when={when}")]);
         if let Some(injection) = injection {
             strace.args(["-e", &format!("inject={injection}")]);
@@ -190,7 +190,7 @@ fn a_signal_at_any_system_call_leaves_a_whole_file_or_none() {
 /// Which of the main thread's openings is that of a file without a name.
 fn unnamed_opening(folder: &Folder, arguments: &[&str]) -> usize {
     let mut command = Command::new("strace");
-    command.args(["-qq", "-e", "trace=open", "-e", "signal=none", "-o", "log", env!("CARGO_BIN_EXE_reelseal")]);
+    command.args(["-qq", "-e", "trace=openat", "-e", "signal=none", "-o", "log", env!("CARGO_BIN_EXE_reelseal")]);
     command.args(arguments).args(["--key-file", "key"]).current_dir(folder.path(""));
     assert!(command.output().unwrap().status.success());
     let log = text(&folder.read("log"));
@@ -293,7 +293,7 @@ fn where_files_must_have_names_a_signal_removes_the_temporary_one() {
     let arguments = ["encrypt", "film", "-o", "new.reel"];
     let opening = unnamed_opening(&folder, &arguments);
     std::fs::remove_file(folder.path("new.reel")).unwrap();
-    let no_unnamed = format!("open:error=EOPNOTSUPP:when={opening}");
+    let no_unnamed = format!("openat:error=EOPNOTSUPP:when={opening}");
     let mut ended_by_signal = 0;
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR2, Signal::SIGXCPU] {
         for call in ["pwrite64", "pwritev", "fsync", "renameat2", "close"] {
@@ -320,7 +320,8 @@ fn interruptible(folder: &Folder, arguments: &[&str]) -> Command {
 fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_what_became_of_each_file() {
     let folder = prepared();
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
-    let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key"];
+    // One file after the other.
+    let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key", "--threads", "1"];
     let mut child = interruptible(&folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
     // Opens once the command opens it, too, which then waits for what never comes.
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
