@@ -229,6 +229,26 @@ fn a_failed_write_counts_at_the_first_frame_of_its_hand() {
 }
 
 #[test]
+fn a_failed_write_comes_before_a_refusal_at_the_frame_after_its_hand_that_was_known_first() {
+    let result = that_ends(|| {
+        let (failed, both) = (Gate::default(), std::sync::Barrier::new(2));
+        let source = Noticing(Scripted::hands(2), &failed);
+        let on = |index: u64| {
+            if index.is_multiple_of(HAND) {
+                both.wait();
+            }
+            if index == 0 {
+                failed.pass();
+            }
+            index != HAND
+        };
+        let (chain, sink) = (chain(Features::NONE), Keeping::<false> { fails_from: Some(0), ..Keeping::default() });
+        workers(2).run(&source, &Asking { chain: &chain, on: &on, in_turn: &sound }, &sink)
+    });
+    assert!(matches!(result, Err(StreamError::Write(_))), "{result:?}");
+}
+
+#[test]
 fn what_was_read_before_the_source_failed_still_leaves() {
     let sink = Keeping::<true>::default();
     let source = Scripted { fails: true, ..Scripted::hands(2) };
