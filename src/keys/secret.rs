@@ -1,4 +1,4 @@
-//! What a user has to open and to lock streams with.
+//! A user's secret, with which streams are locked and opened.
 
 use super::{KeyFile, Passphrase, SlotKind};
 
