@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cursor_does_what_one_over_the_plaintext_does(
+    fn a_cursor_behaves_like_one_over_the_plaintext(
         length in 0usize..100_000,
         is_live in any::<bool>(),
         steps in prop::collection::vec((0u8..3, -120_000i64..120_000, 0usize..9_000), 1..30),
@@ -317,7 +317,7 @@ fn a_damaged_frame_is_an_error_for_the_reads_that_need_it_and_for_no_others() {
 }
 
 #[test]
-fn a_cursor_reads_on_where_it_is_put_after_damage() {
+fn a_cursor_can_seek_past_damage_and_read_on() {
     let plaintext = plaintext(6 * P);
     let mut stream = plain(&plaintext, SIZE);
     stream[position(2)] ^= 1;
@@ -333,7 +333,7 @@ fn a_cursor_reads_on_where_it_is_put_after_damage() {
 }
 
 #[test]
-fn a_source_that_fails_is_an_error_of_its_own_kind_and_may_be_tried_again() {
+fn a_failing_source_has_its_own_kind_of_error_and_can_be_read_again() {
     struct Failing(Vec<u8>, AtomicBool);
     impl ReadAt for Failing {
         fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize> {
@@ -437,7 +437,7 @@ fn frames_are_found_by_offset_and_by_time() {
 }
 
 #[test]
-fn a_search_steps_past_damaged_frames() {
+fn a_search_skips_damaged_frames() {
     let plaintext = plaintext(40 * P);
     let sound = open(live(&plaintext));
     let tags: Vec<_> = (0..sound.frames()).map(|index| *sound.frame(index).unwrap().tag()).collect();
@@ -464,7 +464,7 @@ fn a_search_steps_past_damaged_frames() {
 
 /// Whoever can open a stream can forge one: tags that lie under right MACs.
 #[test]
-fn tags_that_lie_under_right_macs_give_no_byte_at_a_wrong_place() {
+fn false_tags_under_valid_macs_give_no_byte_at_a_wrong_offset() {
     let plaintext = plaintext(12 * 1000);
     let honest = frames(&plaintext, [1000; 12], true);
     type Lie = fn(&mut FrameTag);
@@ -478,9 +478,9 @@ fn tags_that_lie_under_right_macs_give_no_byte_at_a_wrong_place() {
     ];
     for (name, lie) in lies {
         for lying in 1..11 {
-            let mut told = honest.clone();
-            lie(&mut told[lying].0);
-            let file = open(stream_of(SIZE, live_and_timed(), &told));
+            let mut claimed = honest.clone();
+            lie(&mut claimed[lying].0);
+            let file = open(stream_of(SIZE, live_and_timed(), &claimed));
             for offset in (0..plaintext.len()).step_by(250) {
                 let mut area = [0; 100];
                 if let Ok(read) = file.read_at(&mut area, offset as u64) {
@@ -497,9 +497,9 @@ fn tags_that_lie_under_right_macs_give_no_byte_at_a_wrong_place() {
 fn a_final_frame_that_claims_more_than_the_frames_can_hold_is_refused() {
     let plaintext = plaintext(3 * 1000);
     for offset in [1 << 62, u64::MAX - 999, 2 * 4096 + 1] {
-        let mut told = frames(&plaintext, [1000; 3], true);
-        told[2].0.offset = offset;
-        let opened = SealedFile::open(stream_of(SIZE, live_and_timed(), &told), &mut credential(), Vec::new());
+        let mut claimed = frames(&plaintext, [1000; 3], true);
+        claimed[2].0.offset = offset;
+        let opened = SealedFile::open(stream_of(SIZE, live_and_timed(), &claimed), &mut credential(), Vec::new());
         let expected = FrameFault::Offset(offset);
         assert!(
             matches!(opened.err(), Some(OpenError::Stream(StreamError::Frame { index: 2, fault })) if fault == expected)
@@ -508,22 +508,22 @@ fn a_final_frame_that_claims_more_than_the_frames_can_hold_is_refused() {
 }
 
 #[test]
-fn a_time_that_falls_is_refused_where_a_search_meets_it() {
+fn a_falling_time_is_refused_where_a_search_meets_it() {
     let plaintext = plaintext(9 * 1000);
-    let mut told = frames(&plaintext, [1000; 9], true);
-    told[4].0.time = 1;
-    let file = open(stream_of(SIZE, live_and_timed(), &told));
+    let mut claimed = frames(&plaintext, [1000; 9], true);
+    claimed[4].0.time = 1;
+    let file = open(stream_of(SIZE, live_and_timed(), &claimed));
     let found: Vec<_> = (9..22).map(|time| file.frame_at_time(time)).collect();
     assert!(found.iter().any(|found| matches!(found, Err(StreamError::Frame { fault: FrameFault::Time(_), .. }))));
 }
 
 #[test]
-fn a_search_refuses_a_lying_frame_wherever_the_last_read_was() {
+fn a_search_refuses_a_false_tag_wherever_the_last_read_was() {
     let plaintext = plaintext(12 * 1000);
     for by in [-1, 1] {
-        let mut told = frames(&plaintext, [1000; 12], true);
-        told[5].0.offset = told[5].0.offset.wrapping_add_signed(by);
-        let file = open(stream_of(SIZE, live_and_timed(), &told));
+        let mut claimed = frames(&plaintext, [1000; 12], true);
+        claimed[5].0.offset = claimed[5].0.offset.wrapping_add_signed(by);
+        let file = open(stream_of(SIZE, live_and_timed(), &claimed));
         for read in [0, 1000, 2000, 3000] {
             file.read_exact_at(&mut [0; 9], read).unwrap();
             let found = file.frame_at_offset(5500);
@@ -558,7 +558,7 @@ fn reading_on_in_small_steps_reads_no_frame_twice_even_of_frames_as_large_as_the
 }
 
 #[test]
-fn two_that_read_large_frames_at_two_places_do_not_make_each_other_read_them_again() {
+fn two_threads_that_read_large_frames_at_two_offsets_do_not_evict_each_others() {
     let (stream, plaintext, layout) = live_of_large_frames(7);
     let source = Counted::new(stream);
     let file = open(&source);
@@ -580,7 +580,7 @@ fn two_that_read_large_frames_at_two_places_do_not_make_each_other_read_them_aga
 }
 
 #[test]
-fn a_damaged_neighbour_is_looked_at_once_and_not_for_every_read() {
+fn a_damaged_neighbour_is_read_once_and_not_for_every_read() {
     let plaintext = plaintext(12 * 1000);
     for damaged in [4, 6] {
         let mut stream = stream_of(SIZE, live_and_timed(), &frames(&plaintext, [1000; 12], true));
@@ -660,7 +660,7 @@ fn a_source_that_fails_is_not_taken_for_an_unfinished_stream_of_no_frames() {
 }
 
 #[test]
-fn a_source_that_becomes_shorter_still_gives_what_it_has() {
+fn a_source_that_is_truncated_still_gives_what_is_left() {
     struct Shrinking(Vec<u8>, AtomicBool);
     impl ReadAt for Shrinking {
         fn read_at(&self, area: &mut [u8], at: u64) -> io::Result<usize> {

@@ -329,7 +329,7 @@ mod tests {
     const NOTHING: KdfLimits = KdfLimits { memory: 0 };
 
     #[test]
-    fn a_slot_is_replaced_in_its_place_added_behind_and_removed_and_all_else_stays_in_order() {
+    fn a_slot_is_replaced_in_place_added_at_the_end_and_removed_and_everything_else_keeps_its_order() {
         let [early, late] = unknown();
         let (one, two, new): (Record, Record, Slot) = ((&key_file(1)).into(), (&key_file(2)).into(), key_file(3));
         let before = slots(&header(vec![early.clone(), one.clone(), late.clone(), two.clone()]));

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_altered_header_is_told_from_a_wrong_passphrase() {
+    fn an_altered_header_is_distinguished_from_a_wrong_passphrase() {
         let found = found(&[passphrase_slot("one", 1)], |header| header.generation = 2);
         assert!(matches!(open(&found, "one"), Err(UnlockError::Altered)));
     }
