@@ -1,4 +1,4 @@
-//! One stream read at places, by one thread and by many.
+//! Random access to one stream, from one thread and from many.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -31,7 +31,7 @@ fn live_and_timed() -> Features {
     Features::LIVE.union(Features::TIMED)
 }
 
-/// A stream of these frames; whoever makes it may lie in the tags.
+/// A stream of these frames, whose tags may be false.
 fn stream_of(size: FrameSize, features: Features, frames: &[(FrameTag, Vec<u8>)]) -> Vec<u8> {
     let file_key = Key::from_bytes([9; 32]);
     let slot = Slot::KeyFile(new_key_file_slot(&file_key, &KeyFile::from_key(Key::from_bytes([4; 32])), [3; 32]));
@@ -52,7 +52,7 @@ fn plaintext(length: usize) -> Vec<u8> {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
 }
 
-/// The frames of a plaintext cut into pieces of these lengths, a microsecond apart, ten from the first.
+/// The frames of a plaintext that is cut into pieces of these lengths, with times from 10 on, a microsecond apart.
 fn frames(plaintext: &[u8], lengths: impl IntoIterator<Item = usize>, timed: bool) -> Vec<(FrameTag, Vec<u8>)> {
     let (mut offset, mut frames) = (0, Vec::new());
     for (index, length) in lengths.into_iter().enumerate() {
@@ -74,7 +74,7 @@ fn plain(plaintext: &[u8], size: FrameSize) -> Vec<u8> {
     stream_of(size, Features::NONE, &frames(plaintext, lengths, false))
 }
 
-/// A live stream of frames of many lengths, empty ones among them.
+/// A live stream of frames of many lengths, including empty ones.
 fn live(plaintext: &[u8]) -> Vec<u8> {
     let (mut left, mut lengths) = (plaintext.len(), Vec::new());
     for length in [0, 1, 700, P, 0, 0, 33, P - 1].into_iter().cycle() {
@@ -96,7 +96,7 @@ fn position(index: u64) -> usize {
     Layout { frame_size: SIZE, header_length: HeaderLength::MIN }.frame_position(index) as usize
 }
 
-/// The reads of a range that a slice would give.
+/// What a slice gives for this offset and length.
 fn expected(plaintext: &[u8], offset: usize, length: usize) -> &[u8] {
     let start = offset.min(plaintext.len());
     &plaintext[start..plaintext.len().min(start.saturating_add(length))]
@@ -261,7 +261,7 @@ fn a_frame_that_eight_threads_ask_for_at_once_is_read_once() {
             });
         }
         started.wait();
-        // Whoever was first is reading; the others can only wait for it.
+        // The first thread is reading; the others can only wait for it.
         source.gate.as_ref().unwrap().wait();
     });
     assert_eq!(reads(&source).len(), 1);
@@ -340,7 +340,7 @@ fn a_failing_source_has_its_own_kind_of_error_and_can_be_read_again() {
             if self.1.load(Ordering::SeqCst) {
                 return Err(io::Error::from_raw_os_error(5));
             }
-            // A byte at a time, and now and then an interruption.
+            // One byte at a time, with an occasional interruption.
             if position % 4001 == 7 && !area.is_empty() {
                 let read = self.0.read_at(&mut area[..1], position)?;
                 return Ok(read);
@@ -462,7 +462,7 @@ fn a_search_skips_damaged_frames() {
     }
 }
 
-/// Whoever can open a stream can forge one: tags that lie under right MACs.
+/// Anyone who can open a stream can forge one: false tags under valid MACs.
 #[test]
 fn false_tags_under_valid_macs_give_no_byte_at_a_wrong_offset() {
     let plaintext = plaintext(12 * 1000);
@@ -532,7 +532,7 @@ fn a_search_refuses_a_false_tag_wherever_the_last_read_was() {
     }
 }
 
-/// A live stream of so many frames of 4 MiB, the last one empty.
+/// A live stream of `count` frames of 4 MiB, the last one empty.
 fn live_of_large_frames(count: usize) -> (Vec<u8>, Vec<u8>, Layout) {
     let size = FrameSize::from_log2(22).unwrap();
     let plaintext = plaintext((count - 1) * size.payload());
@@ -684,5 +684,45 @@ fn a_source_that_is_truncated_still_gives_what_is_left() {
     }
     for offset in [3000, 7000, 11_000] {
         file.read_exact_at(&mut [0; 100], offset).unwrap_err();
+    }
+}
+
+/// One stream, and after a switch another of the same keys.
+struct Replaced {
+    streams: [Vec<u8>; 2],
+    is_replaced: AtomicBool,
+}
+
+impl ReadAt for Replaced {
+    fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize> {
+        self.streams[usize::from(self.is_replaced.load(Ordering::Relaxed))].read_at(area, position)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.streams[0].size()
+    }
+}
+
+#[test]
+fn a_frame_replaced_by_one_of_another_offset_gives_no_byte_at_a_wrong_offset_and_no_false_end() {
+    let plaintext = plaintext(80 * 100);
+    let even = std::iter::repeat_n(100, 80);
+    // Frame 1 holds 100..200, and after the switch 150..200 or 30..40.
+    for (lengths, offset) in [([150, 50], 120), ([30, 10], 150)] {
+        let moved =
+            lengths.into_iter().chain([200 - lengths[0] - lengths[1] + 100]).chain(std::iter::repeat_n(100, 77));
+        let streams = [
+            stream_of(SIZE, live_and_timed(), &frames(&plaintext, even.clone(), true)),
+            stream_of(SIZE, live_and_timed(), &frames(&plaintext, moved, true)),
+        ];
+        let source = Replaced { streams, is_replaced: AtomicBool::new(false) };
+        let file = open(&source);
+        let mut whole = vec![0; plaintext.len()];
+        file.read_exact_at(&mut whole, 0).unwrap();
+        source.is_replaced.store(true, Ordering::Relaxed);
+        // Its tag is remembered, the frame itself is no longer cached.
+        let read = file.read_at(&mut [0; 10], offset);
+        let expected = FrameFault::Offset(offset);
+        assert!(matches!(read, Err(StreamError::Frame { index: 1, fault }) if fault == expected), "{offset}: {read:?}");
     }
 }

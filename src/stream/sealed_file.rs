@@ -352,8 +352,10 @@ impl<R: ReadAt> SealedFile<R> {
         let Some(index) = self.frame_at_offset(offset)? else { return Ok(0) };
         let frame = self.frame(index)?;
         self.near.store(index, Ordering::Relaxed);
-        let from = usize::try_from(offset.saturating_sub(frame.tag().offset)).unwrap_or(usize::MAX);
-        let mut payload = frame.payload().get(from..).unwrap_or_default();
+        // The source may have replaced the frame by another authentic one since its tag was remembered.
+        let from = offset.checked_sub(frame.tag().offset).and_then(|from| usize::try_from(from).ok());
+        let payload = from.and_then(|from| frame.payload().get(from..)).filter(|payload| !payload.is_empty());
+        let mut payload = payload.ok_or_else(|| out_of_step(index, offset))?;
         payload.read(area).map_err(StreamError::Read)
     }
 
