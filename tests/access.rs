@@ -98,7 +98,7 @@ fn what_a_folder_gives_to_its_files_by_default_opens_no_result_to_others() {
 
 #[test]
 #[ignore = "needs setfacl, strace"]
-fn where_an_access_list_cannot_be_kept_nobody_gets_more_and_it_is_said() {
+fn where_an_access_list_cannot_be_kept_nobody_gets_more_and_a_warning_says_so() {
     for (entries, expected) in [
         ("g::-,u:65534:rw,o::-", 0o600),
         ("g::r,u:65534:rw,o::-", 0o640),
@@ -110,8 +110,8 @@ fn where_an_access_list_cannot_be_kept_nobody_gets_more_and_it_is_said() {
         let output = encrypt_without(&folder, &["fsetxattr:error=EOPNOTSUPP"]);
         assert_done(&output);
         assert_eq!(mode(&folder.path("film.reel")), expected, "{entries}");
-        let told = "reelseal: warning: film.reel: its file system does not keep the input's mode or time\n";
-        assert_eq!(text(&output.stderr), told);
+        let reported = "reelseal: warning: film.reel: its file system does not keep the input's mode or time\n";
+        assert_eq!(text(&output.stderr), reported);
     }
 }
 

@@ -71,8 +71,8 @@ fn a_failure_does_not_stop_the_rest_is_named_at_the_end_and_the_worst_code_count
     folder.write("b.reel", &damaged);
     let output = folder.run(&["decrypt", "a.reel", "b.reel", "missing.reel", "c.reel", "--output-dir", "out"]);
     assert_refused(&output, 4, "reelseal: 2 of 4 files failed:\n");
-    let told = text(&output.stderr);
-    let (_, summary) = told.split_once("files failed:\n").unwrap();
+    let reported = text(&output.stderr);
+    let (_, summary) = reported.split_once("files failed:\n").unwrap();
     for line in [
         "reelseal:   b.reel: cut short, extended or damaged in frame 0, at byte 8192\n",
         "reelseal:   missing.reel: cannot open: no such file or directory\n",
@@ -142,7 +142,7 @@ fn several_inputs_neither_go_to_one_named_output_nor_come_from_standard_input() 
 }
 
 #[test]
-fn a_secret_that_cannot_be_had_is_told_once_and_not_for_every_file() {
+fn a_secret_that_cannot_be_read_is_reported_once_and_not_for_every_file() {
     let folder = clips(&["a", "b", "c"]);
     let output = folder.reelseal(&["encrypt", "a", "b", "c", "--passphrase-file", "missing"]).output().unwrap();
     assert_refused(&output, 1, "1 of 3 files failed, 2 not begun:");
@@ -211,16 +211,16 @@ fn for_programs_every_line_is_an_object() {
     let folder = clips(&["a", "b"]);
     let output = folder.run(&["encrypt", "a", "b", "missing", "--progress", "json"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stderr);
-    let objects: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reported = text(&output.stderr);
+    let objects: Vec<serde_json::Value> = reported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |event: &str| objects.iter().filter(|object| object["event"] == event).collect::<Vec<_>>();
     let mut done: Vec<_> = of("done").iter().map(|object| object["output"].as_str().unwrap().to_owned()).collect();
     done.sort();
     assert_eq!(done, ["a.reel", "b.reel"]);
-    let [error] = of("error")[..] else { panic!("{told}") };
+    let [error] = of("error")[..] else { panic!("{reported}") };
     assert_eq!(error["exit_code"], 1);
     assert_eq!(error["message"], "missing: cannot open: no such file or directory");
-    let [summary] = of("summary")[..] else { panic!("{told}") };
+    let [summary] = of("summary")[..] else { panic!("{reported}") };
     assert_eq!(summary["failures"].as_array().unwrap().len(), 1);
 }
 
@@ -234,13 +234,13 @@ fn what_verify_finds_is_an_object_a_line_as_well() {
     folder.write("a.reel", &damaged);
     let output = folder.run(&["verify", "a.reel", "--progress", "json"]);
     assert_eq!(output.status.code(), Some(4));
-    let told = text(&output.stderr);
-    let events: Vec<_> = told
+    let reported = text(&output.stderr);
+    let events: Vec<_> = reported
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].as_str().unwrap().to_owned())
         .collect();
     for event in ["warning", "damage", "error"] {
-        assert!(events.iter().any(|known| known == event), "{event}: {told}");
+        assert!(events.iter().any(|known| known == event), "{event}: {reported}");
     }
 }
 

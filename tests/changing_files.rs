@@ -186,7 +186,7 @@ fn tamper(folder: &Folder, how: Tampering) {
 }
 
 #[test]
-fn a_stream_tampered_with_after_it_was_opened_is_refused_as_damaged_and_gives_nothing_false() {
+fn a_stream_tampered_with_after_it_was_opened_is_refused_as_damaged_and_gives_only_authentic_bytes() {
     for how in TAMPERING {
         for arguments in
             [["decrypt", "film.reel", "-o", "out"], ["decrypt", "film.reel", "-o", "-"], ["decrypt", "-", "-o", "out"]]
@@ -204,7 +204,7 @@ fn a_stream_tampered_with_after_it_was_opened_is_refused_as_damaged_and_gives_no
 }
 
 #[test]
-fn a_stream_tampered_with_in_the_middle_of_a_run_is_refused_as_damaged_and_gives_nothing_false() {
+fn a_stream_tampered_with_in_the_middle_of_a_run_is_refused_as_damaged_and_gives_only_authentic_bytes() {
     let length = (8 << 20) + 9;
     for how in TAMPERING {
         let folder = prepared(length);
@@ -215,7 +215,7 @@ fn a_stream_tampered_with_in_the_middle_of_a_run_is_refused_as_damaged_and_gives
 }
 
 #[test]
-fn a_stream_whose_header_is_rewritten_while_it_is_decrypted_is_decrypted_all_the_same() {
+fn a_stream_whose_header_is_rewritten_while_it_is_decrypted_still_decrypts() {
     let length = (8 << 20) + 9;
     let folder = prepared(length);
     let add_key = || {
@@ -265,8 +265,8 @@ fn an_input_whose_name_another_file_has_taken_is_not_removed() {
     fs::remove_file(folder.path("film.reel")).unwrap();
     let waiting = Waiting::start(&folder, &["encrypt", "film", "--remove"], Stdio::null());
     fs::rename(folder.write("other", b"another film"), folder.path("film")).unwrap();
-    let told = "film.reel: is written, but another file has taken the input's name\nreelseal: hint: film is kept\n";
-    assert_refused(&waiting.go_on(), 1, told);
+    let reported = "film.reel: is written, but another file has taken the input's name\nreelseal: hint: film is kept\n";
+    assert_refused(&waiting.go_on(), 1, reported);
     assert_eq!(folder.read("film"), b"another film");
 }
 

@@ -39,15 +39,15 @@ fn on(folder: &Folder, file: Option<&str>, injection: &str) -> Vec<OsString> {
 }
 
 #[track_caller]
-fn assert_told(output: &Output, code: i32, told: &str) {
-    assert_eq!(text(&output.stderr), format!("reelseal: {told}\n"));
-    assert_eq!(output.status.code(), Some(code), "{told}");
+fn assert_reports(output: &Output, code: i32, reported: &str) {
+    assert_eq!(text(&output.stderr), format!("reelseal: {reported}\n"));
+    assert_eq!(output.status.code(), Some(code), "{reported}");
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn each_call_that_fails_is_told_by_what_it_was_for() {
-    for (injection, arguments, code, told) in [
+fn each_failing_call_is_reported_by_its_purpose() {
+    for (injection, arguments, code, reported) in [
         ("fallocate:error=ENOSPC", ENCRYPT, 1, "film.reel: cannot write: no space left on device"),
         ("fsync:error=EIO:when=1", ENCRYPT, 1, "film.reel: cannot write: input/output error"),
         (
@@ -66,7 +66,7 @@ fn each_call_that_fails_is_told_by_what_it_was_for() {
         ("unlink:error=EPERM", ENCRYPT_AND_REMOVE, 1, "film: cannot remove: operation not permitted"),
         ("flock:error=EIO", PASSWD, 1, "sealed.reel: cannot lock: input/output error"),
     ] {
-        assert_told(&traced(&prepared(), &["-e", &format!("inject={injection}")], arguments), code, told);
+        assert_reports(&traced(&prepared(), &["-e", &format!("inject={injection}")], arguments), code, reported);
     }
 }
 
@@ -98,20 +98,20 @@ fn an_input_is_kept_when_its_output_does_not_read_back() {
         (Some("film"), unreadable, "cannot be read back: input/output error"),
     ] {
         let folder = prepared();
-        let told = format!("film.reel: {fact}\nreelseal: hint: film is kept; remove film.reel, and try again");
-        assert_told(&traced(&folder, &on(&folder, file, injection), ENCRYPT_AND_REMOVE), 1, &told);
+        let reported = format!("film.reel: {fact}\nreelseal: hint: film is kept; remove film.reel, and try again");
+        assert_reports(&traced(&folder, &on(&folder, file, injection), ENCRYPT_AND_REMOVE), 1, &reported);
         assert_eq!(folder.read("film"), b"frames");
     }
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn a_header_that_cannot_be_read_back_is_told_with_what_opens_the_file() {
+fn a_header_that_cannot_be_read_back_is_reported_with_what_opens_the_file() {
     let folder = prepared();
     let output = traced(&folder, &on(&folder, Some("sealed.reel"), "inject=pread64:error=EIO"), PASSWD);
     let hint = "the file opens with the old secret or with the new one; try both before you try again";
-    let told = format!("sealed.reel: cannot read the header back: input/output error\nreelseal: hint: {hint}");
-    assert_told(&output, 1, &told);
+    let reported = format!("sealed.reel: cannot read the header back: input/output error\nreelseal: hint: {hint}");
+    assert_reports(&output, 1, &reported);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn without_randomness_nothing_is_written() {
         let last = text(&folder.read("log")).lines().count();
         std::fs::remove_file(folder.path("film.reel")).unwrap();
         let output = traced(&folder, &["-e", &format!("inject=getrandom:error=EIO:when={last}")], arguments);
-        assert_told(&output, 1, "the operating system gave no randomness");
+        assert_reports(&output, 1, "the operating system gave no randomness");
         assert_eq!(folder.names(), ["film", "log", "sealed.reel"]);
     }
 }
@@ -186,9 +186,9 @@ fn where_a_folder_cannot_be_synced_the_file_system_is_before_the_input_is_remove
 #[ignore = "needs strace"]
 fn an_input_is_kept_where_neither_the_folder_of_its_output_nor_the_file_system_can_be_synced() {
     let folder = prepared();
-    let told = "film.reel: is whole, but a power cut may lose it: cannot sync its folder: input/output error";
+    let reported = "film.reel: is whole, but a power cut may lose it: cannot sync its folder: input/output error";
     let options = ["-e", "inject=fsync:error=EINVAL:when=2", "-e", "inject=syncfs:error=EIO"];
-    assert_told(&traced(&folder, &options, ENCRYPT_AND_REMOVE), 1, told);
+    assert_reports(&traced(&folder, &options, ENCRYPT_AND_REMOVE), 1, reported);
     assert!(folder.path("film").exists() && folder.path("film.reel").exists());
 }
 

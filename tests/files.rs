@@ -223,7 +223,7 @@ fn a_damaged_frame_releases_the_frames_before_it_into_a_pipe_and_nothing_into_a_
 }
 
 #[test]
-fn a_damaged_header_copy_is_survived_and_told() {
+fn a_damaged_header_copy_is_survived_and_reported() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     assert_done(&folder.run(&["encrypt", "film"]));
@@ -309,8 +309,8 @@ fn dexios_102_progress_is_shown_without_a_terminal_only_when_asked_for() {
     let folder = Folder::new();
     folder.write("film", &plaintext(5000));
     assert_eq!(text(&folder.run(&["encrypt", "film"]).stderr), "");
-    let told = text(&folder.run(&["encrypt", "film", "--force", "--progress", "always"]).stderr);
-    assert!(told.starts_with("reelseal: film: 4.88 KiB of 4.88 KiB, ") && told.ends_with("/s\n"), "{told}");
+    let reported = text(&folder.run(&["encrypt", "film", "--force", "--progress", "always"]).stderr);
+    assert!(reported.starts_with("reelseal: film: 4.88 KiB of 4.88 KiB, ") && reported.ends_with("/s\n"), "{reported}");
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn a_wrong_secret_is_code_3_and_what_anybody_can_read_is_shown_all_the_same() {
 }
 
 #[test]
-fn both_copies_are_told_of_and_one_damaged_is_a_warning() {
+fn both_copies_are_reported_and_one_damaged_is_a_warning() {
     let (folder, stream) = film();
     for (place, damaged, sound, which) in [(100, 0, 1, "first"), (4196, 1, 0, "second")] {
         let mut stream = stream.clone();
@@ -302,12 +302,12 @@ fn no_vector_is_called_whole_and_none_is_a_panic() {
         for opened in [false, secret == "key"] {
             for flags in [["--json"].as_slice(), if opened { &["--frames"] } else { &[] }] {
                 let output = inspect_vector(name, opened, flags).output().unwrap();
-                let (shown, told) = (text(&output.stdout), text(&output.stderr));
+                let (shown, reported) = (text(&output.stdout), text(&output.stderr));
                 let code = output.status.code().unwrap();
-                assert!(code == 0 || code == 4 || (opened && (code == 2 || code == 3)), "{line}: {code}: {told}");
+                assert!(code == 0 || code == 4 || (opened && (code == 2 || code == 3)), "{line}: {code}: {reported}");
                 assert!(!shown.contains("whole"), "{line}: {shown}");
                 if outcome.starts_with("whole") {
-                    assert_eq!(code, 0, "{line}: {told}");
+                    assert_eq!(code, 0, "{line}: {reported}");
                 } else if opened && flags == ["--frames"] {
                     assert_ne!(code, 0, "{line}: {shown}");
                 }

@@ -166,7 +166,7 @@ fn slots_are_added_listed_changed_in_their_place_and_removed() {
 }
 
 #[test]
-fn an_old_secret_that_opens_another_slot_is_told_until_it_opens_none() {
+fn an_old_secret_that_opens_another_slot_is_reported_until_it_opens_none() {
     let folder = encrypted(Passphrase("old"));
     assert_done(&passwd(&folder, &["--add", "film.reel"], Passphrase("old"), Some(KeyFile("key"))));
     assert_done(&passwd(&folder, &["--add", "film.reel"], Passphrase("old"), Some(Passphrase("old"))));
@@ -240,7 +240,7 @@ fn a_header_without_room_is_refused() {
 }
 
 #[test]
-fn a_damaged_copy_is_told_and_healed() {
+fn a_damaged_copy_is_reported_and_repaired() {
     for (damaged, which) in [(100, "first"), (HEADER + 100, "second")] {
         let folder = encrypted(Passphrase("old"));
         let before = folder.read("film.reel");
@@ -266,8 +266,8 @@ fn many_files_change_in_one_run_and_one_that_fails_does_not_stop_the_rest() {
     let files = ["film.reel", "film", "two.reel", "nowhere", "three.reel"];
     let changed = passwd(&folder, &files, Passphrase("old"), Some(Passphrase("new")));
     assert_refused(&changed, 4, "reelseal: 3 of 5 files failed:\n");
-    let told = text(&changed.stderr);
-    assert_eq!(told.matches("the old passphrase still opens").count(), 1, "{told}");
+    let reported = text(&changed.stderr);
+    assert_eq!(reported.matches("the old passphrase still opens").count(), 1, "{reported}");
     for (name, secret) in
         [("film.reel", Passphrase("new")), ("two.reel", Passphrase("other")), ("three.reel", Passphrase("new"))]
     {
@@ -293,9 +293,9 @@ fn only_a_regular_file_that_nobody_else_rewrites_is_rewritten() {
     }
     let held = File::open(folder.path("film.reel")).unwrap();
     held.lock_shared().unwrap();
-    let told = "film.reel: the file is locked by another process\n\
+    let reported = "film.reel: the file is locked by another process\n\
                 reelseal: hint: wait until the other process has finished, and try again\n";
-    assert_kept(&folder, &["film.reel"], KeyFile("key"), new, 1, told);
+    assert_kept(&folder, &["film.reel"], KeyFile("key"), new, 1, reported);
     held.unlock().unwrap();
     assert_done(&passwd(&folder, &["film.reel"], KeyFile("key"), new));
 }
@@ -416,7 +416,7 @@ fn an_interrupt_between_the_copies_waits_until_both_are_written() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_disk_that_fails_in_a_rewrite_is_told_and_the_copy_that_counts_is_not_touched_before_the_other_is_safe() {
+fn a_disk_that_fails_in_a_rewrite_is_reported_and_the_copy_that_counts_is_not_touched_before_the_other_is_safe() {
     let folder = Folder::new();
     folder.write("film", &plaintext(LENGTH));
     for (state, file) in starting_states(&folder) {
@@ -429,10 +429,10 @@ fn a_disk_that_fails_in_a_rewrite_is_told_and_the_copy_that_counts_is_not_touche
             ("fsync:error=EIO:when=2", Some("new")),
         ] {
             folder.write("film.reel", &file);
-            let told = "reelseal: film.reel: cannot write the header: input/output error\n\
+            let reported = "reelseal: film.reel: cannot write the header: input/output error\n\
                         reelseal: hint: the file opens with the old secret or with the new one; try both before you \
                         try again\n";
-            assert_refused(&injected(&folder, call), 1, told);
+            assert_refused(&injected(&folder, call), 1, reported);
             let [old, new] = ["old", "new"].map(|name| opens(&folder, "film.reel", KeyFile(name)));
             assert!(old != new && opens_with.is_none_or(|name| (name == "new") == new), "{state}, {call}");
             let untouched = folder.read("film.reel")[counts..][..HEADER] == file[counts..][..HEADER];
@@ -451,9 +451,9 @@ fn a_write_that_the_disk_loses_is_noticed() {
             folder.write("film.reel", &file);
             // Not made, and called done.
             let changed = injected(&folder, &format!("pwrite64:retval={HEADER}:when={number}"));
-            let told = "reelseal: film.reel: the header does not read back as it was written\n\
+            let reported = "reelseal: film.reel: the header does not read back as it was written\n\
                         reelseal: hint: the disk may be failing; copy the file to another one while it still opens\n";
-            assert_refused(&changed, 1, told);
+            assert_refused(&changed, 1, reported);
             assert!(opens(&folder, "film.reel", KeyFile("new")), "{state}, write {number}");
         }
     }

@@ -123,7 +123,7 @@ fn a_range_after_the_end_is_refused_with_the_length_and_leaves_nothing() {
 }
 
 #[test]
-fn a_part_does_not_take_the_name_of_the_whole() {
+fn a_part_does_not_get_the_name_of_the_whole() {
     let folder = sealed();
     std::fs::remove_file(folder.path("film")).unwrap();
     let mut command = folder.reelseal(&["decrypt", "film.reel", "--range", "0-9", "--key-file", "key"]);
@@ -159,7 +159,7 @@ fn a_damaged_frame_is_refused_where_the_range_needs_it_and_nowhere_else() {
 }
 
 #[test]
-fn a_pipe_is_left_when_its_range_is_done() {
+fn a_pipe_is_read_no_further_than_its_range() {
     let folder = sealed();
     let stream = folder.read("film.reel");
     let mut command = folder.reelseal(&["decrypt", "--range", "0-4999", "--key-file", "key"]);
@@ -217,7 +217,7 @@ fn times_select_whole_frames_from_the_one_that_was_arriving_on() {
 }
 
 #[test]
-fn a_time_in_which_nothing_arrived_is_refused_with_the_times_there_are() {
+fn a_time_in_which_nothing_arrived_is_refused_with_the_times_of_the_stream() {
     let folder = clock();
     let before = ["--until", "2026-11-24 09:59"];
     let output = run(&folder, &[&["decrypt", "clock.reel", "-o", "cut"], before.as_slice()].concat());

@@ -1,4 +1,4 @@
-//! One stream read at places, by one thread and by many.
+//! Random access to one stream, from one thread and from many.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -31,7 +31,7 @@ fn live_and_timed() -> Features {
     Features::LIVE.union(Features::TIMED)
 }
 
-/// A stream of these frames; whoever makes it may lie in the tags.
+/// A stream of these frames, whose tags may be false.
 fn stream_of(size: FrameSize, features: Features, frames: &[(FrameTag, Vec<u8>)]) -> Vec<u8> {
     let file_key = Key::from_bytes([9; 32]);
     let slot = Slot::KeyFile(new_key_file_slot(&file_key, &KeyFile::from_key(Key::from_bytes([4; 32])), [3; 32]));
@@ -52,7 +52,7 @@ fn plaintext(length: usize) -> Vec<u8> {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
 }
 
-/// The frames of a plaintext cut into pieces of these lengths, a microsecond apart, ten from the first.
+/// The frames of a plaintext that is cut into pieces of these lengths, with times from 10 on, a microsecond apart.
 fn frames(plaintext: &[u8], lengths: impl IntoIterator<Item = usize>, timed: bool) -> Vec<(FrameTag, Vec<u8>)> {
     let (mut offset, mut frames) = (0, Vec::new());
     for (index, length) in lengths.into_iter().enumerate() {
@@ -74,7 +74,7 @@ fn plain(plaintext: &[u8], size: FrameSize) -> Vec<u8> {
     stream_of(size, Features::NONE, &frames(plaintext, lengths, false))
 }
 
-/// A live stream of frames of many lengths, empty ones among them.
+/// A live stream of frames of many lengths, including empty ones.
 fn live(plaintext: &[u8]) -> Vec<u8> {
     let (mut left, mut lengths) = (plaintext.len(), Vec::new());
     for length in [0, 1, 700, P, 0, 0, 33, P - 1].into_iter().cycle() {
@@ -96,7 +96,7 @@ fn position(index: u64) -> usize {
     Layout { frame_size: SIZE, header_length: HeaderLength::MIN }.frame_position(index) as usize
 }
 
-/// The reads of a range that a slice would give.
+/// What a slice gives for this offset and length.
 fn expected(plaintext: &[u8], offset: usize, length: usize) -> &[u8] {
     let start = offset.min(plaintext.len());
     &plaintext[start..plaintext.len().min(start.saturating_add(length))]
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cursor_does_what_one_over_the_plaintext_does(
+    fn a_cursor_behaves_like_one_over_the_plaintext(
         length in 0usize..100_000,
         is_live in any::<bool>(),
         steps in prop::collection::vec((0u8..3, -120_000i64..120_000, 0usize..9_000), 1..30),
@@ -261,7 +261,7 @@ fn a_frame_that_eight_threads_ask_for_at_once_is_read_once() {
             });
         }
         started.wait();
-        // Whoever was first is reading; the others can only wait for it.
+        // The first thread is reading; the others can only wait for it.
         source.gate.as_ref().unwrap().wait();
     });
     assert_eq!(reads(&source).len(), 1);
@@ -317,7 +317,7 @@ fn a_damaged_frame_is_an_error_for_the_reads_that_need_it_and_for_no_others() {
 }
 
 #[test]
-fn a_cursor_reads_on_where_it_is_put_after_damage() {
+fn a_cursor_can_seek_past_damage_and_read_on() {
     let plaintext = plaintext(6 * P);
     let mut stream = plain(&plaintext, SIZE);
     stream[position(2)] ^= 1;
@@ -333,14 +333,14 @@ fn a_cursor_reads_on_where_it_is_put_after_damage() {
 }
 
 #[test]
-fn a_source_that_fails_is_an_error_of_its_own_kind_and_may_be_tried_again() {
+fn a_failing_source_has_its_own_kind_of_error_and_can_be_read_again() {
     struct Failing(Vec<u8>, AtomicBool);
     impl ReadAt for Failing {
         fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize> {
             if self.1.load(Ordering::SeqCst) {
                 return Err(io::Error::from_raw_os_error(5));
             }
-            // A byte at a time, and now and then an interruption.
+            // One byte at a time, with an occasional interruption.
             if position % 4001 == 7 && !area.is_empty() {
                 let read = self.0.read_at(&mut area[..1], position)?;
                 return Ok(read);
@@ -437,7 +437,7 @@ fn frames_are_found_by_offset_and_by_time() {
 }
 
 #[test]
-fn a_search_steps_past_damaged_frames() {
+fn a_search_skips_damaged_frames() {
     let plaintext = plaintext(40 * P);
     let sound = open(live(&plaintext));
     let tags: Vec<_> = (0..sound.frames()).map(|index| *sound.frame(index).unwrap().tag()).collect();
@@ -462,9 +462,9 @@ fn a_search_steps_past_damaged_frames() {
     }
 }
 
-/// Whoever can open a stream can forge one: tags that lie under right MACs.
+/// Anyone who can open a stream can forge one: false tags under valid MACs.
 #[test]
-fn tags_that_lie_under_right_macs_give_no_byte_at_a_wrong_place() {
+fn false_tags_under_valid_macs_give_no_byte_at_a_wrong_offset() {
     let plaintext = plaintext(12 * 1000);
     let honest = frames(&plaintext, [1000; 12], true);
     type Lie = fn(&mut FrameTag);
@@ -478,9 +478,9 @@ fn tags_that_lie_under_right_macs_give_no_byte_at_a_wrong_place() {
     ];
     for (name, lie) in lies {
         for lying in 1..11 {
-            let mut told = honest.clone();
-            lie(&mut told[lying].0);
-            let file = open(stream_of(SIZE, live_and_timed(), &told));
+            let mut claimed = honest.clone();
+            lie(&mut claimed[lying].0);
+            let file = open(stream_of(SIZE, live_and_timed(), &claimed));
             for offset in (0..plaintext.len()).step_by(250) {
                 let mut area = [0; 100];
                 if let Ok(read) = file.read_at(&mut area, offset as u64) {
@@ -497,9 +497,9 @@ fn tags_that_lie_under_right_macs_give_no_byte_at_a_wrong_place() {
 fn a_final_frame_that_claims_more_than_the_frames_can_hold_is_refused() {
     let plaintext = plaintext(3 * 1000);
     for offset in [1 << 62, u64::MAX - 999, 2 * 4096 + 1] {
-        let mut told = frames(&plaintext, [1000; 3], true);
-        told[2].0.offset = offset;
-        let opened = SealedFile::open(stream_of(SIZE, live_and_timed(), &told), &mut credential(), Vec::new());
+        let mut claimed = frames(&plaintext, [1000; 3], true);
+        claimed[2].0.offset = offset;
+        let opened = SealedFile::open(stream_of(SIZE, live_and_timed(), &claimed), &mut credential(), Vec::new());
         let expected = FrameFault::Offset(offset);
         assert!(
             matches!(opened.err(), Some(OpenError::Stream(StreamError::Frame { index: 2, fault })) if fault == expected)
@@ -508,22 +508,22 @@ fn a_final_frame_that_claims_more_than_the_frames_can_hold_is_refused() {
 }
 
 #[test]
-fn a_time_that_falls_is_refused_where_a_search_meets_it() {
+fn a_falling_time_is_refused_where_a_search_meets_it() {
     let plaintext = plaintext(9 * 1000);
-    let mut told = frames(&plaintext, [1000; 9], true);
-    told[4].0.time = 1;
-    let file = open(stream_of(SIZE, live_and_timed(), &told));
+    let mut claimed = frames(&plaintext, [1000; 9], true);
+    claimed[4].0.time = 1;
+    let file = open(stream_of(SIZE, live_and_timed(), &claimed));
     let found: Vec<_> = (9..22).map(|time| file.frame_at_time(time)).collect();
     assert!(found.iter().any(|found| matches!(found, Err(StreamError::Frame { fault: FrameFault::Time(_), .. }))));
 }
 
 #[test]
-fn a_search_refuses_a_lying_frame_wherever_the_last_read_was() {
+fn a_search_refuses_a_false_tag_wherever_the_last_read_was() {
     let plaintext = plaintext(12 * 1000);
     for by in [-1, 1] {
-        let mut told = frames(&plaintext, [1000; 12], true);
-        told[5].0.offset = told[5].0.offset.wrapping_add_signed(by);
-        let file = open(stream_of(SIZE, live_and_timed(), &told));
+        let mut claimed = frames(&plaintext, [1000; 12], true);
+        claimed[5].0.offset = claimed[5].0.offset.wrapping_add_signed(by);
+        let file = open(stream_of(SIZE, live_and_timed(), &claimed));
         for read in [0, 1000, 2000, 3000] {
             file.read_exact_at(&mut [0; 9], read).unwrap();
             let found = file.frame_at_offset(5500);
@@ -532,7 +532,7 @@ fn a_search_refuses_a_lying_frame_wherever_the_last_read_was() {
     }
 }
 
-/// A live stream of so many frames of 4 MiB, the last one empty.
+/// A live stream of `count` frames of 4 MiB, the last one empty.
 fn live_of_large_frames(count: usize) -> (Vec<u8>, Vec<u8>, Layout) {
     let size = FrameSize::from_log2(22).unwrap();
     let plaintext = plaintext((count - 1) * size.payload());
@@ -558,7 +558,7 @@ fn reading_on_in_small_steps_reads_no_frame_twice_even_of_frames_as_large_as_the
 }
 
 #[test]
-fn two_that_read_large_frames_at_two_places_do_not_make_each_other_read_them_again() {
+fn two_threads_that_read_large_frames_at_two_offsets_do_not_evict_each_others() {
     let (stream, plaintext, layout) = live_of_large_frames(7);
     let source = Counted::new(stream);
     let file = open(&source);
@@ -580,7 +580,7 @@ fn two_that_read_large_frames_at_two_places_do_not_make_each_other_read_them_aga
 }
 
 #[test]
-fn a_damaged_neighbour_is_looked_at_once_and_not_for_every_read() {
+fn a_damaged_neighbour_is_read_once_and_not_for_every_read() {
     let plaintext = plaintext(12 * 1000);
     for damaged in [4, 6] {
         let mut stream = stream_of(SIZE, live_and_timed(), &frames(&plaintext, [1000; 12], true));
@@ -660,7 +660,7 @@ fn a_source_that_fails_is_not_taken_for_an_unfinished_stream_of_no_frames() {
 }
 
 #[test]
-fn a_source_that_becomes_shorter_still_gives_what_it_has() {
+fn a_source_that_is_truncated_still_gives_what_is_left() {
     struct Shrinking(Vec<u8>, AtomicBool);
     impl ReadAt for Shrinking {
         fn read_at(&self, area: &mut [u8], at: u64) -> io::Result<usize> {
@@ -684,5 +684,45 @@ fn a_source_that_becomes_shorter_still_gives_what_it_has() {
     }
     for offset in [3000, 7000, 11_000] {
         file.read_exact_at(&mut [0; 100], offset).unwrap_err();
+    }
+}
+
+/// One stream, and after a switch another of the same keys.
+struct Replaced {
+    streams: [Vec<u8>; 2],
+    is_replaced: AtomicBool,
+}
+
+impl ReadAt for Replaced {
+    fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize> {
+        self.streams[usize::from(self.is_replaced.load(Ordering::Relaxed))].read_at(area, position)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.streams[0].size()
+    }
+}
+
+#[test]
+fn a_frame_replaced_by_one_of_another_offset_gives_no_byte_at_a_wrong_offset_and_no_false_end() {
+    let plaintext = plaintext(80 * 100);
+    let even = std::iter::repeat_n(100, 80);
+    // Frame 1 holds 100..200, and after the switch 150..200 or 30..40.
+    for (lengths, offset) in [([150, 50], 120), ([30, 10], 150)] {
+        let moved =
+            lengths.into_iter().chain([200 - lengths[0] - lengths[1] + 100]).chain(std::iter::repeat_n(100, 77));
+        let streams = [
+            stream_of(SIZE, live_and_timed(), &frames(&plaintext, even.clone(), true)),
+            stream_of(SIZE, live_and_timed(), &frames(&plaintext, moved, true)),
+        ];
+        let source = Replaced { streams, is_replaced: AtomicBool::new(false) };
+        let file = open(&source);
+        let mut whole = vec![0; plaintext.len()];
+        file.read_exact_at(&mut whole, 0).unwrap();
+        source.is_replaced.store(true, Ordering::Relaxed);
+        // Its tag is remembered, the frame itself is no longer cached.
+        let read = file.read_at(&mut [0; 10], offset);
+        let expected = FrameFault::Offset(offset);
+        assert!(matches!(read, Err(StreamError::Frame { index: 1, fault }) if fault == expected), "{offset}: {read:?}");
     }
 }

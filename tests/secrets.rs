@@ -31,7 +31,7 @@ fn header(stream: &[u8]) -> ParsedHeader {
 type Secrets = (Vec<(&'static str, Vec<u8>)>, StageKeys);
 
 /// The secrets behind a stream that `passphrase` opens.
-fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
+fn secrets_of_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
     let parsed = header(stream);
     let Some(Slot::Passphrase(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no passphrase slot") };
     let secret = Passphrase::new(passphrase).unwrap();
@@ -47,7 +47,7 @@ fn behind_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
 }
 
 /// The secrets behind a stream that the key file with this `text` opens.
-fn behind_key_file(stream: &[u8], text: &[u8]) -> Secrets {
+fn secrets_of_key_file(stream: &[u8], text: &[u8]) -> Secrets {
     let parsed = header(stream);
     let Some(Slot::KeyFile(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no key-file slot") };
     let digits = text[KEY_FILE_LABEL..KEY_FILE_LABEL + 64].to_vec();
@@ -99,7 +99,7 @@ fn in_the_middle(command: &mut Command, input: &[u8], length: usize) -> (Child, 
 
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
-fn the_passphrase_and_what_comes_of_it_are_gone_from_memory_once_frames_move() {
+fn the_passphrase_and_what_is_derived_from_it_are_wiped_once_frames_move() {
     let folder = Folder::new();
     folder.write("secret", PASSPHRASE.as_bytes());
     let with_passphrase = |arguments: &[&str]| {
@@ -110,13 +110,13 @@ fn the_passphrase_and_what_comes_of_it_are_gone_from_memory_once_frames_move() {
     let marker = plaintext(100_000);
     let mut encrypt = with_passphrase(&[["encrypt"].as_slice(), &CHEAP].concat());
     let (mut child, to_child, stream) = in_the_middle(&mut encrypt, &marker, HEADER + FRAME);
-    assert_forgotten(child.id(), &behind_passphrase(&stream, PASSPHRASE));
+    assert_forgotten(child.id(), &secrets_of_passphrase(&stream, PASSPHRASE));
     drop(to_child);
     child.wait().unwrap();
 
     let (mut child, to_child, opened) = in_the_middle(&mut with_passphrase(&["decrypt"]), &stream, 1 << 16);
     assert!(marker.starts_with(&opened));
-    assert_forgotten(child.id(), &behind_passphrase(&stream, PASSPHRASE));
+    assert_forgotten(child.id(), &secrets_of_passphrase(&stream, PASSPHRASE));
     drop(to_child);
     child.wait().unwrap();
 }
@@ -140,7 +140,7 @@ fn assert_forgotten_after_the_prompt(answer: impl FnOnce(&mut PtySession) -> Str
     input.write_all(&plaintext(100_000)).unwrap();
     let mut stream = vec![0; HEADER + FRAME];
     output.read_exact(&mut stream).unwrap();
-    assert_forgotten(process, &behind_passphrase(&stream, &passphrase));
+    assert_forgotten(process, &secrets_of_passphrase(&stream, &passphrase));
 }
 
 const QUESTION: &str = "Passphrase to encrypt in (empty: make one up): ";
@@ -155,7 +155,7 @@ fn type_at_both_prompts(session: &mut PtySession, passphrase: &str, second_quest
 
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
-fn a_passphrase_that_was_typed_is_gone_as_well() {
+fn a_typed_passphrase_is_wiped_too() {
     assert_forgotten_after_the_prompt(|session| {
         type_at_both_prompts(session, PASSPHRASE, "Passphrase to encrypt in, again: ")
     });
@@ -163,14 +163,14 @@ fn a_passphrase_that_was_typed_is_gone_as_well() {
 
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
-fn a_weak_passphrase_is_gone_although_its_strength_was_looked_into() {
+fn a_weak_passphrase_is_wiped_although_its_strength_was_checked() {
     let (typed, warned) = ("Superman1987Superman1987", "Passphrase to encrypt in, again (empty: make one up): ");
     assert_forgotten_after_the_prompt(|session| type_at_both_prompts(session, typed, warned));
 }
 
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
-fn a_passphrase_that_was_made_up_is_gone_as_well() {
+fn a_generated_passphrase_is_wiped_too() {
     assert_forgotten_after_the_prompt(|session| {
         session.exp_string(QUESTION).unwrap();
         session.send_line("").unwrap();
@@ -181,20 +181,20 @@ fn a_passphrase_that_was_made_up_is_gone_as_well() {
 
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
-fn the_key_file_and_what_comes_of_it_are_gone_from_memory_once_frames_move() {
+fn the_key_file_and_what_is_derived_from_it_are_wiped_once_frames_move() {
     let folder = Folder::new();
     let text = folder.read("key");
     let marker = plaintext(100_000);
     let mut encrypt = folder.reelseal(&["encrypt", "--key-file", "key"]);
     let (mut child, to_child, stream) = in_the_middle(&mut encrypt, &marker, HEADER + FRAME);
-    assert_forgotten(child.id(), &behind_key_file(&stream, &text));
+    assert_forgotten(child.id(), &secrets_of_key_file(&stream, &text));
     drop(to_child);
     child.wait().unwrap();
 
     let mut decrypt = folder.reelseal(&["decrypt", "--key-file", "key"]);
     let (mut child, to_child, opened) = in_the_middle(&mut decrypt, &stream, 1 << 16);
     assert!(marker.starts_with(&opened));
-    assert_forgotten(child.id(), &behind_key_file(&stream, &text));
+    assert_forgotten(child.id(), &secrets_of_key_file(&stream, &text));
     drop(to_child);
     child.wait().unwrap();
 }
@@ -237,7 +237,7 @@ fn another_process_of_the_same_user_reads_neither_memory_nor_environment_and_doe
 }
 
 #[test]
-fn what_is_wrong_with_a_secret_is_told_without_it() {
+fn what_is_wrong_with_a_secret_is_reported_without_showing_it() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let wrong = |secret: &[u8], way: &str| {
@@ -273,9 +273,9 @@ fn what_is_wrong_with_a_secret_is_told_without_it() {
         (&damaged, "key", "the key file is damaged"),
     ] {
         let output = wrong(secret, way);
-        let told = support::text(&output.stderr);
-        assert!(!output.status.success() && told.contains(fact), "{told}");
-        assert!(!told.contains(&*String::from_utf8_lossy(&secret[16..36])), "{told}");
+        let reported = support::text(&output.stderr);
+        assert!(!output.status.success() && reported.contains(fact), "{reported}");
+        assert!(!reported.contains(&*String::from_utf8_lossy(&secret[16..36])), "{reported}");
         assert_eq!(output.stdout, b"");
     }
 }

@@ -40,9 +40,9 @@ fn bash_takes_its_completions_and_completes_commands_and_flags() {
              _reelseal reelseal \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; \
              printf '%s\\n' \"${{COMPREPLY[@]}}\"; complete -p reelseal"
         );
-        let told = text(&with_completions("bash", &script).stdout);
-        assert!(told.lines().any(|line| line == expected), "{words}: {told}");
-        assert!(told.contains("-F _reelseal reelseal"), "{told}");
+        let reported = text(&with_completions("bash", &script).stdout);
+        assert!(reported.lines().any(|line| line == expected), "{words}: {reported}");
+        assert!(reported.contains("-F _reelseal reelseal"), "{reported}");
     }
 }
 
@@ -55,8 +55,8 @@ fn zsh_and_fish_take_their_completions() {
     );
     assert_eq!((text(&loaded.stdout), text(&loaded.stderr)), ("_reelseal\n_reelseal: function\n".into(), "".into()));
     let script = "source -; complete -C 'reelseal encr'; complete -C 'reelseal decrypt --passphrase-fi'";
-    let told = text(&with_completions("fish", script).stdout);
-    let completed: Vec<_> = told.lines().map(|line| line.split('\t').next().unwrap()).collect();
+    let reported = text(&with_completions("fish", script).stdout);
+    let completed: Vec<_> = reported.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(completed, ["encrypt", "--passphrase-file"]);
 }
 
@@ -82,9 +82,9 @@ fn groff_and_mandoc_take_every_page_without_a_warning() {
         assert_eq!(text(&groff.stderr), "", "{page:?}");
         let mandoc = feed(Command::new("mandoc").args(["-Tlint", "-W", "warning"]), &source);
         // Blank lines among the examples, which the generator brackets with breaks.
-        let told = text(&mandoc.stdout);
-        let told: Vec<_> = told.lines().filter(|line| !line.contains("skipping paragraph macro: br")).collect();
-        assert_eq!(told, Vec::<&str>::new(), "{page:?}");
+        let reported = text(&mandoc.stdout);
+        let reported: Vec<_> = reported.lines().filter(|line| !line.contains("skipping paragraph macro: br")).collect();
+        assert_eq!(reported, Vec::<&str>::new(), "{page:?}");
     }
 }
 
@@ -98,7 +98,7 @@ fn a_closed_standard_output_is_a_failure() {
 }
 
 #[test]
-fn rust_30972_a_reader_that_has_closed_the_pipe_is_told_of_alike_by_all_that_answer() {
+fn rust_30972_every_command_reports_a_closed_pipe_alike() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     assert!(folder.run(&["encrypt", "film"]).status.success());

@@ -207,10 +207,10 @@ fn restic_1427_a_request_for_the_status_is_answered_and_the_run_goes_on() {
     let mut pipe = child.stdin.take().unwrap();
     pipe.write_all(&plaintext(4 << 20)).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
-    let mut told = String::new();
+    let mut reported = String::new();
     let mut errors = BufReader::new(child.stderr.take().unwrap());
-    errors.read_line(&mut told).unwrap();
-    assert!(told.starts_with("reelseal: standard input: ") && told.ends_with("iB/s\n"), "{told}");
+    errors.read_line(&mut reported).unwrap();
+    assert!(reported.starts_with("reelseal: standard input: ") && reported.ends_with("iB/s\n"), "{reported}");
     drop(pipe);
     assert!(child.wait().unwrap().success());
     assert!(folder.run(&["decrypt", "film.reel", "-o", "-"]).stdout == plaintext(4 << 20));
@@ -254,11 +254,11 @@ fn a_request_for_the_status_is_answered_with_an_object_for_programs() {
     let mut pipe = child.stdin.take().unwrap();
     pipe.write_all(&plaintext(4 << 20)).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
-    let mut told = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
-    let mut object: Value = serde_json::from_str(&told).unwrap();
+    let mut reported = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut reported).unwrap();
+    let mut object: Value = serde_json::from_str(&reported).unwrap();
     for number in ["bytes", "bytes_per_second"] {
-        assert!(object[number].take().as_u64().is_some(), "{told}");
+        assert!(object[number].take().as_u64().is_some(), "{reported}");
     }
     let expected = json!({
         "event": "progress", "file": "standard input", "bytes": null, "total": null, "bytes_per_second": null,
@@ -278,9 +278,9 @@ fn a_request_for_the_status_is_answered_before_a_file_is_under_way() {
     // Opens once the command opens it, too.
     let mut fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
-    let mut told = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
-    assert_eq!(told, "reelseal: nothing is under way yet\n");
+    let mut reported = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut reported).unwrap();
+    assert_eq!(reported, "reelseal: nothing is under way yet\n");
     fifo.write_all(&folder.read("key")).unwrap();
     drop(fifo);
     assert!(child.wait().unwrap().success());
@@ -326,10 +326,10 @@ fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_what_became_of_eac
     // Opens once the command opens it, too, which then waits for what never comes.
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
-    let mut told = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    let mut reported = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
-    let (_, summary) = told.split_once("reelseal: interrupted: ").unwrap();
+    let (_, summary) = reported.split_once("reelseal: interrupted: ").unwrap();
     assert_eq!(
         summary,
         "1 of 4 files done, 1 failed, 1 under way, 1 not begun:\n\
@@ -347,10 +347,10 @@ fn an_interrupt_of_a_batch_leaves_nothing_of_the_file_under_way() {
     let mut child = interruptible(&folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
-    let mut told = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    let mut reported = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
-    assert_eq!(told, "reelseal: interrupted: 0 of 2 files done, 1 under way, 1 not begun\n");
+    assert_eq!(reported, "reelseal: interrupted: 0 of 2 files done, 1 under way, 1 not begun\n");
     assert_eq!(folder.names(), ["a", "b", "fifo"]);
 }
 

@@ -28,8 +28,8 @@ fn folder_with_film() -> Folder {
 }
 
 #[track_caller]
-fn assert_refused_as(output: &Output, told: &str) {
-    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), told));
+fn assert_refused_as(output: &Output, reported: &str) {
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), reported));
 }
 
 #[test]

@@ -277,7 +277,7 @@ fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
                    reelseal: hint: end a passphrase with Enter\r\n";
     let empty = "reelseal: the prompt: the passphrase is empty\r\n\
                  reelseal: hint: a passphrase is 1 to 1024 bytes of text\r\n";
-    for (command, prompt, control, told) in [
+    for (command, prompt, control, reported) in [
         (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', missing),
         (&["decrypt", "film.reel", "-o", "back"], OPEN_FILM, 'd', missing),
         (&["decrypt", "film.reel", "-o", "back"], OPEN_FILM, 'm', empty),
@@ -285,7 +285,7 @@ fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
         let mut session = on_terminal(&folder, command);
         session.exp_string(prompt).unwrap();
         session.send_control(control).unwrap();
-        session.exp_string(told).unwrap();
+        session.exp_string(reported).unwrap();
         assert_eq!(exit_code(&mut session), 2, "{command:?}, control-{control}");
         assert_terminal_restored(&session);
     }
@@ -309,11 +309,11 @@ fn an_empty_answer_makes_a_passphrase_up_and_shows_it_once_and_on_the_terminal_a
     let screen = session.exp_eof().unwrap();
     assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, 0)), "{screen}");
     let words = shown_passphrase(&screen);
-    let told = format!(
+    let reported = format!(
         "A passphrase made up at random:\r\n\r\n    {words}\r\n\r\n\
          Write it down now: it is not shown again, and without it what it encrypts is lost.\r\n"
     );
-    assert!(screen.ends_with(&told) && !screen.contains("again:"), "{screen}");
+    assert!(screen.ends_with(&reported) && !screen.contains("again:"), "{screen}");
     assert_eq!(folder.read("errors"), b"");
 
     let mut session = on_terminal(&folder, &["decrypt", "film.reel", "-o", "back"]);
@@ -399,9 +399,9 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
 fn ciphertext_goes_to_a_terminal_only_when_insisted_on() {
     let folder = Folder::new();
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key");
-    let told = "reelseal: standard output: is a terminal, which ciphertext would garble\r\n\
+    let reported = "reelseal: standard output: is a terminal, which ciphertext would garble\r\n\
                 reelseal: hint: name a file with -o FILE, pipe it on, or insist with -o -\r\n";
-    session.exp_string(told).unwrap();
+    session.exp_string(reported).unwrap();
     assert_eq!(exit_code(&mut session), 2);
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key -o -");
     session.exp_string("RSL").unwrap();
@@ -443,9 +443,9 @@ fn a_prompt_in_the_background_is_refused() {
     let mut command = Command::new("bash");
     command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
     let mut session = spawn_command(command, GUARD_MILLISECONDS).unwrap();
-    let told = "reelseal: cannot ask for a passphrase in the background\r\n\
+    let reported = "reelseal: cannot ask for a passphrase in the background\r\n\
                 reelseal: hint: start it in the foreground, or give the passphrase with --passphrase-file FILE\r\n";
-    session.exp_string(told).unwrap();
+    session.exp_string(reported).unwrap();
     session.exp_string("ended with 2").unwrap();
     assert_eq!(folder.names(), ["film"]);
 }
@@ -458,9 +458,9 @@ fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
     session.exp_string(NEW_PASSPHRASE).unwrap();
     let mut terminal = session.process().get_file_handle().unwrap();
     std::io::Write::write_all(&mut terminal, b"caf\xff!\n").unwrap();
-    let told = "reelseal: the prompt: the passphrase is not UTF-8 text\r\n\
+    let reported = "reelseal: the prompt: the passphrase is not UTF-8 text\r\n\
                 reelseal: hint: set the terminal to UTF-8, or use --passphrase-file FILE\r\n";
-    session.exp_string(told).unwrap();
+    session.exp_string(reported).unwrap();
     assert_eq!(exit_code(&mut session), 2);
 }
 
@@ -559,7 +559,7 @@ fn the_bar_follows_the_width_of_the_terminal() {
 }
 
 #[test]
-fn a_wrong_old_passphrase_is_told_before_a_new_one_is_asked_for() {
+fn a_wrong_old_passphrase_is_reported_before_a_new_one_is_asked_for() {
     let folder = Folder::new();
     encrypt_film(&folder);
     let mut session = on_terminal(&folder, &["passwd", "film.reel"]);
@@ -617,8 +617,8 @@ fn without_a_terminal_and_a_new_passphrase_the_ways_to_give_one_are_named() {
     command.args(["--wait", env!("CARGO_BIN_EXE_reelseal"), "passwd", "film.reel"]).current_dir(folder.path(""));
     command.env("REELSEAL_PASSPHRASE", "open sesame").env_remove("REELSEAL_NEW_PASSPHRASE").stdin(Stdio::null());
     let output = command.output().unwrap();
-    let told = "reelseal: no new passphrase, and no terminal to ask for one\n\
+    let reported = "reelseal: no new passphrase, and no terminal to ask for one\n\
                 reelseal: hint: give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the \
                 environment's REELSEAL_NEW_PASSPHRASE, or a key file with --new-key-file FILE\n";
-    assert_refused(&output, 2, told);
+    assert_refused(&output, 2, reported);
 }

@@ -65,14 +65,14 @@ fn a_film_goes_through_nc() {
     // -v, to know when it listens.
     let receive = replace(receive, "nc -l 9000", "nc -lv 127.0.0.1 $port");
     let mut receiver = recipe_shell(&folder, &receive).env("port", &port).stderr(Stdio::piped()).spawn().unwrap();
-    let mut told = BufReader::new(receiver.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let listening = told.next().unwrap();
+    let mut reported = BufReader::new(receiver.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let listening = reported.next().unwrap();
     assert!(listening.starts_with("Listening"), "{listening}");
     run(recipe_shell(&folder, &replace(send, "host 9000", "127.0.0.1 $port")).env("port", &port));
-    let told: Vec<_> = told.collect();
-    assert!(receiver.wait().unwrap().success(), "{told:?}");
+    let reported: Vec<_> = reported.collect();
+    assert!(receiver.wait().unwrap().success(), "{reported:?}");
     for codec in ["h264", "aac"] {
-        assert!(told.iter().any(|line| line.contains("Stream #") && line.contains(codec)), "{told:?}");
+        assert!(reported.iter().any(|line| line.contains("Stream #") && line.contains(codec)), "{reported:?}");
     }
 }
 
@@ -154,12 +154,12 @@ impl Service {
     /// Starts `command`, and waits until it says `ready` on standard error.
     fn start(command: &mut Command, ready: &str) -> Self {
         let mut service = Self(command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
-        let mut told = BufReader::new(service.0.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut reported = BufReader::new(service.0.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut before = Vec::new();
         while before.last().is_none_or(|line: &String| !line.contains(ready)) {
-            before.push(told.next().unwrap_or_else(|| panic!("ended before it was ready: {before:?}")));
+            before.push(reported.next().unwrap_or_else(|| panic!("ended before it was ready: {before:?}")));
         }
-        thread::spawn(move || told.count());
+        thread::spawn(move || reported.count());
         service
     }
 }

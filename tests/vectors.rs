@@ -523,7 +523,7 @@ fn read_at_places(name: &str, file: &SealedFile<&[u8]>) -> usize {
 }
 
 #[test]
-fn a_reader_at_places_gives_of_each_vector_the_plaintext_at_its_place_or_nothing() {
+fn random_access_to_each_vector_gives_the_plaintext_at_its_offset_or_nothing() {
     for (name, secret, outcome, length, bytes) in vectors() {
         let open = || SealedFile::open(bytes.as_slice(), &mut credential(secret), Vec::new());
         let open_unfinished = || SealedFile::open_unfinished(bytes.as_slice(), &mut credential(secret), Vec::new());
@@ -560,14 +560,14 @@ fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
 
         let output = folder.path("output");
         let file = command(&["decrypt", path(name).to_str().unwrap(), "-o", "output"]).output().unwrap();
-        let told = support::text(&file.stderr);
-        assert_eq!(file.status.code(), Some(exit_code(name, outcome)), "{name}: {told}");
-        assert_eq!(told.is_empty(), outcome == "whole", "{name}: {told}");
+        let reported = support::text(&file.stderr);
+        assert_eq!(file.status.code(), Some(exit_code(name, outcome)), "{name}: {reported}");
+        assert_eq!(reported.is_empty(), outcome == "whole", "{name}: {reported}");
         if outcome.starts_with("whole") {
             assert!(fs::read(&output).unwrap() == plaintext(length), "{name}");
             fs::remove_file(&output).unwrap();
         } else {
-            assert!(told.starts_with("reelseal: "), "{name}: {told}");
+            assert!(reported.starts_with("reelseal: "), "{name}: {reported}");
         }
         assert_eq!(folder.names(), Vec::<String>::new(), "{name}");
     }
@@ -587,14 +587,14 @@ fn verify_says_whole_of_those_that_are_and_of_no_other() {
         };
         let file = verify(path(name).to_str().unwrap()).output().unwrap();
         for output in [file, support::feed(&mut verify("-"), &bytes)] {
-            let (said, told) = (support::text(&output.stdout), support::text(&output.stderr));
-            assert_eq!(output.status.code(), Some(exit_code(name, outcome)), "{name}: {told}");
+            let (said, reported) = (support::text(&output.stdout), support::text(&output.stderr));
+            assert_eq!(output.status.code(), Some(exit_code(name, outcome)), "{name}: {reported}");
             if outcome.starts_with("whole") {
                 assert!(said.contains(&format!(": whole, {length} bytes, ")), "{name}: {said}");
             } else {
-                assert_eq!(said, "", "{name}: {told}");
+                assert_eq!(said, "", "{name}: {reported}");
             }
-            assert_eq!(told.is_empty(), outcome == "whole", "{name}: {told}");
+            assert_eq!(reported.is_empty(), outcome == "whole", "{name}: {reported}");
         }
         assert_eq!(folder.names(), Vec::<String>::new(), "{name}");
     }
@@ -646,13 +646,13 @@ fn an_independent_reader_says_the_same_of_each() {
             _ => command.args(["--passphrase", PHRASE]),
         };
         let output = command.output().unwrap();
-        let told = support::text(&output.stderr);
+        let reported = support::text(&output.stderr);
         let expected = match outcome {
             "whole" => "",
             "whole-but-a-copy" => "damaged-copy\n",
             outcome => &format!("{outcome}\n"),
         };
-        assert_eq!(told, expected, "{name}");
+        assert_eq!(reported, expected, "{name}");
         assert!(output.stdout == plaintext(length), "{name}");
     }
 }

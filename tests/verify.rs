@@ -38,22 +38,22 @@ fn verify_both(folder: &Folder, stream: &[u8]) -> [(Output, String); 2] {
     let file = folder.run(&["verify", "it"]);
     let pipe = folder.pipe(&["verify"], stream);
     let without = |output: &Output, name: &str| text(&output.stderr).replace(&format!("{name}: "), "");
-    let told = [without(&file, "it"), without(&pipe, "standard input")];
-    let [file_told, pipe_told] = told;
-    [(file, file_told), (pipe, pipe_told)]
+    let reported = [without(&file, "it"), without(&pipe, "standard input")];
+    let [file_reported, pipe_reported] = reported;
+    [(file, file_reported), (pipe, pipe_reported)]
 }
 
 #[track_caller]
 fn assert_damaged(folder: &Folder, stream: &[u8], lines: &[&str]) {
-    for (output, told) in verify_both(folder, stream) {
-        assert_eq!(output.status.code(), Some(4), "{told}");
-        assert_eq!(text(&output.stdout), "", "{told}");
-        let found: Vec<_> = told
+    for (output, reported) in verify_both(folder, stream) {
+        assert_eq!(output.status.code(), Some(4), "{reported}");
+        assert_eq!(text(&output.stdout), "", "{reported}");
+        let found: Vec<_> = reported
             .lines()
             .filter_map(|line| line.strip_prefix("reelseal: "))
             .filter(|line| !line.starts_with("hint: ") && !line.starts_with("warning: "))
             .collect();
-        assert_eq!(found, lines, "{told}");
+        assert_eq!(found, lines, "{reported}");
     }
 }
 
@@ -89,7 +89,7 @@ fn every_damaged_range_is_named_and_neighbours_are_one() {
 }
 
 #[test]
-fn a_damaged_final_frame_is_told_at_once_and_other_damage_with_it() {
+fn a_damaged_final_frame_is_reported_at_once_and_other_damage_with_it() {
     let (folder, stream) = film();
     let damaged = with_flipped(&stream, &[3, 20]);
     let lines = [
@@ -98,9 +98,9 @@ fn a_damaged_final_frame_is_told_at_once_and_other_damage_with_it() {
         "not whole: 2 frames are damaged, 19 frames are sound",
     ];
     assert_damaged(&folder, &damaged, &lines);
-    let told = text(&folder.run(&["verify", "it"]).stderr);
+    let reported = text(&folder.run(&["verify", "it"]).stderr);
     let warning = "reelseal: warning: it: cut short, extended or damaged in frame 20, at byte 91392";
-    assert_eq!(told.lines().next(), Some(warning));
+    assert_eq!(reported.lines().next(), Some(warning));
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn a_missing_end_is_a_finding_beside_the_damage_before_it() {
     let summary = "not whole: 1 frame is damaged, the end is missing, 9 frames are sound";
     let at_boundary = "cut short: it ends in place of frame 10, at byte 49792";
     assert_damaged(&folder, &damaged[..end], &[three, at_boundary, summary]);
-    let told = text(&folder.run(&["verify", "it"]).stderr);
-    assert!(told.starts_with(&format!("reelseal: warning: it: {at_boundary}\n")), "{told}");
+    let reported = text(&folder.run(&["verify", "it"]).stderr);
+    assert!(reported.starts_with(&format!("reelseal: warning: it: {at_boundary}\n")), "{reported}");
     let in_a_tag = "cut short or extended: it ends inside frame 10, at byte 49792";
     assert_damaged(&folder, &damaged[..end + 63], &[three, in_a_tag, summary]);
     let in_a_payload = "frame 10, bytes 49792 to 49891 (plaintext from 40960 on): cut short, extended or damaged";
@@ -122,7 +122,7 @@ fn a_missing_end_is_a_finding_beside_the_damage_before_it() {
 }
 
 #[test]
-fn bytes_behind_the_end_are_damage() {
+fn bytes_after_the_end_are_damage() {
     let (folder, mut stream) = film();
     stream.extend([0; 100]);
     let lines = [
@@ -179,8 +179,8 @@ fn damage_that_is_everywhere_is_counted_in_bounded_room() {
     let every_other: Vec<_> = (0..10_050).map(|frame| 2 * frame).collect();
     folder.write("film.reel", &with_flipped(&stream, &every_other));
     let output = folder.run(&["verify", "film.reel"]);
-    let told = text(&output.stderr);
-    assert_eq!(told.lines().filter(|line| line.ends_with(": damaged")).count(), 10_000);
+    let reported = text(&output.stderr);
+    assert_eq!(reported.lines().filter(|line| line.ends_with(": damaged")).count(), 10_000);
     assert_refused(&output, 4, "and 50 more damaged frames, too scattered to be listed");
     assert_refused(&output, 4, "not whole: 10050 frames are damaged, 10051 frames are sound");
 }
@@ -201,7 +201,7 @@ fn an_interrupted_recording_is_whole_and_says_that_it_was() {
 }
 
 #[test]
-fn an_authentic_frame_that_does_not_belong_there_is_told_by_its_fault() {
+fn an_authentic_frame_in_the_wrong_place_is_reported_by_its_fault() {
     let fault = "live-gap.reel: frame 1, bytes 5184 to 5252: the frame is tagged with a wrong offset, 101\n";
     assert_refused(&verify_vector("live-gap"), 4, fault);
     let fault = "falling-time.reel: frame 1, bytes 5184 to 5252 (plaintext from 4096 on): the frame is tagged with a wrong time, 4\n";
@@ -221,7 +221,7 @@ fn with_failing_reads(folder: &Folder, failing: &str, arguments: &[&str]) -> Out
 /// The first reading is that of the final frame.
 #[test]
 #[ignore = "needs strace"]
-fn frames_that_cannot_be_read_are_ranges_like_others_and_what_stands_behind_them_is_looked_at() {
+fn frames_that_cannot_be_read_are_ranges_like_others_and_the_frames_after_them_are_checked() {
     let (folder, stream) = film();
     folder.write("it", &with_flipped(&stream, &[9]));
     let output = with_failing_reads(&folder, "5..6", &["verify", "--threads", "1"]);
@@ -232,24 +232,24 @@ fn frames_that_cannot_be_read_are_ranges_like_others_and_what_stands_behind_them
         "not whole: 2 frames cannot be read, 1 frame is damaged, 18 frames are sound",
         "use another copy of the stream, on another disk: this one may be failing",
     ];
-    let told = text(&output.stderr);
-    assert_eq!(told.lines().count(), lines.len(), "{told}");
-    for (line, expected) in told.lines().zip(lines) {
-        assert!(line.ends_with(&format!(": {expected}")), "{told}");
+    let reported = text(&output.stderr);
+    assert_eq!(reported.lines().count(), lines.len(), "{reported}");
+    for (line, expected) in reported.lines().zip(lines) {
+        assert!(line.ends_with(&format!(": {expected}")), "{reported}");
     }
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn a_final_frame_that_cannot_be_read_is_told_at_once_and_the_others_are_looked_at() {
+fn a_final_frame_that_cannot_be_read_is_reported_at_once_and_the_others_are_checked() {
     let (folder, stream) = film();
     folder.write("it", &stream);
     let output = with_failing_reads(&folder, "1..22+21", &["verify", "--threads", "1"]);
     assert_refused(&output, 4, "not whole: 1 frame cannot be read, 20 frames are sound");
-    let told = text(&output.stderr);
-    let first = told.lines().next().unwrap();
-    assert!(first.starts_with("reelseal: warning: "), "{told}");
-    assert!(first.ends_with("it: cannot read frame 20, at byte 91392: input/output error"), "{told}");
+    let reported = text(&output.stderr);
+    let first = reported.lines().next().unwrap();
+    assert!(first.starts_with("reelseal: warning: "), "{reported}");
+    assert!(first.ends_with("it: cannot read frame 20, at byte 91392: input/output error"), "{reported}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn a_read_only_folder_is_refused_before_anything_is_done() {
 
 #[test]
 #[ignore = "needs root"]
-fn another_user_without_permission_is_told_so() {
+fn a_user_without_permission_gets_an_error() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     fs::set_permissions(folder.path(""), Permissions::from_mode(0o755)).unwrap();
@@ -157,10 +157,10 @@ fn a_peer_that_goes_silent_after_a_damaged_frame_does_not_hold_the_end() {
         // Open until the command has ended.
         let mut silent = child.stdin.take().unwrap();
         silent.write_all(&stream).unwrap();
-        let told = child.wait_with_output().unwrap();
-        assert_refused(&told, 4, "standard input: cut short, extended or damaged in frame 2, at byte 16512");
+        let reported = child.wait_with_output().unwrap();
+        assert_refused(&reported, 4, "standard input: cut short, extended or damaged in frame 2, at byte 16512");
         let released = if output == "-" { 2 * PAYLOAD } else { 0 };
-        assert!(told.stdout == film[..released]);
+        assert!(reported.stdout == film[..released]);
         assert_eq!(folder.names(), Vec::<String>::new());
     }
 }
@@ -179,13 +179,13 @@ fn a_consumer_that_hangs_up_ends_the_wait_for_a_silent_producer() {
         let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut silent = child.stdin.take().unwrap();
         silent.write_all(&frame).unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap());
+        let mut reported = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        told.read_line(&mut line).unwrap();
+        reported.read_line(&mut line).unwrap();
         assert_eq!(line, "gone\n");
         // The workers wait for more.
         silent.write_all(&frame).unwrap();
-        told.read_line(&mut line).unwrap();
+        reported.read_line(&mut line).unwrap();
         assert_eq!(line, "gone\n1\n");
         let errors = child.wait_with_output().unwrap().stderr;
         assert_eq!(support::text(&errors), "reelseal: standard output: the reader has closed the pipe\n");
@@ -225,9 +225,9 @@ fn memory_that_a_limit_denies_is_an_error_with_a_hint() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let output = limited(&folder, "-v 200000", "encrypt film");
-    let told = "reelseal: passphrase: scrypt needs 257 MiB of memory, which the system does not give\n\
+    let reported = "reelseal: passphrase: scrypt needs 257 MiB of memory, which the system does not give\n\
                 reelseal: hint: free some memory, or lift the limit that the shell set (ulimit -v)\n";
-    assert_refused(&output, 1, told);
+    assert_refused(&output, 1, reported);
     assert_eq!(folder.names(), ["film"]);
 }
 

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn each_copys_generation_is_told_and_a_damaged_ones_is_not() {
+    fn the_generation_of_each_sound_copy_is_shown() {
         let generations = |bytes: &[u8]| {
             let found = found(bytes);
             (found.number, [CopyNumber::First, CopyNumber::Second].map(|copy| found.generation_of(copy)))

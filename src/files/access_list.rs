@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn without_its_list_a_file_is_open_to_nobody_to_whom_it_was_not() {
+    fn without_its_list_a_file_is_open_to_nobody_else() {
         for (entries, mode, left) in [
             // The mask is no right of the owning group.
             ([(OWNING_GROUP, 0), (USER, 6), (MASK, 6), (OTHERS, 0)].as_slice(), 0o660, 0o600),

@@ -1,4 +1,4 @@
-//! What inspect finds of one stream, as data.
+//! What inspect finds out about one stream, as data.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use crate::{
     stream::{RefusedHeader, StreamHeader},
 };
 
-/// The most microseconds that RFC 3339 can tell: the end of the year 9999.
+/// The highest time that RFC 3339 can express, in microseconds: the end of the year 9999.
 const LAST_MICROSECOND: u64 = 253_402_300_799_999_999;
 
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(crate) struct CopyFindings {
 pub(crate) enum CopyState {
     Sound,
     Damaged,
-    /// Of a version whose checksums are not known, or not there.
+    /// Missing, or of a version whose checksums are not known.
     Unknown,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct LengthFindings {
     pub stream: u64,
     pub frames: Option<u64>,
     pub plaintext: Option<u64>,
-    /// A live stream may hold less.
+    /// For a live stream, an upper bound.
     pub at_most: bool,
     pub cut: bool,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Authenticated {
 }
 
 impl Findings {
-    /// Nothing yet of `file`, which holds `length` bytes if that is known.
+    /// No findings yet about `file`, which has `length` bytes if that is known.
     pub fn new(file: &str, length: Option<u64>) -> Self {
         Self {
             file: file.to_owned(),
@@ -180,7 +180,7 @@ impl SlotFindings {
     }
 }
 
-/// As all names in JSON are.
+/// In the form of all names in JSON.
 fn in_kebab_case<S: Serializer>(kind: &SlotKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&kind.to_string().replace(' ', "-"))
 }
@@ -190,7 +190,7 @@ impl LengthFindings {
         Self { stream, frames: None, plaintext: None, at_most: false, cut: false }
     }
 
-    /// What `stream` bytes of this layout say of themselves.
+    /// What follows from a length of `stream` bytes in this layout.
     fn of(stream: u64, layout: Layout, features: Features) -> Self {
         let unread = Self::unread(stream);
         match layout.extent(stream) {

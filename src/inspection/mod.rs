@@ -1,4 +1,4 @@
-//! What can be found of a stream without reading all of it, as data.
+//! What can be found out about a stream without reading all of it, as data.
 
 pub(crate) mod findings;
 pub(crate) mod scrypt_parameters;

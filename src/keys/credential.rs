@@ -1,4 +1,4 @@
-//! A secret as streams are opened with it: with limits on its cost, and with what was paid already.
+//! A secret for opening streams, with the limits on scrypt and the keys that scrypt has already derived.
 
 use super::{
     KdfError, KdfLimits, Key, KeyFile, Passphrase, ScryptCost, Secret, SlotKind,
@@ -10,12 +10,12 @@ use crate::container::Slot;
 pub struct Credential {
     secret: Secret,
     limits: KdfLimits,
-    /// What scrypt has given so far, if the secret is a passphrase.
+    /// The keys that scrypt has derived so far, if the secret is a passphrase.
     derived: Vec<DerivedKey>,
 }
 
 impl Credential {
-    /// `secret`, to be used at no higher cost than `limits` allow.
+    /// `secret`, used only at costs within `limits`.
     pub fn new(secret: impl Into<Secret>, limits: KdfLimits) -> Self {
         Self { secret: secret.into(), limits, derived: Vec::new() }
     }

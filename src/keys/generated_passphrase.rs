@@ -1,4 +1,4 @@
-//! A passphrase made up at random, of words that can be written down and typed.
+//! A random passphrase of words that are easy to write down and type.
 
 use bip39::Language;
 use zeroize::Zeroizing;

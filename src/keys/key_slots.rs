@@ -1,4 +1,4 @@
-//! The key slots of a header, and their changes: what stays, what is refused.
+//! The key slots of a header, and changes to them: what is kept, what is refused.
 
 use std::num::NonZero;
 
@@ -10,30 +10,30 @@ use crate::container::{
     WRAPPED_KEY_LENGTH,
 };
 
-/// The key slots of a header among its other records, their number and the bounds of their parameters checked.
+/// The key slots of a header. How many there are and the bounds of their parameters have been checked.
 ///
-/// A change gives the header's new records: those that are no part of it are kept byte for byte, in their order, those of
-/// unknown kind included.
+/// A change returns the header's new records. All records that it does not concern, including those of unknown kind, are
+/// kept byte for byte and in order.
 #[derive(Clone, Debug)]
 pub struct KeySlots {
     records: Vec<Record>,
     slots: Vec<KeySlot>,
-    /// Bytes that there are for records.
+    /// The number of bytes available for records.
     record_area: usize,
 }
 
-/// A key slot and its place in a header. Only the header's [`KeySlots`] make it, and those of a header in which it is not
-/// refuse it.
+/// A key slot and its position in a header. It comes from the [`KeySlots`] of that header, and the [`KeySlots`] of a header
+/// that does not contain it refuse it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySlot {
     number: NonZero<usize>,
-    /// Its record, counted from 0.
+    /// The index of its record, from 0.
     record: usize,
     slot: Slot,
 }
 
-/// What a new slot demands of its header, and of those who open it: all that is known of a slot before there is a secret
-/// for it.
+/// What a new slot demands: room in the header, and scrypt work when it is opened. That much is known before there is a
+/// secret for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotDemand {
     /// Bytes of its record.
@@ -42,11 +42,11 @@ pub struct SlotDemand {
     scrypt: Option<ScryptCost>,
 }
 
-/// Why a header's slots are left as they are.
+/// Why a change to a header's slots is refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SlotChangeError {
-    /// The slots there are do not hold up.
+    /// The existing slots are already out of bounds or too costly.
     #[error(transparent)]
     Slots(#[from] UnlockError),
     /// The slot to be changed is not one of them.
@@ -58,7 +58,7 @@ pub enum SlotChangeError {
     /// Opening the header would take more scrypt work than allowed.
     #[error("with one more slot, {0}")]
     Work(KdfError),
-    /// A new slot that takes more than one scrypt run may.
+    /// A new slot costs more than one scrypt run may.
     #[error(transparent)]
     Cost(KdfError),
     /// The new records do not fit.
@@ -70,7 +70,7 @@ pub enum SlotChangeError {
 }
 
 impl KeySlot {
-    /// Its number among the header's slots, from 1, as users are shown it.
+    /// Its number among the header's slots, from 1, as shown to users.
     pub fn number(&self) -> NonZero<usize> {
         self.number
     }
@@ -131,7 +131,7 @@ impl KeySlots {
         Ok(Self { records: header.records.clone(), slots, record_area: header.length.record_area() })
     }
 
-    /// The slots in their order.
+    /// The slots in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &KeySlot> {
         self.slots.iter()
     }
@@ -141,21 +141,21 @@ impl KeySlots {
         self.slots.iter().find(|slot| slot.number == number)
     }
 
-    /// The kinds, by number, of slots that only a later version knows, in their order.
+    /// The kind numbers of the slots that this version does not know, in order.
     pub fn unknown_kinds(&self) -> impl Iterator<Item = u8> {
         self.records.iter().filter(|record| record.is_unknown_slot()).map(Record::kind)
     }
 
-    /// Whether `slot` is one of these.
+    /// Fails unless `slot` is one of these.
     ///
     /// # Errors
     ///
-    /// [`ForeignSlot`] if not.
+    /// [`ForeignSlot`].
     pub(super) fn check_own(&self, slot: &KeySlot) -> Result<(), ForeignSlot> {
         if self.slots.contains(slot) { Ok(()) } else { Err(ForeignSlot) }
     }
 
-    /// Whether a secret of the kind `wanted` may open one of them, at a cost within `limits`.
+    /// Fails unless a secret of the kind `wanted` may open one of these, at a cost within `limits`.
     ///
     /// # Errors
     ///
@@ -173,8 +173,8 @@ impl KeySlots {
         Ok(())
     }
 
-    /// Whether the header may take `new` slots behind its others: it has room for them, and whoever opens it afterwards
-    /// finds it within `limits`.
+    /// Fails unless the header can take the `new` slots after its others: it has room for them, and opening it afterwards is
+    /// still within `limits`.
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ impl KeySlots {
         self.check_change(None, new, limits)
     }
 
-    /// Whether the header may take `new` slots for `old`; otherwise as [`KeySlots::check_added`].
+    /// Like [`KeySlots::check_added`], for `new` slots that replace `old`.
     ///
     /// # Errors
     ///
@@ -192,7 +192,7 @@ impl KeySlots {
         self.check_change(Some(old), new, limits)
     }
 
-    /// The header's records with `new` slots behind them, checked as [`KeySlots::check_added`] does.
+    /// The header's records followed by the `new` slots, checked as by [`KeySlots::check_added`].
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl KeySlots {
         self.change(None, new, limits)
     }
 
-    /// The header's records with `new` slots in the place of `old`, checked as [`KeySlots::check_replaced`] does.
+    /// The header's records with the `new` slots instead of `old`, checked as by [`KeySlots::check_replaced`].
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl KeySlots {
     ///
     /// [`SlotChangeError::LastSlot`] if no other slot is left, [`SlotChangeError::ForeignSlot`].
     pub fn without(&self, old: &KeySlot) -> Result<Vec<Record>, SlotChangeError> {
-        // What costs nothing is within any limits.
+        // Removing a slot adds no cost, so the limits do not matter.
         self.change(Some(old), &[], KdfLimits::default())
     }
 
@@ -266,7 +266,7 @@ impl KeySlots {
     }
 }
 
-/// Whether all who open a header with the passphrase slots `kept` and new ones at the costs `new` find it within `limits`.
+/// Fails unless opening a header with the passphrase slots `kept` and new ones at the costs `new` is within `limits`.
 fn check_scrypt(kept: &[PassphraseSlot], new: &[ScryptCost], limits: KdfLimits) -> Result<(), SlotChangeError> {
     if kept.len() + new.len() > MAX_PASSPHRASE_SLOTS {
         return Err(SlotChangeError::Full);
@@ -306,7 +306,7 @@ mod tests {
         PassphraseSlot { log_n, r: 8, p: 1, salt: [salt; SALT_LENGTH], wrapped: [0; WRAPPED_KEY_LENGTH] }
     }
 
-    /// Records of kinds 0x90 and 3, which version 1 does not define, as only a header's bytes can bring them.
+    /// Records of kinds 0x90 and 3, which version 1 does not define. They can only come from a header's bytes.
     fn unknown() -> [Record; 2] {
         let mut bytes = header(Vec::new()).encode(|_| [0; 32]).unwrap();
         bytes[48..57].copy_from_slice(&[0x90, 0, 1, 0, 5, 3, 0, 0, 0]);
@@ -325,11 +325,11 @@ mod tests {
         slots.numbered(NonZero::new(number).unwrap()).unwrap()
     }
 
-    /// A limit for what runs no scrypt.
+    /// A limit for operations that run no scrypt.
     const NOTHING: KdfLimits = KdfLimits { memory: 0 };
 
     #[test]
-    fn a_slot_is_replaced_in_its_place_added_behind_and_removed_and_all_else_stays_in_order() {
+    fn a_slot_is_replaced_in_place_added_at_the_end_and_removed_and_everything_else_keeps_its_order() {
         let [early, late] = unknown();
         let (one, two, new): (Record, Record, Slot) = ((&key_file(1)).into(), (&key_file(2)).into(), key_file(3));
         let before = slots(&header(vec![early.clone(), one.clone(), late.clone(), two.clone()]));
@@ -373,7 +373,7 @@ mod tests {
             let checked = one.check_replaced(foreign, &[SlotDemand::key_file()], NOTHING);
             assert!(matches!(checked, Err(SlotChangeError::ForeignSlot(_))));
         }
-        // The same slot, as another reading of the header names it.
+        // The same slot, from another read of the header.
         let again = slots(&header(vec![(&key_file(1)).into(), (&key_file(4)).into()]));
         assert!(one.without(numbered(&again, 1)).is_ok());
     }
@@ -399,7 +399,7 @@ mod tests {
         assert!(full.check_replaced(last, &[SlotDemand::passphrase(cost)], limits).is_ok());
         assert!(no_room(full.check_replaced(last, &[SlotDemand::key_file(); 2], limits)));
 
-        // What is checked is what a header takes, to the byte.
+        // The check agrees with what fits into a header, to the byte.
         let records = full.with_replaced(last, &[Slot::Passphrase(passphrase_slot_of(10, 1))], limits).unwrap();
         let encoded = Header { length, ..header(records) }.encode(|_| [0; 32]);
         assert!(encoded.is_ok());
@@ -418,7 +418,7 @@ mod tests {
         assert!(matches!(full.check_added(&new, limits), Err(SlotChangeError::Full)));
         let made = [Slot::Passphrase(passphrase_slot_of(10, 9))];
         assert!(matches!(full.with_added(&made, limits), Err(SlotChangeError::Full)));
-        // In place of the key file's.
+        // Instead of the key file's.
         assert!(matches!(full.check_replaced(numbered(&full, 9), &new, limits), Err(SlotChangeError::Full)));
         assert!(full.check_replaced(numbered(&full, 8), &new, limits).is_ok());
         assert!(full.with_replaced(numbered(&full, 8), &made, limits).is_ok());
@@ -439,18 +439,18 @@ mod tests {
         assert!(costly.check_replaced(first, &new(19, 9), limits).is_ok());
         let refused = costly.check_replaced(first, &new(20, 8), limits);
         assert!(matches!(refused, Err(SlotChangeError::Cost(KdfError::Memory { .. }))));
-        // The slot itself is checked as what was known of it before.
+        // The finished slot is checked like its demand.
         let made = |log_n| [Slot::Passphrase(passphrase_slot_of(log_n, 9))];
         assert!(costly.with_added(&made(19), limits).is_ok());
         assert!(matches!(costly.with_added(&made(20), limits), Err(SlotChangeError::Cost(KdfError::Memory { .. }))));
         let refused = costly.with_added(&made(31), limits);
         assert!(matches!(refused, Err(SlotChangeError::Cost(KdfError::OutOfBounds { .. }))));
 
-        // One that is there already is another matter.
+        // An existing one is a different error.
         let opens_with_a_flag = slots(&header(vec![passphrase(20, 1)]));
         let refused = opens_with_a_flag.check_added(&new(14, 8), limits);
         assert!(matches!(refused, Err(SlotChangeError::Slots(UnlockError::Kdf(KdfError::Memory { .. })))));
-        // And none for a slot that opens without scrypt.
+        // And no error for a slot that opens without scrypt.
         assert!(opens_with_a_flag.check_added(&[SlotDemand::key_file()], limits).is_ok());
     }
 }

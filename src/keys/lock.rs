@@ -8,13 +8,13 @@ use super::{
 };
 use crate::container::{Features, Header, Layout, MAX_PASSPHRASE_SLOTS, Prefix, SALT_LENGTH, Slot};
 
-/// What new streams open with: a list of slots to be made for each. One lock serves any number of streams: each has a file
-/// key of its own, and the one scrypt run of a passphrase is paid when the lock is made.
+/// What new streams are locked with: the list of slots to make for each. One lock serves any number of streams. Each has its
+/// own file key; scrypt runs once for each passphrase, when the lock is made.
 pub struct Lock {
     makers: Vec<Box<dyn SlotMaker>>,
 }
 
-/// Makes one slot of each stream.
+/// Makes one slot for each stream.
 trait SlotMaker: Send + Sync {
     fn kind(&self) -> SlotKind;
 
@@ -49,7 +49,7 @@ pub enum LockError {
     /// scrypt was not run.
     #[error(transparent)]
     Kdf(#[from] KdfError),
-    /// There was no salt, key or IV.
+    /// There was no randomness for a salt, key or IV.
     #[error(transparent)]
     Randomness(#[from] RandomnessUnavailable),
     /// More than eight passphrases: readers would refuse the streams.
@@ -57,8 +57,8 @@ pub enum LockError {
     TooManyPassphrases,
 }
 
-/// A stream that is yet to be written. It is for one plaintext: two sealed under the same file key and IV give each other
-/// away.
+/// A stream that is still to be written. Use it for one plaintext only: two sealed under the same file key and IV give each
+/// other away.
 #[derive(Debug)]
 pub struct NewStream {
     /// The header, with the slots of the lock, in its first generation.
@@ -81,8 +81,7 @@ impl Lock {
     }
 
     /// A lock that opens with `passphrase`. Runs scrypt under a fresh salt, which takes [`ScryptCost::memory`] bytes and
-    /// gives them back. All its streams share the salt, by which somebody who has several can tell that they belong
-    /// together.
+    /// frees them again. All its streams share the salt, so anyone who sees several can tell that they belong together.
     ///
     /// # Errors
     ///
@@ -91,8 +90,7 @@ impl Lock {
         Ok(Self::with_salted_passphrase(passphrase, random_bytes()?, cost)?)
     }
 
-    /// As [`Lock::with_passphrase`], under a `salt` that the caller answers for: one that was used before makes guessing
-    /// cheaper.
+    /// Like [`Lock::with_passphrase`], under a `salt` that the caller is responsible for: reusing one makes guessing cheaper.
     ///
     /// # Errors
     ///
@@ -114,7 +112,8 @@ impl Lock {
         Self { makers: vec![Box::new(maker)] }
     }
 
-    /// A lock that opens with whatever opens this one or `other`. Its streams have the slots of both, in this order.
+    /// A lock whose streams open with anything that opens streams of this one or of `other`. They have the slots of both, in
+    /// this order.
     ///
     /// # Errors
     ///
@@ -125,9 +124,9 @@ impl Lock {
         if passphrases > MAX_PASSPHRASE_SLOTS { Err(LockError::TooManyPassphrases) } else { Ok(self) }
     }
 
-    /// A stream of this `layout` with a fresh file key and IV. Whoever seals it does what `features` says:
-    /// [`Features::TIMED`] with a clock, and the features of private stages with those stages. Whether the slots fit into
-    /// the header is checked when it is sealed, by [`StageKeys::seal_header`].
+    /// A stream of this `layout` with a fresh file key and IV. The caller must seal it as `features` says:
+    /// [`Features::TIMED`] with a clock, the features of private stages with those stages. Whether the slots fit into the
+    /// header is checked when the header is sealed, by [`StageKeys::seal_header`].
     ///
     /// # Errors
     ///
@@ -140,7 +139,7 @@ impl Lock {
         Ok(NewStream { header, keys: StageKeys::derive(&file_key, &prefix) })
     }
 
-    /// The slots of a stream with the file key `file_key`: from each, what it is made for gives that key.
+    /// One slot for each secret of the lock, each holding `file_key`.
     ///
     /// # Errors
     ///

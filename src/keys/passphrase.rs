@@ -17,7 +17,7 @@ pub struct Passphrase(Zeroizing<String>);
 pub struct FirstLine {
     /// The line, without its end.
     pub passphrase: Passphrase,
-    /// Whether anything follows the line's end, if only an empty line: whoever wrote it may take it for a part of the
+    /// Whether anything follows the end of the line, even just an empty line: its author may believe it part of the
     /// passphrase.
     pub has_more_lines: bool,
 }
@@ -54,7 +54,7 @@ impl Passphrase {
         if text.len() > Self::MAX_SOURCE_LENGTH {
             return Err(PassphraseError::TooLong);
         }
-        // NFC triples a string's bytes at the most: with room for that, no unwiped copy is left by growing.
+        // NFC at most triples a string's length: with that capacity, growing leaves no unwiped copy behind.
         let mut normalised = Zeroizing::new(String::with_capacity(3 * text.len()));
         normalised.extend(text.nfc());
         match normalised.as_str() {
@@ -144,7 +144,7 @@ mod tests {
     fn a_line_is_as_long_as_its_source_says_wherever_reading_stopped() {
         let within = [vec![b'a'; Passphrase::MAX_SOURCE_LENGTH - 1], vec![b'\n']].concat();
         assert_eq!(Passphrase::from_source(&within).unwrap_err(), PassphraseError::TooLong);
-        // The last of these is cut within a letter, which is no fault of the text.
+        // The last of these is cut inside a letter, which is not an error in the text.
         let cut = "\u{e9}".repeat(Passphrase::MAX_SOURCE_LENGTH);
         let cut = cut.as_bytes().get(..Passphrase::MAX_SOURCE_LENGTH + 1).unwrap();
         assert_eq!(Passphrase::from_source(cut).unwrap_err(), PassphraseError::TooLong);

@@ -31,7 +31,7 @@ mod tests {
     use crate::keys::generated_passphrase::generate;
 
     #[test]
-    fn common_and_short_passphrases_are_weak_and_the_reason_is_told() {
+    fn common_and_short_passphrases_are_weak_and_the_reason_is_given() {
         assert_eq!(weakness("password").unwrap(), "this is a top-10 common password");
         assert_eq!(weakness("letmein").unwrap(), "this is a top-100 common password");
         assert_eq!(weakness("giraffes").unwrap(), "add another word or two");
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_passphrase_the_first_100_characters_are_looked_at() {
+    fn only_the_first_100_characters_of_a_long_passphrase_are_checked() {
         let repeated = "abc".repeat(34);
         assert!(weakness(&(repeated + "thirteen zebras drink lukewarm lemonade")).is_some());
     }

@@ -1,4 +1,4 @@
-//! What a user has to open and to lock streams with.
+//! A user's secret, with which streams are locked and opened.
 
 use super::{KeyFile, Passphrase, SlotKind};
 
@@ -49,7 +49,7 @@ mod tests {
     use crate::keys::Key;
 
     #[test]
-    fn secrets_are_the_same_if_kind_and_content_are() {
+    fn secrets_are_equal_if_kind_and_content_are() {
         let passphrase = |text| Secret::from(Passphrase::new(text).unwrap());
         let key_file = |byte| Secret::from(KeyFile::from_key(Key::from_bytes([byte; 32])));
         assert!(passphrase("one").is_same(&passphrase("one")) && key_file(1).is_same(&key_file(1)));

@@ -46,7 +46,7 @@ impl StageKeys {
         self.header_mac(header.authenticated()) == header.mac()
     }
 
-    /// `header` as a stream begins with it: both copies, authenticated.
+    /// The beginning of a stream with `header`: both copies, authenticated.
     ///
     /// # Errors
     ///

@@ -17,12 +17,12 @@ pub struct Unlocked {
 ///
 /// # Errors
 ///
-/// [`UnlockError`]. Nothing is paid before the cost was checked.
+/// [`UnlockError`]. scrypt does not run before its cost has been checked.
 pub fn unlock(header: &ParsedHeader, credential: &mut Credential) -> Result<Unlocked, UnlockError> {
     unlock_with(header, &KeySlots::of(header.header())?, |_| true, credential)
 }
 
-/// As [`unlock`], with another slot than `slot`.
+/// Like [`unlock`], but with any slot other than `slot`.
 ///
 /// # Errors
 ///
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_altered_header_is_told_from_a_wrong_passphrase() {
+    fn an_altered_header_is_distinguished_from_a_wrong_passphrase() {
         let found = found(&[passphrase_slot("one", 1)], |header| header.generation = 2);
         assert!(matches!(open(&found, "one"), Err(UnlockError::Altered)));
     }

@@ -23,7 +23,7 @@ pub enum UnlockError {
     NoSuchSlot {
         /// What the credential is.
         wanted: SlotKind,
-        /// The kinds that there are slots of, each once.
+        /// The kinds of the slots that there are, each once.
         present: Vec<SlotKind>,
     },
     /// There are slots of the credential's kind, and none of them unwrapped with it.
@@ -32,12 +32,12 @@ pub enum UnlockError {
     /// A slot unwrapped, but the header MAC does not verify.
     #[error("the header was altered")]
     Altered,
-    /// A slot that was named is not one of this header's.
+    /// The given slot is not one of this header's.
     #[error(transparent)]
     ForeignSlot(#[from] ForeignSlot),
 }
 
-/// A [`KeySlot`](super::KeySlot) is used with another header than the one that it is in.
+/// A [`KeySlot`](super::KeySlot) was used with a header that does not contain it.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the key slot is not in this header")]
 pub struct ForeignSlot;

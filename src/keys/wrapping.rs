@@ -25,12 +25,12 @@ impl DerivedKey {
         Ok(Self { key: cost.derive(passphrase, &salt)?, salt, cost })
     }
 
-    /// Whether scrypt gives this key for `slot`, too, with the same passphrase.
+    /// Whether scrypt derives this key for `slot` too, with the same passphrase.
     pub(super) fn serves(&self, slot: &PassphraseSlot) -> bool {
         self.salt == slot.salt && self.cost.parameters() == (slot.log_n, slot.r, slot.p)
     }
 
-    /// A slot from which the passphrase gives `file_key`.
+    /// A slot that holds `file_key` for the passphrase.
     pub(super) fn wrap(&self, file_key: &Key) -> PassphraseSlot {
         let (log_n, r, p) = self.cost.parameters();
         PassphraseSlot { log_n, r, p, salt: self.salt, wrapped: wrap(&self.key, file_key) }
@@ -42,7 +42,7 @@ impl DerivedKey {
     }
 }
 
-/// A slot from which `key_file` gives `file_key`. A `salt` is for one slot.
+/// A slot that holds `file_key` for `key_file`. Each slot needs its own `salt`.
 pub fn new_key_file_slot(file_key: &Key, key_file: &KeyFile, salt: [u8; SALT_LENGTH]) -> KeyFileSlot {
     KeyFileSlot { salt, wrapped: wrap(&key_encryption_key(key_file, &salt), file_key) }
 }

@@ -1,8 +1,8 @@
-//! How long a piece of work takes.
+//! How long a piece of work takes, as a median.
 
 use std::time::{Duration, Instant};
 
-/// The median of as many rounds of `work` as `budget` has room for, one at the least.
+/// The median of as many rounds of `work` as `budget` has room for, at least one.
 pub(crate) fn median_time<E>(budget: Duration, mut work: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
     let start = Instant::now();
     let mut rounds = Vec::new();

@@ -11,12 +11,12 @@ use crate::{
     stream::{Clock, ReaderInput, StreamError},
 };
 
-/// What one round moves: beyond what a core's cache holds, and a few milliseconds' work.
+/// The bytes that one round moves: more than a core's cache holds, and a few milliseconds' work.
 const ROUND_BYTES: usize = 32 << 20;
 const BUDGET: Duration = Duration::from_millis(150);
 const IV: [u8; IV_LENGTH] = [0; IV_LENGTH];
 
-/// Payload bytes a second.
+/// Payload bytes per second.
 pub(crate) struct Rates {
     pub frame_size: FrameSize,
     pub encryption: u64,
@@ -47,7 +47,7 @@ impl Rates {
     }
 }
 
-/// One stage on one frame, again and again.
+/// One stage on one frame, repeatedly.
 fn stage_rate(frame_size: FrameSize, stage: &dyn Stage) -> Result<u64, StreamError> {
     let length = frame_size.payload() as u32;
     let tag = FrameTag { index: 0, time: 0, offset: 0, length, flags: TagFlags::NONE };
@@ -64,7 +64,7 @@ fn rate(round: impl FnMut() -> Result<(), StreamError>) -> Result<u64, StreamErr
     Ok((ROUND_BYTES as f64 / median_time(BUDGET, round)?.as_secs_f64()) as u64)
 }
 
-/// A plaintext in memory, and what the chain makes of it.
+/// A plaintext in memory, and the stream made from it.
 struct InMemory {
     chain: Chain,
     frame_size: FrameSize,

@@ -1,4 +1,4 @@
-//! How long scrypt takes: measured, or reckoned from a small run.
+//! How long scrypt takes: measured, or estimated from a small run.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -7,15 +7,15 @@ use crate::keys::{KdfError, Passphrase, ScryptCost};
 
 const SMALL_LOG_N: u8 = 14;
 
-/// The median of as many runs at `cost` as `budget` has room for, one at the least.
+/// The median of as many runs at `cost` as `budget` has room for, at least one.
 #[expect(clippy::expect_used, reason = "a constant")]
 pub(crate) fn measured(cost: ScryptCost, budget: Duration) -> Result<Duration, KdfError> {
     let passphrase = Passphrase::new("any will do").expect("it is not empty, and short");
     median_time(budget, || cost.derive(&passphrase, &[0; 32]).map(drop))
 }
 
-/// About how long one run at `cost` takes, as a small one did that is made once in a process: it takes some 16 MiB and
-/// tens of milliseconds. `None` if the system does not give that memory.
+/// About how long one run at `cost` takes, estimated from a small run that is made once per process and takes some 16 MiB
+/// and tens of milliseconds. `None` if the system refuses that memory.
 pub(crate) fn estimated(cost: ScryptCost) -> Option<Duration> {
     static SMALL: OnceLock<Option<Duration>> = OnceLock::new();
     let small = ScryptCost::new(SMALL_LOG_N, 8, 1).ok()?;

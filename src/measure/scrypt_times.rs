@@ -13,7 +13,7 @@ const P: u32 = 1;
 const OFFERED: std::ops::RangeInclusive<u8> = 14..=30;
 const SHOWN: [u8; 3] = [14, 16, 18];
 const BUDGET: Duration = Duration::from_millis(300);
-/// What would take longer is reckoned from the cost before it: time grows as N does.
+/// Anything that would take longer is estimated from the previous cost: time is proportional to N.
 const MOST_SECONDS: f64 = 1.5;
 
 pub(crate) struct ScryptTimes(Vec<ScryptTime>);
@@ -22,7 +22,7 @@ pub(crate) struct ScryptTimes(Vec<ScryptTime>);
 pub(crate) struct ScryptTime {
     pub log_n: u8,
     pub seconds: f64,
-    /// Or else reckoned.
+    /// Otherwise estimated.
     pub measured: bool,
 }
 
@@ -43,7 +43,7 @@ impl ScryptTimes {
         self.0.iter()
     }
 
-    /// Of the costs that can be asked for and that every reader takes unasked, the one whose time is closest to a second.
+    /// Among the costs that users can choose and that readers accept by default, the one whose time is closest to a second.
     pub fn log_n_for_a_second(&self) -> u8 {
         let Some(longest) = self.0.last() else { return ScryptCost::default().parameters().0 };
         let distance = |log_n: u8| longest.reckon(log_n).seconds.log2().abs();

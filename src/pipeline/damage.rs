@@ -1,4 +1,4 @@
-//! A damaged frame, and who hears of it.
+//! Damaged frames, and where they are reported.
 
 use crate::stage::FrameFault;
 
@@ -26,8 +26,8 @@ pub enum FrameDamage {
     },
 }
 
-/// Hears of damaged frames, in any order and from any thread.
+/// Where damaged frames are reported, in any order and from any thread.
 pub trait DamageListener: Sync {
-    /// Hears of one.
-    fn hear(&self, frame: DamagedFrame);
+    /// Called for each damaged frame.
+    fn on_damage(&self, frame: DamagedFrame);
 }

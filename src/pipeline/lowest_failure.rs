@@ -10,7 +10,7 @@ impl<E> LowestFailure<E> {
         Self(Mutex::new(None))
     }
 
-    /// Keeps `error`, which is about frame `index`, unless one with a lower index is known.
+    /// Keeps `error`, which concerns frame `index`, unless one with a lower index is known.
     pub fn publish(&self, index: u64, error: E) {
         let mut lowest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lowest.as_ref().is_none_or(|(known, _)| index < *known) {

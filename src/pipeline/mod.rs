@@ -1,19 +1,19 @@
-//! Moving frames: sources, the worker loop with its turns, sinks.
+//! Moving frames: sources, the worker loop with its turns, and sinks.
 //!
-//! Workers take turns: each takes a few frames from the source under its lock, runs the chain, and hands them on when their
-//! turn is due. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
+//! Workers take turns: each takes a few frames from the source under its lock, runs the chain, and passes them on when
+//! their turn comes. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
 //!
-//! [`Writer`](crate::stream::Writer) and [`Reader`](crate::stream::Reader) are for whoever wants `std::io` on one thread. All cores work on one stream in a run of
-//! [`Workers`], which moves frames from a [`Source`] through a [`Transform`] to a [`Sink`]:
+//! [`Writer`](crate::stream::Writer) and [`Reader`](crate::stream::Reader) offer `std::io` on one thread. A run of
+//! [`Workers`] has all cores work on one stream: it moves frames from a [`Source`] through a [`Transform`] to a [`Sink`]:
 //!
-//! | | in order: pipes, sockets, any `Read` or `Write` | at places: regular files |
+//! | | in order: pipes, sockets, any `Read` or `Write` | by position: regular files |
 //! |---|---|---|
 //! | plaintext | [`PlaintextSource`] | [`PlaintextFile`] |
 //! | stream | [`CiphertextSource`] | [`CiphertextFile`] |
-//! | either, going out | [`OrderedSink`] | [`PositionalSink`] |
+//! | output of either | [`OrderedSink`] | [`PositionalSink`] |
 //!
-//! What `run` gives is the outcome: a sink that is written in order holds a true prefix after an error, and after `Ok`
-//! all of it. A file that was written at places is worth nothing before `Ok`.
+//! The result of `run` decides: a sink that is written in order holds a true prefix after an error, and everything after
+//! `Ok`. A file that was written by position is worth nothing before `Ok`.
 //!
 //! ```
 //! use std::{io::Write, thread};
@@ -21,8 +21,9 @@
 //! use reelseal::{
 //!     container::{Features, Layout},
 //!     keys::{KeyFile, Lock},
-//!     pipeline::{OrderedSink, PlaintextSource, Sealing, Workers}, stream::{Clock, ReaderInput},
+//!     pipeline::{OrderedSink, PlaintextSource, Sealing, Workers},
 //!     stage::Chain,
+//!     stream::{Clock, ReaderInput},
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,7 +44,7 @@
 //! # }
 //! ```
 //!
-//! `examples/statistics_stage.rs` goes the way back too.
+//! `examples/statistics_stage.rs` decrypts as well.
 
 mod damage;
 mod lowest_failure;

@@ -19,10 +19,10 @@ use lowest_failure::LowestFailure;
 use sync::Mutex;
 use turns::Turns;
 
-/// More orders than this are not tried where trying all of them would take too long.
+/// How many orders are tried where trying all of them would take too long.
 const ORDERS: usize = 5_000;
 
-/// What workers of one run share, a frame to a hand.
+/// What the workers of a run share. Each hand is one frame.
 struct Run {
     next: Mutex<u64>,
     hands: u64,
@@ -63,7 +63,7 @@ impl Run {
     }
 }
 
-/// Runs `work` on so many workers; gives what was delivered, and the failure.
+/// Runs `work` on this many workers; returns what was delivered, and the failure.
 fn run(workers: usize, hands: u64, refused: &'static [u64], work: fn(&Run)) -> (Vec<u64>, Result<(), u64>) {
     let (next, delivered) = (Mutex::new(0), Mutex::new(Vec::new()));
     let (turns, failure) = (Turns::new(workers), LowestFailure::none());
@@ -109,13 +109,13 @@ fn in_many_orders_of_four_workers_hands_leave_in_turn_up_to_the_first_that_is_re
 }
 
 #[test]
-fn whoever_fails_first_the_lowest_failure_is_kept_and_all_before_it_is_delivered() {
+fn whichever_worker_fails_first_the_lowest_failure_is_kept_and_all_before_it_is_delivered() {
     check_dfs(|| in_any_order(2, 3, &[1, 2]), Some(100_000));
     check_random(|| in_any_order(4, 9, &[2, 3, 5]), ORDERS);
 }
 
 #[test]
-fn a_turn_that_is_dropped_or_turns_that_end_release_all_who_wait() {
+fn a_dropped_turn_and_the_end_of_all_turns_release_all_waiting_workers() {
     let released = |end: fn(&Turns)| {
         let turns = Arc::new(Turns::new(3));
         let waiting: Vec<_> = [1, 2]

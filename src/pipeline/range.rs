@@ -1,4 +1,4 @@
-//! A range of a stream's plaintext: of a file on all cores, of anything else by reading up to its end.
+//! A range of a stream's plaintext: from a file on all cores, from anything else by reading up to the end of the range.
 
 use std::{
     fs::File,
@@ -14,19 +14,19 @@ use crate::{
     stream::{Input, ReadAt, SealedFile, StreamError, StreamFile, VerifiedFrames},
 };
 
-/// Which part of a plaintext is wanted.
+/// The part of a plaintext to be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// These bytes.
     Bytes(Range<u64>),
-    /// What arrived from the first time to the second, both in Unix microseconds, as closely as whole frames allow: from
-    /// the first frame that began to arrive at the first time, or if none did, the last before it; to the last that did no
-    /// later than the second time.
+    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is the
+    /// earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that began before
+    /// it. The last one is the last that began no later than the second time.
     Times(i64, i64),
 }
 
-/// The frames of `sealed`, whose frames are in `file`, that hold the bytes of `range`, which is not empty and within the
-/// plaintext; and the transform that opens them.
+/// The frames of `sealed`, which are in `file`, that hold the bytes of `range`, and the transform that opens them. `range`
+/// must not be empty, and must be within the plaintext.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub fn frames_of_range<'a, 's>(
     let first = sealed.frame_at_offset(range.start)?.ok_or_else(missing)?;
     let last = sealed.frame_at_offset(range.end.saturating_sub(1))?.ok_or_else(missing)?;
     if last < first {
-        // Tags that lie: nothing must not pass for a range.
+        // False tags: an empty output must not pass for the range.
         return Err(StreamError::Frame { index: last, fault: FrameFault::Offset(range.end) });
     }
     let prefix = sealed.header().prefix;
@@ -50,10 +50,10 @@ pub fn frames_of_range<'a, 's>(
         let offset = first.saturating_mul(prefix.frame_size.payload() as u64);
         FrameTag { index: first, offset, ..FrameTag::default() }
     };
-    Ok((CiphertextFile::some(file, first..=last), Opening::starting_with(sealed.chain(), &tag)))
+    Ok((CiphertextFile::frames(file, first..=last), Opening::starting_with(sealed.chain(), &tag)))
 }
 
-/// The bytes of a timed stream that [`Selection::Times`] selects; an empty range if none are.
+/// The bytes of a timed stream that [`Selection::Times`] selects; an empty range if there are none.
 ///
 /// # Errors
 ///
@@ -82,8 +82,8 @@ pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64)
     Ok(start..end)
 }
 
-/// Reads `frames` up to the end of the `selection`, all of them authenticated, and writes what is selected to `output`. Adds
-/// the bytes written to `written`, and gives the plaintext's length if the stream's end was reached.
+/// Reads and authenticates `frames` up to the end of the `selection`, and writes what is selected to `output`. Adds the
+/// bytes written to `written`, and returns the plaintext's length if the end of the stream was reached.
 ///
 /// # Errors
 ///
@@ -99,7 +99,7 @@ pub fn copy_selection<I: Input>(
         written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     };
-    // A frame that began to arrive before the first time, and may have gone on after it.
+    // A frame that began to arrive before the first time, and may still have been arriving at it.
     let mut held: Option<Frame<Verified>> = None;
     loop {
         let frame = frames.next_frame()?;
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_a_file_is_that_range_of_the_plaintext_in_turn_and_at_places() {
+    fn a_range_of_a_file_is_that_range_of_the_plaintext_in_order_and_by_position() {
         let (stream, plaintext, file) = (sealed(), plaintext(), tempfile::tempfile().unwrap());
         file.write_all_at(&stream, 0).unwrap();
         let open = || SealedFile::open(&file, &mut key_file().into(), Vec::new()).unwrap();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_a_pipe_is_left_when_it_is_done_and_reports_a_stream_that_ended_before() {
+    fn a_pipe_is_read_only_to_the_end_of_the_range_and_an_earlier_end_is_reported() {
         let (stream, plaintext) = (sealed(), plaintext());
         let written = AtomicU64::new(0);
         let mut frames_before = frames(&stream);
@@ -234,8 +234,8 @@ mod tests {
         assert!(matches!(refused, Err(StreamError::Frame { index: 0, .. })));
     }
 
-    /// Frames of one byte each, the index, at these times; the final one is the end.
-    fn timed(times: &[i64], lie: impl Fn(&mut FrameTag)) -> Vec<u8> {
+    /// Frames that each hold their index as one byte, at these times; the last one is final.
+    fn timed(times: &[i64], falsify: impl Fn(&mut FrameTag)) -> Vec<u8> {
         let features = Features::LIVE.union(Features::TIMED);
         let stream = Lock::with_key_file(&key_file())
             .new_stream(Layout { frame_size: SIZE, ..Layout::default() }, features)
@@ -247,13 +247,13 @@ mod tests {
             buffer.payload_area()[0] = index as u8;
             let flags = if index as usize + 1 == times.len() { TagFlags::FINAL } else { TagFlags::NONE };
             let mut tag = FrameTag { index, time, offset: index, length: 1, flags };
-            lie(&mut tag);
+            falsify(&mut tag);
             bytes.extend(chain.seal(Frame::clear(buffer, tag)).wire());
         }
         bytes
     }
 
-    /// What a pipe and a file give of the stream from one time to another.
+    /// Asserts what a pipe and a file give of the stream from one time to another.
     #[track_caller]
     fn assert_selected(stream: &[u8], since: i64, until: i64, expected: &[u8]) {
         let mut output = Vec::new();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn times_select_from_the_frame_that_was_arriving_to_the_last_that_began_to() {
+    fn times_select_from_the_frame_that_was_arriving_to_the_last_that_began() {
         let stream = timed(&[10, 20, 30, 40, 50, 60], |_| ());
         for (since, until, expected) in [
             (i64::MIN, i64::MAX, [0, 1, 2, 3, 4, 5].as_slice()),
@@ -302,13 +302,13 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_begins_or_ends_in_a_lying_frame_is_refused() {
+    fn a_range_that_begins_or_ends_in_a_frame_with_a_false_tag_is_refused() {
         let file = tempfile::tempfile().unwrap();
         let stream = timed(&[5; 9], |tag| tag.offset += u64::from(tag.index == 4));
         file.write_all_at(&stream, 0).unwrap();
         let sealed = SealedFile::open(&file, &mut key_file().into(), Vec::new()).unwrap();
         let source = || StreamFile::new(&file, stream.len() as u64, 0, sealed.header().layout());
-        // What was read last is where a search begins.
+        // A search begins at the frame read last.
         sealed.read_exact_at(&mut [0], 2).unwrap();
         for range in [5..6, 4..7, 2..6] {
             let refused = frames_of_range(&sealed, source(), &range).err();

@@ -1,4 +1,4 @@
-//! Reading a stream back to compare it with the plaintext that it was made of.
+//! Reading a stream back, to compare it with the plaintext that it was made from.
 
 use std::fs::File;
 
@@ -9,8 +9,8 @@ use crate::{
     stream::{StreamError, StreamFile},
 };
 
-/// Whether the stream that the file `stream` holds from its first byte on, of this `layout` and opened with `chain`, is
-/// whole and gives just the content of the file `plaintext`.
+/// Whether the stream that starts at the first byte of the file `stream`, with this `layout` and opened with `chain`, is
+/// whole and decrypts to exactly the content of the file `plaintext`.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a run does to frames: the chain in one of its directions, and the checks that need order.
+//! What a run does to frames: the chain in one direction, and the checks that depend on order.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -22,7 +22,7 @@ pub trait Transform: Sync {
     /// [`FrameFault`] if the frame is refused.
     fn apply(&self, frame: Frame<Self::From>) -> Result<Frame<Self::To>, FrameFault>;
 
-    /// Checks what needs order, at the frame's turn.
+    /// The checks that depend on order, made at the frame's turn.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ pub trait Transform: Sync {
         Ok(())
     }
 
-    /// Whether [`Transform::check_in_turn`] is needed even for a sink that takes frames in any order.
+    /// Whether [`Transform::check_in_turn`] must run even for a sink that takes frames in any order.
     fn needs_turns(&self) -> bool {
         false
     }
@@ -49,7 +49,7 @@ impl Transform for Sealing<'_> {
     }
 }
 
-/// Opening, backwards through the chain; live offsets and times are checked at the turn.
+/// Opening, backwards through the chain; live offsets and times are checked at the frame's turn.
 pub struct Opening<'a> {
     chain: &'a Chain,
     needs_turns: bool,
@@ -62,12 +62,12 @@ impl<'a> Opening<'a> {
         Self::with(chain, Continuity::new(chain.features()))
     }
 
-    /// Opening the frames from that of `tag` on, which is known to be right at its place.
+    /// Opening the frames from the one with this `tag` on, which is known to be right.
     pub fn starting_with(chain: &'a Chain, tag: &FrameTag) -> Self {
         Self::with(chain, Continuity::starting_with(chain.features(), tag))
     }
 
-    /// Opening the frames that are sound, for a sink that lets the run go on past damage.
+    /// Opening the sound frames, for a sink that lets the run go on past damage.
     pub fn across_gaps(chain: &'a Chain) -> Self {
         Self::with(chain, Continuity::across_gaps(chain.features()))
     }

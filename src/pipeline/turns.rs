@@ -1,8 +1,8 @@
-//! Turns: hands of frames pass one after the other, whichever worker finishes first.
+//! Turns: hands of frames pass one after another, whichever worker finishes first.
 
 use super::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Whose turn it is. A hand's number says when it is due; at most `workers` hands are out at once.
+/// Whose turn it is. Hands are due in the order of their numbers; at most `workers` hands are out at once.
 pub(super) struct Turns {
     due: Mutex<Due>,
     waiting: Vec<Condvar>,
@@ -13,7 +13,7 @@ struct Due {
     ended: bool,
 }
 
-/// The right to act in order. Dropped without [`Turn::pass`], as in a panic, it ends all turns.
+/// The right to act in order. If it is dropped without [`Turn::pass`], as in a panic, all turns end.
 pub(super) struct Turn<'a> {
     turns: &'a Turns,
     hand: u64,
@@ -35,7 +35,7 @@ impl Turns {
         (!due.ended).then(|| Turn { turns: self, hand, passed: false })
     }
 
-    /// Releases every waiting worker, for good.
+    /// Releases every waiting worker, permanently.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.waiting.iter().for_each(Condvar::notify_all);
@@ -45,7 +45,7 @@ impl Turns {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    // The hands that are out are consecutive and at most as many as workers, so that each has a condition of its own.
+    // The hands that are out are consecutive, and no more than there are workers, so each has a condition of its own.
     fn condvar(&self, hand: u64) -> &Condvar {
         &self.waiting[(hand % self.waiting.len() as u64) as usize]
     }

@@ -1,4 +1,4 @@
-//! The worker loop, one for both directions and every pair of ends.
+//! The worker loop: one for both directions and for every source and sink.
 
 use std::{
     num::NonZero,
@@ -28,14 +28,14 @@ pub struct Workers<'a> {
 }
 
 impl<'a> Workers<'a> {
-    /// At most `count` workers on frames of `frame_size`, and no more than their buffers find room for in 256 MiB.
+    /// At most `count` workers on frames of `frame_size`, and only as many as have room for their buffers in 256 MiB.
     pub fn new(count: NonZero<usize>, frame_size: FrameSize) -> Self {
         let hand = hand(frame_size);
         let most = MAX_BUFFER_BYTES / Self::bytes_each(frame_size);
         Self { count: count.get().min(most), hand, frame_size, delivered: None }
     }
 
-    /// The bytes of one worker's buffers.
+    /// The size of one worker's buffers, in bytes.
     pub fn bytes_each(frame_size: FrameSize) -> usize {
         hand(frame_size) * frame_size.wire()
     }
@@ -51,9 +51,9 @@ impl<'a> Workers<'a> {
     ///
     /// # Errors
     ///
-    /// The [`StreamError`] of the lowest index; that of a damaged frame only if the sink does not let the run go past
-    /// damage. To a sink that is written in turn, every frame before it was delivered and none after. What was written to
-    /// another sink is to be thrown away.
+    /// The [`StreamError`] with the lowest frame index; that of a damaged frame only if the sink does not let the run go on
+    /// past damage. A sink that is written in order has received every frame before that index and none after it. What was
+    /// written to any other sink must be discarded.
     pub fn run<T, S, K>(&self, source: &S, transform: &T, sink: &K) -> Result<(), StreamError>
     where
         T: Transform,
@@ -68,16 +68,16 @@ impl<'a> Workers<'a> {
         thread::scope(|scope| work.on_hands(scope, self.count - 1));
         let in_turn = work.turns.is_some();
         work.failure.into_result()?;
-        // In turns, the input was confirmed before the final frame left.
+        // In turn, the input was confirmed before the final frame was written.
         if in_turn { Ok(()) } else { source.confirm() }
     }
 }
 
-// Few enough frames to stay in a core's cache, enough that passing turns and waiting for a file do not count.
+// Few enough bytes to stay in a core's cache, and enough to make passing turns and waiting for a file negligible.
 const HAND_BYTES: usize = 512 << 10;
 const MAX_BUFFER_BYTES: usize = 256 << 20;
 
-/// The frames that a worker takes at once.
+/// The number of frames that a worker takes at once.
 fn hand(frame_size: FrameSize) -> usize {
     (HAND_BYTES / frame_size.wire()).clamp(1, MAX_HAND)
 }
@@ -85,7 +85,7 @@ fn hand(frame_size: FrameSize) -> usize {
 /// What the workers of one run share.
 struct Work<'a, T, S, K> {
     workers: &'a Workers<'a>,
-    /// The frames of a hand: fewer than usual if the source has no more.
+    /// The number of frames of a hand: fewer than usual if the source has no more.
     hand: usize,
     source: &'a S,
     transform: &'a T,
@@ -104,14 +104,14 @@ where
     K: Sink<T::To>,
     Frame<T::To>: Outgoing,
 {
-    /// Works on one hand after the other, and starts the next of the `others` once there is work for it.
+    /// Works on one hand after another, and starts the next of the `others` once there is work for it.
     fn on_hands<'scope, 'env>(&'scope self, scope: &'scope Scope<'scope, 'env>, mut others: usize)
     where
         'env: 'scope,
     {
         let _released = ReleaseOnPanic(self);
         let hand = self.hand;
-        // A source may keep a buffer that is filled in part, and give back the one that it kept before.
+        // A source may keep a partly filled buffer, and give back the one that it kept before.
         let mut empty = Vec::with_capacity(hand + 1);
         let (mut incoming, mut outgoing) = (Vec::with_capacity(hand), Vec::with_capacity(hand));
         while !self.failure.is_some() {
@@ -119,7 +119,7 @@ where
             empty.resize_with(hand, || FrameBuffer::new(self.workers.frame_size));
             let Some(taken) = self.source.take(&mut empty, &mut incoming) else { return };
             if others > 0 && !taken.ends && taken.failure.is_none() {
-                // Where the system gives no more threads, those there are do the work.
+                // If the system refuses another thread, the existing ones do the work.
                 let _ = thread::Builder::new().spawn_scoped(scope, move || self.on_hands(scope, others - 1));
                 others = 0;
             }
@@ -132,7 +132,7 @@ where
                 None => None,
             };
             let last = (ends && failure.is_none()).then(|| next_index.saturating_sub(1));
-            // What is delivered comes before the failure.
+            // The delivered frames come before the failure.
             let delivered = self.deliver(&mut outgoing, &mut empty, turn.as_ref(), last);
             if let Some((index, error)) = delivered.err().or(failure) {
                 // The turn is dropped, not passed: nothing after this is delivered.
@@ -156,17 +156,17 @@ where
         Ok(())
     }
 
-    /// Leaves a damaged frame out, if the sink lets the run go on past it.
+    /// Reports a damaged frame and leaves it out, if the sink lets the run go on past it; otherwise fails.
     fn refuse(&self, index: u64, wire_length: usize, fault: FrameFault) -> Result<(), FailureAt> {
         let Some(listener) = self.sink.past_damage() else {
             return Err((index, StreamError::Frame { index, fault }));
         };
-        listener.hear(DamagedFrame { index, wire_length, damage: FrameDamage::Refused(fault) });
+        listener.on_damage(DamagedFrame { index, wire_length, damage: FrameDamage::Refused(fault) });
         Ok(())
     }
 
-    /// Writes `frames`, and gives the first failure with its index. In turn, only frames that continue those before are
-    /// written, and the final one, the frame at index `last` if it is among these, only if the input did not change.
+    /// Writes `frames`, and returns the first failure with its index. In turn, only frames that continue those before them
+    /// are written. If `last` is the index of the final frame, that one is written only if the input did not change.
     fn deliver(
         &self,
         frames: &mut Vec<Frame<T::To>>,
@@ -213,12 +213,12 @@ where
 
     fn fail(&self, index: u64, error: StreamError) {
         self.failure.publish(index, error);
-        // A worker that waits for input would wait for ever.
+        // Otherwise a worker that waits for input might wait for ever.
         self.source.interrupt();
     }
 }
 
-/// Lets the other workers end when one panics. The panic itself goes on to whoever called.
+/// Ends the other workers when one panics. The panic itself propagates to the caller.
 struct ReleaseOnPanic<'a, T, S: Source<T::From>, K: Sink<T::To>>(&'a Work<'a, T, S, K>)
 where
     T: Transform,

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_lies_under_a_right_mac_has_its_own_error() {
+    fn a_false_tag_under_a_valid_mac_has_its_own_error() {
         let plain = chain(Features::NONE);
         let refused = |tag: FrameTag| open(&plain, tag.index, &seal(&plain, tag, 7)).unwrap_err();
         let good = tag(1, 4096, TagFlags::NONE);

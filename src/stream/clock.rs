@@ -13,7 +13,7 @@ use crate::container::Features;
 /// What the times in a timed stream are taken from. A clone goes on from the same last time.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// Times are not taken: every time is 0.
+    /// No clock: every time is 0.
     #[default]
     None,
     /// The wall clock. A time never falls: where the clock was set back, it is the last one given.
@@ -21,7 +21,7 @@ pub enum Clock {
         /// The last time given, in Unix microseconds.
         Arc<AtomicI64>,
     ),
-    /// Always the same Unix microseconds, which must be above 0: readers refuse others.
+    /// Always the same Unix microseconds, which must be above 0: readers refuse anything else.
     Fixed(i64),
 }
 
@@ -31,7 +31,7 @@ impl Clock {
         Self::System(Arc::new(AtomicI64::new(1)))
     }
 
-    /// What a stream with times from this clock carries: [`Features::TIMED`], or none without times.
+    /// The features of a stream with times from this clock: [`Features::TIMED`], or none without a clock.
     pub fn features(&self) -> Features {
         match self {
             Self::None => Features::NONE,

@@ -1,4 +1,4 @@
-//! The checks that need order: each frame continues the one before.
+//! The checks that depend on order: whether each frame continues the one before.
 
 use crate::{
     container::{Features, FrameTag},
@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Checks the tags of one stream in order: in a live stream each offset is the sum of the lengths before it, and in a
-/// timed one no time falls. What a single frame shows by itself, the chain has checked.
+/// timed one no time falls. Whatever a single frame shows, the chain has already checked.
 pub struct Continuity {
     features: Features,
     across_gaps: bool,
@@ -16,18 +16,18 @@ pub struct Continuity {
 }
 
 impl Continuity {
-    /// Checks a stream with `features` from its first frame on, with no frame left out.
+    /// Checks a stream with `features` from its first frame on, without gaps.
     pub fn new(features: Features) -> Self {
         Self { features, across_gaps: false, next_index: 0, offset: 0, time: 0 }
     }
 
-    /// Checks a stream with `features` of which damaged frames are left out: how much a missing frame held is unknown,
-    /// but offsets and times still do not fall.
+    /// Checks a stream with `features` from which damaged frames may be missing. How much a missing frame held is unknown,
+    /// but offsets and times still must not fall.
     pub fn across_gaps(features: Features) -> Self {
         Self { across_gaps: true, ..Self::new(features) }
     }
 
-    /// Checks a stream with `features` from the frame of `tag` on, which is known to be right at its place.
+    /// Checks a stream with `features` from the frame with this `tag` on, which is known to be right.
     pub fn starting_with(features: Features, tag: &FrameTag) -> Self {
         Self { features, across_gaps: false, next_index: tag.index, offset: tag.offset, time: tag.time }
     }

@@ -1,4 +1,4 @@
-//! Reading a stream with `std::io`, and seeking in it.
+//! Reading and seeking in a stream with `std::io`.
 
 use std::{
     io::{self, ErrorKind, Read, Seek, SeekFrom},
@@ -7,10 +7,10 @@ use std::{
 
 use super::{ReadAt, SealedFile, StreamError};
 
-/// A reader of a [`SealedFile`] with a position of its own. A refused frame is an error of kind
-/// [`ErrorKind::InvalidData`] around a [`StreamError`], for the reads that need that frame: seeking elsewhere, one can read
-/// on. `Ok(0)` for an area that is not empty says that the end of a whole stream was reached; the end of an unfinished one
-/// is an error.
+/// A reader of a [`SealedFile`], with a position of its own. A refused frame is an error of kind
+/// [`ErrorKind::InvalidData`] around a [`StreamError`], only for the reads that need that frame: after seeking elsewhere,
+/// reading goes on. `Ok(0)` for a buffer that is not empty means that the end of a whole stream was reached; the end of an
+/// unfinished one is an error.
 pub struct Cursor<R> {
     file: Arc<SealedFile<R>>,
     position: u64,
@@ -21,13 +21,13 @@ impl<R: ReadAt> Cursor<R> {
         Self { file, position: 0 }
     }
 
-    /// The stream that is read.
+    /// The stream that this reads.
     pub fn file(&self) -> &Arc<SealedFile<R>> {
         &self.file
     }
 }
 
-// Not derived: what is read need not be cloned for it.
+// Not derived, which would demand `R: Clone`.
 impl<R> Clone for Cursor<R> {
     fn clone(&self) -> Self {
         Self { file: Arc::clone(&self.file), position: self.position }
@@ -46,8 +46,7 @@ impl<R: ReadAt> Read for Cursor<R> {
 }
 
 impl<R: ReadAt> Seek for Cursor<R> {
-    /// Seeks. There is nothing to seek from at the end of an unfinished stream, which is an error of kind
-    /// [`ErrorKind::Unsupported`].
+    /// Seeks. Seeking from the end of an unfinished stream is an error of kind [`ErrorKind::Unsupported`].
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
@@ -57,8 +56,9 @@ impl<R: ReadAt> Seek for Cursor<R> {
             }
             SeekFrom::End(by) => self.file.len().checked_add_signed(by),
         };
-        let before_the_start = || io::Error::new(ErrorKind::InvalidInput, "a position before the first byte");
-        self.position = position.ok_or_else(before_the_start)?;
+        let out_of_range =
+            || io::Error::new(ErrorKind::InvalidInput, "invalid seek to a negative or overflowing position");
+        self.position = position.ok_or_else(out_of_range)?;
         Ok(self.position)
     }
 }

@@ -10,7 +10,7 @@ use rustix::{
     io::Errno,
 };
 
-/// A descriptor that is written from where it stands, without a buffer in between.
+/// A descriptor that is written from its current position, without a buffer in between.
 pub struct DescriptorOutput<F>(F);
 
 impl<F: AsFd> DescriptorOutput<F> {

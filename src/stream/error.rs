@@ -1,4 +1,4 @@
-//! Why a stream is not read or written to its end.
+//! Why reading or writing a stream failed.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::stage::FrameFault;
 
-/// Why a run ended early.
+/// Why reading or writing a stream failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StreamError {
@@ -48,7 +48,7 @@ pub enum StreamError {
     /// More frames than one counter allows, 2^48 AES blocks.
     #[error("the stream is longer than the format allows")]
     TooLong,
-    /// A frame beyond the last one is asked for.
+    /// A frame after the last one was asked for.
     #[error("the stream has no frame {index}")]
     NoSuchFrame {
         /// The frame's index.
@@ -57,7 +57,7 @@ pub enum StreamError {
     /// A stop was requested.
     #[error("stopped")]
     Stopped,
-    /// A reader or writer is used after it failed.
+    /// A reader or writer was used after it had failed.
     #[error("an earlier read or write failed")]
     FailedBefore,
     /// The input is not what it was when reading began.
@@ -66,7 +66,7 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    /// An error of reading, now with the frame that was to be read.
+    /// Adds the index of the frame that was being read to a read error.
     pub(crate) fn in_frame(self, index: u64) -> Self {
         match self {
             Self::Read(error) => Self::ReadFrame { index, error },
@@ -74,16 +74,16 @@ impl StreamError {
         }
     }
 
-    /// The same error, for somebody else who waited for the same frame.
+    /// The same error, for another thread that waited for the same frame.
     pub(super) fn duplicate(&self) -> Self {
-        let again = |error: &io::Error| match error.raw_os_error() {
+        let copy = |error: &io::Error| match error.raw_os_error() {
             Some(number) => io::Error::from_raw_os_error(number),
             None => io::Error::new(error.kind(), error.to_string()),
         };
         match self {
-            Self::Read(error) => Self::Read(again(error)),
-            Self::ReadFrame { index, error } => Self::ReadFrame { index: *index, error: again(error) },
-            Self::Write(error) => Self::Write(again(error)),
+            Self::Read(error) => Self::Read(copy(error)),
+            Self::ReadFrame { index, error } => Self::ReadFrame { index: *index, error: copy(error) },
+            Self::Write(error) => Self::Write(copy(error)),
             Self::Frame { index, fault } => Self::Frame { index: *index, fault: *fault },
             Self::EndBeforeFinalFrame { index } => Self::EndBeforeFinalFrame { index: *index },
             Self::CutFrame { index } => Self::CutFrame { index: *index },

@@ -1,11 +1,11 @@
-//! A small cache of what was loaded last: each value is loaded once, however many threads ask for it at once.
+//! A small cache of the values used last: each is loaded once, however many threads ask for it at the same time.
 
 use std::collections::HashMap;
 
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Keeps up to `most` values by their index, those used last. While more are loaded at once than that, so many are in memory,
-/// and no longer.
+/// Keeps the `most` values used last, by index. While more than that are being loaded at the same time, all of those are in
+/// memory.
 pub(super) struct FrameCache<V, E> {
     most: usize,
     state: Mutex<State<V, E>>,
@@ -14,31 +14,31 @@ pub(super) struct FrameCache<V, E> {
 
 struct State<V, E> {
     entries: HashMap<u64, Entry<V, E>>,
-    /// Counts uses.
+    /// The number of uses so far.
     now: u64,
 }
 
 enum Entry<V, E> {
-    /// Somebody is loading it, and so many others wait for that.
+    /// One thread is loading it, and `waiting` others wait for it.
     Loading { waiting: usize },
-    /// Kept.
+    /// In the cache.
     Loaded { value: Arc<V>, used: u64 },
-    /// It could not be loaded, and so many who waited are yet to hear of it.
+    /// Loading it failed, and `waiting` threads have not taken the error yet.
     Failed { error: E, waiting: usize },
 }
 
 impl<V, E: Clone> FrameCache<V, E> {
-    /// A cache of `most` values, and of one at least.
+    /// A cache of `most` values, but at least one.
     pub fn new(most: usize) -> Self {
         Self { most: most.max(1), state: Mutex::new(State { entries: HashMap::new(), now: 0 }), loaded: Condvar::new() }
     }
 
-    /// The value at `index`: the one that is kept, or else the one that `load` gives. It is given a value that had to go
-    /// for it and that nobody uses any more.
+    /// The value at `index`: from the cache, or else from `load`, which gets an evicted value to reuse if one is no longer in
+    /// use elsewhere.
     ///
     /// # Errors
     ///
-    /// What `load` says, to all who asked while it was loading. Nothing is kept of it.
+    /// What `load` says, for every thread that asked while it was loading. Failures are not cached.
     pub fn get(&self, index: u64, load: impl FnOnce(Option<V>) -> Result<V, E>) -> Result<Arc<V>, E> {
         let mut state = self.lock();
         let mut waits = false;
@@ -55,7 +55,7 @@ impl<V, E: Clone> FrameCache<V, E> {
                     *waiting -= 1;
                     if *waiting == 0 {
                         state.entries.remove(&index);
-                        // Who came too late to hear of this failure asks anew.
+                        // Threads that came too late for this failure try again.
                         self.loaded.notify_all();
                     }
                     return Err(error);
@@ -107,7 +107,7 @@ impl<V, E: Clone> FrameCache<V, E> {
         result
     }
 
-    /// How many values are kept.
+    /// The number of values in the cache.
     #[cfg(test)]
     #[allow(dead_code, reason = "for the model checker, which compiles this file another time")]
     pub fn kept(&self) -> usize {
@@ -127,12 +127,12 @@ impl<V, E> State<V, E> {
         })
     }
 
-    /// How many are being loaded, or failed.
+    /// The number of values that are being loaded or have failed.
     fn not_kept(&self) -> usize {
         self.entries.len() - self.kept().count()
     }
 
-    /// Takes out the values that were used longest ago, until no more than `most` are kept.
+    /// Removes the least recently used values until no more than `most` are left.
     fn evict(&mut self, most: usize) -> Vec<Arc<V>> {
         let surplus = self.kept().count().saturating_sub(most);
         let mut evicted = Vec::new();
@@ -146,7 +146,7 @@ impl<V, E> State<V, E> {
     }
 }
 
-/// Somebody panicked while loading: those who wait must not wait for ever.
+/// Releases the waiting threads if the one that loads panics.
 struct Abandoned<'a, V, E: Clone> {
     cache: &'a FrameCache<V, E>,
     index: u64,

@@ -1,4 +1,4 @@
-//! Tagging outgoing frames: which index, offset, time and flags each one has.
+//! Tagging outgoing frames: the index, offset, time and flags of each.
 
 use super::{Clock, StreamError};
 use crate::{
@@ -6,8 +6,8 @@ use crate::{
     stage::{Clear, Frame, FrameBuffer},
 };
 
-/// Makes the frames of one stream in order, whole payloads or, for a live stream, shorter ones: each offset is the sum of
-/// the lengths before it.
+/// Makes the frames of one stream in order. In a live stream they may be shorter than full; each offset is the sum of the
+/// lengths before it.
 #[derive(Clone)]
 pub(crate) struct FrameMaker {
     frame_size: FrameSize,
@@ -33,7 +33,8 @@ impl FrameMaker {
         Self { frame_size, clock, index: 0, offset: 0, time: 0 }
     }
 
-    /// Makes frames of the same stream from frame `index` on, all before it being full, with the arrival time `time`.
+    /// Makes frames of the same stream from frame `index` on, with the arrival time `time`. All frames before `index` are
+    /// full.
     pub fn starting_at(&self, index: u64, time: i64) -> Self {
         let offset = index.saturating_mul(self.frame_size.payload() as u64);
         Self { index, offset, time, ..self.clone() }
@@ -49,8 +50,8 @@ impl FrameMaker {
         self.time = self.clock.now();
     }
 
-    /// The next frame, which others follow, with the first `length` payload bytes of `buffer`: as many as fit, unless the
-    /// stream is live.
+    /// The next frame, not the last, with the first `length` payload bytes of `buffer`: a full payload, unless the stream is
+    /// live.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Frames put together from what arrives.
+//! Assembling frames from the bytes that arrive.
 
 use super::{Filled, Input, StreamError, Wait, fill};
 use crate::{
@@ -6,14 +6,14 @@ use crate::{
     stage::{Frame, FrameBuffer, Received},
 };
 
-/// Fills one buffer after the other from an input. A frame that is not all there yet waits here, half filled.
+/// Fills one buffer after another from an input, and keeps the partly filled buffer of a frame that has not all arrived.
 pub(crate) struct FrameFiller<I> {
     input: I,
     partial: Option<FrameBuffer>,
     filled: usize,
 }
 
-/// The bytes of one frame: a buffer, how many of its bytes count, and whether the input ended with them.
+/// The bytes of one frame: a buffer, how many of its bytes are filled, and whether the input ended with them.
 pub(crate) struct Arrived {
     pub buffer: FrameBuffer,
     pub filled: usize,
@@ -25,9 +25,9 @@ impl<I: Input> FrameFiller<I> {
         Self { input, partial: None, filled: 0 }
     }
 
-    /// Reads on until `area` of a buffer is full or the input ends; the buffer is the partly filled one, or else the last
-    /// of `empty`. `None` if, without waiting, that did not come about, or if there is no buffer. `arrived` is called
-    /// with the first byte.
+    /// Reads until `area` of a buffer is full or the input ends. The buffer is the partly filled one, or else the last of
+    /// `empty`. `None` if there is no buffer, or if the frame is not complete and `wait` says not to wait for it. `arrived`
+    /// is called with the first byte.
     ///
     /// # Errors
     ///
@@ -77,11 +77,11 @@ impl<I: Input> FrameReader<I> {
         self.ended
     }
 
-    /// The next frame, in a buffer of `empty`; `None` if, without waiting, it is not there.
+    /// The next frame, in a buffer of `empty`; `None` if it has not all arrived and `wait` says not to wait for it.
     ///
     /// # Errors
     ///
-    /// [`StreamError`]; nothing more is to be read then.
+    /// [`StreamError`]; nothing more can be read then.
     pub fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<Received>>, StreamError> {
         let index = self.index;
         if index >= self.frame_size.max_frames() {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_not_all_there_waits_half_filled() {
+    fn a_partly_filled_frame_is_kept_until_the_rest_arrives() {
         let mut filler = FrameFiller::new(Dribbling(vec![b"one", b" frame", b""], false));
         let (mut empty, mut arrivals) = (vec![FrameBuffer::new(SIZE)], 0);
         for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Reading a stream's header, and no more of the input than that takes.
+//! Reading a stream's header, and no more of the input than necessary.
 
 use std::io;
 
@@ -49,8 +49,8 @@ pub struct StreamHeader<I> {
 }
 
 impl<I: Input> StreamHeader<I> {
-    /// Reads the header at the front of `input`, for a reader that has the stages `private`: at most 128 KiB, and no
-    /// byte more than the header's own unless its first copy is damaged.
+    /// Reads the header at the front of `input`, for a reader with the private stages `private`: at most 128 KiB, and nothing
+    /// after the header unless its first copy is damaged.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl<I: Input> StreamHeader<I> {
         Ok(Self { private, ..Self::read_knowing(input, known)? })
     }
 
-    /// Reads a header whose stream is not going to be opened, for somebody who knows the features `known`.
+    /// Reads the header of a stream that will not be opened, for a caller that knows the features `known`.
     pub(super) fn read_knowing(mut input: I, known: Features) -> Result<Self, HeaderReadError> {
         let (mut search, mut bytes, mut complete) = (HeaderSearch::default(), Vec::new(), false);
         let refused = |error, bytes: &[u8], found| {
@@ -119,7 +119,7 @@ impl<I> StreamHeader<I> {
         if copy == self.number { Some(self.header().generation) } else { self.other_generation }
     }
 
-    /// What the header says, and the rest of the input, for somebody who does not open the stream.
+    /// What the header says, and the rest of the input, for a caller that does not open the stream.
     pub fn into_header(self) -> (Header, Resumed<I>) {
         (self.parsed.into_header(), self.input)
     }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_search_for_copy_2_read_too_much_comes_back() {
+    fn bytes_that_the_search_for_copy_2_read_too_far_are_not_lost() {
         let mut stream = stream();
         stream[20] ^= 1;
         let header = StreamHeader::read(ReaderInput(stream.as_slice()), Vec::new()).unwrap();

@@ -1,4 +1,4 @@
-//! Rewriting a header in place: one copy after the other, so that at every moment one of them is sound.
+//! Rewriting a header in place: one copy after the other, so that one of them is sound at every moment.
 
 use std::{
     fs::{File, TryLockError},
@@ -22,28 +22,28 @@ pub enum HeaderRewriteError {
     /// A pipe, a device or a folder.
     #[error("not a regular file")]
     NotRegular,
-    /// Somebody else holds the lock.
+    /// Another process holds the lock.
     #[error("the file is locked by another process")]
     Locked,
-    /// The system gives no lock.
+    /// The system refuses to lock it.
     #[error("locking failed")]
     Lock(#[source] io::Error),
     /// There is no header to rewrite.
     #[error(transparent)]
     Header(#[from] HeaderReadError),
-    /// The keys are of another stream: under them nobody could open this one any more.
+    /// The keys are those of another stream: rewritten under them, this one could not be opened any more.
     #[error("the keys are not this stream's")]
     ForeignKeys,
-    /// The generation is the highest that there is.
+    /// The generation is already the highest possible.
     #[error("the header was rewritten too often")]
     TooOften,
     /// The new records do not fit.
     #[error(transparent)]
     Records(#[from] RecordError),
-    /// Writing or syncing failed. The old records count or the new, and one sound copy holds them.
+    /// Writing or syncing failed. One sound copy holds either the old records or the new ones.
     #[error("writing failed")]
     Write(#[source] io::Error),
-    /// What was written could not be read again.
+    /// What was written could not be read back.
     #[error("reading back failed")]
     ReadBack(#[source] io::Error),
     /// The file does not hold what was written to it.
@@ -51,7 +51,7 @@ pub enum HeaderRewriteError {
     NotAsWritten,
 }
 
-/// A file under an exclusive lock, until this is dropped, and the header that it holds.
+/// A file and its header. The file is exclusively locked until this is dropped.
 pub struct HeaderRewrite {
     file: File,
     parsed: ParsedHeader,
@@ -97,8 +97,8 @@ impl HeaderRewrite {
         self.damaged_copy
     }
 
-    /// Writes the header anew with `records` in place of its own, under the stream's own `keys`. A damaged copy is
-    /// healed; nothing but the two copies is touched.
+    /// Rewrites the header with `records` instead of its own, under the stream's own `keys`. A damaged copy is repaired;
+    /// nothing but the two copies is touched.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl HeaderRewrite {
         let (copy, _) = copies.split_at(header.length.bytes());
         write_copies(&mut &self.file, copy, &header, self.number).map_err(HeaderRewriteError::Write)?;
 
-        // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
+        // Read back from the disk, not from the page cache; where the system ignores the advice, the cache has to do.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
         let mut written = vec![0; copies.len()];
         self.file.read_exact_at(&mut written, 0).map_err(HeaderRewriteError::ReadBack)?;
@@ -122,8 +122,8 @@ impl HeaderRewrite {
     }
 }
 
-/// Writes `copy` to both places. The one that `counts` is the last to go: until the other is safe on the disk it may be
-/// the only one that is sound, or hold the only records that are up to date.
+/// Writes `copy` to both positions. The copy that `counts` is overwritten last: until the other is safely on disk, it may be
+/// the only sound one, or the only one with the current records.
 fn write_copies(target: &mut impl Target, copy: &[u8], header: &Header, counts: CopyNumber) -> io::Result<()> {
     for number in [counts.other(), counts] {
         target.write_at(copy, number.position(header.length))?;
@@ -132,7 +132,7 @@ fn write_copies(target: &mut impl Target, copy: &[u8], header: &Header, counts: 
     Ok(())
 }
 
-/// What copies are written to. Apart from a file, so that tests can cut a rewrite short at any byte.
+/// What the copies are written to: a trait, so that tests can cut a rewrite short at any byte.
 trait Target {
     fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;

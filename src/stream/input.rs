@@ -1,4 +1,4 @@
-//! Input that is read in order: whether a read would block is known before it is made.
+//! Input that is read in order, and that can say whether a read would block.
 
 use std::{
     io::{self, ErrorKind, Read},
@@ -28,9 +28,9 @@ pub enum Readiness {
 /// Whether to wait for input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Until there is some.
+    /// Wait until there is some.
     ForInput,
-    /// Not at all.
+    /// Do not wait.
     Never,
 }
 
@@ -50,13 +50,13 @@ pub trait Input: Send {
     /// What the input says.
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
 
-    /// What ends a wait of this input, if it may wait for long and can be woken.
+    /// What ends this input's wait, if it can wait for long and can be woken.
     fn stop(&self) -> Option<Arc<Stop>> {
         None
     }
 }
 
-/// Any reader. Whether more is ready is not known, so that it is only ever asked for one frame at a time.
+/// Any reader. It cannot say whether more is ready, so it is asked for only one frame at a time.
 pub struct ReaderInput<R>(pub R);
 
 impl<R: Read + Send> Input for ReaderInput<R> {
@@ -72,7 +72,7 @@ impl<R: Read + Send> Input for ReaderInput<R> {
 /// A descriptor: a pipe, a socket, a terminal, a file.
 pub struct DescriptorInput<F> {
     descriptor: F,
-    /// `None` for a regular file, which never makes anybody wait.
+    /// `None` for a regular file, which is always ready.
     stop: Option<Arc<Stop>>,
 }
 
@@ -81,10 +81,10 @@ impl<F: AsFd> DescriptorInput<F> {
     ///
     /// # Errors
     ///
-    /// What the system says of the descriptor, or when it gives no pipe to end a wait with.
+    /// What the system says of the descriptor, or of the pipe that is made to end a wait.
     pub fn new(descriptor: F) -> io::Result<Self> {
         let status = fstat(&descriptor)?;
-        // Files that the kernel makes up, as under /proc, have no size, and some of them wait.
+        // Files that the kernel generates, as in /proc, have no size, and reading some of them blocks.
         let never_waits = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile && status.st_size > 0;
         let stop = if never_waits { None } else { Some(Arc::new(Stop::new()?)) };
         Ok(Self { descriptor, stop })
@@ -117,7 +117,7 @@ impl<F: AsFd + Send> Input for DescriptorInput<F> {
 
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
         match rustix::io::read(&self.descriptor, area) {
-            // Others have set it non-blocking, and taken what was ready: it is to be waited for again.
+            // Another process set it non-blocking and read what was ready: wait again.
             Err(Errno::AGAIN) => Err(ErrorKind::Interrupted.into()),
             read => Ok(read?),
         }
@@ -128,7 +128,7 @@ impl<F: AsFd + Send> Input for DescriptorInput<F> {
     }
 }
 
-/// Input of which some bytes were read ahead: they come first.
+/// An input preceded by bytes that were already read from it.
 pub struct Resumed<R> {
     ahead: Vec<u8>,
     at: usize,
@@ -136,7 +136,7 @@ pub struct Resumed<R> {
 }
 
 impl<R: Input> Resumed<R> {
-    /// The bytes of `ahead`, then those of `input`.
+    /// Gives the bytes of `ahead`, then those of `input`.
     pub fn new(ahead: Vec<u8>, input: R) -> Self {
         Self { ahead, at: 0, input }
     }
@@ -162,12 +162,12 @@ impl<R: Input> Input for Resumed<R> {
     }
 }
 
-/// Reads until `area` is full, the input ends, or, with [`Wait::Never`], no more is ready. `filled` bytes of it are
-/// there already; `arrived` is called when the first is.
+/// Reads until `area` is full, the input ends, or, with [`Wait::Never`], no more is ready. `area` already holds `filled`
+/// bytes; `arrived` is called once the first byte has been read.
 ///
 /// # Errors
 ///
-/// What the input says. EINTR is read over.
+/// What the input says. An interrupted read (EINTR) is repeated.
 pub(crate) fn fill(
     input: &mut impl Input,
     area: &mut [u8],
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_ahead_comes_first_whole_and_once() {
+    fn bytes_read_ahead_come_first_and_once() {
         let (silent, writer) = io::pipe().unwrap();
         let mut input = Resumed::new(b"ahead".to_vec(), DescriptorInput::new(silent).unwrap());
         let mut area = [0; 2];

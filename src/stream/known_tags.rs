@@ -1,12 +1,12 @@
-//! The tags of frames that were authenticated, for when their frames are no longer kept.
+//! The tags of authenticated frames, remembered after the frames have left the cache.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::container::FrameTag;
 
-/// Remembers the tags of some frames, those seen last. In memory for so many and no more.
+/// Remembers the tags of a fixed number of frames, mostly those seen last.
 pub(super) struct KnownTags {
-    /// Each at its index, counted round.
+    /// Each at its index modulo the number of slots.
     tags: Mutex<Vec<Option<KnownTag>>>,
 }
 
@@ -17,7 +17,7 @@ struct KnownTag {
 }
 
 impl KnownTags {
-    /// Room for `most` tags, and for one at least.
+    /// Room for `most` tags, but at least one.
     pub fn new(most: usize) -> Self {
         Self { tags: Mutex::new(vec![None; most.max(1)]) }
     }
@@ -27,7 +27,7 @@ impl KnownTags {
         self.known(index).map(|known| known.tag)
     }
 
-    /// Whether the frame at `index` is remembered as one that its neighbours agree with.
+    /// Whether the tag of the frame at `index` is remembered as agreeing with its neighbours.
     pub fn agrees(&self, index: u64) -> bool {
         self.known(index).is_some_and(|known| known.agrees)
     }
@@ -37,7 +37,7 @@ impl KnownTags {
         self.put(tag, false);
     }
 
-    /// Remembers a tag as one that its neighbours agree with.
+    /// Remembers a tag that agrees with its neighbours.
     pub fn insert_agreeing(&self, tag: FrameTag) {
         self.put(tag, true);
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn that_neighbours_agree_is_remembered_with_the_tag_and_goes_with_it() {
+    fn agreement_is_remembered_and_forgotten_with_the_tag() {
         let known = KnownTags::new(4);
         known.insert(tag(1));
         assert!(!known.agrees(1));

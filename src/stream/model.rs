@@ -41,7 +41,7 @@ impl Loads {
     }
 }
 
-/// Each thread asks for the values it is given, in turn; `failing` ones cannot be loaded. How often each was loaded.
+/// Each thread asks for its values in turn; those in `failing` cannot be loaded. Returns how often each was loaded.
 fn ask(most: usize, threads: &'static [&'static [u64]], failing: &'static [u64]) -> [usize; 8] {
     let cache: Arc<FrameCache<u64, &'static str>> = Arc::new(FrameCache::new(most));
     let loads = Arc::new(Loads::default());
@@ -66,13 +66,13 @@ fn ask(most: usize, threads: &'static [&'static [u64]], failing: &'static [u64])
 }
 
 #[test]
-fn a_value_that_two_ask_for_is_loaded_once_in_every_order() {
+fn a_value_that_two_threads_ask_for_is_loaded_once_in_every_order() {
     check_dfs(|| assert_eq!(ask(4, &[&[1], &[1]], &[])[1], 1), Some(100_000));
     check_random(|| assert_eq!(ask(4, &[&[1, 2], &[2, 1], &[1, 1], &[2]], &[])[1..3], [1, 1]), ORDERS);
 }
 
 #[test]
-fn a_failure_reaches_all_who_waited_and_nobody_waits_for_ever() {
+fn a_failure_reaches_all_waiting_threads_and_none_waits_for_ever() {
     check_dfs(|| assert!((1..=2).contains(&ask(4, &[&[1], &[1]], &[1])[1])), Some(100_000));
     check_random(
         || {
@@ -96,7 +96,7 @@ fn a_cache_keeps_no_more_than_it_may_after_more_were_loaded_at_once() {
 }
 
 #[test]
-fn what_was_used_longest_ago_goes_first_and_is_given_to_the_next_load() {
+fn the_least_recently_used_is_evicted_first_and_passed_to_the_next_load() {
     check_random(
         || {
             let cache: FrameCache<u64, ()> = FrameCache::new(2);
@@ -116,7 +116,7 @@ fn what_was_used_longest_ago_goes_first_and_is_given_to_the_next_load() {
 }
 
 #[test]
-fn somebody_who_panics_while_loading_does_not_keep_the_others_waiting() {
+fn a_panic_while_loading_does_not_keep_the_others_waiting() {
     check_random(
         || {
             let cache: Arc<FrameCache<u64, ()>> = Arc::new(FrameCache::new(2));

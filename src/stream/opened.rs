@@ -19,7 +19,7 @@ pub enum OpenError {
     /// The header did not open.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
-    /// The stream's length is not to be believed: its final frame is missing or does not authenticate.
+    /// The stream's length cannot be trusted: its final frame is missing or does not authenticate.
     #[error(transparent)]
     Stream(#[from] StreamError),
 }
@@ -32,7 +32,7 @@ pub struct OpenedStream {
 }
 
 impl<I> StreamHeader<I> {
-    /// Opens the stream with `credential`. Gives the opened stream, and the input from its first frame on. A passphrase
+    /// Opens the stream with `credential`. Returns the opened stream, and the input from its first frame on. A passphrase
     /// costs a scrypt run for each slot that is tried, within the credential's limits.
     ///
     /// # Errors

@@ -1,17 +1,17 @@
-//! Anything that can be read at a position: a file, bytes in memory, some day a remote object.
+//! Anything that can be read at a position: a file, bytes in memory, a remote object.
 
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
-/// Something of a known size that many threads can read at any position.
+/// A source of known size that many threads can read at any position.
 pub trait ReadAt: Send + Sync {
-    /// Reads as [`FileExt::read_at`] does: at `position`, in bytes, up to as many bytes as `area` holds; 0 at the end.
+    /// Reads as [`FileExt::read_at`] does: up to `area.len()` bytes from the byte `position` on. Returns 0 only at the end.
     ///
     /// # Errors
     ///
     /// What the system says.
     fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize>;
 
-    /// How many bytes there are now.
+    /// The current size in bytes.
     ///
     /// # Errors
     ///

@@ -9,12 +9,12 @@ use crate::{
     stage::{Frame, Stage, Verified},
 };
 
-/// Decrypts what it reads, in memory for one frame, and gives out only what was authenticated. A refused frame is an error
-/// of kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read until then is a true prefix. Only
-/// `Ok(0)` for an area that is not empty says that the stream was whole.
+/// Decrypts what it reads, one frame at a time, and returns only what was authenticated. A refused frame is an error of
+/// kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read before is a true prefix. Only `Ok(0)` for a
+/// buffer that is not empty means that the stream was whole.
 ///
-/// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is for good: a
-/// read after it is an error too, so that no end seems to follow.
+/// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is permanent: a
+/// later read fails too, so that an error is never followed by what looks like the end.
 pub struct Reader<R> {
     frames: VerifiedFrames<ReaderInput<R>>,
     state: State,
@@ -27,13 +27,13 @@ enum State {
     Giving(Frame<Verified>, usize),
     /// The final frame was given out.
     Ended,
-    /// A read failed: an end must not seem to follow.
+    /// A read failed, and every later one will.
     Failed,
 }
 
 impl<R: Read + Send> Reader<R> {
-    /// The stream at the front of `inner`, opened with `credential` by a reader that has the stages `private`. Reads the
-    /// header, at most 128 KiB. A passphrase costs a scrypt run for each slot that is tried, within the credential's
+    /// Opens the stream at the front of `inner` with `credential` and the private stages `private`. Reads the header, at most
+    /// 128 KiB. A passphrase costs a scrypt run for each slot that is tried, within the credential's
     /// limits.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_stream_gives_its_whole_frames_and_then_errors_for_good() {
+    fn a_cut_stream_gives_its_whole_frames_and_then_only_errors() {
         let stream = sealed(&plaintext(10_000));
         let cut = &stream[..stream.len() - 1];
         let mut reader = Reader::new(cut, &mut key_file().into(), Vec::new()).unwrap();

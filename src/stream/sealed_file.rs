@@ -1,4 +1,4 @@
-//! Random access to one stream: any byte of its plaintext, by any number of threads.
+//! Random access to the plaintext of a stream, from any number of threads.
 
 use std::{
     io::{self, Read},
@@ -18,28 +18,29 @@ use crate::{
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
 
-/// Bytes of the frames that are kept, unless these are fewer than [`LEAST_FRAMES`].
+/// Bytes of the cached frames, unless that is fewer than [`LEAST_FRAMES`].
 const CACHE_BYTES: usize = 4 << 20;
-/// Frames that are kept at the most.
+/// The most frames that are cached.
 const MOST_FRAMES: usize = 64;
-/// Frames that are kept in any case, 48 MiB of the largest: one with its neighbours, or for two or three who read at
-/// different places.
+/// Frames that are always cached, 48 MiB of the largest: one with its two neighbours, or enough for two or three threads
+/// that read at different offsets.
 const LEAST_FRAMES: usize = 3;
-/// Tags that are remembered, some 64 KiB: the upper levels of a search, and the neighbours of what is read.
+/// Tags that are remembered, some 64 KiB: the upper levels of a search, and the neighbours of the frames being read.
 const KNOWN_TAGS: usize = 1024;
 
-/// A stream that is read at any place. Shared by threads, it reads, authenticates and decrypts a frame once, however many of
-/// them ask for it at the same time.
+/// A stream that can be read at any offset. It can be shared by threads: a frame is read, authenticated and decrypted
+/// once, however many of them ask for it at the same time.
 ///
-/// It is made only by authenticating the header and the final frame, so that its length is a promise; or, for a stream that
-/// has no final frame, by [`SealedFile::open_unfinished`], which promises nothing of the end.
+/// Opening one authenticates the header and the final frame, so the length is a promise. A stream without a final frame is
+/// opened with [`SealedFile::open_unfinished`], which promises nothing about the end.
 ///
-/// Nothing is given out that was not authenticated at its place. A damaged frame is an error for the reads that need it,
-/// and for no others. In a live stream, where a frame's tag says which place that is, the frames beside it must agree. No
-/// more is checked than that: whoever has the stream's keys can forge one of which a reader in order gives out less.
+/// Every byte that it returns was authenticated at its offset. A damaged frame is an error only for the reads that need
+/// it. In a live stream, where the offset of a frame comes from its tag, the neighbouring frames must agree with it.
+/// Nothing more is checked: anyone who has the stream's keys can forge one that [`Reader`](super::Reader), which checks
+/// every frame in order, would refuse.
 ///
-/// In memory for at most 64 frames and 4 MiB of them, or for three frames that are larger, besides those that are being read
-/// or that a caller holds.
+/// The cache holds at most 64 frames and at most 4 MiB, or three frames if these are larger. Frames that are being read, or
+/// that a caller holds, come on top of that.
 ///
 /// ```
 /// use std::{
@@ -84,14 +85,14 @@ pub struct SealedFile<R> {
     is_whole: bool,
     cache: FrameCache<SealedFrame, SharedError>,
     tags: KnownTags,
-    /// A frame near which the next read probably is.
+    /// The frame that was read last: the next read is probably near it.
     near: AtomicU64,
 }
 
 /// An authenticated frame of a stream, decrypted. Wiped when it is dropped.
 pub struct SealedFrame(Frame<Verified>);
 
-/// An error that all who waited for the same frame hear of.
+/// An error for every thread that waited for the same frame.
 struct SharedError(StreamError);
 
 impl Clone for SharedError {
@@ -101,8 +102,8 @@ impl Clone for SharedError {
 }
 
 impl<R: ReadAt> SealedFile<R> {
-    /// The stream that `source` holds from its first byte on, opened with `credential` by a reader that has the stages
-    /// `private`. Reads and authenticates the header and the final frame. A passphrase costs a scrypt run for each slot
+    /// Opens the stream that starts at the first byte of `source`, with `credential` and the private stages `private`. Reads
+    /// and authenticates the header and the final frame. A passphrase costs a scrypt run for each slot
     /// that is tried, within the credential's limits.
     ///
     /// # Errors
@@ -113,17 +114,17 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(Self::of(stream, file)?)
     }
 
-    /// As [`SealedFile::open`], for a stream whose final frame was never written, or is still to be: what there is of it
-    /// ends with the last sound frame, and reading on from there is an error. [`SealedFile::frames`] says how many frames
-    /// that is. A frame before it may still be damaged, which only reading it shows. A stream that has its final frame after
-    /// all is whole.
+    /// Like [`SealedFile::open`], for a stream whose final frame was never written or has not been written yet. It ends with
+    /// its last sound frame, and reading past that is an error. [`SealedFile::frames`] says how many frames there are up to
+    /// that one. An earlier frame may still be damaged; only reading it shows that. A stream that does have its final frame
+    /// is whole.
     ///
-    /// The last sound frame is searched for, from the end: if frames are missing before it, some sound ones after the gap may
-    /// be left out.
+    /// The last sound frame is found by a search from the end. If frames are missing before it, sound frames after the gap
+    /// may be left out.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; of a source that gives no sound frame and fails, [`OpenError::Stream`].
+    /// [`OpenError`]; [`OpenError::Stream`] if no frame is sound and some cannot be read.
     pub fn open_unfinished(
         source: R,
         credential: &mut Credential,
@@ -133,7 +134,8 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(Self::of_unfinished(stream, file)?)
     }
 
-    /// The stream `stream`, whose frames are in `file`. Authenticates the final frame.
+    /// Like [`SealedFile::open`], for a `stream` that is already open and whose frames are in `file`. Authenticates the final
+    /// frame.
     ///
     /// # Errors
     ///
@@ -144,7 +146,7 @@ impl<R: ReadAt> SealedFile<R> {
         Self::ending_with(stream, file, frames, last, true)
     }
 
-    /// As [`SealedFile::of`], for a stream without its final frame, as [`SealedFile::open_unfinished`] has it.
+    /// Like [`SealedFile::open_unfinished`], for a `stream` that is already open and whose frames are in `file`.
     ///
     /// # Errors
     ///
@@ -191,7 +193,7 @@ impl<R: ReadAt> SealedFile<R> {
         self.stream.chain()
     }
 
-    /// The plaintext's length in bytes; of an unfinished stream, what there is of it.
+    /// The length of the plaintext in bytes; of an unfinished stream, up to the end of its last sound frame.
     pub fn len(&self) -> u64 {
         self.length
     }
@@ -201,7 +203,7 @@ impl<R: ReadAt> SealedFile<R> {
         self.length == 0
     }
 
-    /// How many frames there are, the final one included.
+    /// The number of frames, the final one included.
     pub fn frames(&self) -> u64 {
         self.frames
     }
@@ -211,12 +213,12 @@ impl<R: ReadAt> SealedFile<R> {
         self.is_whole
     }
 
-    /// The frame at `index`, authenticated: kept from before, or read and decrypted now.
+    /// The frame at `index`, authenticated: from the cache, or read and decrypted now.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of that frame. [`StreamError::NoSuchFrame`] after the final one; after the last one of an
-    /// unfinished stream, [`StreamError::EndBeforeFinalFrame`].
+    /// [`StreamError`] of that frame; [`StreamError::NoSuchFrame`] after the final frame;
+    /// [`StreamError::EndBeforeFinalFrame`] after the last frame of an unfinished stream.
     pub fn frame(&self, index: u64) -> Result<Arc<SealedFrame>, StreamError> {
         if index >= self.frames {
             return Err(if self.is_whole {
@@ -228,13 +230,13 @@ impl<R: ReadAt> SealedFile<R> {
         self.cache.get(index, |evicted| self.load(index, evicted).map_err(SharedError)).map_err(|shared| shared.0)
     }
 
-    /// Reads plaintext at `offset`, in bytes, into `area`, and gives how many bytes that were: fewer than `area` holds only
-    /// at the end, or before a frame that cannot be given out; 0 at and after the end.
+    /// Reads plaintext from the byte `offset` on into `area`, and returns how many bytes were read: fewer than `area.len()`
+    /// only at the end or before a frame that cannot be read, and 0 only at or after the end.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of the frame that holds the byte at `offset`; at the end of an unfinished stream,
-    /// [`StreamError::EndBeforeFinalFrame`].
+    /// [`StreamError`] of the frame that holds the byte at `offset`; [`StreamError::EndBeforeFinalFrame`] at or after the end
+    /// of an unfinished stream.
     pub fn read_at(&self, area: &mut [u8], offset: u64) -> Result<usize, StreamError> {
         let mut read = 0;
         while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
@@ -248,12 +250,12 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(read)
     }
 
-    /// Fills `area` with the plaintext at `offset`, in bytes.
+    /// Fills `area` with the plaintext from the byte `offset` on.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of the first frame that cannot be given out; [`StreamError::NoSuchFrame`] if the plaintext ends
-    /// before.
+    /// [`StreamError`] of the first frame that cannot be read; [`StreamError::NoSuchFrame`] if the plaintext ends before
+    /// `area` is full.
     pub fn read_exact_at(&self, area: &mut [u8], offset: u64) -> Result<(), StreamError> {
         let mut read = 0;
         while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
@@ -265,14 +267,14 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(())
     }
 
-    /// The index of the frame that holds the plaintext byte at `offset`; `None` at and after the end. In a live stream
-    /// this reads some frames, that one and its neighbours among them, whose tags must agree with each other; damaged ones
-    /// are stepped past.
+    /// The index of the frame that holds the plaintext byte at `offset`; `None` at or after the end. In a live stream this is
+    /// a search that reads several frames, including that one and its neighbours. Their tags must agree; damaged frames are
+    /// skipped.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of the frame that should hold the byte; of one whose tag lies, [`StreamError::Frame`]; after the
-    /// end of an unfinished stream, [`StreamError::EndBeforeFinalFrame`].
+    /// [`StreamError`] of the frame that should hold the byte; [`StreamError::Frame`] if a tag contradicts its neighbours;
+    /// [`StreamError::EndBeforeFinalFrame`] at or after the end of an unfinished stream.
     pub fn frame_at_offset(&self, offset: u64) -> Result<Option<u64>, StreamError> {
         if offset >= self.length {
             return if self.is_whole { Ok(None) } else { Err(StreamError::EndBeforeFinalFrame { index: self.frames }) };
@@ -288,30 +290,31 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(Some(tag.index))
     }
 
-    /// The tag of the frame of a live stream that holds the byte at `offset`, by a search in all of them.
+    /// The tag of the frame of a live stream that holds the byte at `offset`, found by a binary search over all frames.
     fn search_offset(&self, offset: u64) -> Result<FrameTag, StreamError> {
         let (at, missing) = self.last_where(|tag| tag.offset <= offset)?;
         match (at, missing) {
             (Some(tag), _) if tag.end().is_some_and(|end| offset < end) => Ok(tag),
-            // It is in one of the frames that were stepped past.
+            // The byte is in one of the damaged frames that were skipped.
             (_, Some(index)) => self.frame(index).and(Err(out_of_step(index, offset))),
             (at, None) => Err(out_of_step(at.map_or(0, |tag| tag.index), offset)),
         }
     }
 
-    /// The index of the last frame whose time is not after `time`, in Unix microseconds; `None` if even the first is. Reads
-    /// some frames, whose tags must agree with each other; damaged ones are stepped past.
+    /// The index of the last frame whose time is at or before `time`, in Unix microseconds; `None` if the first frame is
+    /// later. This is a search that reads several frames, whose tags must agree; damaged frames are skipped. In a stream
+    /// without times, every time is 0.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of reading; of a frame whose tag lies, [`StreamError::Frame`].
+    /// [`StreamError::Frame`] if a tag contradicts its neighbours.
     pub fn frame_at_time(&self, time: i64) -> Result<Option<u64>, StreamError> {
         let (at, _) = self.last_where(|tag| tag.time <= time)?;
         at.iter().try_for_each(|tag| self.check_neighbours(tag))?;
         Ok(at.map(|tag| tag.index))
     }
 
-    /// A reader that can seek, at the first byte.
+    /// A seekable reader, positioned at the first byte.
     pub fn cursor(self: &Arc<Self>) -> Cursor<R> {
         Cursor::new(Arc::clone(self))
     }
@@ -320,7 +323,7 @@ impl<R: ReadAt> SealedFile<R> {
         self.header().prefix.features.contains(feature)
     }
 
-    /// P.
+    /// Payload bytes of a full frame.
     fn payload(&self) -> u64 {
         self.file.layout().frame_size.payload() as u64
     }
@@ -328,7 +331,7 @@ impl<R: ReadAt> SealedFile<R> {
     fn load(&self, index: u64, evicted: Option<SealedFrame>) -> Result<SealedFrame, StreamError> {
         let frame_size = self.file.layout().frame_size;
         let buffer = match evicted.map(|frame| frame.0.into_buffer()) {
-            // Overwritten from end to end by what is read.
+            // The read overwrites all of it.
             Some(buffer) if self.file.wire_length(index) == frame_size.wire() => buffer,
             Some(mut buffer) => {
                 buffer.wipe();
@@ -343,18 +346,21 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(SealedFrame(frame))
     }
 
-    /// The plaintext bytes of `area` that are in the frame that holds the one at `offset`; 0 at the end.
+    /// Reads from the byte `offset` on into `area`, no further than the end of the frame that holds it; returns 0 only at or
+    /// after the end.
     fn read_of_one_frame(&self, area: &mut [u8], offset: u64) -> Result<usize, StreamError> {
         let Some(index) = self.frame_at_offset(offset)? else { return Ok(0) };
         let frame = self.frame(index)?;
         self.near.store(index, Ordering::Relaxed);
-        let from = usize::try_from(offset.saturating_sub(frame.tag().offset)).unwrap_or(usize::MAX);
-        let mut payload = frame.payload().get(from..).unwrap_or_default();
+        // The source may have replaced the frame by another authentic one since its tag was remembered.
+        let from = offset.checked_sub(frame.tag().offset).and_then(|from| usize::try_from(from).ok());
+        let payload = from.and_then(|from| frame.payload().get(from..)).filter(|payload| !payload.is_empty());
+        let mut payload = payload.ok_or_else(|| out_of_step(index, offset))?;
         payload.read(area).map_err(StreamError::Read)
     }
 
-    /// The tag of the frame of a live stream that holds the byte at `offset`, if that is the one read last or one soon after
-    /// it.
+    /// The tag of the frame of a live stream that holds the byte at `offset`, if that is the frame read last or one of the two
+    /// after it.
     fn near_offset(&self, offset: u64) -> Option<FrameTag> {
         let near = self.near.load(Ordering::Relaxed);
         for index in (near..self.frames).take(3) {
@@ -366,8 +372,8 @@ impl<R: ReadAt> SealedFile<R> {
         None
     }
 
-    /// The tag of the last sound frame for which `is_before` holds, which it does for all frames up to some place and for
-    /// none after it; and the index of the frame after that one, if it is damaged.
+    /// The tag of the last sound frame for which `is_before` holds, which is true up to some frame and false after it; and,
+    /// if the frame after that one is damaged, its index.
     fn last_where(
         &self,
         is_before: impl Fn(&FrameTag) -> bool,
@@ -391,7 +397,7 @@ impl<R: ReadAt> SealedFile<R> {
         }
     }
 
-    /// The tag of the frame at `index`: remembered, or read now.
+    /// The tag of the frame at `index`, remembered or read now.
     fn tag(&self, index: u64) -> Result<FrameTag, StreamError> {
         match self.tags.get(index) {
             Some(tag) => Ok(tag),
@@ -408,7 +414,7 @@ impl<R: ReadAt> SealedFile<R> {
                     StreamError::Frame { .. }
                     | StreamError::ReadFrame { .. }
                     | StreamError::CutFrame { .. }
-                    // The source has become shorter.
+                    // The source has been truncated.
                     | StreamError::EndBeforeFinalFrame { .. },
                 ) => {}
                 Err(error) => return Err(error),
@@ -417,8 +423,8 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(None)
     }
 
-    /// Refuses the tag of a frame if the frames beside it, where they are sound, do not continue it. A tag that has passed
-    /// is remembered: a neighbour that is damaged is not read again for every read of the frame.
+    /// Refuses the tag of a frame if it contradicts that of a sound neighbour. A tag that passed is remembered, so that a
+    /// damaged neighbour is not read again each time the frame is read.
     fn check_neighbours(&self, tag: &FrameTag) -> Result<(), StreamError> {
         if self.tags.agrees(tag.index) {
             return Ok(());
@@ -435,8 +441,8 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(())
     }
 
-    /// Refuses the frame of tag `blamed` unless `after` can come after `before`, with the frames that are between them;
-    /// `before` is `None` for the front of the stream.
+    /// Refuses the frame with the tag `blamed` unless `after` can follow `before`, given the number of frames between them.
+    /// `before` is `None` for the start of the stream.
     fn check_order(&self, before: Option<&FrameTag>, after: &FrameTag, blamed: &FrameTag) -> Result<(), StreamError> {
         let refused = |fault| Err(StreamError::Frame { index: blamed.index, fault });
         let (end, between) = match before {
@@ -455,7 +461,7 @@ impl<R: ReadAt> SealedFile<R> {
         }
     }
 
-    /// Refuses a tag with more before or after its frame than the frames there can hold.
+    /// Refuses a tag that claims more plaintext before or after its frame than the frames there can hold.
     fn check_capacity(&self, tag: &FrameTag) -> Result<(), StreamError> {
         let most_before = tag.index.saturating_mul(self.payload());
         let most_after = (self.frames - 1).saturating_sub(tag.index).saturating_mul(self.payload());
@@ -483,7 +489,7 @@ fn open<R: ReadAt>(
     Ok((stream, file))
 }
 
-/// Reads a source in order from its start.
+/// Reads a source in order, from its first byte on.
 struct FromStart<'a, R>(&'a R, u64);
 
 impl<R: ReadAt> Read for FromStart<'_, R> {
@@ -494,15 +500,14 @@ impl<R: ReadAt> Read for FromStart<'_, R> {
     }
 }
 
-/// How many frames there are up to the last sound one, and that one. Looks from the end backwards, in steps that double, and
-/// then between the last two: after a loss of power a few of the last frames may be missing, in whatever room was reserved
-/// for them. If that comes to the front without having met a sound frame, the first frames are looked at one by one: some of
-/// them may be lost, too.
+/// The number of frames up to the last sound one, and that frame. Steps back from the end, doubling the step until a frame is
+/// sound, and then bisects: after a power failure, a few of the last frames may be missing from the space reserved for
+/// them. If no such step finds a sound frame, the first frames are tried one by one, as some of them may be missing too.
 fn sound_frames<R: ReadAt>(
     stream: &OpenedStream,
     file: &StreamFile<R>,
 ) -> Result<(u64, Option<Frame<Verified>>), StreamError> {
-    const AT_THE_FRONT: u64 = 256;
+    const FIRST_FRAMES: u64 = 256;
     let mut unreadable = None;
     let mut verified = |index| match file.read(FrameBuffer::new(file.layout().frame_size), index) {
         Ok(frame) => stream.chain().open(frame).ok(),
@@ -515,7 +520,7 @@ fn sound_frames<R: ReadAt>(
     let last = file.last_index();
     let count = last + u64::from(file.wire_length(last) >= FRAME_OVERHEAD);
     let (mut end, mut step) = (count, 1_u64);
-    // Of those from `end` on, none was found sound.
+    // No frame from `end` on was found sound.
     let mut found = None;
     while end > 0 && found.is_none() {
         let index = end.saturating_sub(step);
@@ -526,7 +531,7 @@ fn sound_frames<R: ReadAt>(
     }
     if found.is_none() {
         end = count;
-        found = (0..count.min(AT_THE_FRONT)).find_map(|index| verified(index).map(|frame| (index, frame)));
+        found = (0..count.min(FIRST_FRAMES)).find_map(|index| verified(index).map(|frame| (index, frame)));
     }
     let Some((mut index, mut frame)) = found else { return unreadable.map_or(Ok((0, None)), Err) };
     while index + 1 < end {

@@ -1,4 +1,4 @@
-//! Ending the wait for input that may never come.
+//! Ending a wait for input that may never come.
 
 use std::{
     io,
@@ -7,26 +7,26 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-/// Ends the wait of the input that made it, once and for good, from any thread.
+/// Ends the wait of the input that made it, permanently and from any thread.
 pub struct Stop {
     woken: OwnedFd,
     wake: OwnedFd,
 }
 
 impl Stop {
-    /// A stop that nobody has asked for yet.
+    /// A stop that has not been requested yet.
     ///
     /// # Errors
     ///
-    /// What the system says when it gives no pipe.
+    /// What the system says when a pipe cannot be made.
     pub(super) fn new() -> io::Result<Self> {
         let (woken, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         Ok(Self { woken, wake })
     }
 
-    /// Asks the input to wait no longer.
+    /// Ends the input's wait, now and from now on.
     pub fn request(&self) {
-        // A full pipe says the same as one byte does, and a byte is never read: nothing is lost.
+        // The byte is never read, so a pipe that is already full is as readable as one with this byte.
         let _ = rustix::io::write(&self.wake, &[0]);
     }
 

@@ -1,4 +1,4 @@
-//! A stream in a file, its frames read at their places.
+//! A stream in a file, its frames read at their positions.
 
 use std::io::ErrorKind;
 
@@ -8,8 +8,8 @@ use crate::{
     stage::{Chain, Frame, FrameBuffer, FrameFault, Received, Verified},
 };
 
-/// A stream in a file or anything else that can be read at a position, from `start` to its end. What its length says of
-/// its frames is not to be believed before the final one is authenticated.
+/// A stream in a file or in anything else that can be read at a position, from `start` to its end. The number of frames
+/// follows from the length, which is not to be trusted until the final frame is authenticated.
 #[derive(Clone, Copy)]
 pub struct StreamFile<R> {
     source: R,
@@ -39,8 +39,8 @@ impl<R: ReadAt> StreamFile<R> {
         self.extent().map(drop)
     }
 
-    /// The final frame, authenticated: no size is believed before that, and a cut is noticed at once. Its offset is refused
-    /// if it is more than the frames before it can hold, so that whoever forged it cannot ask for room that is not needed.
+    /// The final frame, authenticated: no size is trusted before that, and a cut is noticed at once. An offset that is more
+    /// than the frames before it can hold is refused, so that a forged one cannot ask for space that is not needed.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl<R: ReadAt> StreamFile<R> {
         }
     }
 
-    /// The frame at `index`, as it stands in the file.
+    /// The frame at `index`, as it is in the file, not authenticated.
     ///
     /// # Errors
     ///
@@ -88,14 +88,14 @@ impl<R: ReadAt> StreamFile<R> {
         received(buffer, index, filled)
     }
 
-    /// Bytes of the frame at `index`, as far as the stream's length goes.
+    /// The number of bytes of the frame at `index`, according to the stream's length.
     pub fn wire_length(&self, index: u64) -> usize {
         let wire = self.layout.frame_size.wire();
         let left = self.length.saturating_sub(self.layout.frame_position(index));
         usize::try_from(left).map_or(wire, |left| left.min(wire))
     }
 
-    /// Whether the file is longer than it was.
+    /// Whether the file is now longer than it was.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl<R: ReadAt> StreamFile<R> {
     }
 }
 
-/// Fills `area` as far as the source goes, and gives the bytes filled.
+/// Fills `area` as far as the source goes, and returns the number of bytes filled.
 fn read_full(source: &impl ReadAt, area: &mut [u8], position: u64) -> Result<usize, StreamError> {
     let mut filled = 0;
     while let Some(room) = area.get_mut(filled..).filter(|room| !room.is_empty()) {

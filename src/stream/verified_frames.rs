@@ -3,8 +3,8 @@
 use super::{Continuity, FrameReader, Input, OpenedStream, Resumed, StreamError, Wait};
 use crate::stage::{Frame, FrameBuffer, Verified};
 
-/// Gives one frame of a stream after the other, each authenticated, up to the final one. In memory for one frame: whoever
-/// takes one gives its buffer back.
+/// Gives the frames of a stream one after another, each authenticated, up to the final one. It allocates no new buffer as
+/// long as each frame is given back before the next is taken.
 pub struct VerifiedFrames<I> {
     stream: OpenedStream,
     frames: FrameReader<Resumed<I>>,
@@ -13,7 +13,7 @@ pub struct VerifiedFrames<I> {
 }
 
 impl<I: Input> VerifiedFrames<I> {
-    /// The frames of `stream`, which `input` holds from the first on.
+    /// The frames of `stream`; `input` starts with the first of them.
     pub fn new(stream: OpenedStream, input: Resumed<I>) -> Self {
         let prefix = stream.header().prefix;
         let frames = FrameReader::new(input, prefix.frame_size);
@@ -26,18 +26,18 @@ impl<I: Input> VerifiedFrames<I> {
         &self.stream
     }
 
-    /// The next frame. After the final one there is none to ask for.
+    /// The next frame. Must not be called after the final one.
     ///
     /// # Errors
     ///
-    /// [`StreamError`]; the stream cannot be read on then.
+    /// [`StreamError`]; nothing more can be read then.
     pub fn next_frame(&mut self) -> Result<Frame<Verified>, StreamError> {
         let index = self.frames.next_index();
         let refused = |fault| StreamError::Frame { index, fault };
         if self.empty.is_empty() {
             self.empty.push(FrameBuffer::new(self.stream.header().prefix.frame_size));
         }
-        // An input that is waited for gives a frame or an error.
+        // While waiting, an input gives a frame or an error.
         let frame = self.frames.next(&mut self.empty, Wait::ForInput)?.ok_or(StreamError::Stopped)?;
         let frame = self.stream.chain().open(frame).map_err(refused)?;
         self.continuity.check(frame.tag()).map_err(refused)?;

@@ -9,7 +9,7 @@ use crate::{
     stage::{Chain, Clear, Frame, FrameBuffer, Stage},
 };
 
-/// How a new stream is sealed. The default: frames of 64 KiB, header copies of 4096 bytes, no times, no private stages.
+/// Options of a new stream. The default: frames of 64 KiB, header copies of 4096 bytes, no times, no private stages.
 #[derive(Default)]
 pub struct StreamOptions {
     /// Payload bytes of a full frame.
@@ -18,11 +18,11 @@ pub struct StreamOptions {
     pub header_length: HeaderLength,
     /// Where each frame's time is taken from, if it carries one.
     pub clock: Clock,
-    /// Stages of one's own, in the order in which they seal. A reader needs the same ones.
+    /// Private stages, in the order in which they seal. A reader needs the same ones.
     pub private: Vec<Box<dyn Stage>>,
 }
 
-/// Encrypts what is written to it, in memory for one frame and the header. Only [`Writer::finish`] and
+/// Encrypts what is written to it, one frame at a time. Only [`Writer::finish`] and
 /// [`Writer::finish_interrupted`] write the final frame: a writer that is dropped without it leaves a stream that every
 /// reader refuses as cut short.
 pub struct Writer<W> {
@@ -30,13 +30,13 @@ pub struct Writer<W> {
     chain: Chain,
     maker: FrameMaker,
     frame_size: FrameSize,
-    // None only after a failed write, from which there is no way on: an index is encrypted once.
+    // `None` only after a failed write: a frame index is encrypted only once, so the write cannot be repeated.
     buffer: Option<FrameBuffer>,
     filled: usize,
 }
 
 impl<W: Write> Writer<W> {
-    /// A new stream in `inner` that opens with what `lock` was made with. Writes both copies of the header.
+    /// Starts a new stream in `inner` that opens with the secrets of `lock`. Writes both copies of the header.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl<W: Write> Writer<W> {
         Self::new(inner, &stream.header, &stream.keys, private, clock)
     }
 
-    /// A new stream in `inner` with a header and keys made by hand, where [`Writer::create`] does not do: writes `header`
+    /// Starts a new stream in `inner` with a given header and keys, where [`Writer::create`] is not enough. Writes `header`
     /// under `keys`, which [`StageKeys::derive`] gives for the header's prefix. **A file key and IV must never be used
     /// twice:** the two plaintexts would give each other away.
     ///
@@ -73,19 +73,19 @@ impl<W: Write> Writer<W> {
         Ok(Self { inner, chain, maker: FrameMaker::new(frame_size, clock), frame_size, buffer, filled: 0 })
     }
 
-    /// Writes the final frame, and gives `inner` back, flushed. Without this there is no stream: a writer that is dropped
-    /// leaves one that every reader refuses.
+    /// Writes the final frame, and returns `inner`, flushed. A writer that is dropped without this leaves a stream that every
+    /// reader refuses.
     ///
     /// # Errors
     ///
     /// What `inner` says; [`StreamError::TooLong`] and [`StreamError::FailedBefore`] in an error of kind
-    /// [`io::ErrorKind::Other`]. The stream is lost then: nothing can be written on.
+    /// [`io::ErrorKind::Other`]. The stream is lost then.
     pub fn finish(self) -> io::Result<W> {
         self.end(Ending::Finished)
     }
 
-    /// As [`Writer::finish`], for a stream whose input did not end by itself: the final frame carries the flag
-    /// [`INTERRUPTED`](crate::container::TagFlags::INTERRUPTED). What was written until now is whole all the same.
+    /// Like [`Writer::finish`], for a stream whose input was interrupted: the final frame carries the flag
+    /// [`INTERRUPTED`](crate::container::TagFlags::INTERRUPTED). The stream is whole even so.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The prefix says what the stages and the clock do, or no reader opens the stream.
+/// Refuses a prefix that does not match the stages and the clock: no reader could open the stream.
 fn check_features(features: Features, private: &[Box<dyn Stage>], clock: &Clock) -> io::Result<()> {
     let stages_are_named = features.contains(Chain::private_features(private));
     let timed_by_a_clock = features.contains(Features::TIMED) == (clock.features() == Features::TIMED);
@@ -132,7 +132,7 @@ impl<W: Write> Write for Writer<W> {
     ///
     /// # Errors
     ///
-    /// As [`Writer::finish`]; from a failed write there is no way on, as a frame is encrypted once.
+    /// As [`Writer::finish`]. After a failed write every later one fails too, as a frame is encrypted only once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(StreamError::FailedBefore)) };
         if self.filled == 0 && !bytes.is_empty() {
@@ -164,7 +164,7 @@ mod tests {
     use crate::keys::KeyFile;
 
     #[test]
-    fn a_created_stream_says_what_its_options_ask_for_and_comes_back() {
+    fn a_created_stream_has_the_options_asked_for_and_decrypts() {
         let key_file = KeyFile::random().unwrap();
         let lock = Lock::with_key_file(&key_file);
         for (clock, features, header_length) in [

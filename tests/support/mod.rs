@@ -96,9 +96,9 @@ pub fn text(bytes: &[u8]) -> String {
 /// That `output` failed with `code` and said `fact`.
 #[track_caller]
 pub fn assert_refused(output: &Output, code: i32, fact: &str) {
-    let told = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    assert!(told.contains(fact), "{told}");
+    let reported = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{reported}");
+    assert!(reported.contains(fact), "{reported}");
 }
 
 #[track_caller]

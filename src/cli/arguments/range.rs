@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_two_bytes_included_or_one_to_the_end_or_a_number_before_it() {
+    fn a_range_is_first_to_last_or_first_to_the_end_or_the_last_bytes() {
         for (text, range) in [
             ("0-499", ByteRange::FromTo(0, 499)),
             ("7-7", ByteRange::FromTo(7, 7)),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_ends_with_the_plaintext_and_begins_before_that() {
+    fn a_range_is_clamped_to_the_plaintext_and_begins_before_its_end() {
         for (range, length, bytes) in [
             (ByteRange::FromTo(0, 499), 1000, Some(0..500)),
             (ByteRange::FromTo(0, 499), 300, Some(0..300)),

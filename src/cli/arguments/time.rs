@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_one_is_local_and_without_a_date_is_today() {
+    fn a_time_without_an_offset_is_local_and_without_a_date_is_today() {
         for (text, expected) in [
             ("2026-11-24 10:00", "2026-11-24T09:00:00Z"),
             ("2026-11-24 10:00:30", "2026-11-24T09:00:30Z"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_counts_from_now_in_days_of_24_hours() {
+    fn a_span_is_relative_to_now_with_days_of_24_hours() {
         for (text, expected) in [
             ("-15min", "2026-11-24T11:15:15.25Z"),
             ("+5min", "2026-11-24T11:35:15.25Z"),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_time_that_is_left_out_is_as_much_later() {
+    fn a_local_time_that_is_skipped_is_later_by_the_gap() {
         assert_time("2026-03-29 02:30", NOW, &berlin(), "2026-03-29T01:30:00Z");
         assert_time("02:00", "2026-03-29T12:00:00Z", &berlin(), "2026-03-29T01:00:00Z");
         // Here the day begins at 01:00.

@@ -1,4 +1,4 @@
-//! What `--version` tells of the build and of the machine.
+//! What `--version` says about the build and the machine.
 
 use std::{env::consts, sync::LazyLock};
 

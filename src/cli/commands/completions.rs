@@ -1,4 +1,4 @@
-//! `reelseal completions`: a script that has a shell complete the command.
+//! `reelseal completions`: a script for completing the command in a shell.
 
 use clap::CommandFactory;
 use clap_complete::{Shell as ScriptOf, generate};
@@ -14,7 +14,7 @@ pub(in crate::cli) fn completions(shell: Shell) -> Result<(), Failure> {
         Shell::Zsh => ScriptOf::Zsh,
         Shell::Fish => ScriptOf::Fish,
     };
-    // To memory first: a script that cannot be written is a failure to report, not the panic it is to the generator.
+    // To memory first: failing to write the script must be reported, and the generator would panic.
     let mut script = Vec::new();
     generate(shell, &mut Arguments::command(), env!("CARGO_PKG_NAME"), &mut script);
     standard_output::text(&script)

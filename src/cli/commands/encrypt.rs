@@ -29,7 +29,7 @@ use crate::{
     stream::{Clock, DescriptorInput, StreamError, widen_pipe},
 };
 
-/// What all files have in common, the lock excepted: that goes with the files still to be begun.
+/// What all files share, except the lock, which is dropped once the last file has been started.
 struct Encryption<'a> {
     plan: &'a EncryptPlan,
     assignments: Assignments<'a>,

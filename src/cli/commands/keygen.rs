@@ -1,4 +1,4 @@
-//! `reelseal keygen`: a key file.
+//! `reelseal keygen`: makes a key file.
 
 use std::{io::Write, os::unix::fs::FileExt};
 

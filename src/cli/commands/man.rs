@@ -1,4 +1,4 @@
-//! `reelseal man`: the manual, one page a command.
+//! `reelseal man`: the manual, one page per command.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::cli::{
     },
 };
 
-/// When the manual last changed. Without a date the page's other titles would slip into its place.
+/// When the manual last changed. Without a date, the page's other titles would move into that field.
 const DATE: &str = "2026-11-24";
 
 /// The page of `command`, or the main page without one.

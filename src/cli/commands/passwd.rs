@@ -1,4 +1,4 @@
-//! `reelseal passwd`: what opens a file is changed in place.
+//! `reelseal passwd`: changes what opens a file, in place.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -43,7 +43,7 @@ use crate::{
     stream::HeaderRewrite,
 };
 
-/// Files that are open and locked at the same time, at most: systems allow a process some more.
+/// The most files that are open and locked at the same time: systems allow a process somewhat more.
 const MOST_OPEN: usize = 256;
 
 pub(in crate::cli) fn passwd(plan: PasswdPlan, startup: Startup) -> Result<(), Exit> {
@@ -262,7 +262,7 @@ impl Rewriting {
         Ok(())
     }
 
-    /// The header's records after the change, in which the slot `old` goes.
+    /// The header's records after the change, in which the slot `old` is removed or replaced.
     fn changed(
         &self,
         label: &Label,

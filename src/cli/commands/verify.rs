@@ -29,7 +29,7 @@ use crate::{
     stream::{OpenedStream, StreamError, widen_pipe},
 };
 
-/// What all files have in common, the secret excepted: that goes with the files still to be opened.
+/// What all files share, except the secret, which is dropped once the last file has been opened.
 struct Verification<'a> {
     plan: &'a VerifyPlan,
     admission: Admission,
@@ -65,24 +65,24 @@ impl Verification<'_> {
         let failed = |error: &StreamError| {
             stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error)
         };
-        tell_damage(label, header, &survey);
+        report_damage(label, header, &survey);
         match end {
             Err(error) if stream_failure::is_damage(&error) => {
                 report::finding(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Cut))
             }
-            // The damage before is the worse of the two.
+            // The damage found before is the worse of the two.
             Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
                 report::finding(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Unreadable))
             }
             Err(error) => Err(failed(&error)),
             Ok(()) if survey.damaged_frames() > 0 => Err(damage::not_whole(label, &survey, Ended::AtTheEnd)),
-            Ok(()) => self.tell_whole(label, &survey),
+            Ok(()) => self.report_whole(label, &survey),
         }
     }
 
-    /// What all frames of an input are like.
+    /// Surveys all frames of an input.
     fn survey(
         &self,
         named: &NamedInput,
@@ -119,7 +119,7 @@ impl Verification<'_> {
             None => None,
             Some(Ok(last)) => last.tag().end(),
             Some(Err(error)) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
-                // At once: to read the rest of a film may take long.
+                // At once: reading the rest of a film may take long.
                 place.wait_for_those_before();
                 report::warning(failed(&error).message());
                 None
@@ -143,7 +143,7 @@ impl Verification<'_> {
         }
         Ok(Surveyed { survey, end })
     }
-    fn tell_whole(&self, input: &Label, survey: &Survey) -> Result<(), Failure> {
+    fn report_whole(&self, input: &Label, survey: &Survey) -> Result<(), Failure> {
         if self.plan.many.reporting.quiet {
             return Ok(());
         }
@@ -159,7 +159,7 @@ impl Verification<'_> {
     }
 }
 
-fn tell_damage(input: &Label, header: &Header, survey: &Survey) {
+fn report_damage(input: &Label, header: &Header, survey: &Survey) {
     for damaged in survey.damaged() {
         report::finding(&damage::frames(input, header, damaged));
     }

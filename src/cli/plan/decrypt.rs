@@ -15,7 +15,7 @@ use crate::{
 pub(in crate::cli) struct DecryptPlan {
     pub many: Many,
     pub placement: Placement,
-    /// The part of the one input that is wanted, unless it is all of all.
+    /// The part of the one input that is to be decrypted; `None` for the whole of every input.
     pub part: Option<Part>,
 }
 
@@ -51,7 +51,7 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
     }
 }
 
-/// A part does not go where the whole would.
+/// Refuses what a part cannot have: several inputs, or the default output, which is named like the whole.
 fn place_part(inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
     if inputs.named.len() > 1 {
         return Err(

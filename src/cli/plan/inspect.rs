@@ -16,10 +16,10 @@ pub(in crate::cli) struct InspectPlan {
     pub limits: KdfLimits,
 }
 
-/// The secret of somebody who looks at a file, which is no reason to ask for one.
+/// Where the secret of `inspect` comes from. Inspecting is no reason to ask for one.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum InspectSecret {
-    /// Asked for all the same.
+    /// Asked for, because of `--ask`.
     Asked,
     /// Used if a flag or the environment gives one.
     IfGiven(SecretRequest),

@@ -1,4 +1,4 @@
-//! What commands that work on many files have in common.
+//! What the commands that work on many files share.
 
 use std::path::PathBuf;
 
@@ -27,9 +27,9 @@ pub(in crate::cli) struct Many {
 /// The inputs that the command line names.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Inputs {
-    /// Standard input alone if this is empty.
+    /// If this is empty, the only input is standard input.
     pub named: Vec<PathBuf>,
-    /// Whether a folder stands for the files below it, and which of them.
+    /// Which of the files below a folder it is replaced by; `None` if folders are not expanded.
     pub below_folders: Option<FileKind>,
     /// Whether standard input is read.
     pub from_standard_input: bool,
@@ -49,7 +49,7 @@ impl Many {
 }
 
 impl Inputs {
-    /// The inputs that are `named`; standard input, if none is or if `-` is, which goes alone.
+    /// The inputs that are `named`. Standard input, as which no name and `-` count, must be the only one.
     pub fn of(named: &[PathBuf], below_folders: Option<FileKind>) -> Result<Self, Failure> {
         let names_standard_input = named.iter().any(|path| is_standard(Some(path)));
         if names_standard_input && named.len() > 1 {

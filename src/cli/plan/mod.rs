@@ -1,5 +1,5 @@
-//! What a command is to do: its arguments, resolved once, with every default and policy in it. Nothing after this sees an
-//! argument.
+//! What a command is to do: its arguments, resolved once, with every default and policy. Nothing after this sees the
+//! arguments themselves.
 
 mod decrypt;
 mod encrypt;

@@ -28,11 +28,11 @@ pub(in crate::cli) enum PasswdMode {
     Rewrite(SlotChange<SecretRequest>),
 }
 
-/// What becomes of a header's key slots. `New` is what the new secret is known by so far.
+/// The change to a header's key slots. `New` is the new secret, or whatever it is known by so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum SlotChange<New> {
     Add(New),
-    /// In the place of the slot that opens.
+    /// Instead of the slot that opens.
     Replace(New),
     /// The slot of this number, or the one that opens.
     Remove(Option<NonZero<usize>>),
@@ -86,7 +86,7 @@ impl TryFrom<&PasswdArguments> for PasswdPlan {
     }
 }
 
-/// `--remove 2 FILE` would remove from FILE another slot than was meant.
+/// Refuses `--remove 2 FILE`, which would take 2 for a file and remove a different slot from FILE than was meant.
 fn refuse_stray_number(files: &[PathBuf], mode: &PasswdMode) -> Result<(), Failure> {
     let is_number = |path: &&PathBuf| path.to_str().is_some_and(|name| name.parse::<usize>().is_ok());
     match (mode, files.iter().find(is_number)) {

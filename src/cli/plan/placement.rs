@@ -12,18 +12,18 @@ use crate::{
 pub(in crate::cli) struct Placement {
     pub output: OutputChoice,
     pub naming: Naming,
-    /// Whether a terminal is refused, unless it was asked for by name.
+    /// Whether a terminal is refused as output, unless it was named explicitly.
     pub spares_terminals: bool,
     /// Whether an existing file is replaced.
     pub replaces: bool,
-    /// Whether an input is removed once its result is proved.
+    /// Whether an input is removed once its result has been verified.
     pub removes: bool,
 }
 
 /// Where a user asked the results to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum OutputChoice {
-    /// Beside each input; of one without a name, standard output.
+    /// Next to each input; for one without a name, standard output.
     BesideInput,
     /// Into this folder.
     Folder(PathBuf),
@@ -41,7 +41,7 @@ pub(in crate::cli) enum Naming {
 }
 
 impl Placement {
-    /// Where ciphertext goes, with which nobody wants to see a terminal garbled.
+    /// Where ciphertext goes, which would garble a terminal.
     pub fn of_streams(arguments: &FilesArguments) -> Self {
         let placement = Self::of(arguments, Naming::AddSuffix);
         let spares_terminals = matches!(placement.output, OutputChoice::BesideInput | OutputChoice::Folder(_));
@@ -65,7 +65,7 @@ impl Placement {
 }
 
 impl OutputChoice {
-    /// Whether it is one place, whatever the input.
+    /// Whether it is the same place for every input.
     pub fn is_one_place(&self) -> bool {
         matches!(self, Self::File(_) | Self::StandardOutput)
     }

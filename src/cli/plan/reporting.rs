@@ -9,7 +9,7 @@ use crate::cli::arguments::{CommonArguments, ProgressArgument};
 pub(in crate::cli) struct Reporting {
     /// Whether results and notes are left out.
     pub quiet: bool,
-    /// Whether what becomes of each file is reported.
+    /// Whether the result of each file is reported.
     pub verbose: bool,
     /// Whether every line is an object, for programs.
     pub json: bool,

@@ -1,4 +1,4 @@
-//! Where the secret is to come from.
+//! Where a secret should come from.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,12 @@ pub(in crate::cli) enum SecretRequest {
     KeyFile(PathBuf),
     PassphraseFile(PathBuf),
     PassphraseDescriptor(i32),
-    /// No flag says: a passphrase from the environment, or else from the terminal.
+    /// No flag given: a passphrase from the environment, or else from the terminal.
     Unnamed,
 }
 
 impl SecretRequest {
-    /// The inherited descriptor that it names.
+    /// The inherited descriptor, if it names one.
     pub fn descriptor(&self) -> Option<i32> {
         match self {
             Self::PassphraseDescriptor(number) => Some(*number),

@@ -5,7 +5,7 @@ use crate::{cli::arguments::TimestampsArgument, container::Features};
 /// Whether a new stream carries times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Timestamps {
-    /// That of a pipe or a device does, that of a file does not: a file has arrived before.
+    /// Streams made from a pipe or device do; those made from a file do not, since a file has long since arrived.
     OfArrivals,
     Always,
     Never,
@@ -22,7 +22,7 @@ impl From<TimestampsArgument> for Timestamps {
 }
 
 impl Timestamps {
-    /// The features of the stream of an input that is a regular file, or is not.
+    /// The features of a stream made from an input that is, or is not, a regular file.
     pub fn features(self, is_file: bool) -> Features {
         match self {
             Self::OfArrivals if is_file => Features::NONE,

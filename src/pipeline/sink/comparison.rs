@@ -1,4 +1,4 @@
-//! A sink that writes nothing: it compares verified payloads with what a file holds.
+//! A sink that writes nothing: it compares verified payloads with the content of a file.
 
 use std::{
     fs::File,
@@ -13,12 +13,12 @@ use std::{
 use super::Sink;
 use crate::stage::{Frame, Verified};
 
-/// Compares each payload with the bytes of a file at its offset, in any order. Bytes that the file has beyond the
-/// stream's length are not looked at.
+/// Compares each payload with the bytes of a file at its offset, in any order. Bytes of the
+/// file beyond the stream's length are ignored.
 pub struct ComparisonSink<'a> {
     file: &'a File,
     differs: AtomicBool,
-    /// Room to read into, one a worker.
+    /// Buffers to read into, one per worker.
     rooms: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_are_the_same_as_the_files_bytes_or_not_for_good() {
+    fn payloads_equal_the_bytes_of_the_file_or_differ_permanently() {
         assert!(is_same(b"frames", &[b"frames"]) && is_same(b"frames and more", &[b"frames"]));
         assert!(!is_same(b"framed", &[b"frames"]) && !is_same(b"frame", &[b"frames"]));
         assert!(!is_same(b"frames", &[b"framed", b"frames"]));

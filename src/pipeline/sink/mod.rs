@@ -1,4 +1,4 @@
-//! What a run gives frames to.
+//! Where a run writes its frames.
 
 mod comparison;
 mod ordered;
@@ -17,30 +17,29 @@ use std::io::{self, ErrorKind, IoSlice};
 use super::DamageListener;
 use crate::stage::{Frame, Sealed, Verified};
 
-/// What frames in state `S` go to.
+/// Where frames in state `S` go.
 pub trait Sink<S>: Sync {
-    /// Whether frames are to be written in the order of their indexes.
+    /// Whether frames must be written in the order of their indexes.
     const IN_TURN: bool;
 
-    /// Writes frames that follow one another, at most [`MAX_HAND`] of them. After damage that the run goes past, some may
-    /// be missing between them.
+    /// Writes consecutive frames, at most [`MAX_HAND`] of them. If the run goes on past damage, some may be missing between
+    /// them.
     ///
     /// # Errors
     ///
     /// What the output says.
     fn write(&self, frames: &[Frame<S>]) -> io::Result<()>;
 
-    /// Who hears of damaged frames, which are left out, if the run is to go on past them; without anybody, the first one
-    /// ends it.
+    /// Where damaged frames are reported, if the run is to leave them out and go on; with `None`, the first one ends the run.
     fn past_damage(&self) -> Option<&dyn DamageListener> {
         None
     }
 }
 
-/// The most frames that are written at once.
+/// The most frames in one call of [`Sink::write`].
 pub const MAX_HAND: usize = 256;
 
-/// A frame in a state in which it may leave: sealed or verified.
+/// A frame in a state in which it may be written: sealed or verified.
 pub trait Outgoing {
     /// A sealed frame's wire bytes, a verified frame's payload.
     fn bytes(&self) -> &[u8];
@@ -69,7 +68,8 @@ impl Outgoing for Frame<Verified> {
     }
 }
 
-/// Writes `pieces` one after the other, at most [`MAX_HAND`] of them, with `write` from how many bytes are written already.
+/// Writes `pieces` one after another, at most [`MAX_HAND`] of them. `write` is also passed the number of bytes already
+/// written.
 fn write_all<'a>(
     pieces: impl ExactSizeIterator<Item = &'a [u8]>,
     mut write: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>,

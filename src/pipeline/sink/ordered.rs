@@ -1,4 +1,4 @@
-//! A sink that writes frames in turn, to any writer.
+//! A sink that writes frames in order, to any writer.
 
 use std::{
     io::{self, Write},
@@ -8,7 +8,7 @@ use std::{
 use super::{Outgoing, Sink, write_all};
 use crate::stage::Frame;
 
-/// An output that takes frames in turn.
+/// An output that takes frames in order.
 pub struct OrderedSink<W>(Mutex<W>);
 
 impl<W: Write + Send> OrderedSink<W> {

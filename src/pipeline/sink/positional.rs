@@ -1,4 +1,4 @@
-//! A sink that writes frames to a file, each at its own place.
+//! A sink that writes frames to a file, each at its own position.
 
 use std::{fs::File, io};
 
@@ -10,8 +10,8 @@ use crate::{
     stage::{Frame, Sealed, Verified},
 };
 
-/// A file of ours that takes frames at their places, in any order: sealed ones where the layout puts them, verified ones
-/// at the offset in their tag.
+/// A file that takes frames in any order: sealed ones at the position that the layout gives them, verified ones at the
+/// offset in their tag.
 pub struct PositionalSink<'a> {
     file: &'a File,
     layout: Layout,
@@ -43,13 +43,13 @@ impl Sink<Verified> for PositionalSink<'_> {
 }
 
 impl PositionalSink<'_> {
-    /// Writes `pieces`, at most [`MAX_HAND`](super::MAX_HAND) of them, one after the other from `position` on.
+    /// Writes `pieces`, at most [`MAX_HAND`](super::MAX_HAND) of them, one after another from `position` on.
     pub(super) fn write_pieces<'a>(
         &self,
         pieces: impl ExactSizeIterator<Item = &'a [u8]>,
         position: u64,
     ) -> io::Result<()> {
-        // One call for all: writers of one file wait for each other at each.
+        // One call for all of them: the writers of a file wait for each other at every call.
         write_all(pieces, |slices, written| Ok(pwritev(self.file, slices, position + written)?))
     }
 }

@@ -1,4 +1,4 @@
-//! A sink that writes a range of the plaintext, and drops what its first and last frames hold beyond it.
+//! A sink that writes a range of the plaintext, and drops what the first and last frames hold outside it.
 
 use std::{
     io::{self, Write},
@@ -13,7 +13,7 @@ use crate::stage::{Frame, Verified};
 pub struct PlaintextRange(pub Range<u64>);
 
 impl PlaintextRange {
-    /// What of the payload of `frame` is in the range.
+    /// The part of the payload of `frame` that is in the range.
     pub fn of<'a>(&self, frame: &'a Frame<Verified>) -> &'a [u8] {
         let Range { start, end } = self.0;
         let (offset, payload) = (frame.tag().offset, frame.payload());
@@ -21,20 +21,20 @@ impl PlaintextRange {
         payload.get(within(start)..within(end)).unwrap_or_default()
     }
 
-    /// Where that begins, from the start of the range.
+    /// Where that part begins, counted from the start of the range.
     fn position_of(&self, frame: &Frame<Verified>) -> u64 {
         frame.tag().offset.saturating_sub(self.0.start)
     }
 }
 
-/// Writes what of each payload is in a range, and drops the rest.
+/// Writes the part of each payload that is in a range, and drops the rest.
 pub struct RangeSink<S> {
     sink: S,
     range: PlaintextRange,
 }
 
 impl<S> RangeSink<S> {
-    /// What is in `range` goes to `sink`: in turn, or to a file, whose first byte is the first of the range.
+    /// Writes what is in `range` to `sink`: in order, or to a file whose first byte is the first of the range.
     pub fn new(sink: S, range: PlaintextRange) -> Self {
         Self { sink, range }
     }

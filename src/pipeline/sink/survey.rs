@@ -13,10 +13,10 @@ use crate::{
     stage::{Frame, Verified},
 };
 
-/// More ranges than this are counted and not listed.
+/// Ranges beyond this number are counted but not listed.
 const MAX_RANGES: usize = 10_000;
 
-/// Surveys a stream. The run goes on past damaged frames, which the survey hears of; it wants
+/// Surveys a stream. The run goes on past damaged frames, which are reported to the survey. Use it with
 /// [`Opening::across_gaps`](crate::pipeline::Opening::across_gaps).
 #[derive(Default)]
 pub struct SurveySink(Mutex<Survey>);
@@ -25,9 +25,9 @@ pub struct SurveySink(Mutex<Survey>);
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
     damaged: BTreeMap<u64, DamagedFrames>,
-    /// Damaged frames that are in none of the ranges, which were too many.
+    /// Damaged frames in no listed range, because there were too many ranges.
     pub unlisted: u64,
-    /// Frames that could not be read, listed or not; they count as damaged.
+    /// Frames that could not be read, listed or not; these count as damaged.
     pub unreadable: u64,
     /// Sound frames.
     pub sound: u64,
@@ -44,7 +44,7 @@ pub struct DamagedFrames {
     pub first: u64,
     /// The index of the last.
     pub last: u64,
-    /// Bytes of the last one on the wire.
+    /// Wire length of the last one.
     pub last_wire: usize,
     /// What is wrong with the first.
     pub damage: FrameDamage,
@@ -113,7 +113,7 @@ impl SurveySink {
 }
 
 impl DamageListener for SurveySink {
-    fn hear(&self, frame: DamagedFrame) {
+    fn on_damage(&self, frame: DamagedFrame) {
         let mut survey = self.survey();
         survey.unreadable += u64::from(matches!(frame.damage, FrameDamage::Unreadable { .. }));
         survey.note(frame);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_with_other_faults_are_ranges_of_their_own() {
+    fn neighbours_with_different_faults_are_separate_ranges() {
         let mut survey = Survey::default();
         let unreadable = |os_error| FrameDamage::Unreadable { os_error };
         let others = [MAC, FrameDamage::Refused(FrameFault::Padding), unreadable(Some(5)), unreadable(Some(9))];
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_beyond_the_most_are_counted() {
+    fn ranges_beyond_the_limit_are_counted() {
         let mut survey = Survey::default();
         (0..MAX_RANGES as u64 + 7).for_each(|at| survey.note(damaged(2 * at, MAC)));
         assert_eq!((survey.damaged().len(), survey.unlisted), (MAX_RANGES, 7));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_gap_live_offsets_and_times_are_picked_up_again() {
+    fn after_a_gap_live_offsets_and_times_are_checked_from_the_next_frame_on() {
         let features = Features::LIVE.union(Features::TIMED);
         let frames = [(5, 100, 0), (6, 50, 0), (7, 60, 0), (8, 70, 0), (9, 3, 0)];
         let mut wire = sealed(features, &frames);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_does_not_follow_is_the_only_one_noted() {
+    fn only_the_frame_that_does_not_continue_the_one_before_is_noted() {
         let features = Features::LIVE.union(Features::TIMED);
         let falls = sealed(features, &[(5, 100, 0), (4, 50, 0), (6, 60, 0), (7, 3, 0)]);
         let found = survey(features, &falls);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_gap_no_time_falls_below_that_before_it() {
+    fn after_a_gap_no_time_may_be_lower_than_before_it() {
         let features = Features::TIMED;
         let full = SIZE.payload() as u32;
         let mut wire = sealed(features, &[(5, full, 0), (6, full, 0), (4, full, 0), (7, 3, 0)]);

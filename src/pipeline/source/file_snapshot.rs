@@ -15,7 +15,7 @@ pub struct FileSnapshot<'a> {
 }
 
 impl<'a> FileSnapshot<'a> {
-    /// What `file` is now.
+    /// The state of `file` now.
     ///
     /// # Errors
     ///
@@ -24,7 +24,7 @@ impl<'a> FileSnapshot<'a> {
         Self::of(file, &file.metadata().map_err(StreamError::Read)?)
     }
 
-    /// What `file` was when it had this `metadata`.
+    /// The state of `file` when it had this `metadata`.
     ///
     /// # Errors
     ///
@@ -34,19 +34,19 @@ impl<'a> FileSnapshot<'a> {
         Ok(Self { file, size: metadata.len(), modified })
     }
 
-    /// The file's size then, in bytes.
+    /// The file's size at that moment, in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether the file is still what it was.
+    /// Fails unless the file is unchanged.
     ///
     /// # Errors
     ///
     /// [`StreamError::InputChanged`] if not; [`StreamError::Read`] if the system does not say.
     pub fn confirm(&self) -> Result<(), StreamError> {
         let now = Self::take(self.file)?;
-        // Files that the kernel makes up, as under /proc, have no size, and a modification time that means nothing.
+        // Files that the kernel generates, as in /proc, have no size, and their modification time means nothing.
         if now.size != self.size || (now.modified != self.modified && self.size > 0) {
             return Err(StreamError::InputChanged);
         }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_grew_shrank_or_was_written_anew_has_changed() {
+    fn a_file_that_grew_shrank_or_was_rewritten_has_changed() {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(b"frames", 0).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_file_without_a_size_the_modification_time_means_nothing() {
+    fn the_modification_time_of_a_file_without_a_size_means_nothing() {
         let file = tempfile::tempfile().unwrap();
         let snapshot = FileSnapshot::take(&file).unwrap();
         file.set_modified(UNIX_EPOCH).unwrap();

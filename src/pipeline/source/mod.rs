@@ -15,30 +15,30 @@ use crate::{
     stream::StreamError,
 };
 
-/// A hand of frames that a worker took.
+/// What a worker took: a hand of frames.
 pub struct Taken {
     /// The hand's number, from 0.
     pub hand: u64,
-    /// The index after the frames of the hand: that of the frame in which the source failed, if it did.
+    /// The index after the frames of the hand. If the source failed, that is the frame in which it failed.
     pub next_index: u64,
-    /// How the source failed after these frames, if it did.
+    /// The error with which the source failed after these frames, if it did.
     pub failure: Option<StreamError>,
-    /// Whether the final frame is the last of these.
+    /// Whether the last of these is the final frame.
     pub ends: bool,
 }
 
-/// What frames in state `S` come from, in order of their indexes.
+/// Where frames in state `S` come from, in the order of their indexes.
 pub trait Source<S>: Sync {
-    /// Fills buffers from `empty` and moves them to `frames`: at least one, and then only what is ready. `None` once
-    /// there is nothing more.
+    /// Fills buffers from `empty` and moves them to `frames`: waits for at least one, and then takes only what is ready.
+    /// `None` once there is nothing more.
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<S>>) -> Option<Taken>;
 
-    /// The most frames that there are in all, if that is known before they are read: no more buffers are made.
+    /// An upper bound on the number of frames, if one is known before they are read: no more buffers than that are made.
     fn most_frames(&self) -> Option<u64> {
         None
     }
 
-    /// Whether the input, now read to its end, is still what it was when reading began.
+    /// Fails unless the input, now read to its end, is the same as when reading began.
     ///
     /// # Errors
     ///
@@ -47,6 +47,6 @@ pub trait Source<S>: Sync {
     fn confirm(&self) -> Result<(), StreamError>;
 
     /// Ends a wait for input in [`Source::take`], which then fails with [`StreamError::Stopped`]. Called when the run has
-    /// failed; anybody may call it to end the run. Does nothing where no wait can be long.
+    /// failed, and by any thread that wants to end the run. Does nothing where waits are never long.
     fn interrupt(&self);
 }

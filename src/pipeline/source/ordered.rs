@@ -25,7 +25,7 @@ pub struct CiphertextSource<R> {
 
 /// Frames that follow one another.
 trait Frames<S> {
-    /// The next frame, in a buffer of `empty`; `None` if, without waiting, it is not there.
+    /// The next frame, in a buffer of `empty`; `None` if it has not all arrived and `wait` says not to wait for it.
     fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<S>>, StreamError>;
 
     /// Whether the frame just given is the last one.
@@ -63,7 +63,7 @@ impl<R: Input> Frames<Received> for FrameReader<R> {
     }
 }
 
-/// Deals frames out in hands.
+/// Deals out frames in hands.
 struct Dealer<F> {
     frames: F,
     next_index: u64,
@@ -106,8 +106,8 @@ impl<F> Dealer<F> {
 }
 
 impl<'a, R: Input> PlaintextSource<'a, R> {
-    /// All of `input` in frames of `frame_size`, with times from `clock`. If the input is a file, `snapshot` is what
-    /// it was before.
+    /// All of `input` in frames of `frame_size`, with times from `clock`. If the input is a file, `snapshot` is its state
+    /// before reading began.
     pub fn new(input: R, frame_size: FrameSize, clock: Clock, snapshot: Option<FileSnapshot<'a>>) -> Self {
         let stop = input.stop();
         let maker = FrameMaker::new(frame_size, clock);
@@ -121,7 +121,7 @@ impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
         lock(&self.frames).deal(empty, frames)
     }
 
-    /// Those of a file as long as it was before. One that claims to be empty may hold anything.
+    /// As many as a file of the size in the snapshot has. A file that claims to be empty may hold anything.
     fn most_frames(&self) -> Option<u64> {
         let size = self.snapshot.as_ref().map(FileSnapshot::size).filter(|&size| size > 0)?;
         Some(size / self.frame_size.payload() as u64 + 1)

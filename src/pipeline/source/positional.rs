@@ -1,4 +1,4 @@
-//! Sources that read a regular file, each frame at its own place, so that workers read side by side.
+//! Sources that read a regular file, each frame at its own position, so that workers read in parallel.
 
 use std::{
     fs::File,
@@ -32,7 +32,7 @@ pub struct CiphertextFile<'a> {
     past_unreadable: Option<&'a dyn DamageListener>,
 }
 
-/// Indexes, dealt out in order.
+/// Frame indexes, dealt out in order.
 struct Hands {
     first_index: u64,
     last_index: u64,
@@ -44,7 +44,7 @@ struct Next {
     hand: u64,
 }
 
-/// The indexes of one hand, and the time at which it was dealt.
+/// The frame indexes of one hand, and the time at which it was dealt.
 struct Hand {
     number: u64,
     indexes: Range<u64>,
@@ -72,8 +72,8 @@ impl Hands {
         Some(hand)
     }
 
-    /// Fills `frames` with those of one hand, up to the first failure of `read`, which gives `None` for a frame that is
-    /// passed over.
+    /// Fills `frames` with those of one hand, up to the first failure of `read`, which gives `None` for a frame that is to be
+    /// skipped.
     fn take<S>(
         &self,
         hand: &Hand,
@@ -152,12 +152,12 @@ impl<'a> CiphertextFile<'a> {
         Self { hands: Hands::new(0..=stream.last_index()), stream, past_unreadable: None }
     }
 
-    /// The frames of `stream` with these `indexes`, not empty, up to the first that cannot be read.
-    pub fn some(stream: StreamFile<&'a File>, indexes: RangeInclusive<u64>) -> Self {
+    /// The frames of `stream` with these `indexes`, of which there must be some, up to the first that cannot be read.
+    pub fn frames(stream: StreamFile<&'a File>, indexes: RangeInclusive<u64>) -> Self {
         Self { hands: Hands::new(indexes), ..Self::new(stream) }
     }
 
-    /// The frames of `stream` that can be read; of the others, `listener` hears.
+    /// The frames of `stream` that can be read; the others are reported to `listener`.
     pub fn past_unreadable(stream: StreamFile<&'a File>, listener: &'a dyn DamageListener) -> Self {
         Self { past_unreadable: Some(listener), ..Self::new(stream) }
     }
@@ -166,7 +166,7 @@ impl<'a> CiphertextFile<'a> {
         match (self.stream.read(buffer, index), self.past_unreadable) {
             (Err(StreamError::ReadFrame { index, error }), Some(listener)) => {
                 let damage = FrameDamage::Unreadable { os_error: error.raw_os_error() };
-                listener.hear(DamagedFrame { index, wire_length: self.stream.wire_length(index), damage });
+                listener.on_damage(DamagedFrame { index, wire_length: self.stream.wire_length(index), damage });
                 Ok(None)
             }
             (read, _) => read.map(Some),
@@ -184,8 +184,8 @@ impl Source<Received> for CiphertextFile<'_> {
         Some(self.hands.count())
     }
 
-    /// A stream guards itself, but for what was appended after its length was taken: that is refused, as it would have
-    /// been before.
+    /// A stream guards itself, except against bytes appended after its length was taken: those are refused here, as they
+    /// would have been earlier.
     fn confirm(&self) -> Result<(), StreamError> {
         if self.stream.has_grown()? {
             return Err(StreamError::Frame { index: self.stream.last_index(), fault: FrameFault::Mac });
@@ -196,7 +196,7 @@ impl Source<Received> for CiphertextFile<'_> {
     fn interrupt(&self) {}
 }
 
-/// Fills `area`; a file that ends too early has shrunk since its size was taken.
+/// Fills `area`. A file that ends too early has shrunk since its size was taken.
 fn read_exact_at(file: &File, area: &mut [u8], position: u64) -> Result<(), StreamError> {
     file.read_exact_at(area, position).map_err(|error: io::Error| match error.kind() {
         ErrorKind::UnexpectedEof => StreamError::InputChanged,

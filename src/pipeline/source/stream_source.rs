@@ -6,9 +6,9 @@ use crate::{
     stream::{Input, StreamError},
 };
 
-/// The frames of a stream, to be opened.
+/// The frames of a stream, not yet opened.
 pub enum StreamSource<'a, R> {
-    /// Each frame is read at its own place.
+    /// Each frame is read at its own position.
     AtPlaces(CiphertextFile<'a>),
     /// The frames are read one after the other.
     InOrder(CiphertextSource<R>),

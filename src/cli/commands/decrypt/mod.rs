@@ -29,7 +29,7 @@ use crate::{
     stream::{OpenedStream, widen_pipe},
 };
 
-/// What all files have in common, the secret excepted: that goes with the files still to be opened.
+/// What all files share, except the secret, which is dropped once the last file has been opened.
 struct Decryption<'a> {
     plan: &'a DecryptPlan,
     assignments: Assignments<'a>,

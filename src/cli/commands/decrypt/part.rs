@@ -1,4 +1,5 @@
-//! Decrypting a part of one input: of a file the frames of that part alone, of anything else up to its end.
+//! Decrypting a part of one input. From a file, only the frames of that part are read; anything else is read up to the end
+//! of the part.
 
 use std::{fs::File, ops::Range, sync::atomic::Ordering};
 
@@ -126,7 +127,7 @@ fn beyond_the_end(input: &Label, length: u64) -> Failure {
         .with_hint("bytes count from 0; -COUNT takes the last ones")
 }
 
-/// The times of the first frame and of the end.
+/// The time of the first frame, and that of the last, which is when the input ended.
 fn times_of(sealed: &SealedFile<&File>) -> Result<Range<i64>, StreamError> {
     let first = sealed.frame(0)?.tag().time;
     let last = sealed.frame(sealed.frames().saturating_sub(1))?.tag().time;

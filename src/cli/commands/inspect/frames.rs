@@ -1,4 +1,4 @@
-//! The frames of a stream, a line each, in whatever room one of them takes.
+//! Lists the frames of a stream, one per line, with one of them in memory at a time.
 
 use std::{
     io,
@@ -25,7 +25,7 @@ use crate::{
     stream::{OpenedStream, StreamError},
 };
 
-/// What is told of one frame, or of its absence.
+/// What is printed about one frame, or about its absence.
 #[derive(Serialize)]
 struct Line<'a> {
     file: &'a str,
@@ -54,12 +54,12 @@ enum Found {
     },
 }
 
-/// Hears of frames that cannot be read, for whoever asks next.
+/// Collects the frames that cannot be read until they are listed.
 #[derive(Default)]
 struct Unreadable(Mutex<Vec<DamagedFrame>>);
 
 impl DamageListener for Unreadable {
-    fn hear(&self, frame: DamagedFrame) {
+    fn on_damage(&self, frame: DamagedFrame) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
     }
 }
@@ -68,8 +68,8 @@ impl DamageListener for Unreadable {
 pub(super) fn list(input: &Label, stream: &OpenedStream, frames: InputFrames<'_>, json: bool) -> Result<(), Failure> {
     let (layout, name) = (stream.header().layout(), display_name(input));
     let failed = |error: &StreamError| stream_failure::pipeline(input, &Label::StandardOutput, false, layout, error);
-    let tell = |frame: u64, found: Found| {
-        tell(&Line { file: &name, frame, position: layout.frame_position(frame), found }, json)
+    let print = |frame: u64, found: Found| {
+        print_line(&Line { file: &name, frame, position: layout.frame_position(frame), found }, json)
     };
     if !json {
         standard_output::line(&format_args!(
@@ -87,29 +87,29 @@ pub(super) fn list(input: &Label, stream: &OpenedStream, frames: InputFrames<'_>
         empty.resize_with(1, || FrameBuffer::new(layout.frame_size));
         let Some(taken) = source.take(&mut empty, &mut received) else { break };
         for damaged in unreadable.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            survey.hear(damaged);
-            tell(damaged.index, refused(damaged.damage))?;
+            survey.on_damage(damaged);
+            print(damaged.index, refused(damaged.damage))?;
         }
         for frame in received.drain(..) {
             let (index, wire_length) = (frame.index(), frame.wire_length());
             let opened = opening.apply(frame).and_then(|frame| opening.check_in_turn(&frame).map(|()| frame));
             match opened {
                 Ok(frame) => {
-                    tell(index, sound(frame.tag()))?;
+                    print(index, sound(frame.tag()))?;
                     let frame = [frame];
                     survey.write(&frame).map_err(|error| failed(&StreamError::Write(error)))?;
                     empty.extend(frame.map(Frame::into_buffer));
                 }
                 Err(fault) => {
                     let damage = FrameDamage::Refused(fault);
-                    survey.hear(DamagedFrame { index, wire_length, damage });
-                    tell(index, refused(damage))?;
+                    survey.on_damage(DamagedFrame { index, wire_length, damage });
+                    print(index, refused(damage))?;
                 }
             }
         }
         match taken.failure {
             Some(error) if stream_failure::is_damage(&error) => {
-                tell(taken.next_index, missing(&error))?;
+                print(taken.next_index, missing(&error))?;
                 ended = Ended::Cut;
             }
             Some(error) => return Err(failed(&error)),
@@ -147,7 +147,7 @@ fn missing(error: &StreamError) -> Found {
     Found::Refused { refused: refused.to_owned() }
 }
 
-fn tell(line: &Line<'_>, json: bool) -> Result<(), Failure> {
+fn print_line(line: &Line<'_>, json: bool) -> Result<(), Failure> {
     if json {
         return standard_output::json(line);
     }

@@ -78,7 +78,7 @@ impl Inspection<'_> {
         let failures = [seen.as_ref().err(), ends.as_ref().err()];
         let facts = failures.into_iter().flatten().map(|failure| failure.message().among_those_about(&input.label));
         findings.problems.extend(facts);
-        self.tell(&findings)?;
+        self.print(&findings)?;
 
         match seen? {
             Seen::Opened(stream, frames) if self.plan.frames => {
@@ -88,7 +88,7 @@ impl Inspection<'_> {
         }
     }
 
-    fn tell(&mut self, findings: &Findings) -> Result<(), Failure> {
+    fn print(&mut self, findings: &Findings) -> Result<(), Failure> {
         if self.plan.json {
             return standard_output::json(findings);
         }
@@ -120,7 +120,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// A passphrase that just stands in the environment is not meant for a stream that opens with key files alone.
+    /// A passphrase that merely happens to be in the environment is not meant for a stream that opens with key files alone.
     fn fitting_keyring(&self, findings: &Findings) -> Option<&Keyring> {
         let fits = |keyring: &&Keyring| self.plan.frames || !keyring.is_ambient() || findings.has_passphrase_slot();
         self.keyring.as_ref().filter(fits)
@@ -133,7 +133,7 @@ fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Resu
         Seen::Header(header, frames) => (header, frames),
         Seen::Opened(stream, frames) => (stream.header(), frames),
     };
-    let failed = |error: StreamError| told_of(&input.label, header, &error);
+    let failed = |error: StreamError| failure_about(&input.label, header, &error);
     let Some(file) = frames.file() else { return Ok(()) };
     file.check_length().map_err(failed)?;
     if let (Seen::Opened(stream, _), Some(authenticated)) = (seen, &mut findings.authenticated) {
@@ -147,7 +147,7 @@ fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Resu
     Ok(())
 }
 
-fn told_of(label: &Label, header: &Header, error: &StreamError) -> Failure {
+fn failure_about(label: &Label, header: &Header, error: &StreamError) -> Failure {
     let failure = stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error);
     if stream_failure::is_damage(error) { failure.with_hint(damage::OTHER_COPY) } else { failure }
 }

@@ -1,4 +1,4 @@
-//! Which of several failures is reported, what still leaves before it, and that nobody waits for ever.
+//! Which of several failures is reported, what is still delivered before it, and that no worker waits for ever.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use crate::{
     stream::StreamError,
 };
 
-/// So many full hands of frames; then the source ends, or fails. Endless with `u64::MAX`.
+/// A source of this many full hands of frames; then it ends or fails. Endless with `u64::MAX`.
 struct Scripted {
     hands: u64,
     next: Mutex<u64>,
@@ -55,7 +55,7 @@ impl Source<Clear> for Scripted {
     }
 }
 
-/// Seals; `on` is asked about each frame first.
+/// Seals, and calls `on` for each frame first.
 struct Asking<'a> {
     chain: &'a Chain,
     on: &'a (dyn Fn(u64) -> bool + Sync),
@@ -75,7 +75,7 @@ impl Transform for Asking<'_> {
     }
 }
 
-/// Keeps the indexes of what it is given; fails from a frame on.
+/// Keeps the indexes of the frames written to it; fails from one frame on.
 #[derive(Default)]
 struct Keeping<const IN_TURN: bool> {
     indexes: Mutex<Vec<u64>>,
@@ -103,7 +103,7 @@ impl<const IN_TURN: bool> Keeping<IN_TURN> {
     }
 }
 
-/// A gate that is shut until it is opened, for good.
+/// A gate that stays shut until it is opened, and then stays open.
 #[derive(Default)]
 struct Gate(Mutex<bool>, Condvar);
 
@@ -132,7 +132,7 @@ fn run<const IN_TURN: bool>(
     workers(count).run(source, &Asking { chain: &chain, on, in_turn: &sound }, sink)
 }
 
-/// Opens a gate when the source of a run is interrupted, and so once a first failure is published.
+/// Opens a gate when the source of a run is interrupted, that is, once a first failure has been published.
 struct Noticing<'a>(Scripted, &'a Gate);
 
 impl Source<Clear> for Noticing<'_> {
@@ -249,7 +249,7 @@ fn a_failed_write_comes_before_a_refusal_at_the_frame_after_its_hand_that_was_kn
 }
 
 #[test]
-fn what_was_read_before_the_source_failed_still_leaves() {
+fn frames_read_before_the_source_failed_are_still_delivered() {
     let sink = Keeping::<true>::default();
     let source = Scripted { fails: true, ..Scripted::hands(2) };
     assert!(matches!(run(2, &source, &sink, &sound), Err(StreamError::Read(_))));
@@ -284,7 +284,7 @@ fn a_refusal_in_the_last_hand_is_reported_though_the_input_changed_too() {
 }
 
 #[test]
-fn after_a_failure_nobody_takes_another_hand() {
+fn after_a_failure_no_worker_takes_another_hand() {
     for count in [1, 4] {
         let taken = that_ends(move || {
             let source = Scripted::hands(u64::MAX);
@@ -341,7 +341,7 @@ fn a_panic_interrupts_a_source_that_waits() {
     assert!(waited);
 }
 
-/// After its first hand, says that it was asked for another and waits until it is interrupted.
+/// After its first hand, signals that it was asked for another, and waits until it is interrupted.
 struct WaitsAfterOneHand<'a>(Scripted, Arc<Gate>, &'a Gate);
 
 impl Source<Clear> for WaitsAfterOneHand<'_> {
@@ -363,11 +363,11 @@ impl Source<Clear> for WaitsAfterOneHand<'_> {
     }
 }
 
-/// Goes past damage, and passes on what it hears.
+/// Goes on past damage, and forwards each report.
 struct PastDamage(Keeping<true>, Mutex<mpsc::Sender<DamagedFrame>>);
 
 impl DamageListener for PastDamage {
-    fn hear(&self, frame: DamagedFrame) {
+    fn on_damage(&self, frame: DamagedFrame) {
         self.1.lock().unwrap().send(frame).unwrap();
     }
 }
@@ -385,7 +385,7 @@ impl Sink<Sealed> for PastDamage {
 }
 
 #[test]
-fn a_sink_that_goes_past_damage_hears_of_each_damaged_frame_and_gets_all_others() {
+fn a_sink_that_goes_on_past_damage_is_notified_of_each_damaged_frame_and_gets_all_others() {
     let (sender, heard) = mpsc::channel();
     let (chain, sink) = (chain(Features::NONE), PastDamage(Keeping::default(), Mutex::new(sender)));
     let (on, in_turn) = (|index| index != 5 && index != HAND, |index| index != 7);

@@ -29,7 +29,7 @@ fn the_buffers_of_all_workers_stay_within_256_mib() {
     }
 }
 
-/// Notes how many frames it is given at once.
+/// Records how many frames are written to it at once.
 struct Hands(Mutex<Vec<usize>>);
 
 impl Sink<Sealed> for Hands {
@@ -52,7 +52,7 @@ fn a_file_is_sealed_in_whole_hands() {
     assert_eq!(sink.0.into_inner().unwrap(), [HAND as usize, HAND as usize, 301 - 2 * HAND as usize]);
 }
 
-/// Notes how many buffers it is given at once, of which it fills one.
+/// Records how many buffers it gets at once, and fills one of them.
 struct Counting<S> {
     source: S,
     given: Mutex<Vec<usize>>,
@@ -113,7 +113,7 @@ fn a_file_that_grew_is_read_to_its_end_with_the_buffers_of_what_it_was() {
 #[test]
 fn a_file_of_more_than_one_counter_allows_is_neither_sealed_nor_opened() {
     let most = SIZE.max_frames() * SIZE.payload() as u64;
-    // In memory, a file may be of any length as long as nothing is in it.
+    // A file in memory may be of any length as long as it is one hole.
     let file = std::fs::File::from(rustix::fs::memfd_create("sparse", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
     for (length, fits) in [(most - 1, true), (most, false), (most + 1, false)] {
         file.set_len(length).unwrap();

@@ -15,7 +15,7 @@ use crate::{
 
 const SIZE: FrameSize = FrameSize::MIN;
 const LAYOUT: Layout = Layout { frame_size: SIZE, header_length: HeaderLength::MIN };
-/// The frames of a hand at this size.
+/// The number of frames in a hand at this size.
 const HAND: u64 = 126;
 
 fn chain(features: Features) -> Chain {
@@ -27,7 +27,7 @@ fn workers(count: usize) -> Workers<'static> {
     Workers::new(NonZero::new(count).unwrap(), SIZE)
 }
 
-/// What `run` gives. A run that hangs fails its test by name, and does not hang the others.
+/// The result of `run`. A run that hangs fails its own test by name, and does not hang the others.
 fn that_ends<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, ended) = channel();
     let running = thread::spawn(move || {

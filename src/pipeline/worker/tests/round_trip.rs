@@ -1,4 +1,4 @@
-//! Whole runs over every pair of ends.
+//! Whole runs over every pair of source and sink.
 
 use std::{io, os::unix::fs::FileExt};
 
@@ -174,7 +174,7 @@ fn a_frame_leaves_a_pipe_before_the_next_one_is_there() {
         let mut wire = vec![0; SIZE.wire()];
         for _ in 0..20 {
             io::Write::write_all(&mut writer, &plaintext(SIZE.payload())).unwrap();
-            // Were the frame held back for a second one, this would wait for ever.
+            // If the frame were held back for a second one, this would wait for ever.
             io::Read::read_exact(&mut sealed, &mut wire).unwrap();
         }
         drop(writer);
