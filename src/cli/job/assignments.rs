@@ -1,18 +1,25 @@
 //! Which output each input is assigned, and every reason against it, found before anything is asked or written.
 
-use std::{fs::Metadata, path::PathBuf};
+use std::{
+    fs::{self, Metadata},
+    path::PathBuf,
+};
 
 use crate::{
     cli::{
-        messages::failure::Failure,
+        messages::{
+            failure::{Exit, Failure},
+            report,
+        },
         plan::{OutputChoice, Placement},
     },
     files::{
+        folders::make_folder,
         input::{Access, InputFile},
         label::Label,
         output::{Destination, OutputRequest},
         protected::Protected,
-        walk::NamedInput,
+        walk::{EmptyFolder, NamedInput},
     },
 };
 
@@ -79,6 +86,27 @@ impl<'a> Assignments<'a> {
                 .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }
         Ok(Job { input, access, destination })
+    }
+
+    /// Makes the `folders` that are empty in the output folder, too, after the files have `ended`. Where none of them came to
+    /// an output, nothing is made.
+    pub fn mirror(&self, folders: &[EmptyFolder], ended: Result<(), Exit>) -> Result<(), Exit> {
+        let OutputChoice::Folder(output) = &self.placement.output else { return ended };
+        if ended.is_err() && self.protected.outputs().is_empty() {
+            return ended;
+        }
+        // What an earlier run mirrored is not mirrored again in itself.
+        let inside = fs::canonicalize(output).ok();
+        let is_inside = |folder: &EmptyFolder| {
+            let place = fs::canonicalize(&folder.path).ok();
+            place.zip(inside.as_ref()).is_some_and(|(place, inside)| place.starts_with(inside))
+        };
+        folders.iter().filter(|folder| !is_inside(folder)).fold(ended, |ended, folder| {
+            let place = output.join(&folder.below);
+            let Err(error) = make_folder(&place) else { return ended };
+            let exit = report::failure(&Failure::system(place.as_path(), "cannot make the folder", &error));
+            Err(ended.err().map_or(exit, |worst| worst.max(exit)))
+        })
     }
 
     /// The place that follows from the input's name, if the plan and the input have it so.

@@ -10,6 +10,7 @@ pub(super) mod file_failure;
 pub(super) mod key_slot;
 mod lines;
 pub(super) mod message;
+pub(super) mod passed_over;
 pub(super) mod progress;
 pub(super) mod report;
 mod screen;

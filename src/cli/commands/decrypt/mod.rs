@@ -40,15 +40,17 @@ struct Decryption<'a> {
 pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<(), Exit> {
     let many = &plan.many;
     let refused = |failure| report::failure(&failure);
-    let Started { watching, secret, inputs, progress } = inputs::start(many, startup).map_err(refused)?;
+    let started = inputs::start(many, startup).map_err(refused)?;
+    let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata()).map_err(refused)?;
     let admission = Admission::new(many.threads.most());
     let decryption = Decryption { plan, assignments, admission, progress: &progress };
     let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let keyring = Keyring::new(secret, many.limits, question);
-    each_file(&watching, inputs, &progress, many.threads, keyring, |input, keyring, _| {
+    let ended = each_file(&watching, inputs, &progress, &passed_over, many.threads, keyring, |input, keyring, _| {
         decryption.decrypt(input, keyring)
-    })
+    });
+    decryption.assignments.mirror(&empty_folders, ended)
 }
 
 impl Decryption<'_> {
