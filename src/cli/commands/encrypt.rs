@@ -43,7 +43,7 @@ pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<()
     let refused = |failure| report::failure(&failure);
     let started = inputs::start(many, startup).map_err(refused)?;
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
-    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata()).map_err(refused)?;
+    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
     if secret.kind() == SlotKind::Passphrase {
         let checked = many.limits.check_memory(plan.cost);
         checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error)).map_err(refused)?;
@@ -60,7 +60,7 @@ pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<()
 
 impl Encryption<'_> {
     fn encrypt(&self, named: &NamedInput, lock: Arc<NewLock>) -> Result<(), Failure> {
-        let job = self.assignments.assign(named)?;
+        let Some(job) = self.assignments.assign(named)? else { return Ok(()) };
         let Job { input, access, destination } = &job;
         if input.is_stream() {
             report::warning(&Message::about(&input.label, "is a stream already, and is encrypted once more"));

@@ -9,6 +9,7 @@ use crate::{
     cli::{
         messages::{
             failure::{Exit, Failure},
+            passed_over::PassedOver,
             report,
         },
         plan::{OutputChoice, Placement},
@@ -28,6 +29,7 @@ pub(in crate::cli) struct Assignments<'a> {
     placement: &'a Placement,
     secret: Option<Metadata>,
     protected: Protected,
+    passed_over: &'a PassedOver,
     /// Whether there is more than one input.
     several: bool,
 }
@@ -45,6 +47,7 @@ impl<'a> Assignments<'a> {
         placement: &'a Placement,
         inputs: &[Result<NamedInput, Failure>],
         secret: Option<Metadata>,
+        passed_over: &'a PassedOver,
     ) -> Result<Self, Failure> {
         let several = inputs.len() > 1;
         if several && placement.output.is_one_place() {
@@ -55,11 +58,11 @@ impl<'a> Assignments<'a> {
         secret.iter().for_each(|metadata| protected.add(metadata));
         // What the system does not let us see is reported in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
-        Ok(Self { placement, secret, protected, several })
+        Ok(Self { placement, secret, protected, passed_over, several })
     }
 
-    /// Opens an input, and assigns it the place that the plan says.
-    pub fn assign(&self, named: &NamedInput) -> Result<Job, Failure> {
+    /// Opens an input, and assigns it the place that the plan says; `None` if it is passed over, as a file is there.
+    pub fn assign(&self, named: &NamedInput) -> Result<Option<Job>, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         if named.path.as_deref().is_some_and(|path| self.protected.outputs().contain(path)) {
             return Err(Failure::usage("is what this run made of another input")
@@ -75,6 +78,10 @@ impl<'a> Assignments<'a> {
             (_, Some(place)) => OutputRequest::Derived { place, makes_folder },
             (_, None) => OutputRequest::StandardOutput,
         };
+        if self.placement.skips_existing && Destination::exists(&request, &self.protected)? {
+            self.passed_over.add_done(&input.label);
+            return Ok(None);
+        }
         let destination = Destination::resolve(&request, &self.protected, self.placement.replaces)?;
         if self.placement.removes {
             input.check_removable()?;
@@ -85,7 +92,7 @@ impl<'a> Assignments<'a> {
                 .about(&destination.label)
                 .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }
-        Ok(Job { input, access, destination })
+        Ok(Some(Job { input, access, destination }))
     }
 
     /// Makes the `folders` that are empty in the output folder, too, after the files have `ended`. Where none of them came to

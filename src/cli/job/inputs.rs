@@ -2,11 +2,7 @@
 
 use crate::{
     cli::{
-        messages::{
-            failure::Failure,
-            passed_over::{PassedOver, Reason},
-            progress::Progress,
-        },
+        messages::{failure::Failure, passed_over::PassedOver, progress::Progress},
         plan::Many,
         secrets::secret_source::SecretSource,
         signals::{Answer, Startup, Watching},
@@ -31,7 +27,7 @@ pub(in crate::cli) fn start(many: &Many, startup: Startup) -> Result<Started, Fa
     let watching = startup.watch(if many.ignores_interrupts { Answer::Ignore } else { Answer::Die });
     let found = walk::expand(&many.inputs.named, many.inputs.below_folders);
     let passed_over = PassedOver::new(many.reporting.quiet);
-    found.passed_over.iter().for_each(|(path, unfit)| passed_over.add(path, Reason::Unfit(*unfit)));
+    found.passed_over.iter().for_each(|(path, unfit)| passed_over.add(path, *unfit));
     let inputs: Vec<_> = found.inputs.into_iter().map(|input| input.map_err(Failure::from)).collect();
     let sizes = inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size));
     let progress = Progress::start(&watching, many.reporting, sizes);

@@ -7,6 +7,7 @@ pub(super) mod damage;
 pub(super) mod display_name;
 pub(super) mod failure;
 pub(super) mod file_failure;
+mod folded;
 pub(super) mod key_slot;
 mod lines;
 pub(super) mod message;

@@ -8,8 +8,11 @@ use std::{
 
 use serde_json::json;
 
-use super::{display_name::display_path, report};
-use crate::files::walk::Unfit;
+use super::{
+    display_name::{display_name, display_path},
+    report,
+};
+use crate::files::{label::Label, walk::Unfit};
 
 /// Counts what is passed over.
 pub(in crate::cli) struct PassedOver {
@@ -19,8 +22,10 @@ pub(in crate::cli) struct PassedOver {
 
 /// Why something is passed over, in the order in which the reasons are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli) enum Reason {
+enum Reason {
     Unfit(Unfit),
+    /// An input whose output is there.
+    OutputExists,
 }
 
 impl PassedOver {
@@ -29,11 +34,19 @@ impl PassedOver {
         Self { counts: Mutex::default(), quiet }
     }
 
-    /// Counts what is at `path`.
-    pub fn add(&self, path: &Path, reason: Reason) {
+    /// Counts what is at `path` and no input.
+    pub fn add(&self, path: &Path, unfit: Unfit) {
+        self.count(&display_path(path), Reason::Unfit(unfit));
+    }
+
+    /// Counts an input whose output exists.
+    pub fn add_done(&self, input: &Label) {
+        self.count(&display_name(input), Reason::OutputExists);
+    }
+
+    fn count(&self, shown: &str, reason: Reason) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
         let (one, _) = reason.names();
-        let shown = display_path(path);
         if report::is_json() {
             report::event(|| json!({"event": "passed_over", "file": shown, "reason": one}));
         } else {
@@ -53,7 +66,7 @@ impl PassedOver {
 impl Reason {
     /// What one such thing is called, and what several are.
     fn names(self) -> (&'static str, &'static str) {
-        let Self::Unfit(unfit) = self;
+        let Self::Unfit(unfit) = self else { return ("existing output", "existing outputs") };
         match unfit {
             Unfit::Link => ("symbolic link", "symbolic links"),
             Unfit::Stream => ("stream", "streams"),
