@@ -321,3 +321,41 @@ fn a_link_to_a_folder_that_is_named_is_followed() {
     assert_done(&folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "out"]));
     assert!(Path::new(&folder.path("out/clips/a.reel")).is_file());
 }
+
+#[test]
+fn a_batch_that_is_run_again_does_what_is_left() {
+    let names: Vec<_> = (0..30).map(|at| format!("clips/{at:02}")).collect();
+    let folder = clips(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_done(&folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "out"]));
+    let sealed = folder.read("out/clips/00.reel");
+    let again = folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "out"]);
+    assert_refused(&again, 2, "reelseal: 30 of 30 files failed:\n");
+    let told = text(&again.stderr);
+    // Each as it comes, one hint, the heading, and of the thirty that are alike ten and how many more.
+    assert_eq!(told.lines().count(), 30 + 1 + 1 + 10 + 1, "{told}");
+    assert!(told.ends_with("reelseal:   and 20 more: exists already\n"), "{told}");
+
+    fs::remove_file(folder.path("out/clips/17.reel")).unwrap();
+    let rest = folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "out", "--skip-existing", "--remove"]);
+    assert_done(&rest);
+    assert_eq!(text(&rest.stderr), "reelseal: 29 passed over: 29 existing outputs\n");
+    assert!(folder.read("out/clips/00.reel") == sealed && folder.path("out/clips/17.reel").is_file());
+    assert!(folder.path("clips/00").exists() && !folder.path("clips/17").exists());
+    let back = ["decrypt", "--recursive", "out/clips", "--output-dir", "back", "--skip-existing"];
+    assert_done(&folder.run(&back));
+    assert_eq!(text(&folder.run(&back).stderr), "reelseal: 30 passed over: 30 existing outputs\n");
+}
+
+#[test]
+fn an_output_that_this_run_made_is_not_one_that_was_there() {
+    let folder = clips(&["a/film", "b/film"]);
+    for _ in 0..2 {
+        let output = folder.run(&["encrypt", "a/film", "b/film", "--output-dir", "out", "--skip-existing"]);
+        assert_refused(&output, 2, "out/film.reel: another input of this run goes there, too");
+    }
+    let globbed = folder.run(&["encrypt", "a/film", "--skip-existing", "-o", "out/film.reel"]);
+    assert_eq!(
+        (globbed.status.code(), text(&globbed.stderr)),
+        (Some(0), "reelseal: 1 passed over: 1 existing output\n".to_owned())
+    );
+}

@@ -78,7 +78,7 @@ fn an_input_that_may_wait_is_not_read_without_a_way_to_interrupt_it() {
     let producer = std::fs::File::options().read(true).write(true).open(folder.path("fifo")).unwrap();
     (&producer).write_all(&folder.read("sealed.reel")).unwrap();
     let decrypt = "decrypt fifo -o new --key-file key --threads 1";
-    assert_told(
+    assert_reports(
         &traced(&folder, &["-e", "inject=pipe2:error=EMFILE"], decrypt),
         1,
         "fifo: cannot read: too many open files",

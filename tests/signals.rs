@@ -308,21 +308,12 @@ fn where_files_must_have_names_a_signal_removes_the_temporary_one() {
     assert!(ended_by_signal > 20, "{ended_by_signal}");
 }
 
-/// The command in the folder, which an interrupt reaches even where the tests were started to ignore it.
-fn interruptible(folder: &Folder, arguments: &[&str]) -> Command {
-    let mut command = Command::new("env");
-    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_reelseal")]).args(arguments);
-    command.current_dir(folder.path("")).stdin(Stdio::null()).stdout(Stdio::null());
-    command
-}
-
 #[test]
 fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_what_became_of_each_file() {
     let folder = prepared();
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
-    // One file after the other.
     let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key", "--threads", "1"];
-    let mut child = interruptible(&folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = folder.reelseal(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     // Opens once the command opens it, too, which then waits for what never comes.
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
@@ -344,7 +335,7 @@ fn an_interrupt_of_a_batch_leaves_nothing_of_the_file_under_way() {
     folder.write("b", &plaintext(LENGTH));
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     let arguments = ["encrypt", "a", "b", "--passphrase-file", "fifo", "--threads", "1"];
-    let mut child = interruptible(&folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = folder.reelseal(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
     let mut reported = String::new();
@@ -358,8 +349,8 @@ fn an_interrupt_of_a_batch_leaves_nothing_of_the_file_under_way() {
 fn an_interrupt_of_a_single_file_says_nothing() {
     let folder = Folder::new();
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
-    let verify = &mut interruptible(&folder, &["verify", "fifo", "--key-file", "key"]);
-    let child = verify.stderr(Stdio::piped()).spawn().unwrap();
+    let verify = &mut folder.reelseal(&["verify", "fifo", "--key-file", "key"]);
+    let child = verify.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -371,8 +362,8 @@ fn a_summary_that_nobody_reads_keeps_no_interrupt_waiting_for_ever() {
     let folder = prepared();
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     let (_unread, errors) = full_pipe();
-    let verify = &mut interruptible(&folder, &["verify", "film.reel", "fifo", "--key-file", "key"]);
-    let mut child = verify.stderr(errors).spawn().unwrap();
+    let verify = &mut folder.reelseal(&["verify", "film.reel", "fifo", "--key-file", "key"]);
+    let mut child = verify.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));

@@ -80,6 +80,11 @@ impl AsFd for Folder {
     }
 }
 
+/// Makes the folder at `path`, if it is not there, and those above it that are missing.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    Folder::open_or_make(path).map(drop)
+}
+
 /// Where `path` leads, also if nothing is there: every symbolic link at its end is followed.
 pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut resolved = path.to_owned();

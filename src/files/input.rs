@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::{
     label::Label,
+    recognition::is_stream,
     standard_stream::{is_maybe_closed, standard_input},
 };
 use crate::{pipeline::FileSnapshot, stream::StreamError};
@@ -147,6 +148,11 @@ impl InputFile {
             return Err(InputErrorKind::NotRegular.of(&self.label));
         }
         Ok(())
+    }
+
+    /// Whether it is a stream already, as far as that can be seen of it without reading on: of a regular file with a name.
+    pub fn is_stream(&self) -> bool {
+        self.regular_path().is_some_and(|path| is_stream(&self.file, path).unwrap_or(false))
     }
 
     /// The path, if the output may go beside it: not for a pipe, a device or a descriptor's name.

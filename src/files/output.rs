@@ -155,6 +155,27 @@ impl Destination {
         }
     }
 
+    /// Whether a file is there already where output is asked to go; its place is then assigned, so that no other output of
+    /// this process is taken for it.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputErrorKind::Taken`]; [`OutputErrorKind::Write`] if the system does not say where it is.
+    pub fn exists(request: &OutputRequest<'_>, protected: &Protected) -> Result<bool, OutputError> {
+        let (OutputRequest::File(path) | OutputRequest::Derived { place: path, .. }) = request else {
+            return Ok(false);
+        };
+        if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Ok(false);
+        }
+        let assigned = resolve_links(path).and_then(|resolved| protected.assign(&resolved));
+        match assigned {
+            Ok(true) => Ok(true),
+            Ok(false) => Err(OutputError { label: Label::from(*path), kind: OutputErrorKind::Taken }),
+            Err(error) => Err(OutputError { label: Label::from(*path), kind: OutputErrorKind::Write(error) }),
+        }
+    }
+
     /// The file that the output is to become; `None` where it is written directly.
     pub fn path(&self) -> Option<&Path> {
         match &self.place {

@@ -31,6 +31,11 @@ impl Outputs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((metadata.dev(), metadata.ino()));
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Whether what is at `path` is an output of this process.
     pub fn contain(&self, path: &Path) -> bool {
         let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);

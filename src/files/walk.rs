@@ -2,15 +2,19 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, Metadata},
+    fs::{self, FileType, Metadata},
     io,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use super::{input::is_standard, naming::has_suffix, standard_stream::standard_input, temporaries::is_temporary_name};
+use super::{
+    input::is_standard, naming::has_suffix, recognition::is_stream_at, standard_stream::standard_input,
+    temporaries::is_temporary_name,
+};
 
 /// An input that was named or found.
 #[derive(Debug)]
@@ -41,17 +45,77 @@ impl NamedInput {
     }
 }
 
-/// A kind of files, by their names.
+/// A kind of files, by what is in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
     Plaintext,
     Streams,
+    /// What has only the name of a stream is one that is damaged.
+    StreamsByContentOrName,
+}
+
+/// Why something below a folder is no input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unfit {
+    Link,
+    Stream,
+    Plaintext,
+    /// It is a stream by its name only.
+    MisnamedPlaintext,
+    Pipe,
+    Socket,
+    Device,
+    /// What a run of this command left that was killed, or what one is about to name.
+    Temporary,
 }
 
 impl FileKind {
-    fn includes(self, path: &Path) -> bool {
-        has_suffix(path) == (self == Self::Streams) && !is_temporary_name(path)
+    /// Why the regular file at `path` is none of this kind, if it is not. One that cannot be read counts as one: that is
+    /// reported in its turn.
+    fn excludes(self, path: &Path) -> Option<Unfit> {
+        if is_temporary_name(path) {
+            return Some(Unfit::Temporary);
+        }
+        match (self, is_stream_at(path).ok()?) {
+            (Self::Plaintext, true) => Some(Unfit::Stream),
+            (Self::Streams, false) if has_suffix(path) => Some(Unfit::MisnamedPlaintext),
+            (Self::StreamsByContentOrName, false) if has_suffix(path) => None,
+            (Self::Streams | Self::StreamsByContentOrName, false) => Some(Unfit::Plaintext),
+            _ => None,
+        }
     }
+}
+
+impl Unfit {
+    /// Why what is no regular file is no input.
+    fn special(kind: FileType) -> Self {
+        if kind.is_symlink() {
+            Self::Link
+        } else if kind.is_fifo() {
+            Self::Pipe
+        } else if kind.is_socket() {
+            Self::Socket
+        } else {
+            Self::Device
+        }
+    }
+}
+
+/// What was found of what was named.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub inputs: Vec<Result<NamedInput, WalkError>>,
+    /// What there is below folders that is no input, and why.
+    pub passed_over: Vec<(PathBuf, Unfit)>,
+    pub empty_folders: Vec<EmptyFolder>,
+}
+
+/// A folder with nothing in it.
+#[derive(Debug)]
+pub(crate) struct EmptyFolder {
+    pub path: PathBuf,
+    /// As that of an input.
+    pub below: PathBuf,
 }
 
 /// Why a path gives no input.
@@ -71,16 +135,12 @@ pub(crate) enum WalkError {
 
 /// The inputs that are `named`: standard input if that is nothing. A folder gives all regular files below it that are of
 /// the kind `below_folders`, if there is one, in the order of their names; what the system does not let us see is an
-/// error in its place, and `passed_over` hears of the others.
-pub(crate) fn expand(
-    named: &[PathBuf],
-    below_folders: Option<FileKind>,
-    mut passed_over: impl FnMut(&Path),
-) -> Vec<Result<NamedInput, WalkError>> {
+/// error in its place.
+pub(crate) fn expand(named: &[PathBuf], below_folders: Option<FileKind>) -> Found {
+    let mut found = Found::default();
     if named.is_empty() {
-        return vec![Ok(NamedInput { path: None, below: PathBuf::new() })];
+        found.inputs.push(Ok(NamedInput { path: None, below: PathBuf::new() }));
     }
-    let mut inputs = Vec::new();
     let mut known = HashSet::new();
     for path in named {
         // Named twice, it is one input all the same.
@@ -89,36 +149,54 @@ pub(crate) fn expand(
         }
         match below_folders {
             Some(kind) if path.is_dir() => {
-                let before = inputs.len();
-                walk(path, kind, &mut inputs, &mut passed_over);
-                if inputs.len() == before {
-                    inputs.push(Err(WalkError::NothingFound { folder: path.clone(), kind }));
+                let before = found.inputs.len();
+                found.walk(path, kind);
+                if found.inputs.len() == before {
+                    found.inputs.push(Err(WalkError::NothingFound { folder: path.clone(), kind }));
                 }
             }
-            _ => inputs.push(Ok(NamedInput::named(path))),
+            _ => found.inputs.push(Ok(NamedInput::named(path))),
         }
     }
-    inputs
+    found
 }
 
-fn walk(
-    folder: &Path,
-    kind: FileKind,
-    inputs: &mut Vec<Result<NamedInput, WalkError>>,
-    passed_over: &mut impl FnMut(&Path),
-) {
-    let last = folder.file_name().map(Path::new).unwrap_or(Path::new(""));
-    for entry in WalkDir::new(folder).sort_by_file_name() {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if entry.file_type().is_file() && kind.includes(entry.path()) => {
-                let below = entry.path().strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
-                inputs.push(Ok(NamedInput { path: Some(entry.into_path()), below }));
+impl Found {
+    fn walk(&mut self, folder: &Path, kind: FileKind) {
+        let last = folder.file_name().map(Path::new).unwrap_or(Path::new(""));
+        let below = |path: &Path| path.strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
+        // A folder after which nothing comes that is in it.
+        let mut maybe_empty: Option<PathBuf> = None;
+        for entry in WalkDir::new(folder).sort_by_file_name().into_iter().map(Some).chain([None]) {
+            let next = entry.as_ref().and_then(|entry| match entry {
+                Ok(entry) => Some(entry.path()),
+                Err(error) => error.path(),
+            });
+            if let Some(path) = maybe_empty.take()
+                && next.is_none_or(|next| !next.starts_with(&path))
+            {
+                let below = below(&path);
+                self.empty_folders.push(EmptyFolder { path, below });
             }
-            Ok(entry) => passed_over(entry.path()),
-            Err(error) => {
-                let path = error.path().unwrap_or(folder).to_owned();
-                inputs.push(Err(WalkError::Open { path, error: error.into() }));
+            match entry {
+                Some(Ok(entry)) if entry.file_type().is_dir() => maybe_empty = Some(entry.into_path()),
+                Some(Ok(entry)) => {
+                    let is_file = entry.file_type().is_file();
+                    let path = entry.path();
+                    let unfit = if is_file { kind.excludes(path) } else { Some(Unfit::special(entry.file_type())) };
+                    match unfit {
+                        Some(unfit) => self.passed_over.push((entry.into_path(), unfit)),
+                        None => {
+                            let below = below(path);
+                            self.inputs.push(Ok(NamedInput { path: Some(entry.into_path()), below }));
+                        }
+                    }
+                }
+                Some(Err(error)) => {
+                    let path = error.path().unwrap_or(folder).to_owned();
+                    self.inputs.push(Err(WalkError::Open { path, error: error.into() }));
+                }
+                None => {}
             }
         }
     }
@@ -126,42 +204,73 @@ fn walk(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::{fs::symlink, net::UnixListener};
 
     use super::*;
 
+    const STREAM: &[u8] = b"\x89RSL\r\n\x1a\nand what comes after it";
+
+    fn below(found: Found) -> Vec<PathBuf> {
+        found.inputs.into_iter().map(|input| input.unwrap().below).collect()
+    }
+
     #[test]
-    fn a_folder_stands_for_the_files_of_a_kind_below_it_in_order_and_links_are_passed_over() {
+    fn a_folder_stands_for_the_files_of_a_kind_below_it_in_order_and_all_else_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         let clips = folder.path().join("clips");
         fs::create_dir_all(clips.join("day/night")).unwrap();
-        for name in ["b", "a", "a.reel", ".reelseal-x.partial", "day/night/c"] {
+        for name in ["b", "a", "x.reel", ".reelseal-x.partial", "day/night/c"] {
             fs::write(clips.join(name), b"frames").unwrap();
+        }
+        for name in ["a.reel", "stream"] {
+            fs::write(clips.join(name), STREAM).unwrap();
         }
         symlink("b", clips.join("link")).unwrap();
         symlink("..", clips.join("loop")).unwrap();
-        let mut passed_over = Vec::new();
-        let inputs =
-            expand(std::slice::from_ref(&clips), Some(FileKind::Plaintext), |path| passed_over.push(path.to_owned()));
-        let below: Vec<_> = inputs.into_iter().map(|input| input.unwrap().below).collect();
-        assert_eq!(below, ["clips/a", "clips/b", "clips/day/night/c"].map(PathBuf::from));
-        assert_eq!(passed_over, [".reelseal-x.partial", "a.reel", "link", "loop"].map(|name| clips.join(name)));
-        let streams = expand(std::slice::from_ref(&clips), Some(FileKind::Streams), |_| {});
-        assert_eq!(
-            streams.into_iter().map(|input| input.unwrap().below).collect::<Vec<_>>(),
-            [PathBuf::from("clips/a.reel")]
-        );
-        let nothing = expand(&[clips.join("day")], Some(FileKind::Streams), |_| {}).remove(0).unwrap_err();
+        let _socket = UnixListener::bind(clips.join("socket")).unwrap();
+        let expand = |kind| expand(std::slice::from_ref(&clips), Some(kind));
+        let plaintext = expand(FileKind::Plaintext);
+        let passed_over = [
+            (".reelseal-x.partial", Unfit::Temporary),
+            ("a.reel", Unfit::Stream),
+            ("link", Unfit::Link),
+            ("loop", Unfit::Link),
+            ("socket", Unfit::Socket),
+            ("stream", Unfit::Stream),
+        ];
+        assert_eq!(plaintext.passed_over, passed_over.map(|(name, unfit)| (clips.join(name), unfit)));
+        assert_eq!(below(plaintext), ["clips/a", "clips/b", "clips/day/night/c", "clips/x.reel"].map(PathBuf::from));
+        let streams = expand(FileKind::Streams);
+        assert!(streams.passed_over.contains(&(clips.join("x.reel"), Unfit::MisnamedPlaintext)));
+        assert!(streams.passed_over.contains(&(clips.join("a"), Unfit::Plaintext)));
+        assert_eq!(below(streams), ["clips/a.reel", "clips/stream"].map(PathBuf::from));
+        let by_name_too = expand(FileKind::StreamsByContentOrName);
+        assert_eq!(below(by_name_too), ["clips/a.reel", "clips/stream", "clips/x.reel"].map(PathBuf::from));
+        let nothing = super::expand(&[clips.join("day")], Some(FileKind::Streams)).inputs.remove(0).unwrap_err();
         assert!(matches!(nothing, WalkError::NothingFound { folder, .. } if folder == clips.join("day")));
+    }
+
+    #[test]
+    fn folders_with_nothing_in_them_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = folder.path().join("clips");
+        for name in ["a", "b/deep", "b.more", "c/full", "z"] {
+            fs::create_dir_all(clips.join(name)).unwrap();
+        }
+        fs::write(clips.join("c/full/film"), b"frames").unwrap();
+        fs::write(clips.join("b.more/film.reel"), STREAM).unwrap();
+        let found = expand(std::slice::from_ref(&clips), Some(FileKind::Plaintext));
+        let empty: Vec<_> = found.empty_folders.into_iter().map(|folder| folder.below).collect();
+        assert_eq!(empty, ["clips/a", "clips/b/deep", "clips/z"].map(PathBuf::from));
     }
 
     #[test]
     fn a_file_stands_for_itself_and_nothing_for_standard_input() {
         let twice = ["/etc/passwd", "/etc/../etc/passwd"].map(PathBuf::from);
-        assert_eq!(expand(&twice, None, |_| {}).len(), 1);
-        let [file, dash] = expand(&["some/film".into(), "-".into()], None, |_| {}).try_into().unwrap();
+        assert_eq!(expand(&twice, None).inputs.len(), 1);
+        let [file, dash] = expand(&["some/film".into(), "-".into()], None).inputs.try_into().unwrap();
         assert_eq!(file.unwrap().below, PathBuf::from("film"));
         assert!(is_standard(dash.unwrap().path.as_deref()));
-        assert_eq!(expand(&[], Some(FileKind::Streams), |_| {}).remove(0).unwrap().path, None);
+        assert_eq!(expand(&[], Some(FileKind::Streams)).inputs.remove(0).unwrap().path, None);
     }
 }

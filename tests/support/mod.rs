@@ -9,8 +9,10 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::{Arc, Once},
 };
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 /// The smallest cost that the command allows: tests are not about guessing.
@@ -23,6 +25,7 @@ pub struct Folder {
 
 impl Folder {
     pub fn new() -> Self {
+        pass_no_ignored_signal_on();
         let folder = Self { folder: TempDir::new().unwrap() };
         let made = folder.reelseal(&["keygen", "-o", "key"]).output().unwrap();
         assert!(made.status.success(), "{made:?}");
@@ -70,6 +73,24 @@ impl Folder {
     pub fn pipe(&self, arguments: &[&str], input: &[u8]) -> Output {
         feed(self.reelseal(arguments).args(["--key-file", "key"]), input)
     }
+}
+
+/// Has the processes that tests start take the signals that tests send: `cargo test &` and nohup have them ignored, and what
+/// is ignored is inherited, while what is handled is not. This process ignores them all the same.
+fn pass_no_ignored_signal_on() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored =
+            status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+        for signal in
+            [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2]
+        {
+            if ignored.is_some_and(|ignored| ignored & (1 << (signal as i32 - 1)) != 0) {
+                signal_hook::flag::register(signal as i32, Arc::default()).unwrap();
+            }
+        }
+    });
 }
 
 /// Runs `command` with `input` piped in. That it closes the pipe early is its right.

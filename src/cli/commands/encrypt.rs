@@ -14,6 +14,7 @@ use crate::{
         },
         messages::{
             failure::{Exit, Failure},
+            message::Message,
             progress::{FileProgress, Progress},
             report, stream_failure,
         },
@@ -40,8 +41,9 @@ struct Encryption<'a> {
 pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<(), Exit> {
     let many = &plan.many;
     let refused = |failure| report::failure(&failure);
-    let Started { watching, secret, inputs, progress } = inputs::start(many, startup).map_err(refused)?;
-    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata()).map_err(refused)?;
+    let started = inputs::start(many, startup).map_err(refused)?;
+    let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
+    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
     if secret.kind() == SlotKind::Passphrase {
         let checked = many.limits.check_memory(plan.cost);
         checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error)).map_err(refused)?;
@@ -50,13 +52,19 @@ pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<()
     let encryption = Encryption { plan, assignments, admission, progress: &progress };
     let question = Question::to_encrypt(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let lock = NewLock::new(secret, plan.cost, question);
-    each_file(&watching, inputs, &progress, many.threads, lock, |input, lock, _| encryption.encrypt(input, lock))
+    let ended = each_file(&watching, inputs, &progress, &passed_over, many.threads, lock, |input, lock, _| {
+        encryption.encrypt(input, lock)
+    });
+    encryption.assignments.mirror(&empty_folders, ended)
 }
 
 impl Encryption<'_> {
     fn encrypt(&self, named: &NamedInput, lock: Arc<NewLock>) -> Result<(), Failure> {
-        let job = self.assignments.assign(named)?;
+        let Some(job) = self.assignments.assign(named)? else { return Ok(()) };
         let Job { input, access, destination } = &job;
+        if input.is_stream() {
+            report::warning(&Message::about(&input.label, "is a stream already, and is encrypted once more"));
+        }
         let features = self.plan.timestamps.features(input.metadata.is_file());
         let stream = lock.new_stream(self.plan.layout, features)?;
         drop(lock);

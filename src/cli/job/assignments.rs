@@ -1,18 +1,26 @@
 //! Which output each input is assigned, and every reason against it, found before anything is asked or written.
 
-use std::{fs::Metadata, path::PathBuf};
+use std::{
+    fs::{self, Metadata},
+    path::PathBuf,
+};
 
 use crate::{
     cli::{
-        messages::failure::Failure,
+        messages::{
+            failure::{Exit, Failure},
+            passed_over::PassedOver,
+            report,
+        },
         plan::{OutputChoice, Placement},
     },
     files::{
+        folders::make_folder,
         input::{Access, InputFile},
         label::Label,
         output::{Destination, OutputRequest},
         protected::Protected,
-        walk::NamedInput,
+        walk::{EmptyFolder, NamedInput},
     },
 };
 
@@ -21,6 +29,7 @@ pub(in crate::cli) struct Assignments<'a> {
     placement: &'a Placement,
     secret: Option<Metadata>,
     protected: Protected,
+    passed_over: &'a PassedOver,
     /// Whether there is more than one input.
     several: bool,
 }
@@ -38,6 +47,7 @@ impl<'a> Assignments<'a> {
         placement: &'a Placement,
         inputs: &[Result<NamedInput, Failure>],
         secret: Option<Metadata>,
+        passed_over: &'a PassedOver,
     ) -> Result<Self, Failure> {
         let several = inputs.len() > 1;
         if several && placement.output.is_one_place() {
@@ -48,11 +58,11 @@ impl<'a> Assignments<'a> {
         secret.iter().for_each(|metadata| protected.add(metadata));
         // What the system does not let us see is reported in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
-        Ok(Self { placement, secret, protected, several })
+        Ok(Self { placement, secret, protected, passed_over, several })
     }
 
-    /// Opens an input, and assigns it the place that the plan says.
-    pub fn assign(&self, named: &NamedInput) -> Result<Job, Failure> {
+    /// Opens an input, and assigns it the place that the plan says; `None` if it is passed over, as a file is there.
+    pub fn assign(&self, named: &NamedInput) -> Result<Option<Job>, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         if named.path.as_deref().is_some_and(|path| self.protected.outputs().contain(path)) {
             return Err(Failure::usage("is what this run made of another input")
@@ -68,6 +78,10 @@ impl<'a> Assignments<'a> {
             (_, Some(place)) => OutputRequest::Derived { place, makes_folder },
             (_, None) => OutputRequest::StandardOutput,
         };
+        if self.placement.skips_existing && Destination::exists(&request, &self.protected)? {
+            self.passed_over.add_done(&input.label);
+            return Ok(None);
+        }
         let destination = Destination::resolve(&request, &self.protected, self.placement.replaces)?;
         if self.placement.removes {
             input.check_removable()?;
@@ -78,7 +92,28 @@ impl<'a> Assignments<'a> {
                 .about(&destination.label)
                 .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
         }
-        Ok(Job { input, access, destination })
+        Ok(Some(Job { input, access, destination }))
+    }
+
+    /// Makes the `folders` that are empty in the output folder, too, after the files have `ended`. Where none of them came to
+    /// an output, nothing is made.
+    pub fn mirror(&self, folders: &[EmptyFolder], ended: Result<(), Exit>) -> Result<(), Exit> {
+        let OutputChoice::Folder(output) = &self.placement.output else { return ended };
+        if ended.is_err() && self.protected.outputs().is_empty() {
+            return ended;
+        }
+        // What an earlier run mirrored is not mirrored again in itself.
+        let inside = fs::canonicalize(output).ok();
+        let is_inside = |folder: &EmptyFolder| {
+            let place = fs::canonicalize(&folder.path).ok();
+            place.zip(inside.as_ref()).is_some_and(|(place, inside)| place.starts_with(inside))
+        };
+        folders.iter().filter(|folder| !is_inside(folder)).fold(ended, |ended, folder| {
+            let place = output.join(&folder.below);
+            let Err(error) = make_folder(&place) else { return ended };
+            let exit = report::failure(&Failure::system(place.as_path(), "cannot make the folder", &error));
+            Err(ended.err().map_or(exit, |worst| worst.max(exit)))
+        })
     }
 
     /// The place that follows from the input's name, if the plan and the input have it so.

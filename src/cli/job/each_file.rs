@@ -8,6 +8,7 @@ use crate::{
     cli::{
         messages::{
             failure::{Exit, Failure},
+            passed_over::PassedOver,
             progress::Progress,
         },
         plan::Threads,
@@ -16,7 +17,8 @@ use crate::{
     files::walk::NamedInput,
 };
 
-/// Does `work` on each of the files, which gives its share in `secret` up once it needs it no more.
+/// Does `work` on each of the files, which gives its share in `secret` up once it needs it no more, and says in the end
+/// what was passed over.
 ///
 /// # Errors
 ///
@@ -25,6 +27,7 @@ pub(in crate::cli) fn each_file<S: Send + Sync>(
     watching: &Watching,
     inputs: Vec<Result<NamedInput, Failure>>,
     progress: &Progress,
+    passed_over: &PassedOver,
     threads: Threads,
     secret: S,
     work: impl Fn(&NamedInput, Arc<S>, Place<'_>) -> Result<(), Failure> + Sync,
@@ -32,10 +35,12 @@ pub(in crate::cli) fn each_file<S: Send + Sync>(
     let secret = Arc::new(secret);
     let items = inputs.into_iter().map(|input| (input, Arc::clone(&secret))).collect();
     drop(secret);
-    Batch::side_by_side(watching, items, threads.most(), |(input, secret), place| {
+    let ended = Batch::side_by_side(watching, items, threads.most(), |(input, secret), place| {
         let size = input.as_ref().ok().and_then(NamedInput::size);
         let result = input.and_then(|input| work(&input, secret, place));
         progress.file_ended(size);
         result
-    })
+    });
+    passed_over.report();
+    ended
 }

@@ -2,12 +2,12 @@
 
 use crate::{
     cli::{
-        messages::{display_name::display_path, failure::Failure, progress::Progress, report},
-        plan::{Inputs, Many},
+        messages::{failure::Failure, passed_over::PassedOver, progress::Progress},
+        plan::Many,
         secrets::secret_source::SecretSource,
         signals::{Answer, Startup, Watching},
     },
-    files::walk::{self, NamedInput},
+    files::walk::{self, EmptyFolder, NamedInput},
 };
 
 /// A command that works on many files, once it has started.
@@ -16,6 +16,8 @@ pub(in crate::cli) struct Started {
     pub secret: SecretSource,
     /// What could not be found is a failure in its place.
     pub inputs: Vec<Result<NamedInput, Failure>>,
+    pub empty_folders: Vec<EmptyFolder>,
+    pub passed_over: PassedOver,
     pub progress: Progress,
 }
 
@@ -23,16 +25,11 @@ pub(in crate::cli) struct Started {
 pub(in crate::cli) fn start(many: &Many, startup: Startup) -> Result<Started, Failure> {
     let secret = SecretSource::choose(&many.secret, many.inputs.from_standard_input, &startup)?;
     let watching = startup.watch(if many.ignores_interrupts { Answer::Ignore } else { Answer::Die });
-    let inputs = find(&many.inputs);
+    let found = walk::expand(&many.inputs.named, many.inputs.below_folders);
+    let passed_over = PassedOver::new(many.reporting.quiet);
+    found.passed_over.iter().for_each(|(path, unfit)| passed_over.add(path, *unfit));
+    let inputs: Vec<_> = found.inputs.into_iter().map(|input| input.map_err(Failure::from)).collect();
     let sizes = inputs.iter().map(|input| input.as_ref().ok().and_then(NamedInput::size));
     let progress = Progress::start(&watching, many.reporting, sizes);
-    Ok(Started { watching, secret, inputs, progress })
-}
-
-/// The inputs that are named, and those below folders; what is passed over is reported as a detail.
-fn find(inputs: &Inputs) -> Vec<Result<NamedInput, Failure>> {
-    let found = walk::expand(&inputs.named, inputs.below_folders, |path| {
-        report::detail(&format!("{}: passed over", display_path(path)));
-    });
-    found.into_iter().map(|input| input.map_err(Failure::from)).collect()
+    Ok(Started { watching, secret, inputs, empty_folders: found.empty_folders, passed_over, progress })
 }

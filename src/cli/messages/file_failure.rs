@@ -10,7 +10,6 @@ use crate::files::{
     carried_over::Carried,
     input::{InputError, InputErrorKind},
     label::Label,
-    naming::SUFFIX,
     output::{OutputError, OutputErrorKind},
     walk::{FileKind, WalkError},
 };
@@ -39,10 +38,13 @@ impl From<WalkError> for Failure {
         match error {
             WalkError::Open { path, error } => Self::system(path.as_path(), &fact, &error),
             WalkError::NothingFound { folder, kind } => {
-                let passed_over = if kind == FileKind::Streams { "does not end" } else { "ends" };
-                Self::usage("holds no file for this command").about(folder.as_path()).with_hint(format!(
-                    "a file whose name {passed_over} in {SUFFIX} is passed over, and links are not followed"
-                ))
+                let passed_over = match kind {
+                    FileKind::Plaintext => "what is a stream already",
+                    FileKind::Streams | FileKind::StreamsByContentOrName => "what is no stream",
+                };
+                Self::usage("holds no file for this command")
+                    .about(folder.as_path())
+                    .with_hint(format!("{passed_over} is passed over, and links are not followed"))
             }
         }
     }

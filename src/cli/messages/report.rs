@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     failure::{Exit, Failure},
+    folded,
     message::Message,
     screen,
     usage_hint::usage_hint,
@@ -36,7 +37,7 @@ pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     let object =
         || json!({"event": "error", "message": failure.to_string(), "hint": failure.hint(), "exit_code": exit as u8});
     say(&failure, object);
-    if let Some(text) = failure.hint().filter(|_| !is_json()) {
+    if let Some(text) = failure.hint().filter(|hint| !is_json() && folded::is_new(hint)) {
         line(&format_args!("hint: {text}"));
     }
     exit
@@ -47,8 +48,8 @@ pub(in crate::cli) fn summary(heading: &str, failures: &[Arc<Failure>]) {
     let names = || failures.iter().map(|failure| failure.to_string()).collect::<Vec<_>>();
     let colon = if failures.is_empty() { "" } else { ":" };
     say(&format_args!("{heading}{colon}"), || json!({"event": "summary", "message": heading, "failures": names()}));
-    for failure in failures.iter().filter(|_| !is_json()) {
-        line(&format_args!("  {failure}"));
+    if !is_json() {
+        folded::summary_lines(failures).iter().for_each(|text| line(&format_args!("  {text}")));
     }
 }
 

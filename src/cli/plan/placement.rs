@@ -16,6 +16,8 @@ pub(in crate::cli) struct Placement {
     pub spares_terminals: bool,
     /// Whether an existing file is replaced.
     pub replaces: bool,
+    /// Whether an input whose output file exists is passed over.
+    pub skips_existing: bool,
     /// Whether an input is removed once its result has been verified.
     pub removes: bool,
 }
@@ -60,7 +62,14 @@ impl Placement {
             (None, Some(folder)) => OutputChoice::Folder(folder.clone()),
             (None, None) => OutputChoice::BesideInput,
         };
-        Self { output, naming, spares_terminals: false, replaces: arguments.force, removes: arguments.remove }
+        Self {
+            output,
+            naming,
+            spares_terminals: false,
+            replaces: arguments.force,
+            skips_existing: arguments.skip_existing,
+            removes: arguments.remove,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ impl TryFrom<&VerifyArguments> for VerifyPlan {
 
     fn try_from(arguments: &VerifyArguments) -> Result<Self, Failure> {
         let VerifyArguments { inputs, recursive, secret, common } = arguments;
-        let inputs = Inputs::of(inputs, recursive.then_some(FileKind::Streams))?;
+        let inputs = Inputs::of(inputs, recursive.then_some(FileKind::StreamsByContentOrName))?;
         Ok(Self { many: Many::of(inputs, secret, common) })
     }
 }

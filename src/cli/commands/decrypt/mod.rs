@@ -40,20 +40,22 @@ struct Decryption<'a> {
 pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<(), Exit> {
     let many = &plan.many;
     let refused = |failure| report::failure(&failure);
-    let Started { watching, secret, inputs, progress } = inputs::start(many, startup).map_err(refused)?;
-    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata()).map_err(refused)?;
+    let started = inputs::start(many, startup).map_err(refused)?;
+    let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
+    let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
     let admission = Admission::new(many.threads.most());
     let decryption = Decryption { plan, assignments, admission, progress: &progress };
     let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let keyring = Keyring::new(secret, many.limits, question);
-    each_file(&watching, inputs, &progress, many.threads, keyring, |input, keyring, _| {
+    let ended = each_file(&watching, inputs, &progress, &passed_over, many.threads, keyring, |input, keyring, _| {
         decryption.decrypt(input, keyring)
-    })
+    });
+    decryption.assignments.mirror(&empty_folders, ended)
 }
 
 impl Decryption<'_> {
     fn decrypt(&self, named: &NamedInput, keyring: Arc<Keyring>) -> Result<(), Failure> {
-        let job = self.assignments.assign(named)?;
+        let Some(job) = self.assignments.assign(named)? else { return Ok(()) };
         let input = &job.input;
         let header = InputHeader::read(input, |_| {})?;
         warn_of_damaged_copy(&input.label, header.header().damaged_copy());
