@@ -57,7 +57,7 @@ impl FileKind {
 /// Why a path gives no input.
 #[derive(Debug, Error)]
 pub(crate) enum WalkError {
-    /// The system does not let us see it.
+    /// The system refuses access.
     #[error("cannot open")]
     Open {
         path: PathBuf,
@@ -69,9 +69,9 @@ pub(crate) enum WalkError {
     NothingFound { folder: PathBuf, kind: FileKind },
 }
 
-/// The inputs that are `named`: standard input if that is nothing. A folder gives all regular files below it that are of
-/// the kind `below_folders`, if there is one, in the order of their names; what the system does not let us see is an
-/// error in its place, and `passed_over` hears of the others.
+/// The inputs that are `named`, or standard input if none is. If there is a kind `below_folders`, a folder is replaced
+/// by all regular files of that kind below it, in the order of their names. What cannot be read is an error at that
+/// point, and `passed_over` is called for the files that are skipped.
 pub(crate) fn expand(
     named: &[PathBuf],
     below_folders: Option<FileKind>,
@@ -83,7 +83,7 @@ pub(crate) fn expand(
     let mut inputs = Vec::new();
     let mut known = HashSet::new();
     for path in named {
-        // Named twice, it is one input all the same.
+        // Named twice, it is still one input.
         if fs::canonicalize(path).is_ok_and(|place| !known.insert(place)) {
             continue;
         }

@@ -19,14 +19,14 @@ use crate::{
 pub enum Selection {
     /// These bytes.
     Bytes(Range<u64>),
-    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is the
-    /// earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that began before
-    /// it. The last one is the last that began no later than the second time.
+    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is
+    /// the earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that
+    /// began before it. The last one is the last that began no later than the second time.
     Times(i64, i64),
 }
 
-/// The frames of `sealed`, which are in `file`, that hold the bytes of `range`, and the transform that opens them. `range`
-/// must not be empty, and must be within the plaintext.
+/// The frames of `sealed`, which are in `file`, that hold the bytes of `range`, and the transform that opens them.
+/// `range` must not be empty, and must be within the plaintext.
 ///
 /// # Errors
 ///
