@@ -1,4 +1,4 @@
-//! Reading at places: an aligned 64 KiB read that no cache holds against its parts alone, and two threads against one.
+//! Random access: an aligned, uncached 64 KiB read against its parts alone, and two threads against one.
 
 #![expect(clippy::unwrap_used, reason = "a bench panics when it fails")]
 
@@ -21,11 +21,11 @@ use reelseal::{
 };
 
 const FRAMES: u64 = 1024;
-/// So many frames further each time: none of them is still kept when it comes again.
+/// The stride in frames: none of them is still cached when it is read again.
 const STRIDE: u64 = 389;
 const PAYLOAD: u64 = 64 << 10;
 
-/// A stream of 64 MiB in a file, and the reader at places.
+/// A stream of 64 MiB in a file, and its `SealedFile`.
 fn sealed_file() -> SealedFile<File> {
     let key_file = KeyFile::random().unwrap();
     let lock = Lock::with_key_file(&key_file);
@@ -64,7 +64,7 @@ fn one_read(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The time that `threads` take for so many reads each.
+/// The time that `threads` threads take for this many reads each.
 fn threads_reading(film: &SealedFile<File>, threads: u64, reads: u64) -> Duration {
     let started = Instant::now();
     thread::scope(|scope| {

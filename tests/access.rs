@@ -1,4 +1,4 @@
-//! Who may read a result: nobody who may not read its input.
+//! Who may read a result: no one who may not read its input.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -91,7 +91,7 @@ fn what_a_folder_gives_to_its_files_by_default_opens_no_result_to_others() {
     set_list(&folder, &["-d", "-m", "u:65534:rw", "store"]);
     assert_done(&folder.run(&["encrypt", "film", "-o", "store/out"]));
     assert_eq!(list(&folder, "store/out"), "user::rw-\ngroup::r--\nother::---\n\n");
-    // With no input to go by, the folder decides.
+    // Without an input to follow, the folder decides.
     assert_done(&folder.pipe(&["encrypt", "-o", "store/piped"], b"frames"));
     assert!(list(&folder, "store/piped").contains("user:65534:rw-"));
 }

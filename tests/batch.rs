@@ -18,7 +18,7 @@ const SALT: std::ops::Range<usize> = 48 + 4 + 12..48 + 4 + 12 + 32;
 const WRAPPED_KEY: std::ops::Range<usize> = SALT.end..SALT.end + 40;
 const IV: std::ops::Range<usize> = 16..32;
 
-/// A folder with clips of these names, each with a content of its own.
+/// A folder with clips of these names, each with different content.
 fn clips(names: &[&str]) -> Folder {
     let folder = Folder::new();
     for (at, name) in names.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Files that change or appear under a run, at a moment that the test chooses: the command has looked at its ends, and
-//! waits for its key or for its reader.
+//! Files that change or appear during a run, at a moment that the test chooses: the command has checked its input and
+//! output and waits for its key or for its reader.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -32,7 +32,7 @@ impl Waiting {
         let mut command = folder.reelseal(arguments);
         command.args(["--key-file", "fifo"]).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        // Opens once the command opens it, too.
+        // Opening blocks until the command opens it too.
         let to_child = File::options().write(true).open(folder.path("fifo")).unwrap();
         fs::remove_file(folder.path("fifo")).unwrap();
         Self { child, key: folder.read("key"), to_child }
@@ -68,7 +68,7 @@ enum Change {
 
 const CHANGES: [Change; 4] = [Change::Grows, Change::Shrinks, Change::IsEmptied, Change::IsWrittenAnew];
 
-/// Changes the file, and gives what it holds from then on.
+/// Changes the file, and returns its new content.
 fn change(folder: &Folder, name: &str, change: Change) -> Vec<u8> {
     let content = folder.read(name);
     let changed = match change {
@@ -115,7 +115,7 @@ fn plaintext_that_changes_in_the_middle_of_a_run_is_refused() {
     }
 }
 
-/// Runs the command to a pipe, has `change` come while it waits for its reader, and gives what was released.
+/// Runs the command with output to a pipe, makes the change while it waits for its reader, and returns what was released.
 fn changed_in_the_middle(folder: &Folder, arguments: &[&str], change: impl FnOnce()) -> (Vec<u8>, Output) {
     let mut running = folder.reelseal(arguments);
     running.args(["-o", "-", "--key-file", "key"]).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -131,14 +131,14 @@ fn changed_in_the_middle(folder: &Folder, arguments: &[&str], change: impl FnOnc
 /// What may happen to a stream while it is read.
 #[derive(Clone, Copy, Debug)]
 enum Tampering {
-    /// A byte of its last frames is another.
+    /// A byte in its last frames is changed.
     Alters,
     Truncates,
     TruncatesBetweenFrames,
     Extends,
-    /// Another stream, of another key, is in its place.
+    /// It is replaced by another stream with another key.
     Replaces,
-    /// Another stream under the same key file, of the same length.
+    /// It is replaced by another stream of the same length under the same key file.
     Splices,
 }
 
@@ -151,7 +151,7 @@ const TAMPERING: [Tampering; 6] = [
     Tampering::Splices,
 ];
 
-/// Changes the stream `film.reel` in its place.
+/// Changes the stream `film.reel` in place.
 fn tamper(folder: &Folder, how: Tampering) {
     let stream = folder.read("film.reel");
     let sealed = |arguments: &[&str]| {

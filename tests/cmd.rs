@@ -1,9 +1,9 @@
-//! What the command says: each case a file with the command, its exact output and its exit code.
+//! What the command prints: each case is a file with the command, its exact output and its exit code.
 //!
-//! What the cases have in common is set here: unless its file says otherwise, a case runs `reelseal` in `tests/vectors`,
-//! without a passphrase in its environment, and ends with exit code 0. trycmd has no default for two things, which therefore
-//! are in the files: the folder of which a case gets a copy of its own, and output that is to be empty (what a file does not
-//! mention is not checked).
+//! What the cases share is set here: unless its file says otherwise, a case runs `reelseal` in `tests/vectors`, without
+//! a passphrase in its environment, and ends with exit code 0. trycmd has no default for two things, which therefore
+//! are in the files: the folder of which a case gets a copy of its own, and output that is to be empty (what a file
+//! does not mention is not checked).
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -25,7 +25,7 @@ const SECRETS: [&str; 7] = [
     "key",
 ];
 
-/// The environment's passphrases, which no case is to inherit.
+/// The passphrases in the environment, which no case may inherit.
 const PASSPHRASES: [&str; 2] = ["REELSEAL_PASSPHRASE", "REELSEAL_NEW_PASSPHRASE"];
 
 #[test]
@@ -36,14 +36,14 @@ fn every_case_says_just_what_its_file_holds() {
     }
     env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).unwrap();
     for secret in SECRETS {
-        // Of a file that belongs to somebody else, nothing is said.
+        // There is no warning about a file of another user.
         let _ = fs::set_permissions(secret, Permissions::from_mode(0o600));
     }
     trycmd::TestCases::new().default_bin_name("reelseal").case("../cmd/*.toml");
 }
 
-/// Runs this test again: trycmd can set a variable for all cases, and remove one only case by case, and removing one from a
-/// running process is unsafe.
+/// Runs this test again: trycmd can set a variable for all cases, and remove one only case by case, and removing one
+/// from a running process is unsafe.
 fn run_without_passphrases() {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(env::args_os().skip(1));

@@ -1,4 +1,4 @@
-//! What is said where the system fails a single call, which strace has it do.
+//! What is reported when a single system call fails, as injected by strace.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -25,7 +25,7 @@ fn prepared() -> Folder {
     folder
 }
 
-/// Runs the command under strace with these `options`; what it traces is in `log`.
+/// Runs the command under strace with these `options`; the trace goes to `log`.
 fn traced(folder: &Folder, options: &[impl AsRef<OsStr>], arguments: &str) -> Output {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "log", "-e", "signal=none"]).args(options);
@@ -89,7 +89,7 @@ fn an_input_that_may_wait_is_not_read_without_a_way_to_interrupt_it() {
 #[test]
 #[ignore = "needs strace"]
 fn an_input_is_kept_when_its_output_does_not_read_back() {
-    // Its header not written, and called done.
+    // The header is not written, but the call reports success.
     let lost = "inject=pwrite64:retval=8192:when=1";
     let unreadable = "inject=pread64:error=EIO:when=1";
     for (file, injection, fact) in [
@@ -120,7 +120,7 @@ fn without_randomness_nothing_is_written() {
     for arguments in [ENCRYPT, "keygen -o film.reel"] {
         let folder = prepared();
         assert_done(&traced(&folder, &["-e", "trace=getrandom"], arguments));
-        // The first ones are the runtime's own.
+        // The first calls are those of the runtime.
         let last = text(&folder.read("log")).lines().count();
         std::fs::remove_file(folder.path("film.reel")).unwrap();
         let output = traced(&folder, &["-e", &format!("inject=getrandom:error=EIO:when={last}")], arguments);
@@ -208,7 +208,7 @@ fn a_folder_that_may_be_written_but_not_read_is_synced_with_its_file_system_befo
     command.args(["-o", "log", "-e", "signal=none", "-e", ORDER]).arg(&program);
     command.args(ENCRYPT_AND_REMOVE.split(' ')).args(["-o", "store/out"]).current_dir(folder.path(""));
     assert_done(&command.output().unwrap());
-    // Of a process that hides its memory from its own user, the calls are seen, but no name.
+    // strace sees the calls of a process that hides its memory from its own user, but not their path arguments.
     let log = text(&folder.read("log"));
     let calls: Vec<_> = log.lines().filter_map(|line| line.split_whitespace().nth(1)?.split('(').next()).collect();
     assert_eq!(calls, ["fsync", "linkat", "syncfs", "fadvise64", "unlink"]);

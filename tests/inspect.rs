@@ -1,4 +1,4 @@
-//! `reelseal inspect`: what anybody can read of a stream, what a secret adds, and never a word of "whole".
+//! `reelseal inspect`: what anyone can read of a stream, what a secret adds, and never the word "whole".
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -32,7 +32,7 @@ fn inspect_vector(name: &str, opened: bool, flags: &[&str]) -> Command {
     command
 }
 
-/// Every line of JSON that was said.
+/// Every line of JSON in the output.
 fn lines(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -198,7 +198,7 @@ fn a_pipe_is_read_no_further_than_its_header() {
     let (folder, stream) = film();
     let (reader, mut writer) = std::io::pipe().unwrap();
     std::io::Write::write_all(&mut writer, &stream[..FRAMES_START]).unwrap();
-    // The writer stays open: a command that read on would wait for ever.
+    // The writer stays open: a command that reads on would wait for ever.
     let output = folder.reelseal(&["inspect", "--json", "--key-file", "key"]).stdin(reader).output().unwrap();
     drop(writer);
     assert_done(&output);

@@ -1,4 +1,4 @@
-//! The command's memory does not grow with its input, and what is too large to hold comes back the same.
+//! The command's memory does not grow with its input, and inputs larger than memory come back the same.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -26,8 +26,8 @@ fn start(folder: &Folder, arguments: &[&str], stdin: Stdio) -> (Child, ChildStdo
     (child, output)
 }
 
-/// Hands all of `output`, at least `length` bytes, to `taker`; gives the most memory, in bytes, that the command took
-/// until it had all but written them.
+/// Passes all of `output`, at least `length` bytes, to `taker`; returns the most memory, in bytes, that the command had
+/// used when nearly all of it was written.
 fn drain(child: &mut Child, mut output: ChildStdout, length: u64, taker: &mut impl Write) -> u64 {
     io::copy(&mut output.by_ref().take(length - UNREAD), taker).unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();

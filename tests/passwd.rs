@@ -73,7 +73,7 @@ fn key(folder: &Folder, name: &str) {
     assert_done(&folder.reelseal(&["keygen", "-o", name]).output().unwrap());
 }
 
-/// That `name` has two equal header copies and the frames that `before` had.
+/// Asserts that `name` has two equal header copies and the frames of `before`.
 #[track_caller]
 fn assert_sound(folder: &Folder, name: &str, before: &[u8]) {
     let now = folder.read(name);
@@ -179,7 +179,7 @@ fn an_old_secret_that_opens_another_slot_is_reported_until_it_opens_none() {
     assert!(!opens(&folder, "film.reel", Passphrase("old")) && opens(&folder, "film.reel", Passphrase("new")));
 }
 
-/// That `passwd` refuses, and leaves the file as it was.
+/// Asserts that `passwd` refuses, and leaves the file as it was.
 #[track_caller]
 fn assert_kept(folder: &Folder, arguments: &[&str], old: Secret, new: Option<Secret>, code: i32, fact: &str) {
     let before = folder.read("film.reel");
@@ -361,7 +361,7 @@ fn injected(folder: &Folder, injection: &str) -> Output {
     command.arg(env!("CARGO_BIN_EXE_reelseal")).args(CHANGE).current_dir(folder.path("")).output().unwrap()
 }
 
-/// A call that is killed at is not made: what is there then is what the call before it left.
+/// The call at which the command is killed is not made: the file is as the call before left it.
 #[test]
 #[ignore = "needs strace"]
 fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
@@ -389,7 +389,7 @@ fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
             opened_with_old += usize::from(old);
             opened_with_new += usize::from(new);
 
-            // And whatever was left can be rewritten.
+            // And whatever is left can be rewritten.
             let left = if old { "old" } else { "new" };
             assert_done(&passwd(&folder, &["film.reel"], KeyFile(left), Some(KeyFile("key"))));
             assert!(opens(&folder, "film.reel", KeyFile("key")), "{moment}");
@@ -423,7 +423,7 @@ fn a_disk_that_fails_in_a_rewrite_is_reported_and_the_copy_that_counts_is_not_to
         let counts = if matches!(state, "first damaged" | "second newer") { HEADER } else { 0 };
         for (call, opens_with) in [
             ("pwrite64:error=EIO:when=1", Some("old")),
-            // Written, and who knows whether it lasts.
+            // Written, but perhaps not to the disk.
             ("fsync:error=EIO:when=1", None),
             ("pwrite64:error=EIO:when=2", Some("new")),
             ("fsync:error=EIO:when=2", Some("new")),
@@ -449,7 +449,7 @@ fn a_write_that_the_disk_loses_is_noticed() {
     for (state, file) in starting_states(&folder) {
         for number in [1, 2] {
             folder.write("film.reel", &file);
-            // Not made, and called done.
+            // The call is not made, but reports success.
             let changed = injected(&folder, &format!("pwrite64:retval={HEADER}:when={number}"));
             let reported = "reelseal: film.reel: the header does not read back as it was written\n\
                         reelseal: hint: the disk may be failing; copy the file to another one while it still opens\n";

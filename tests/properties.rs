@@ -19,8 +19,8 @@ use reelseal::{
 };
 use support::plaintext;
 
-/// Gives or takes the next of `pieces` bytes, over and over; 0 stands for an interruption. As an input it stalls now and
-/// then, wherever it stands in a frame.
+/// Reads or writes `pieces` bytes at a time, cyclically; 0 means an interruption. As an input it occasionally stalls,
+/// anywhere in a frame.
 struct Pieces<'a, T> {
     inner: T,
     pieces: Cycle<slice::Iter<'a, usize>>,

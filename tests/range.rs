@@ -1,4 +1,4 @@
-//! A part of a plaintext: by bytes, as curl has them, and by times.
+//! Parts of a plaintext: by bytes, as in curl, and by times.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -41,7 +41,8 @@ fn frame(chain: &Chain, frame_size: FrameSize, tag: FrameTag, payload: &[u8]) ->
     chain.seal(Frame::clear(buffer, tag)).wire().to_vec()
 }
 
-/// `clock.reel`: a live stream of a minute a frame from ten o'clock, each with its number in words; then the end.
+/// `clock.reel`: a live stream with one frame per minute from ten o'clock on, each holding its number in words; then the
+/// end.
 fn clock() -> Folder {
     let folder = Folder::new();
     let (size, features) = (FrameSize::MIN, Features::LIVE.union(Features::TIMED));
@@ -89,7 +90,7 @@ fn a_range_is_the_bytes_that_curl_would_give() {
             assert!(given == expected, "{range}: {arguments:?}");
             let _ = std::fs::remove_file(folder.path("cut"));
         }
-        // A pipe on either side needs no -o; a file that the shell has opened is a file all the same.
+        // With a pipe on either side, no -o is needed; a file that the shell opened is still a file.
         let redirected = folder
             .reelseal(&["decrypt", "--range", range, "--key-file", "key"])
             .stdin(File::open(folder.path("film.reel")).unwrap())
@@ -150,7 +151,7 @@ fn a_damaged_frame_is_refused_where_the_range_needs_it_and_nowhere_else() {
         assert_eq!(folder.path("cut").exists(), !damaged, "{range}");
         let _ = std::fs::remove_file(folder.path("cut"));
     }
-    // What is read over is authenticated all the same.
+    // Frames before the range are authenticated too.
     let from_pipe = folder.pipe(&["decrypt", "--range", "500000-500009"], &stream);
     assert_refused(&from_pipe, 4, "standard input: cut short, extended or damaged in frame 100");
     let before = folder.pipe(&["decrypt", "--range", "409000-409599"], &stream);
@@ -164,7 +165,7 @@ fn a_pipe_is_read_no_further_than_its_range() {
     let stream = folder.read("film.reel");
     let mut command = folder.reelseal(&["decrypt", "--range", "0-4999", "--key-file", "key"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    // Two frames, and then a writer that never goes on.
+    // Two frames, and then a writer that never continues.
     let mut input = child.stdin.take().unwrap();
     input.write_all(&stream[..8192 + 2 * 4160]).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -252,7 +253,7 @@ fn a_mebibyte_from_the_middle_of_a_hundred_gigabytes_reads_little_more_than_that
     let stream = new_stream(&folder, size, Features::NONE);
     let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
     let layout = stream.header.layout();
-    // A hole but for the header, the frames of the range, and the final one.
+    // All hole, except the header, the frames of the range, and the final one.
     let file = File::create(folder.path("film.reel")).unwrap();
     file.write_all_at(&stream.keys.seal_header(&stream.header).unwrap(), 0).unwrap();
     let (payload, last) = (size.payload() as u64, 100_000_000_000 / size.payload() as u64);

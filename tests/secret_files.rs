@@ -28,7 +28,7 @@ fn set_mode(folder: &Folder, name: &str, mode: u32) {
     fs::set_permissions(folder.path(name), Permissions::from_mode(mode)).unwrap();
 }
 
-/// What a run said on standard error that was done.
+/// Standard error of a run that succeeded.
 #[track_caller]
 fn reported(output: &Output) -> String {
     assert_done(output);
@@ -98,7 +98,7 @@ fn passwd_warns_of_either_secret() {
     assert_eq!(shown, warning("key") + &warning("new"));
 }
 
-/// What a shell script said that was done; `$reelseal` is the command.
+/// Standard error of a shell script that succeeded; `$reelseal` is the command.
 fn stderr_of_shell(folder: &Folder, script: &str) -> String {
     let mut command = Command::new("sh");
     command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));

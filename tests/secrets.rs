@@ -30,7 +30,7 @@ fn header(stream: &[u8]) -> ParsedHeader {
 /// What must not stay in memory, by name, and a key that a run needs to its end.
 type Secrets = (Vec<(&'static str, Vec<u8>)>, StageKeys);
 
-/// The secrets behind a stream that `passphrase` opens.
+/// The secrets of a stream that `passphrase` opens.
 fn secrets_of_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
     let parsed = header(stream);
     let Some(Slot::Passphrase(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no passphrase slot") };
@@ -46,7 +46,7 @@ fn secrets_of_passphrase(stream: &[u8], passphrase: &str) -> Secrets {
     (secrets, stage_keys)
 }
 
-/// The secrets behind a stream that the key file with this `text` opens.
+/// The secrets of a stream that the key file with this `text` opens.
 fn secrets_of_key_file(stream: &[u8], text: &[u8]) -> Secrets {
     let parsed = header(stream);
     let Some(Slot::KeyFile(slot)) = parsed.header().records[0].slot().unwrap() else { panic!("no key-file slot") };
@@ -69,10 +69,10 @@ fn secrets_of_key_file(stream: &[u8], text: &[u8]) -> Secrets {
 
 #[track_caller]
 fn assert_forgotten(process: u32, (secrets, stage_keys): &Secrets) {
-    // That the search finds what is there: frames need this one.
+    // The search does find secrets: this one is needed as long as there are frames.
     assert!(memory_holds(process, stage_keys.frame_authentication.bytes()));
     for (name, secret) in secrets {
-        // An allocator writes its own over the front of what it gets back: the end must be gone by itself.
+        // An allocator overwrites the front of freed memory with its own data; the end must have been wiped.
         for piece in [&secret[..PIECE], &secret[secret.len() - PIECE..]] {
             assert!(!memory_holds(process, piece), "{name} stays in memory");
         }
@@ -121,8 +121,8 @@ fn the_passphrase_and_what_is_derived_from_it_are_wiped_once_frames_move() {
     child.wait().unwrap();
 }
 
-/// Encrypts from one pipe to another with a passphrase from the prompt, which `answer` gives and returns; it and what comes
-/// of it are then looked for while frames move.
+/// Encrypts from one pipe to another with a passphrase from the prompt, which `answer` gives and returns; it and what
+/// comes of it are then looked for while frames move.
 fn assert_forgotten_after_the_prompt(answer: impl FnOnce(&mut PtySession) -> String) {
     let folder = Folder::new();
     for name in ["in", "out"] {
@@ -206,7 +206,7 @@ fn another_process_of_the_same_user_reads_neither_memory_nor_environment_and_doe
     for name in ["", "key"] {
         fs::set_permissions(folder.path(name), Permissions::from_mode(0o755)).unwrap();
     }
-    // A copy that everybody may run and read: of a program that may not be read the system shows nothing anyway.
+    // A copy that everyone may run and read: the system hides a program that may not be read in any case.
     let program = folder.path("reelseal");
     fs::copy(env!("CARGO_BIN_EXE_reelseal"), &program).unwrap();
     let as_nobody = |program: &str, arguments: &[&str]| {
@@ -221,7 +221,7 @@ fn another_process_of_the_same_user_reads_neither_memory_nor_environment_and_doe
         let maps = as_nobody("head", &["-c", "1", &format!("{process}/maps")]).output().unwrap();
         [environment.status.success(), maps.status.success()]
     };
-    // That nobody may, of a process that does not see to it.
+    // The same user can do so with a process that is not hardened.
     let (mut child, to_child, _) = in_the_middle(&mut as_nobody("cat", &[]), b"a", 1);
     assert_eq!(attached(&child), [true, true]);
     drop(to_child);

@@ -1,4 +1,5 @@
-//! What goes with the command in a shell: completions that shells take, pages that `man` takes, figures that programs take.
+//! What goes with the command in a shell: completions that shells take, pages that `man` takes, figures that programs
+//! take.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 

@@ -65,7 +65,7 @@ impl Traced {
     }
 }
 
-/// How often the thread that made it most often has made `call`. Each entry stands on a line behind the thread's number.
+/// How often the thread that made it most often has made `call`. Each entry is on a line after the thread's number.
 fn most_calls_of_a_thread(log: &str, call: &str) -> usize {
     let mut counts = HashMap::<&str, usize>::new();
     for (thread, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
@@ -93,7 +93,7 @@ fn ends_by(mut traced: Traced, signal: Signal, moment: &str) -> bool {
     !status.success()
 }
 
-/// That nothing stands in the folder but what did, and perhaps a whole output.
+/// Asserts that the folder holds only what it held before, and perhaps a whole output.
 #[track_caller]
 fn assert_whole_or_absent(folder: &Folder, output: &str, moment: &str) {
     let mut names = folder.names();
@@ -126,12 +126,12 @@ fn signals_go_to_a_thread_of_their_own_which_no_file_system_holds() {
     let tasks = format!("/proc/{}/task", child.id());
     let masks = || -> Vec<u64> {
         let tasks = std::fs::read_dir(&tasks).unwrap().map(|task| task.unwrap().path().join("status"));
-        // A thread may end while it is looked at.
+        // A thread may end while it is being inspected.
         tasks.filter_map(|status| Some(blocked_signals(&std::fs::read_to_string(status).ok()?))).collect()
     };
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let taking = || masks().iter().filter(|&mask| mask & (1 << (signal as i32 - 1)) == 0).count();
-        // The thread that takes them may only just have begun.
+        // The thread that takes them may only just have started.
         let taking = std::iter::repeat_with(taking).find(|&threads| threads > 0);
         assert_eq!(taking, Some(1), "{signal}");
     }
@@ -240,7 +240,7 @@ fn a_status_that_nobody_reads_keeps_no_signal_waiting() {
     }
     // The input stays open: the signal alone can end the process.
     let _open = child.stdin.take();
-    // Were the one waiting for the other, this would wait for ever.
+    // If the one waited for the other, this would wait for ever.
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
     assert_eq!(folder.names(), Vec::<String>::new());
 }
@@ -275,7 +275,7 @@ fn a_request_for_the_status_is_answered_before_a_file_is_under_way() {
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     let passwd = &mut folder.reelseal(&["passwd", "film.reel", "--key-file", "fifo", "--new-key-file", "key"]);
     let mut child = passwd.stderr(Stdio::piped()).spawn().unwrap();
-    // Opens once the command opens it, too.
+    // Opening blocks until the command opens it too.
     let mut fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
     let mut reported = String::new();
@@ -314,7 +314,7 @@ fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_what_became_of_eac
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key", "--threads", "1"];
     let mut child = folder.reelseal(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    // Opens once the command opens it, too, which then waits for what never comes.
+    // Opening blocks until the command opens it too, which then waits for input that never comes.
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
     let mut reported = String::new();

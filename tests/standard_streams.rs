@@ -1,4 +1,4 @@
-//! Standard streams that are closed, or lead nowhere: what is lost is never reported as done.
+//! Standard streams that are closed or lead nowhere: output that is lost is never reported as written.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 

@@ -118,7 +118,7 @@ fn recipe(marker: &str) -> Vec<&'static str> {
     let lines: Vec<_> = include_str!("../README.md").lines().collect();
     let blocks = lines.split(|line| !line.starts_with("    "));
     let found: Vec<_> = blocks.filter(|block| block.iter().any(|line| line.contains(marker))).collect();
-    assert_eq!(found.len(), 1, "{marker} stands in one block");
+    assert_eq!(found.len(), 1, "{marker} is in one block");
     found[0].iter().map(|line| &line[4..]).collect()
 }
 
@@ -234,7 +234,7 @@ impl<'a> Postgres<'a> {
         let server = Self { folder, programs };
         run(server.owned("initdb").args(["-A", "trust", "--no-sync", "-E", "UTF8"]));
         let options = format!("-c listen_addresses= -k {}", folder.path("server").display());
-        // With a log, pg_ctl does not leave its output open to the server, which nobody would see the end of.
+        // With a log, pg_ctl does not leave its output open to the server; otherwise its end would never come.
         run(server.owned("pg_ctl").args(["start", "-w", "-o", &options, "-l"]).arg(folder.path("server/log")));
         server
     }
@@ -330,7 +330,7 @@ impl<'a> Slurm<'a> {
         );
         folder.write("slurm.conf", config.as_bytes());
         let mut slurm = Self { folder, _daemons: Vec::new() };
-        // Without --foreground it ends once its socket is there.
+        // Without --foreground it exits once its socket exists.
         run(slurm.munged().arg(format!("--key-file={root}/munge.key")).args([
             format!("--pid-file={root}/munge/pid"),
             format!("--log-file={root}/munge.log"),

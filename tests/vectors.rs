@@ -1,5 +1,5 @@
 //! Streams frozen in tests/vectors, each with a line in its INDEX of what must happen: the name, the secret, the outcome,
-//! the bytes released. REELSEAL_WRITE_VECTORS=1 has this file, which makes them all, write them anew.
+//! the bytes released. With REELSEAL_WRITE_VECTORS=1, this file, which makes them all, writes them again.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -273,7 +273,7 @@ fn bad_frames() -> Vec<Vector> {
         let last = live.frame(1, FrameTag { offset, ..tag(1, 5, TagFlags::FINAL) }, &plaintext(105)[100..]);
         [live.header(), full, last].concat()
     };
-    // Three frames of 100, 9 and 5 bytes, with right MACs over whatever tags these become.
+    // Three frames of 100, 9 and 5 bytes, with valid MACs over their changed tags.
     let live_triple = |lie: fn(&mut [FrameTag; 3])| {
         let mut tags = [
             FrameTag { length: 100, ..tag(0, 0, TagFlags::NONE) },
@@ -398,7 +398,7 @@ fn credential(secret: &str) -> Credential {
     }
 }
 
-/// What a reader says of `stream`, and what it released.
+/// The verdict of a reader on `stream`, and what it released.
 fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     let mut credential = credential(secret);
     let mut released = Vec::new();
@@ -496,14 +496,14 @@ fn the_library_does_with_each_vector_what_its_line_says() {
     }
 }
 
-/// Reads all of `file` in pieces, at many places and far beyond the end, from either end on. What comes out must be the
-/// plaintext at that place; gives the bytes that did, with each place read once.
+/// Reads all of `file` in pieces, at many offsets and far beyond the end, starting from either end. Every byte read
+/// must be the plaintext at its offset. Returns the bytes read, each offset once.
 fn read_at_places(name: &str, file: &SealedFile<&[u8]>) -> usize {
     const PIECE: usize = 1000;
     let most = usize::try_from(file.len()).unwrap_or(usize::MAX).min(257 * PAYLOAD);
     let mut plaintext = plaintext(most + PIECE);
     if name == "interrupted-but-not-final" {
-        // Its final frame holds the bytes of another place.
+        // Its final frame holds the bytes of another offset.
         plaintext.copy_within(..5, PAYLOAD);
     }
     let mut area = [0; PIECE];
@@ -600,7 +600,8 @@ fn verify_says_whole_of_those_that_are_and_of_no_other() {
     }
 }
 
-/// Changes what opens a vector that opens with the key; gives the vector, the command's output, and the stream after it.
+/// Changes the key slots of a vector that opens with the key; returns the vector, the command's output, and the new
+/// stream.
 fn with_new_key_file(folder: &Folder, name: &str) -> (Vec<u8>, Output, Vec<u8>) {
     let bytes = fs::read(path(name)).unwrap();
     folder.write("stream", &bytes);

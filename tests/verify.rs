@@ -1,4 +1,4 @@
-//! `reelseal verify`: it names every damaged range, says "whole" of nothing else than the whole, and writes nothing.
+//! `reelseal verify`: it names every damaged range, calls nothing whole that is not, and writes nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -32,7 +32,7 @@ fn with_flipped(stream: &[u8], frames: &[usize]) -> Vec<u8> {
     flipped
 }
 
-/// What verify says of `stream` as a file and as a pipe, on standard error, the name taken off.
+/// What verify prints on standard error about `stream` as a file and as a pipe, without the name.
 fn verify_both(folder: &Folder, stream: &[u8]) -> [(Output, String); 2] {
     folder.write("it", stream);
     let file = folder.run(&["verify", "it"]);

@@ -1,7 +1,7 @@
-//! Plaintext does not stay in memory after the frame that held it.
+//! Plaintext is wiped from memory with the frame that held it.
 //!
-//! The test starts itself as another process, which reads a stream at places, and looks into that one's memory. That
-//! process never holds the marker but in the frames it decrypts.
+//! The test starts itself as a second process, which reads a stream at several offsets, and searches that process's
+//! memory. That process holds the marker only in the frames that it decrypts.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -27,19 +27,19 @@ use reelseal::{
 const STREAM: &str = "REELSEAL_TEST_STREAM";
 const SIZE: FrameSize = FrameSize::MIN;
 const FRAMES: u64 = 200;
-/// This one is refused after it was decrypted.
+/// This frame is refused after it has been decrypted.
 const UNKNOWN_FLAG: u64 = 150;
 
 fn key_file() -> KeyFile {
     KeyFile::from_key(Key::from_bytes([4; 32]))
 }
 
-/// What only the plaintext of frame `index` holds.
+/// A marker that only the plaintext of frame `index` contains.
 fn marker(index: u64) -> Vec<u8> {
     blake3::hash(&index.to_le_bytes()).as_bytes().to_vec()
 }
 
-/// A live stream, with a marker in each frame, far enough from its edges that an allocator does not write over it.
+/// A live stream with a marker in each frame, far enough from the edges that an allocator does not overwrite it.
 fn stream() -> Vec<u8> {
     let file_key = Key::from_bytes([9; 32]);
     let slot = Slot::KeyFile(new_key_file_slot(&file_key, &key_file(), [3; 32]));
@@ -63,7 +63,7 @@ fn stream() -> Vec<u8> {
     stream
 }
 
-/// Gives no more than half of each frame while it fails.
+/// A source that gives only half of each frame while it fails.
 struct Failing<'a>(&'a [u8], AtomicBool);
 
 impl ReadAt for Failing<'_> {
@@ -81,7 +81,7 @@ impl ReadAt for Failing<'_> {
     }
 }
 
-/// Says that this process is at `step`, and waits until it was looked into.
+/// Announces that this process is at `step`, and waits until its memory has been searched.
 fn pause(step: &str) {
     println!("\nat: {step}");
     io::stdout().flush().unwrap();

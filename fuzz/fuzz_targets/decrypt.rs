@@ -1,4 +1,4 @@
-//! Arbitrary bytes, behind a sound header and without one, never decrypt.
+//! Arbitrary bytes, after a sound header or without one, never decrypt.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

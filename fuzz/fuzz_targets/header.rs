@@ -69,8 +69,8 @@ fn assert_claims(parsed: &ParsedHeader) {
     assert_eq!(claims.header_length, Some(header.length));
 }
 
-/// A slot that is replaced by itself, or added and removed, leaves the records as they were; what is refused is refused for
-/// what it costs.
+/// A slot that is replaced by itself, or added and removed, leaves the records as they were; what is refused is refused
+/// for what it costs.
 fn change_slots(header: &Header) {
     let slots = match KeySlots::of(header) {
         Err(UnlockError::TooManySlots(count)) => return assert!(count > MAX_PASSPHRASE_SLOTS),

@@ -1,5 +1,5 @@
-//! One sound stream, mutated: whatever is released is a true prefix, only the stream itself is whole, and a survey by many
-//! workers says so of no other.
+//! One sound stream, mutated: whatever is released is a true prefix, only the stream itself is whole, and a survey by
+//! many workers says so of no other.
 #![no_main]
 
 use std::{io::Write, num::NonZero, sync::LazyLock};

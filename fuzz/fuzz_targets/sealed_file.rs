@@ -1,5 +1,5 @@
-//! One sound stream, mutated, and read at places: whatever comes out is the plaintext at that place, and the end of a whole
-//! stream is where its plaintext ends.
+//! One sound stream, mutated, and read at random offsets: whatever comes out is the plaintext at that offset, and a whole
+//! stream ends where its plaintext ends.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -45,7 +45,7 @@ fn time_of(index: usize) -> i64 {
     10 + index as i64
 }
 
-// What kind of stream, how many mutations, these, and then reads: a place and a length, four bytes each.
+// The kind of stream, the number of mutations, the mutations, and then reads: an offset and a length, four bytes each.
 fuzz_target!(|input: &[u8]| {
     let [kind, count, rest @ ..] = input else { return };
     let (mutations, reads) = rest.split_at((usize::from(*count) % 8 * MUTATION).min(rest.len()));
@@ -73,7 +73,7 @@ fn read_at_places(file: &SealedFile<&[u8]>, plaintext: &[u8], reads: &[u8]) {
     let mut area = vec![0; plaintext.len()];
     for read in reads.chunks_exact(4) {
         let [offset, length] = [0, 2].map(|at| usize::from(u16::from_le_bytes([read[at], read[at + 1]])));
-        // Now and then near the end of 64 bits.
+        // Sometimes near the end of 64 bits.
         let place = if read[3] == 0xff { u64::MAX - offset as u64 } else { offset as u64 };
         let room = &mut area[..length.min(plaintext.len())];
         match file.read_at(room, place) {

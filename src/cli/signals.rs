@@ -1,4 +1,4 @@
-//! Signals: what they do to the process, and what is put right before it dies of one.
+//! Signals: what they do to the process, and what is cleaned up before it dies of one.
 //!
 //! The process dies by the very signal that came, so that a shell sees what happened. Signals that were ignored when the
 //! process started, as under nohup, stay ignored.
@@ -37,10 +37,11 @@ const HANDLED: [Signal; 10] = [
     Signal::SIGXCPU,
 ];
 
-/// How long a second SIGINT waits for what the first one has begun, which takes less unless a file system does not answer.
+/// How long a second SIGINT waits for what the first one has begun, which takes less unless a file system does not
+/// answer.
 const INSISTENCE: Duration = Duration::from_millis(100);
 
-/// How long the process waits for its last words to be read.
+/// How long the process waits for its last message to be read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 static INTERRUPTS: Mutex<Interrupts> = Mutex::new(Interrupts::new());
@@ -62,20 +63,20 @@ pub(super) struct Watching {
 pub(super) enum Answer {
     /// The process dies of it, as of other signals.
     Die,
-    /// Nothing, unless somebody is at the prompt.
+    /// Nothing, except at the prompt.
     Ignore,
-    /// Somebody is asked to stop, once: to leave the rest, and then to let the process die of the signal. Another
+    /// The work is asked to stop, once: it leaves the rest undone and then lets the process die of the signal. A second
     /// interrupt does not wait for that. At the prompt there is nothing to stop yet: the process dies.
     AskToStop(StopRequest),
 }
 
-/// How somebody is asked to stop; called in a thread of its own.
+/// Asks the work to stop; called in a thread of its own.
 pub(super) type StopRequest = Box<dyn FnOnce(FatalSignal) + Send>;
 
 /// A signal that the process is still to die of.
 pub(super) struct FatalSignal(i32);
 
-/// While this lives, an interrupt asks to stop. Dropped after that was asked, it waits for the end of the process.
+/// While this lives, an interrupt asks the work to stop. If it is dropped after that, it waits for the process to end.
 pub(super) struct StopOnInterrupt<'a> {
     watching: &'a Watching,
     is_set: bool,
@@ -84,10 +85,10 @@ pub(super) struct StopOnInterrupt<'a> {
 /// While this lives, a signal restores the terminal; when it is dropped, the terminal is restored, too.
 pub(super) struct RestoreTerminal(());
 
-/// What the next interrupt does. Locked for moments only: who waits for it is deaf to signals.
+/// What the next interrupt does. Locked only briefly: a thread that waits for the lock cannot handle signals.
 struct Interrupts {
     answer: Answer,
-    /// Whether somebody is at the prompt.
+    /// Whether a prompt is open.
     at_prompt: bool,
     /// Whether interrupts come to us at all.
     are_handled: bool,
@@ -98,13 +99,13 @@ struct Undo {
 }
 
 impl Startup {
-    /// To be called once, before anything else; SIGUSR1 will call `report_status`.
+    /// Must be called once, before anything else. SIGUSR1 will call `report_status`.
     pub fn new(report_status: fn()) -> Self {
         Self { report_status }
     }
 
-    /// Begins to handle signals; an interrupt does what `answer` says. Where the system gives no thread for it, signals do
-    /// what they always do.
+    /// Begins to handle signals; an interrupt does what `answer` says. Where the system gives no thread for it, signals
+    /// do what they always do.
     pub fn watch(self, answer: Answer) -> Watching {
         interrupts().answer = answer;
         let ignored = ignored_signals();
@@ -118,7 +119,7 @@ impl Startup {
                 let _ = handled.thread_unblock();
             }
         }
-        // Blocked for good: a write beyond the limit then fails with an error that can be reported.
+        // Blocked permanently: a write beyond the limit then fails with an error that can be reported.
         let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
         Watching { interrupts: &INTERRUPTS }
     }
@@ -169,20 +170,20 @@ impl Interrupts {
         is_set
     }
 
-    /// Has interrupts kill again; whether nobody was asked to stop.
+    /// Makes interrupts kill again; returns whether no stop had been requested.
     fn withdraw_request(&mut self) -> bool {
         matches!(mem::replace(&mut self.answer, Answer::Die), Answer::AskToStop(_))
     }
 }
 
 impl FatalSignal {
-    /// Puts everything right, and dies.
+    /// Cleans up, and dies.
     pub fn die(self) {
         let _held = put_right();
         self.kill();
     }
 
-    /// Puts everything right, says `last_words`, and dies, whether or not anybody reads them in time.
+    /// Cleans up, prints `last_words`, and dies, whether or not they are read in time.
     pub fn die_after(self, last_words: impl FnOnce() + Send + 'static) {
         let _held = put_right();
         let (speaking, spoken) = channel::<()>();
@@ -204,8 +205,8 @@ impl FatalSignal {
     }
 }
 
-/// Restores the terminal and removes temporary files. What is returned is held to the end: nobody takes the terminal or
-/// makes a temporary file any more.
+/// Restores the terminal and removes temporary files. The result is held until the end, so that no thread changes the
+/// terminal or makes a temporary file any more.
 fn put_right() -> (MutexGuard<'static, Undo>, NoneLeft<'static>) {
     let mut undo = undo();
     undo.restore_terminal();
@@ -221,7 +222,7 @@ fn start_watching(handled: SigSet, report_status: fn()) -> bool {
         let (mut asked, mut dying) = (false, false);
         for signal in signals.forever() {
             if signal == Signal::SIGUSR1 as i32 {
-                // One request that waits stands for all.
+                // One pending request is enough.
                 let _ = status.try_send(());
                 continue;
             }
@@ -255,7 +256,7 @@ fn start_watching(handled: SigSet, report_status: fn()) -> bool {
 /// Reports the status whenever it is asked to. Writing may block, which the thread that watches must not.
 fn start_reporting(report_status: fn()) -> SyncSender<()> {
     let (asked, requests) = sync_channel(1);
-    // Where the system gives no thread for it, nobody hears it.
+    // If the system refuses a thread, status requests are ignored.
     let _ = thread::Builder::new().spawn(move || requests.into_iter().for_each(|()| report_status()));
     asked
 }
@@ -306,7 +307,7 @@ impl Undo {
         if let Some((terminal, mode)) = self.terminal.take() {
             // In the background the terminal belongs to others, and touching it would stop us.
             if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground == getpgrp()) {
-                // A terminal that is gone needs no mode.
+                // If the terminal is gone, there is no mode to restore.
                 let _ = tcsetattr(&terminal, OptionalActions::Now, &mode);
             }
         }

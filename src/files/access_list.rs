@@ -86,8 +86,8 @@ impl AccessList {
         self
     }
 
-    /// What is left of `mode`, whose group bits are the list's mask, where the list cannot be kept: the owning group's own
-    /// rights, and nothing that the list refuses to anybody by name.
+    /// What is left of `mode`, whose group bits are the list's mask, where the list cannot be kept: the owning group's
+    /// own rights, and nothing that the list refuses to anybody by name.
     pub fn mode_without(&self, mode: u32) -> u32 {
         if !self.0.starts_with(&VERSION) {
             return mode & 0o700;

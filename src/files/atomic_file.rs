@@ -28,7 +28,7 @@ use super::{
 /// From the kernel's magic.h.
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
-/// A file under way. Dropped without [`AtomicFile::commit`], it is gone.
+/// A file being written. If it is dropped without [`AtomicFile::commit`], it is deleted.
 pub(crate) struct AtomicFile {
     file: File,
     folder: Arc<Folder>,
@@ -75,7 +75,7 @@ impl AtomicFile {
         &self.file
     }
 
-    /// Reserves `length` bytes, so that a full disk shows at once. A file system that cannot is taken as it is.
+    /// Reserves `length` bytes, so that a full disk shows at once. Does nothing if the file system cannot reserve.
     pub fn reserve(&self, length: u64) -> io::Result<()> {
         if length == 0 {
             return Ok(());
@@ -83,8 +83,8 @@ impl AtomicFile {
         if let Ok(system) = fstatfs(&self.file)
             && system.f_type == TMPFS_MAGIC
         {
-            // There, reserving takes each page in turn, as long as writing them: look for room instead. Without a limit
-            // there are no blocks at all.
+            // On tmpfs, reserving allocates page by page, which takes as long as writing: check for free space instead.
+            // Without a limit the file system reports no blocks at all.
             let room = system.f_bavail.saturating_mul(system.f_bsize.unsigned_abs());
             return if system.f_blocks > 0 && room < length { Err(Errno::NOSPC.into()) } else { Ok(()) };
         }
@@ -144,10 +144,10 @@ impl AtomicFile {
 /// Why a file was not committed.
 #[derive(Debug, Error)]
 pub(super) enum CommitError {
-    /// A file of its name is there by now; ours is gone.
+    /// A file of that name has appeared meanwhile; ours is deleted.
     #[error("exists already")]
     Exists,
-    /// It has not got its name, and is gone.
+    /// It did not get its name, and is deleted.
     #[error("cannot write")]
     NotNamed(#[source] io::Error),
     /// It has its name, which a power cut might still undo.

@@ -15,13 +15,13 @@ const PERMISSION_BITS: u32 = 0o777;
 /// What a file takes over from another.
 pub(super) struct CarriedOver {
     mode: u32,
-    /// If the mode does not say all.
+    /// `None` if the mode says everything.
     access_list: Option<AccessList>,
     group: u32,
     modified: SystemTime,
 }
 
-/// Whether a file has all that it was to take over.
+/// Whether a file got everything that it should take over.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carried {

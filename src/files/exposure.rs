@@ -1,4 +1,4 @@
-//! Whether a file is there for more than its owner to read.
+//! Whether anyone but a file's owner may read it.
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt};
 
@@ -6,8 +6,8 @@ use rustix::process::getuid;
 
 const GROUP_AND_OTHERS_READ: u32 = 0o044;
 
-/// Whether the file with this `metadata` is ours, and users besides us may read it. A file that belongs to somebody else
-/// has an owner who decided that, as ssh sees it, too; a pipe or device has no mode that says who reads it.
+/// Whether the file with this `metadata` is ours and other users may read it. If another user owns the file, it is that
+/// user's decision, as for ssh; the mode of a pipe or device does not say who reads it.
 pub(crate) fn is_exposed(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.uid() == getuid().as_raw() && metadata.mode() & GROUP_AND_OTHERS_READ != 0
 }

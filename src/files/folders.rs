@@ -16,10 +16,10 @@ use rustix::{
 
 const MAX_LINKS: usize = 40;
 
-/// Held while folders are made: whoever finds one made also finds it synced.
+/// Held while folders are made, so that a folder that exists is also synced.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// A folder that is held open: whatever happens to its path, what is done in it is done in this one.
+/// A folder that is held open: whatever happens to its path, operations apply to this folder.
 #[derive(Debug)]
 pub(super) struct Folder {
     descriptor: OwnedFd,
@@ -63,8 +63,8 @@ impl Folder {
         Ok(openat(&self.descriptor, name, flags | OFlags::CLOEXEC, mode).map(File::from)?)
     }
 
-    /// Makes the names in it last, that of `inside` among them. Where it cannot be synced by itself, as it may not be read
-    /// or its file system has no such thing, the whole file system is synced by way of `inside`.
+    /// Makes the names in it last, that of `inside` among them. Where it cannot be synced by itself, as it may not be
+    /// read or its file system has no such thing, the whole file system is synced by way of `inside`.
     pub fn sync(&self, inside: impl AsFd) -> io::Result<()> {
         let synced = if self.is_readable { fsync(&self.descriptor) } else { Err(Errno::ACCESS) };
         match synced {

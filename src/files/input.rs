@@ -1,4 +1,4 @@
-//! The input: a path or standard input, and what kind of thing that is.
+//! The input: a path or standard input, and what kind of file it is.
 
 use std::{
     fs::{File, Metadata},
@@ -41,7 +41,7 @@ pub(crate) enum InputErrorKind {
     /// Standard input, which nobody named.
     #[error("is a terminal, and no input is named")]
     Terminal,
-    /// Standard input, from which nothing would come.
+    /// Standard input, which is closed.
     #[error("is closed, or is /dev/null opened read-write")]
     Closed,
     #[error("cannot tell the position")]
@@ -66,9 +66,10 @@ const UNTRUSTED_SIZE: u64 = 4096;
 /// How an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// A regular file that we opened: each frame at its own place.
+    /// A regular file that we opened: each frame is read at its own position.
     AtPlaces,
-    /// A regular file, from its position: one that somebody else opened, or one whose size is not to be trusted.
+    /// A regular file, read from its current position: one that another process opened, or one whose size cannot be
+    /// trusted.
     InOrderFrom(u64),
     /// A stream, in order, of unknown length.
     InOrder,
@@ -79,8 +80,8 @@ impl InputFile {
     ///
     /// # Errors
     ///
-    /// [`InputError`]: the system refuses it, or it is a folder, a terminal that nobody named, or a standard input that is
-    /// closed.
+    /// [`InputError`]: the system refuses it, or it is a folder, a terminal that nobody named, or a standard input that
+    /// is closed.
     pub fn open(path: Option<&Path>) -> Result<Self, InputError> {
         let label = path.filter(|path| !is_standard(Some(path))).map_or(Label::StandardInput, Label::from);
         let opened = match &label {
@@ -105,7 +106,7 @@ impl InputFile {
     /// [`InputErrorKind::Position`].
     pub fn access(&self) -> Result<Access, InputError> {
         if !self.metadata.is_file() || self.metadata.len() == 0 {
-            // Files that the kernel makes up, as under /proc, have no size and hold something all the same.
+            // Files that the kernel generates, as in /proc, have no size but do have content.
             return Ok(Access::InOrder);
         }
         if self.path().is_some() && self.metadata.len() > UNTRUSTED_SIZE {
@@ -195,7 +196,7 @@ pub(crate) fn is_standard(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path == Path::new("-"))
 }
 
-/// Whether both are the same thing of whatever kind: what one reads, the other does not get.
+/// Whether both are the same file, of whatever kind: what one reads, the other does not get.
 fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
 }

@@ -23,7 +23,7 @@ use super::{
     standard_stream::{is_maybe_closed, standard_output},
 };
 
-/// Where output is to go; nothing is opened yet.
+/// Where output will go; nothing is opened yet.
 #[derive(Debug)]
 pub(crate) struct Destination {
     place: Place,
@@ -83,7 +83,7 @@ pub(crate) enum OutputErrorKind {
     Folder,
     #[error("is not the name of a file")]
     NotAFileName,
-    /// A file, which is not to be replaced.
+    /// An existing file, which must not be replaced.
     #[error("exists already")]
     Exists,
     /// At a derived name is a pipe, a device, or a link that leads nowhere.
@@ -91,13 +91,13 @@ pub(crate) enum OutputErrorKind {
     NotAFile,
     #[error("is an input or the secret, too; writing would destroy it")]
     Protected,
-    /// Another output of this process is there, or is to go there.
+    /// Another output of this process is there, or will be.
     #[error("another output goes there, too")]
     Taken,
     /// It is whole and has its name, which a power cut might still undo.
     #[error("is whole, but a power cut may lose it: cannot sync its folder")]
     FolderNotSynced(#[source] io::Error),
-    /// What was a pipe or a device when it was checked is something else.
+    /// What was a pipe or device when it was checked has become something else.
     #[error("is not what it was when it was checked")]
     Replaced,
     /// It is written directly.
@@ -109,8 +109,8 @@ pub(crate) enum OutputErrorKind {
 pub(crate) enum OutputRequest<'a> {
     StandardOutput,
     File(&'a Path),
-    /// A file whose name comes from the input's, which nobody chose: it goes into nothing but a file. The folders that it
-    /// needs may be made when it is opened.
+    /// A file whose name is derived from the input's, not chosen by the user: anything but a regular file is refused.
+    /// Missing folders may be created when it is opened.
     Derived {
         place: &'a Path,
         makes_folder: bool,
@@ -296,7 +296,8 @@ fn ends_in_a_file_name(path: &Path) -> bool {
     !matches!(last, None | Some(b"" | b"." | b".."))
 }
 
-/// Opens what had the metadata `checked`. Nothing but that is written to: a file that has taken its place is left alone.
+/// Opens what had the metadata `checked`. Only that is written to: if another file has taken its name, that is left
+/// alone.
 fn open_special(path: &Path, checked: &Metadata) -> Result<File, OutputErrorKind> {
     if checked.file_type().is_socket() {
         return Err(OutputErrorKind::Write(io::Error::other("is a socket")));
@@ -307,7 +308,7 @@ fn open_special(path: &Path, checked: &Metadata) -> Result<File, OutputErrorKind
     if identity(&metadata) == identity(checked) { Ok(file) } else { Err(OutputErrorKind::Replaced) }
 }
 
-/// What makes a thing the same one: device, inode, and, as inodes are used again, its type.
+/// What identifies a file: device, inode and, as inodes are reused, its type.
 fn identity(metadata: &Metadata) -> (u64, u64, std::fs::FileType) {
     (metadata.dev(), metadata.ino(), metadata.file_type())
 }

@@ -23,9 +23,9 @@ pub(super) fn standard_output() -> io::Result<File> {
     io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// Whether `stream` may have been closed by whoever started us: Rust's runtime opens the null device for reading and
-/// writing in place of a standard descriptor that is closed, and then all that is written would be lost without an error.
-/// A shell's `>/dev/null` and `</dev/null` are open one way only.
+/// Whether `stream` may have been closed when we were started: Rust's runtime opens the null device for reading and
+/// writing as a closed standard descriptor, and then all output would be lost without an error. A shell's `>/dev/null`
+/// and `</dev/null` are open one way only.
 pub(super) fn is_maybe_closed(stream: &File, metadata: &Metadata) -> io::Result<bool> {
     if !is_null_device(metadata) {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Files under a temporary name: what they are called, and that none is left when the process ends early.
+//! Files with temporary names: how they are named, and removing them when the process ends early.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,13 +15,13 @@ use super::folders::Folder;
 const PREFIX: &str = ".reelseal-";
 const SUFFIX: &str = ".partial";
 const RANDOM_BYTES: usize = 8;
-/// One that is taken is the rarest of chances.
+/// A name that is already taken is extremely unlikely.
 const MAX_NAMES: usize = 16;
 
 /// The temporary files of this process.
 pub(crate) static TEMPORARIES: Temporaries = Temporaries::new();
 
-/// Temporary files that are to be removed if the process ends early.
+/// Temporary files, removed if the process ends early.
 pub(crate) struct Temporaries(Mutex<Vec<Arc<Temporary>>>);
 
 /// A temporary file, by its name in its folder.
@@ -84,7 +84,7 @@ impl Temporaries {
 
 impl Temporary {
     fn remove(&self) {
-        // It may be gone already; there is nobody to report it to.
+        // It may be gone already, and there is nowhere to report an error.
         let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
     }
 }

@@ -121,7 +121,7 @@ pub(crate) struct EmptyFolder {
 /// Why a path gives no input.
 #[derive(Debug, Error)]
 pub(crate) enum WalkError {
-    /// The system does not let us see it.
+    /// The system refuses access.
     #[error("cannot open")]
     Open {
         path: PathBuf,
@@ -133,9 +133,9 @@ pub(crate) enum WalkError {
     NothingFound { folder: PathBuf, kind: FileKind },
 }
 
-/// The inputs that are `named`: standard input if that is nothing. A folder gives all regular files below it that are of
-/// the kind `below_folders`, if there is one, in the order of their names; what the system does not let us see is an
-/// error in its place.
+/// The inputs that are `named`, or standard input if none is. If there is a kind `below_folders`, a folder is replaced
+/// by all regular files of that kind below it, in the order of their names. What cannot be read is an error at that
+/// point.
 pub(crate) fn expand(named: &[PathBuf], below_folders: Option<FileKind>) -> Found {
     let mut found = Found::default();
     if named.is_empty() {
@@ -143,7 +143,7 @@ pub(crate) fn expand(named: &[PathBuf], below_folders: Option<FileKind>) -> Foun
     }
     let mut known = HashSet::new();
     for path in named {
-        // Named twice, it is one input all the same.
+        // Named twice, it is still one input.
         if fs::canonicalize(path).is_ok_and(|place| !known.insert(place)) {
             continue;
         }

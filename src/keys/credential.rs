@@ -35,7 +35,8 @@ impl Credential {
         self.limits
     }
 
-    /// The file key in `slot`, or `None` if the slot is of another kind or another secret. The caller has checked the cost.
+    /// The file key in `slot`, or `None` if the slot is of another kind or another secret. The caller has checked the
+    /// cost.
     ///
     /// # Errors
     ///

@@ -22,8 +22,8 @@ pub struct KeySlots {
     record_area: usize,
 }
 
-/// A key slot and its position in a header. It comes from the [`KeySlots`] of that header, and the [`KeySlots`] of a header
-/// that does not contain it refuse it.
+/// A key slot and its position in a header. It comes from the [`KeySlots`] of that header, and the [`KeySlots`] of a
+/// header that does not contain it refuse it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySlot {
     number: NonZero<usize>,
@@ -173,8 +173,8 @@ impl KeySlots {
         Ok(())
     }
 
-    /// Fails unless the header can take the `new` slots after its others: it has room for them, and opening it afterwards is
-    /// still within `limits`.
+    /// Fails unless the header can take the `new` slots after its others: it has room for them, and opening it
+    /// afterwards is still within `limits`.
     ///
     /// # Errors
     ///

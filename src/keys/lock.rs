@@ -8,8 +8,8 @@ use super::{
 };
 use crate::container::{Features, Header, Layout, MAX_PASSPHRASE_SLOTS, Prefix, SALT_LENGTH, Slot};
 
-/// What new streams are locked with: the list of slots to make for each. One lock serves any number of streams. Each has its
-/// own file key; scrypt runs once for each passphrase, when the lock is made.
+/// What new streams are locked with: the list of slots to make for each. One lock serves any number of streams. Each
+/// has its own file key; scrypt runs once for each passphrase, when the lock is made.
 pub struct Lock {
     makers: Vec<Box<dyn SlotMaker>>,
 }
@@ -57,8 +57,8 @@ pub enum LockError {
     TooManyPassphrases,
 }
 
-/// A stream that is still to be written. Use it for one plaintext only: two sealed under the same file key and IV give each
-/// other away.
+/// A stream that is still to be written. Use it for one plaintext only: two sealed under the same file key and IV give
+/// each other away.
 #[derive(Debug)]
 pub struct NewStream {
     /// The header, with the slots of the lock, in its first generation.
@@ -90,7 +90,8 @@ impl Lock {
         Ok(Self::with_salted_passphrase(passphrase, random_bytes()?, cost)?)
     }
 
-    /// Like [`Lock::with_passphrase`], under a `salt` that the caller is responsible for: reusing one makes guessing cheaper.
+    /// Like [`Lock::with_passphrase`], under a `salt` that the caller is responsible for: reusing one makes guessing
+    /// cheaper.
     ///
     /// # Errors
     ///
@@ -112,8 +113,8 @@ impl Lock {
         Self { makers: vec![Box::new(maker)] }
     }
 
-    /// A lock whose streams open with anything that opens streams of this one or of `other`. They have the slots of both, in
-    /// this order.
+    /// A lock whose streams open with anything that opens streams of this one or of `other`. They have the slots of
+    /// both, in this order.
     ///
     /// # Errors
     ///

@@ -43,7 +43,8 @@ impl ScryptTimes {
         self.0.iter()
     }
 
-    /// Among the costs that users can choose and that readers accept by default, the one whose time is closest to a second.
+    /// Among the costs that users can choose and that readers accept by default, the one whose time is closest to a
+    /// second.
     pub fn log_n_for_a_second(&self) -> u8 {
         let Some(longest) = self.0.last() else { return ScryptCost::default().parameters().0 };
         let distance = |log_n: u8| longest.reckon(log_n).seconds.log2().abs();

@@ -19,14 +19,14 @@ use crate::{
 pub enum Selection {
     /// These bytes.
     Bytes(Range<u64>),
-    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is the
-    /// earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that began before
-    /// it. The last one is the last that began no later than the second time.
+    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is
+    /// the earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that
+    /// began before it. The last one is the last that began no later than the second time.
     Times(i64, i64),
 }
 
-/// The frames of `sealed`, which are in `file`, that hold the bytes of `range`, and the transform that opens them. `range`
-/// must not be empty, and must be within the plaintext.
+/// The frames of `sealed`, which are in `file`, that hold the bytes of `range`, and the transform that opens them.
+/// `range` must not be empty, and must be within the plaintext.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub fn frames_of_range<'a, 's>(
 ///
 /// # Errors
 ///
-/// [`StreamError`] of the frames at the ends of the range, and of a search for them.
+/// [`StreamError`] of the frames at the ends of the range, of the frame after it, and of a search for them.
 pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64) -> Result<Range<u64>, StreamError> {
     let Some(last) = sealed.frame_at_time(until)? else { return Ok(0..0) };
     let before = match since.checked_sub(1) {
@@ -74,6 +74,10 @@ pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64)
     };
     if last < first {
         return Ok(0..0);
+    }
+    // The search skips damaged frames: whether the next one still began in time, only its tag can say.
+    if last + 1 < sealed.frames() {
+        sealed.frame(last + 1)?;
     }
     let start = if first == 0 { 0 } else { sealed.frame(first)?.tag().offset };
     let last = sealed.frame(last)?;
@@ -298,6 +302,22 @@ mod tests {
             (30, i64::MAX, &[5, 6]),
         ] {
             assert_selected(&stream, since, until, expected);
+        }
+    }
+
+    #[test]
+    fn damage_where_a_selection_of_times_may_end_is_not_left_out_in_silence() {
+        let mut stream = timed(&[10, 20, 30, 40, 50, 60], |_| ());
+        let layout = frames(&stream).stream().header().layout();
+        stream[layout.frame_position(3) as usize + 9] ^= 1;
+        let file = SealedFile::open(stream.as_slice(), &mut key_file().into(), Vec::new()).unwrap();
+        for (since, until) in [(10, 30), (10, 40), (30, 45), (30, 49), (40, 60), (50, 60)] {
+            let selected = bytes_of_times(&file, since, until)
+                .and_then(|range| file.read_exact_at(&mut vec![0; (range.end - range.start) as usize], range.start));
+            assert!(matches!(selected, Err(StreamError::Frame { index: 3, .. })), "{since} to {until}");
+        }
+        for (since, until, range) in [(10, 29, 0..2), (60, 60, 5..6)] {
+            assert_eq!(bytes_of_times(&file, since, until).unwrap(), range, "{since} to {until}");
         }
     }
 

@@ -51,9 +51,9 @@ impl<'a> Workers<'a> {
     ///
     /// # Errors
     ///
-    /// The [`StreamError`] with the lowest frame index; that of a damaged frame only if the sink does not let the run go on
-    /// past damage. A sink that is written in order has received every frame before that index and none after it. What was
-    /// written to any other sink must be discarded.
+    /// The [`StreamError`] with the lowest frame index; that of a damaged frame only if the sink does not let the run
+    /// go on past damage. A sink that is written in order has received every frame before that index and none after it.
+    /// What was written to any other sink must be discarded.
     pub fn run<T, S, K>(&self, source: &S, transform: &T, sink: &K) -> Result<(), StreamError>
     where
         T: Transform,
@@ -165,8 +165,9 @@ where
         Ok(())
     }
 
-    /// Writes `frames`, and returns the first failure with its index. In turn, only frames that continue those before them
-    /// are written. If `last` is the index of the final frame, that one is written only if the input did not change.
+    /// Writes `frames`, and returns the first failure with its index. In turn, only frames that continue those before
+    /// them are written. If `last` is the index of the final frame, that one is written only if the input did not
+    /// change.
     fn deliver(
         &self,
         frames: &mut Vec<Frame<T::To>>,

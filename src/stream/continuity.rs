@@ -21,8 +21,8 @@ impl Continuity {
         Self { features, across_gaps: false, next_index: 0, offset: 0, time: 0 }
     }
 
-    /// Checks a stream with `features` from which damaged frames may be missing. How much a missing frame held is unknown,
-    /// but offsets and times still must not fall.
+    /// Checks a stream with `features` from which damaged frames may be missing. How much a missing frame held is
+    /// unknown, but offsets and times still must not fall.
     pub fn across_gaps(features: Features) -> Self {
         Self { across_gaps: true, ..Self::new(features) }
     }

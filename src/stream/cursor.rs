@@ -8,9 +8,9 @@ use std::{
 use super::{ReadAt, SealedFile, StreamError};
 
 /// A reader of a [`SealedFile`], with a position of its own. A refused frame is an error of kind
-/// [`ErrorKind::InvalidData`] around a [`StreamError`], only for the reads that need that frame: after seeking elsewhere,
-/// reading goes on. `Ok(0)` for a buffer that is not empty means that the end of a whole stream was reached; the end of an
-/// unfinished one is an error.
+/// [`ErrorKind::InvalidData`] around a [`StreamError`], only for the reads that need that frame: after seeking
+/// elsewhere, reading goes on. `Ok(0)` for a buffer that is not empty means that the end of a whole stream was reached;
+/// the end of an unfinished one is an error.
 pub struct Cursor<R> {
     file: Arc<SealedFile<R>>,
     position: u64,

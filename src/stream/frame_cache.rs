@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Keeps the `most` values used last, by index. While more than that are being loaded at the same time, all of those are in
-/// memory.
+/// Keeps the `most` values used last, by index. While more than that are being loaded at the same time, all of those
+/// are in memory.
 pub(super) struct FrameCache<V, E> {
     most: usize,
     state: Mutex<State<V, E>>,
@@ -33,8 +33,8 @@ impl<V, E: Clone> FrameCache<V, E> {
         Self { most: most.max(1), state: Mutex::new(State { entries: HashMap::new(), now: 0 }), loaded: Condvar::new() }
     }
 
-    /// The value at `index`: from the cache, or else from `load`, which gets an evicted value to reuse if one is no longer in
-    /// use elsewhere.
+    /// The value at `index`: from the cache, or else from `load`, which gets an evicted value to reuse if one is no
+    /// longer in use elsewhere.
     ///
     /// # Errors
     ///

@@ -50,8 +50,8 @@ impl FrameMaker {
         self.time = self.clock.now();
     }
 
-    /// The next frame, not the last, with the first `length` payload bytes of `buffer`: a full payload, unless the stream is
-    /// live.
+    /// The next frame, not the last, with the first `length` payload bytes of `buffer`: a full payload, unless the
+    /// stream is live.
     ///
     /// # Errors
     ///

@@ -25,9 +25,9 @@ impl<I: Input> FrameFiller<I> {
         Self { input, partial: None, filled: 0 }
     }
 
-    /// Reads until `area` of a buffer is full or the input ends. The buffer is the partly filled one, or else the last of
-    /// `empty`. `None` if there is no buffer, or if the frame is not complete and `wait` says not to wait for it. `arrived`
-    /// is called with the first byte.
+    /// Reads until `area` of a buffer is full or the input ends. The buffer is the partly filled one, or else the last
+    /// of `empty`. `None` if there is no buffer, or if the frame is not complete and `wait` says not to wait for it.
+    /// `arrived` is called with the first byte.
     ///
     /// # Errors
     ///

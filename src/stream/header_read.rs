@@ -49,8 +49,8 @@ pub struct StreamHeader<I> {
 }
 
 impl<I: Input> StreamHeader<I> {
-    /// Reads the header at the front of `input`, for a reader with the private stages `private`: at most 128 KiB, and nothing
-    /// after the header unless its first copy is damaged.
+    /// Reads the header at the front of `input`, for a reader with the private stages `private`: at most 128 KiB, and
+    /// nothing after the header unless its first copy is damaged.
     ///
     /// # Errors
     ///

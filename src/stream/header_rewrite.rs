@@ -122,8 +122,8 @@ impl HeaderRewrite {
     }
 }
 
-/// Writes `copy` to both positions. The copy that `counts` is overwritten last: until the other is safely on disk, it may be
-/// the only sound one, or the only one with the current records.
+/// Writes `copy` to both positions. The copy that `counts` is overwritten last: until the other is safely on disk, it
+/// may be the only sound one, or the only one with the current records.
 fn write_copies(target: &mut impl Target, copy: &[u8], header: &Header, counts: CopyNumber) -> io::Result<()> {
     for number in [counts.other(), counts] {
         target.write_at(copy, number.position(header.length))?;

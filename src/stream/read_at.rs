@@ -4,7 +4,8 @@ use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 /// A source of known size that many threads can read at any position.
 pub trait ReadAt: Send + Sync {
-    /// Reads as [`FileExt::read_at`] does: up to `area.len()` bytes from the byte `position` on. Returns 0 only at the end.
+    /// Reads as [`FileExt::read_at`] does: up to `area.len()` bytes from the byte `position` on. Returns 0 only at the
+    /// end.
     ///
     /// # Errors
     ///

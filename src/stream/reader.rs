@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// Decrypts what it reads, one frame at a time, and returns only what was authenticated. A refused frame is an error of
-/// kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read before is a true prefix. Only `Ok(0)` for a
-/// buffer that is not empty means that the stream was whole.
+/// kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read before is a true prefix. Only `Ok(0)`
+/// for a buffer that is not empty means that the stream was whole.
 ///
-/// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is permanent: a
-/// later read fails too, so that an error is never followed by what looks like the end.
+/// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is
+/// permanent: a later read fails too, so that an error is never followed by what looks like the end.
 pub struct Reader<R> {
     frames: VerifiedFrames<ReaderInput<R>>,
     state: State,
@@ -32,9 +32,8 @@ enum State {
 }
 
 impl<R: Read + Send> Reader<R> {
-    /// Opens the stream at the front of `inner` with `credential` and the private stages `private`. Reads the header, at most
-    /// 128 KiB. A passphrase costs a scrypt run for each slot that is tried, within the credential's
-    /// limits.
+    /// Opens the stream at the front of `inner` with `credential` and the private stages `private`. Reads the header,
+    /// at most 128 KiB. A passphrase costs a scrypt run for each slot that is tried, within the credential's limits.
     ///
     /// # Errors
     ///

@@ -31,16 +31,16 @@ const KNOWN_TAGS: usize = 1024;
 /// A stream that can be read at any offset. It can be shared by threads: a frame is read, authenticated and decrypted
 /// once, however many of them ask for it at the same time.
 ///
-/// Opening one authenticates the header and the final frame, so the length is a promise. A stream without a final frame is
-/// opened with [`SealedFile::open_unfinished`], which promises nothing about the end.
+/// Opening one authenticates the header and the final frame, so the length is a promise. A stream without a final frame
+/// is opened with [`SealedFile::open_unfinished`], which promises nothing about the end.
 ///
 /// Every byte that it returns was authenticated at its offset. A damaged frame is an error only for the reads that need
 /// it. In a live stream, where the offset of a frame comes from its tag, the neighbouring frames must agree with it.
 /// Nothing more is checked: anyone who has the stream's keys can forge one that [`Reader`](super::Reader), which checks
 /// every frame in order, would refuse.
 ///
-/// The cache holds at most 64 frames and at most 4 MiB, or three frames if these are larger. Frames that are being read, or
-/// that a caller holds, come on top of that.
+/// The cache holds at most 64 frames and at most 4 MiB, or three frames if these are larger. Frames that are being
+/// read, or that a caller holds, come on top of that.
 ///
 /// ```
 /// use std::{
@@ -102,9 +102,9 @@ impl Clone for SharedError {
 }
 
 impl<R: ReadAt> SealedFile<R> {
-    /// Opens the stream that starts at the first byte of `source`, with `credential` and the private stages `private`. Reads
-    /// and authenticates the header and the final frame. A passphrase costs a scrypt run for each slot
-    /// that is tried, within the credential's limits.
+    /// Opens the stream that starts at the first byte of `source`, with `credential` and the private stages `private`.
+    /// Reads and authenticates the header and the final frame. A passphrase costs a scrypt run for each slot that is
+    /// tried, within the credential's limits.
     ///
     /// # Errors
     ///
@@ -114,13 +114,13 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(Self::of(stream, file)?)
     }
 
-    /// Like [`SealedFile::open`], for a stream whose final frame was never written or has not been written yet. It ends with
-    /// its last sound frame, and reading past that is an error. [`SealedFile::frames`] says how many frames there are up to
-    /// that one. An earlier frame may still be damaged; only reading it shows that. A stream that does have its final frame
-    /// is whole.
+    /// Like [`SealedFile::open`], for a stream whose final frame was never written or has not been written yet. It ends
+    /// with its last sound frame, and reading past that is an error. [`SealedFile::frames`] says how many frames there
+    /// are up to that one. An earlier frame may still be damaged; only reading it shows that. A stream that does have
+    /// its final frame is whole.
     ///
-    /// The last sound frame is found by a search from the end. If frames are missing before it, sound frames after the gap
-    /// may be left out.
+    /// The last sound frame is found by a search from the end. If frames are missing before it, sound frames after the
+    /// gap may be left out.
     ///
     /// # Errors
     ///
@@ -134,8 +134,8 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(Self::of_unfinished(stream, file)?)
     }
 
-    /// Like [`SealedFile::open`], for a `stream` that is already open and whose frames are in `file`. Authenticates the final
-    /// frame.
+    /// Like [`SealedFile::open`], for a `stream` that is already open and whose frames are in `file`. Authenticates the
+    /// final frame.
     ///
     /// # Errors
     ///
@@ -230,13 +230,13 @@ impl<R: ReadAt> SealedFile<R> {
         self.cache.get(index, |evicted| self.load(index, evicted).map_err(SharedError)).map_err(|shared| shared.0)
     }
 
-    /// Reads plaintext from the byte `offset` on into `area`, and returns how many bytes were read: fewer than `area.len()`
-    /// only at the end or before a frame that cannot be read, and 0 only at or after the end.
+    /// Reads plaintext from the byte `offset` on into `area`, and returns how many bytes were read: fewer than
+    /// `area.len()` only at the end or before a frame that cannot be read, and 0 only at or after the end.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of the frame that holds the byte at `offset`; [`StreamError::EndBeforeFinalFrame`] at or after the end
-    /// of an unfinished stream.
+    /// [`StreamError`] of the frame that holds the byte at `offset`; [`StreamError::EndBeforeFinalFrame`] at or after
+    /// the end of an unfinished stream.
     pub fn read_at(&self, area: &mut [u8], offset: u64) -> Result<usize, StreamError> {
         let mut read = 0;
         while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
@@ -267,14 +267,14 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(())
     }
 
-    /// The index of the frame that holds the plaintext byte at `offset`; `None` at or after the end. In a live stream this is
-    /// a search that reads several frames, including that one and its neighbours. Their tags must agree; damaged frames are
-    /// skipped.
+    /// The index of the frame that holds the plaintext byte at `offset`; `None` at or after the end. In a live stream
+    /// this is a search that reads several frames, including that one and its neighbours. Their tags must agree;
+    /// damaged frames are skipped.
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of the frame that should hold the byte; [`StreamError::Frame`] if a tag contradicts its neighbours;
-    /// [`StreamError::EndBeforeFinalFrame`] at or after the end of an unfinished stream.
+    /// [`StreamError`] of the frame that should hold the byte; [`StreamError::Frame`] if a tag contradicts its
+    /// neighbours; [`StreamError::EndBeforeFinalFrame`] at or after the end of an unfinished stream.
     pub fn frame_at_offset(&self, offset: u64) -> Result<Option<u64>, StreamError> {
         if offset >= self.length {
             return if self.is_whole { Ok(None) } else { Err(StreamError::EndBeforeFinalFrame { index: self.frames }) };
@@ -346,8 +346,8 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(SealedFrame(frame))
     }
 
-    /// Reads from the byte `offset` on into `area`, no further than the end of the frame that holds it; returns 0 only at or
-    /// after the end.
+    /// Reads from the byte `offset` on into `area`, no further than the end of the frame that holds it; returns 0 only
+    /// at or after the end.
     fn read_of_one_frame(&self, area: &mut [u8], offset: u64) -> Result<usize, StreamError> {
         let Some(index) = self.frame_at_offset(offset)? else { return Ok(0) };
         let frame = self.frame(index)?;
@@ -359,8 +359,8 @@ impl<R: ReadAt> SealedFile<R> {
         payload.read(area).map_err(StreamError::Read)
     }
 
-    /// The tag of the frame of a live stream that holds the byte at `offset`, if that is the frame read last or one of the two
-    /// after it.
+    /// The tag of the frame of a live stream that holds the byte at `offset`, if that is the frame read last or one of
+    /// the two after it.
     fn near_offset(&self, offset: u64) -> Option<FrameTag> {
         let near = self.near.load(Ordering::Relaxed);
         for index in (near..self.frames).take(3) {
@@ -372,8 +372,8 @@ impl<R: ReadAt> SealedFile<R> {
         None
     }
 
-    /// The tag of the last sound frame for which `is_before` holds, which is true up to some frame and false after it; and,
-    /// if the frame after that one is damaged, its index.
+    /// The tag of the last sound frame for which `is_before` holds, which is true up to some frame and false after it;
+    /// and, if the frame after that one is damaged, its index.
     fn last_where(
         &self,
         is_before: impl Fn(&FrameTag) -> bool,
@@ -441,8 +441,8 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(())
     }
 
-    /// Refuses the frame with the tag `blamed` unless `after` can follow `before`, given the number of frames between them.
-    /// `before` is `None` for the start of the stream.
+    /// Refuses the frame with the tag `blamed` unless `after` can follow `before`, given the number of frames between
+    /// them. `before` is `None` for the start of the stream.
     fn check_order(&self, before: Option<&FrameTag>, after: &FrameTag, blamed: &FrameTag) -> Result<(), StreamError> {
         let refused = |fault| Err(StreamError::Frame { index: blamed.index, fault });
         let (end, between) = match before {
@@ -500,9 +500,10 @@ impl<R: ReadAt> Read for FromStart<'_, R> {
     }
 }
 
-/// The number of frames up to the last sound one, and that frame. Steps back from the end, doubling the step until a frame is
-/// sound, and then bisects: after a power failure, a few of the last frames may be missing from the space reserved for
-/// them. If no such step finds a sound frame, the first frames are tried one by one, as some of them may be missing too.
+/// The number of frames up to the last sound one, and that frame. Steps back from the end, doubling the step until a
+/// frame is sound, and then bisects: after a power failure, a few of the last frames may be missing from the space
+/// reserved for them. If no such step finds a sound frame, the first frames are tried one by one, as some of them may
+/// be missing too.
 fn sound_frames<R: ReadAt>(
     stream: &OpenedStream,
     file: &StreamFile<R>,

@@ -39,8 +39,9 @@ impl<R: ReadAt> StreamFile<R> {
         self.extent().map(drop)
     }
 
-    /// The final frame, authenticated: no size is trusted before that, and a cut is noticed at once. An offset that is more
-    /// than the frames before it can hold is refused, so that a forged one cannot ask for space that is not needed.
+    /// The final frame, authenticated: no size is trusted before that, and a cut is noticed at once. An offset that is
+    /// more than the frames before it can hold is refused, so that a forged one cannot ask for space that is not
+    /// needed.
     ///
     /// # Errors
     ///

@@ -49,9 +49,9 @@ impl<W: Write> Writer<W> {
         Self::new(inner, &stream.header, &stream.keys, private, clock)
     }
 
-    /// Starts a new stream in `inner` with a given header and keys, where [`Writer::create`] is not enough. Writes `header`
-    /// under `keys`, which [`StageKeys::derive`] gives for the header's prefix. **A file key and IV must never be used
-    /// twice:** the two plaintexts would give each other away.
+    /// Starts a new stream in `inner` with a given header and keys, where [`Writer::create`] is not enough. Writes
+    /// `header` under `keys`, which [`StageKeys::derive`] gives for the header's prefix. **A file key and IV must never
+    /// be used twice:** the two plaintexts would give each other away.
     ///
     /// # Errors
     ///
@@ -73,8 +73,8 @@ impl<W: Write> Writer<W> {
         Ok(Self { inner, chain, maker: FrameMaker::new(frame_size, clock), frame_size, buffer, filled: 0 })
     }
 
-    /// Writes the final frame, and returns `inner`, flushed. A writer that is dropped without this leaves a stream that every
-    /// reader refuses.
+    /// Writes the final frame, and returns `inner`, flushed. A writer that is dropped without this leaves a stream that
+    /// every reader refuses.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What the tests of the command share.
+//! Helpers that the tests of the command share.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 /// The smallest cost that the command allows: tests are not about guessing.
 pub const CHEAP: [&str; 2] = ["--scrypt-log-n", "14"];
 
-/// A folder of its own, with a key file in it.
+/// A temporary folder with a key file in it.
 pub struct Folder {
     folder: TempDir,
 }
@@ -75,8 +75,8 @@ impl Folder {
     }
 }
 
-/// Has the processes that tests start take the signals that tests send: `cargo test &` and nohup have them ignored, and what
-/// is ignored is inherited, while what is handled is not. This process ignores them all the same.
+/// Lets the processes that tests start receive the signals that tests send. `cargo test &` and nohup make us ignore some;
+/// ignored signals are inherited, handled ones are not. This process handles them by doing nothing.
 fn pass_no_ignored_signal_on() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -93,7 +93,7 @@ fn pass_no_ignored_signal_on() {
     });
 }
 
-/// Runs `command` with `input` piped in. That it closes the pipe early is its right.
+/// Runs `command` with `input` piped in. It may close the pipe early.
 pub fn feed(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
@@ -114,7 +114,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// That `output` failed with `code` and said `fact`.
+/// Asserts that `output` failed with `code` and reported `fact`.
 #[track_caller]
 pub fn assert_refused(output: &Output, code: i32, fact: &str) {
     let reported = text(&output.stderr);
@@ -132,7 +132,7 @@ pub fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o7777
 }
 
-/// The writable memory of the process of this number, a piece for each mapping.
+/// The writable memory of the process with this id, one piece per mapping.
 pub fn memory_of(process: u32) -> Vec<Vec<u8>> {
     let process = format!("/proc/{process}");
     let (maps, memory) =
@@ -147,7 +147,7 @@ pub fn memory_of(process: u32) -> Vec<Vec<u8>> {
     pieces.collect()
 }
 
-/// Whether `needle` is anywhere in the writable memory of the process of this number.
+/// Whether `needle` is anywhere in the writable memory of the process with this id.
 pub fn memory_holds(process: u32, needle: &[u8]) -> bool {
     memory_of(process).iter().any(|piece| piece.windows(needle.len()).any(|window| window == needle))
 }

@@ -74,7 +74,7 @@ impl Maker {
         self.copy().repeat(2)
     }
 
-    /// A header whose first copy `change` has altered and authenticated anew, unless the change is behind the MAC.
+    /// A header whose first copy was altered by `change` and authenticated again, unless the change is after the MAC.
     pub fn altered(&self, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut copy = self.copy();
         change(&mut copy);

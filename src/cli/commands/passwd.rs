@@ -211,8 +211,8 @@ struct Rewriting {
 }
 
 impl Rewriting {
-    /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must have
-    /// opened one of the files that are `ready`.
+    /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must
+    /// have opened one of the files that are `ready`.
     fn begin(plan: &PasswdPlan, sources: &Sources, ready: &[Prepared]) -> Result<Self, Failure> {
         let paths = || plan.files.iter().map(|path| Some(path.as_path()));
         let mut current = Credential::new(sources.current.read(&Question::to_open(paths()))?, plan.limits);

@@ -22,8 +22,8 @@ impl Threads {
         self.asked.unwrap_or(self.cores)
     }
 
-    /// As many as were asked for, or else one fewer than there are cores: the processes at the other ends of the two pipes
-    /// need cores too.
+    /// As many as were asked for, or else one fewer than there are cores: the processes at the other ends of the two
+    /// pipes need cores too.
     pub fn between_pipes(self) -> NonZero<usize> {
         self.asked.or(NonZero::new(self.cores.get() - 1)).unwrap_or(NonZero::<usize>::MIN)
     }

@@ -22,15 +22,16 @@ pub trait Sink<S>: Sync {
     /// Whether frames must be written in the order of their indexes.
     const IN_TURN: bool;
 
-    /// Writes consecutive frames, at most [`MAX_HAND`] of them. If the run goes on past damage, some may be missing between
-    /// them.
+    /// Writes consecutive frames, at most [`MAX_HAND`] of them. If the run goes on past damage, some may be missing
+    /// between them.
     ///
     /// # Errors
     ///
     /// What the output says.
     fn write(&self, frames: &[Frame<S>]) -> io::Result<()>;
 
-    /// Where damaged frames are reported, if the run is to leave them out and go on; with `None`, the first one ends the run.
+    /// Where damaged frames are reported, if the run is to leave them out and go on; with `None`, the first one ends
+    /// the run.
     fn past_damage(&self) -> Option<&dyn DamageListener> {
         None
     }

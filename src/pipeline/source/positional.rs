@@ -72,8 +72,8 @@ impl Hands {
         Some(hand)
     }
 
-    /// Fills `frames` with those of one hand, up to the first failure of `read`, which gives `None` for a frame that is to be
-    /// skipped.
+    /// Fills `frames` with those of one hand, up to the first failure of `read`, which gives `None` for a frame that is
+    /// to be skipped.
     fn take<S>(
         &self,
         hand: &Hand,

@@ -1,5 +1,5 @@
-//! Decrypting a part of one input. From a file, only the frames of that part are read; anything else is read up to the end
-//! of the part.
+//! Decrypting a part of one input. From a file, only the frames of that part are read; anything else is read up to the
+//! end of the part.
 
 use std::{fs::File, ops::Range, sync::atomic::Ordering};
 

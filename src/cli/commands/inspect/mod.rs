@@ -120,7 +120,8 @@ impl Inspection<'_> {
         }
     }
 
-    /// A passphrase that merely happens to be in the environment is not meant for a stream that opens with key files alone.
+    /// A passphrase that merely happens to be in the environment is not meant for a stream that opens with key files
+    /// alone.
     fn fitting_keyring(&self, findings: &Findings) -> Option<&Keyring> {
         let fits = |keyring: &&Keyring| self.plan.frames || !keyring.is_ambient() || findings.has_passphrase_slot();
         self.keyring.as_ref().filter(fits)
