@@ -189,7 +189,7 @@ fn picocrypt_12_a_file_cut_short_fails_before_a_byte_of_it_is_released() {
     assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
     let whole = folder.read("film.reel");
     for (length, fact) in [
-        (FRAMES_START + 2 * WIRE, "cut short: it ends in place of frame 2, at byte 16512"),
+        (FRAMES_START + 2 * WIRE, "cut short: it ends before frame 2, at byte 16512"),
         (FRAMES_START + 2 * WIRE + 9, "ends inside frame 2, at byte 16512"),
         (FRAMES_START + 2 * WIRE + 999, "cut short, extended or damaged in frame 2, at byte 16512"),
         (600, "the stream ends inside its header"),

@@ -265,7 +265,7 @@ fn refused_frames_are_marked_and_the_list_goes_on() {
     }
     let cut = folder.pipe(&["inspect", "--json", "--frames"], &stream[..FRAMES_START + 2 * WIRE]);
     assert_refused(&cut, 4, "not whole: the end is missing, 2 frames are sound");
-    assert_eq!(lines(&cut)[3]["refused"], "the stream ends in place of this frame");
+    assert_eq!(lines(&cut)[3]["refused"], "the stream ends before this frame");
 }
 
 #[test]

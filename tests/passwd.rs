@@ -81,7 +81,8 @@ fn assert_sound(folder: &Folder, name: &str, before: &[u8]) {
     assert!(now[2 * HEADER..] == before[2 * HEADER..], "{name}: the frames were touched");
 }
 
-const STILL_OPENS: &str = "reelseal: the old passphrase still opens copies that were made before; to shut it out for good, decrypt and encrypt anew\n";
+const STILL_OPENS: &str =
+    "reelseal: the old passphrase still opens copies that were made before; to revoke it, decrypt and encrypt again\n";
 
 #[test]
 fn a_changed_passphrase_opens_and_the_old_one_does_not_and_no_frame_is_touched() {

@@ -102,7 +102,7 @@ fn a_range_is_the_bytes_that_curl_would_give() {
         assert!(piped.stdout == expected, "{range}");
         let from_pipe = folder.pipe(&["decrypt", "--range", range], &stream);
         if range.starts_with('-') {
-            assert_refused(&from_pipe, 2, "standard input: has no end that is known before it is read");
+            assert_refused(&from_pipe, 2, "standard input: is a pipe, whose length is not known in advance");
         } else {
             assert_done(&from_pipe);
             assert!(from_pipe.stdout == expected, "{range}");

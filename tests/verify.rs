@@ -110,7 +110,7 @@ fn a_missing_end_is_a_finding_beside_the_damage_before_it() {
     let three = "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged";
     let end = FRAMES_START + 10 * WIRE;
     let summary = "not whole: 1 frame is damaged, the end is missing, 9 frames are sound";
-    let at_boundary = "cut short: it ends in place of frame 10, at byte 49792";
+    let at_boundary = "cut short: it ends before frame 10, at byte 49792";
     assert_damaged(&folder, &damaged[..end], &[three, at_boundary, summary]);
     let reported = text(&folder.run(&["verify", "it"]).stderr);
     assert!(reported.starts_with(&format!("reelseal: warning: it: {at_boundary}\n")), "{reported}");

@@ -19,9 +19,10 @@ use crate::{
 pub enum Selection {
     /// These bytes.
     Bytes(Range<u64>),
-    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is
-    /// the earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that
-    /// began before it. The last one is the last that began no later than the second time.
+    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is the
+    /// earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that began before
+    /// it. The last one is the last that began no later than the second time. The tag of a stream's final frame says when
+    /// the input ended, so that frame counts as begun with the one before it, and nothing arrived after its time.
     Times(i64, i64),
 }
 
@@ -59,7 +60,20 @@ pub fn frames_of_range<'a, 's>(
 ///
 /// [`StreamError`] of the frames at the ends of the range, of the frame after it, and of a search for them.
 pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64) -> Result<Range<u64>, StreamError> {
-    let Some(last) = sealed.frame_at_time(until)? else { return Ok(0..0) };
+    let final_index = sealed.frames().saturating_sub(1);
+    if since > until || since > sealed.frame(final_index)?.tag().time {
+        return Ok(0..0);
+    }
+    let last = match sealed.frame_at_time(until)? {
+        Some(begun) if begun + 1 == final_index => final_index,
+        Some(begun) => begun,
+        None if final_index == 0 => 0,
+        None => {
+            // The search skips damaged frames: whether this one began in time, only its tag can say.
+            sealed.frame(0)?;
+            return Ok(0..0);
+        }
+    };
     let before = match since.checked_sub(1) {
         Some(before) => sealed.frame_at_time(before)?,
         None => None,
@@ -75,7 +89,7 @@ pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64)
     if last < first {
         return Ok(0..0);
     }
-    // The search skips damaged frames: whether the next one still began in time, only its tag can say.
+    // Nor is it known of a damaged frame here.
     if last + 1 < sealed.frames() {
         sealed.frame(last + 1)?;
     }
@@ -103,8 +117,12 @@ pub fn copy_selection<I: Input>(
         written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     };
+    if matches!(selection, Selection::Times(since, until) if since > until) {
+        return Ok(None);
+    }
     // A frame that began to arrive before the first time, and may still have been arriving at it.
     let mut held: Option<Frame<Verified>> = None;
+    let mut previous_time = i64::MIN;
     loop {
         let frame = frames.next_frame()?;
         let (tag, is_final) = (*frame.tag(), frame.tag().flags.is_final());
@@ -125,9 +143,11 @@ pub fn copy_selection<I: Input>(
                     }
                     frames.give_back(held);
                 }
-                if tag.time > *until {
+                let begun = if is_final { previous_time } else { tag.time };
+                if begun > *until {
                     return Ok(None);
                 }
+                previous_time = tag.time;
                 if tag.time >= *since {
                     write(frame.payload())?;
                     frames.give_back(frame);
@@ -137,9 +157,6 @@ pub fn copy_selection<I: Input>(
             }
         }
         if is_final {
-            if let Some(held) = held {
-                write(held.payload())?;
-            }
             return Ok(tag.end());
         }
     }
@@ -191,12 +208,14 @@ mod tests {
         for range in [0..1, 0..length, 4095..4097, 4096..8192, 100_000..900_001, length - 1..length] {
             let expected = &plaintext[range.start as usize..range.end as usize];
             for count in [1, 4] {
-                let workers = Workers::new(NonZero::new(count).unwrap(), SIZE);
+                let delivered = AtomicU64::new(0);
+                let workers = Workers::new(NonZero::new(count).unwrap(), SIZE).with_progress(&delivered);
                 let stream = StreamFile::new(&file, stream.len() as u64, 0, layout);
                 let (source, opening) = frames_of_range(&whole, stream, &range).unwrap();
                 let sink = RangeSink::new(OrderedSink::new(Vec::new()), PlaintextRange(range.clone()));
                 workers.run(&source, &opening, &sink).unwrap();
                 assert!(sink.into_inner().into_inner() == expected, "{range:?}");
+                assert_eq!(delivered.swap(0, Ordering::Relaxed), expected.len() as u64, "{range:?}");
 
                 let output = tempfile::tempfile().unwrap();
                 let (source, opening) = frames_of_range(&whole, stream, &range).unwrap();
@@ -205,6 +224,7 @@ mod tests {
                 let mut written = Vec::new();
                 (&output).read_to_end(&mut written).unwrap();
                 assert!(written == expected, "{range:?}, {count} workers");
+                assert_eq!(delivered.into_inner(), expected.len() as u64, "{range:?}, {count} workers");
             }
         }
     }
@@ -281,8 +301,12 @@ mod tests {
             (30, 39, &[2]),
             (31, 31, &[2]),
             (55, i64::MAX, &[4, 5]),
+            (45, 49, &[3]),
+            // What the final frame holds arrived between 50 and 60.
+            (45, 50, &[3, 4, 5]),
+            (55, 58, &[4, 5]),
             (60, 60, &[5]),
-            (99, i64::MAX, &[5]),
+            (61, i64::MAX, &[]),
             (i64::MIN, 9, &[]),
             (50, 20, &[]),
         ] {

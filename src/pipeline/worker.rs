@@ -40,7 +40,7 @@ impl<'a> Workers<'a> {
         hand(frame_size) * frame_size.wire()
     }
 
-    /// Adds the payload bytes of each delivered frame to `delivered`.
+    /// Adds the payload bytes of each frame that the sink delivered to `delivered`.
     #[must_use]
     pub fn with_progress(mut self, delivered: &'a AtomicU64) -> Self {
         self.delivered = Some(delivered);
@@ -187,7 +187,7 @@ where
         }
         let first_index = frames.first().map_or(0, Frame::index);
         self.sink.write(frames).map_err(|error| (first_index, StreamError::Write(error)))?;
-        let payloads = frames.iter().map(|frame| frame.payload_length() as u64).sum();
+        let payloads = frames.iter().map(|frame| self.sink.delivered_bytes(frame)).sum();
         if let Some(delivered) = self.workers.delivered {
             delivered.fetch_add(payloads, Ordering::Relaxed);
         }

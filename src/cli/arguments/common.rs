@@ -9,13 +9,13 @@ pub(in crate::cli) struct CommonArguments {
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
-    /// Tell what becomes of each file
+    /// Report the result of each file
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Show progress: auto does on a terminal
     ///
-    /// Without a terminal, always prints a line each second in place of a bar. json has every line of standard error be
-    /// an object, errors included. Whatever is shown, SIGUSR1 has a status line printed.
+    /// Without a terminal, always prints a line each second instead of a bar. json makes every line of standard error an
+    /// object, errors included. Whatever is shown, SIGUSR1 has a status line printed.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressArgument,
     /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe

@@ -79,7 +79,7 @@ pub(in crate::cli) enum Command {
     Inspect(InspectArguments),
     /// Make a key file, readable by its owner alone
     Keygen(KeygenArguments),
-    /// Change, add, remove or list what opens encrypted files, without encrypting them anew
+    /// Change, add, remove or list what opens encrypted files, without encrypting them again
     #[command(after_help = PASSWD_HELP)]
     Passwd(PasswdArguments),
     /// Measure what this machine does, and which cost of scrypt takes about a second

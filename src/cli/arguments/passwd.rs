@@ -13,7 +13,7 @@ REELSEAL_PASSPHRASE, else it is asked for on the terminal; the new one from --ne
 or --new-passphrase-fd, else from REELSEAL_NEW_PASSPHRASE, else it is asked for twice.
 
 Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that
-were made before: to shut it out for good, decrypt and encrypt anew.";
+were made before: to revoke it, decrypt and encrypt again.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PasswdArguments {
@@ -76,7 +76,7 @@ pub(in crate::cli) struct NewSecretArguments {
     /// Read the new passphrase from the first line of an open file descriptor
     #[arg(long, value_name = "N", group = "new_secret", value_parser = clap::value_parser!(i32).range(0..))]
     pub new_passphrase_fd: Option<i32>,
-    /// Use a key file that `reelseal keygen` made, in place of a new passphrase
+    /// Use a key file that `reelseal keygen` made, instead of a new passphrase
     #[arg(long, value_name = "FILE", group = "new_secret")]
     pub new_key_file: Option<PathBuf>,
 }

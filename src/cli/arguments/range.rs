@@ -36,7 +36,7 @@ pub(super) fn parse_range(text: &str) -> Result<ByteRange, String> {
     };
     match text.split_once('-').ok_or_else(form)? {
         ("", count) => match number(count)? {
-            0 => Err("the last 0 bytes are no range".to_owned()),
+            0 => Err("a range of 0 bytes is empty".to_owned()),
             count => Ok(ByteRange::Last(count)),
         },
         (first, "") => number(first).map(ByteRange::From),
@@ -75,7 +75,7 @@ mod tests {
             assert_eq!(parse_range(text).unwrap_err(), form, "{text}");
         }
         assert_eq!(parse_range("500-499").unwrap_err(), "the last byte is before the first");
-        assert_eq!(parse_range("-0").unwrap_err(), "the last 0 bytes are no range");
+        assert_eq!(parse_range("-0").unwrap_err(), "a range of 0 bytes is empty");
         for text in ["18446744073709551616-", "0-18446744073709551616", "-18446744073709551616"] {
             assert_eq!(parse_range(text).unwrap_err(), "18446744073709551616 is more than 64 bits can count", "{text}");
         }

@@ -21,7 +21,7 @@ pub(in crate::cli) struct SecretArguments {
     /// As in: reelseal encrypt --passphrase-fd 3 film.mp4 3<FILE
     #[arg(long, value_name = "N", group = "secret", value_parser = clap::value_parser!(i32).range(0..))]
     pub passphrase_fd: Option<i32>,
-    /// Use a key file that `reelseal keygen` made, in place of a passphrase
+    /// Use a key file that `reelseal keygen` made, instead of a passphrase
     ///
     /// It needs no scrypt, and whoever has the file can open what was encrypted with it.
     #[arg(long, value_name = "FILE", group = "secret")]

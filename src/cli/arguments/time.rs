@@ -55,6 +55,7 @@ fn time(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     // What has an offset is a timestamp or nothing: the parser of local times would pass over the offset.
     match text.split_once(':') {
         _ if text.contains(['Z', 'z', '+']) => None,
+        Some((_, after)) if after.contains('-') => None,
         Some((before, _)) if before.len() <= 2 => local(today().to_datetime(DATES.parse_time(text).ok()?)),
         _ => local(DATES.parse_datetime(text).ok()?),
     }
@@ -186,6 +187,10 @@ mod tests {
             "2026-13-01",
             "2026-02-30",
             "2026-11-24 25:00",
+            "10:00-05:00",
+            "10:00-0500",
+            "10:30-05",
+            "2026-11-24 10:00-99:00",
             "2026-11-24T10:00:00+99:00",
             "2026-11-24T10:00[Europe/Berlin]",
             "2026-11-24T10:00:00Z[Europe/Berlin]",

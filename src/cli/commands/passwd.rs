@@ -290,7 +290,7 @@ impl Rewriting {
         let (opens, it) = if self.removed.len() == 1 { ("opens", "it") } else { ("open", "them") };
         let old = self.removed.iter().map(SlotKind::to_string).collect::<Vec<_>>().join(" and the old ");
         report::note(&format!(
-            "the old {old} still {opens} copies that were made before; to shut {it} out for good, decrypt and encrypt anew"
+            "the old {old} still {opens} copies that were made before; to revoke {it}, decrypt and encrypt again"
         ));
     }
 }

@@ -64,7 +64,7 @@ pub(in crate::cli) fn remove_input(
         }
         Err(error) => return Err(kept(job, &format!("cannot be read back: {error}"))),
     }
-    // Whatever was written to it in the meantime stands nowhere else.
+    // Whatever was written to it in the meantime exists nowhere else.
     let unchanged = FileSnapshot::of(&job.input.file, &job.input.metadata).and_then(|snapshot| snapshot.confirm());
     unchanged.map_err(|_| kept(job, "is written, but the input has changed since"))?;
     delete(job, input)

@@ -27,18 +27,18 @@ pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
     let failure = Failure::new(Exit::BadStream, error.to_string()).about(input);
     match error {
         HeaderError::NotReelseal(Some(Mangling::Utf16)) => failure.with_hint(
-            "it looks like one that was re-encoded as UTF-16, as PowerShell's > does; write with -o FILE in place of > FILE",
+            "it looks like one that was re-encoded as UTF-16, as PowerShell's > does; use -o FILE instead of > FILE",
         ),
         HeaderError::NotReelseal(Some(Mangling::Text)) => failure.with_hint(
             "it looks like one that was changed as if it were text; transfer it as binary (ftp: type binary)",
         ),
-        HeaderError::NotReelseal(None) => failure.with_hint("a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?"),
+        HeaderError::NotReelseal(None) => {
+            failure.with_hint("a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?")
+        }
         HeaderError::Version(_) | HeaderError::UnknownFeatures(_) => {
             failure.with_hint("a newer reelseal may read it, or one with the stages it was written with")
         }
-        HeaderError::Records(RecordError::UnknownCritical { .. }) => {
-            failure.with_hint("a newer reelseal may read it")
-        }
+        HeaderError::Records(RecordError::UnknownCritical { .. }) => failure.with_hint("a newer reelseal may read it"),
         HeaderError::Cut => failure.with_hint("the transfer may have been cut off; get the stream again"),
         _ => failure.with_hint(OTHER_COPY),
     }
@@ -117,9 +117,7 @@ pub(in crate::cli) fn pipeline(
             damaged(format!("cut short, extended or damaged in {}", place(*index)))
         }
         StreamError::Frame { index, fault } => damaged(format!("{}: {fault}", place(*index))),
-        StreamError::EndBeforeFinalFrame { index } => {
-            damaged(format!("cut short: it ends in place of {}", place(*index)))
-        }
+        StreamError::EndBeforeFinalFrame { index } => damaged(format!("cut short: it ends before {}", place(*index))),
         StreamError::CutFrame { index } => damaged(format!("cut short or extended: it ends inside {}", place(*index))),
         StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was read")
             .about(input)
@@ -160,7 +158,7 @@ pub(in crate::cli) fn header_rewrite(input: &Label, error: &HeaderRewriteError) 
         HeaderRewriteError::Header(error) => header_read(input, error),
         HeaderRewriteError::Records(_) => refused(Exit::Usage).with_hint(REMOVE_FIRST),
         HeaderRewriteError::ForeignKeys | HeaderRewriteError::TooOften => {
-            refused(Exit::BadStream).with_hint("decrypt the file, and encrypt it anew")
+            refused(Exit::BadStream).with_hint("decrypt the file and encrypt it again")
         }
         HeaderRewriteError::Write(error) => {
             Failure::system(input, "cannot write the header", error).with_hint(HALF_WRITTEN)

@@ -39,6 +39,11 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
         let part = match (range, since, until) {
             (Some(range), ..) => Some(Part::Bytes(*range)),
             (None, None, None) => None,
+            (None, Some(since), Some(until)) if since > until => {
+                return Err(Failure::usage("--until is a time before --since").with_hint(
+                    "a time without a date is today's; give the dates of a night: --since '2026-11-24 23:00'",
+                ));
+            }
             (None, since, until) => {
                 Some(Part::Times { since: since.unwrap_or(i64::MIN), until: until.unwrap_or(i64::MAX) })
             }

@@ -86,7 +86,7 @@ impl Naming {
         match self {
             Self::AddSuffix => Ok(with_suffix(path)),
             Self::RemoveSuffix => without_suffix(path).ok_or_else(|| {
-                Failure::usage(format!("does not end in {SUFFIX} behind a name, so that there is none for the output"))
+                Failure::usage(format!("does not end in {SUFFIX}, so the output has no name"))
                     .about(path)
                     .with_hint("name the output with -o FILE, or -o - for standard output")
             }),

@@ -1,4 +1,4 @@
-//! What the prompt asks for: which files, so that two commands in one pipe can be told apart, and whether the passphrase is
+//! What the prompt asks for: which files, so that two commands in one pipe can be distinguished, and whether the passphrase is
 //! a new one.
 
 use std::path::Path;

@@ -30,6 +30,14 @@ pub trait Sink<S>: Sync {
     /// What the output says.
     fn write(&self, frames: &[Frame<S>]) -> io::Result<()>;
 
+    /// How many of the bytes of `frame`'s payload the output gets: all of them, or fewer where a part is selected.
+    fn delivered_bytes(&self, frame: &Frame<S>) -> u64
+    where
+        Frame<S>: Outgoing,
+    {
+        frame.payload_length() as u64
+    }
+
     /// Where damaged frames are reported, if the run is to leave them out and go on; with `None`, the first one ends
     /// the run.
     fn past_damage(&self) -> Option<&dyn DamageListener> {

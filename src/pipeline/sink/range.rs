@@ -51,6 +51,10 @@ impl<W: Write + Send> Sink<Verified> for RangeSink<OrderedSink<W>> {
     fn write(&self, frames: &[Frame<Verified>]) -> io::Result<()> {
         self.sink.write_pieces(frames.iter().map(|frame| self.range.of(frame)))
     }
+
+    fn delivered_bytes(&self, frame: &Frame<Verified>) -> u64 {
+        self.range.of(frame).len() as u64
+    }
 }
 
 impl Sink<Verified> for RangeSink<PositionalSink<'_>> {
@@ -59,5 +63,9 @@ impl Sink<Verified> for RangeSink<PositionalSink<'_>> {
     fn write(&self, frames: &[Frame<Verified>]) -> io::Result<()> {
         let Some(first) = frames.first() else { return Ok(()) };
         self.sink.write_pieces(frames.iter().map(|frame| self.range.of(frame)), self.range.position_of(first))
+    }
+
+    fn delivered_bytes(&self, frame: &Frame<Verified>) -> u64 {
+        self.range.of(frame).len() as u64
     }
 }

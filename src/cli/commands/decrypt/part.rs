@@ -89,12 +89,13 @@ impl Decryption<'_> {
         let Job { input, destination, .. } = job;
         let selection = match part {
             Part::Bytes(ByteRange::Last(_)) => {
-                return Err(Failure::usage("has no end that is known before it is read")
+                return Err(Failure::usage("is a pipe, whose length is not known in advance")
                     .about(&input.label)
                     .with_hint("count from the front, or store the stream in a file first"));
             }
             Part::Bytes(range) => {
-                Selection::Bytes(range.within(u64::MAX).ok_or_else(|| beyond_the_end(&input.label, u64::MAX))?)
+                // A plaintext that would be long enough does not exist, but how long it is must be read.
+                Selection::Bytes(range.within(u64::MAX).unwrap_or(u64::MAX..u64::MAX))
             }
             Part::Times { since, until } => Selection::Times(since, until),
         };

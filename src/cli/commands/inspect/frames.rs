@@ -143,7 +143,7 @@ fn refused(damage: FrameDamage) -> Found {
 
 fn missing(error: &StreamError) -> Found {
     let inside = matches!(error, StreamError::CutFrame { .. });
-    let refused = if inside { "the stream ends inside this frame" } else { "the stream ends in place of this frame" };
+    let refused = if inside { "the stream ends inside this frame" } else { "the stream ends before this frame" };
     Found::Refused { refused: refused.to_owned() }
 }
 
