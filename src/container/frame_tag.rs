@@ -69,7 +69,7 @@ impl FrameTag {
         self.offset.checked_add(self.length.into())
     }
 
-    /// The tag as it stands on the wire before encryption.
+    /// The tag as it is on the wire before encryption.
     pub fn encode(&self) -> [u8; TAG_LENGTH] {
         let mut bytes = [0; TAG_LENGTH];
         bytes[..8].copy_from_slice(&self.index.to_le_bytes());

@@ -114,7 +114,7 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// The prefix as it stands in the stream.
+    /// The prefix as it is in the stream.
     pub fn encode(&self) -> [u8; PREFIX_LENGTH] {
         let mut bytes = [0; PREFIX_LENGTH];
         bytes[..8].copy_from_slice(&MAGIC);
@@ -174,7 +174,7 @@ pub struct HeaderCopy {
     length: HeaderLength,
 }
 
-/// A copy that was looked at.
+/// A copy that was examined.
 pub(super) enum Examined {
     Sound(HeaderCopy),
     /// This many bytes are needed to tell.

@@ -1,4 +1,4 @@
-//! Where each frame stands: the arithmetic of frame sizes and positions.
+//! Where each frame is: the arithmetic of frame sizes and positions.
 
 use super::HeaderLength;
 

@@ -3,7 +3,7 @@
 //! # In this crate
 //!
 //! No input or output, no threads, no secrets: [`search_header`] finds the [`HeaderCopy`] that counts, which parses into a
-//! [`ParsedHeader`]; [`Layout`] says where each frame stands.
+//! [`ParsedHeader`]; [`Layout`] says where each frame is.
 //!
 //! ```
 //! use reelseal::container::{FrameSize, HeaderLength, Layout};

@@ -103,12 +103,12 @@ impl FrameParts {
         &mut self.buffer.bytes[..self.text_length]
     }
 
-    /// The MAC's place behind the payload field.
+    /// The MAC, which follows the payload field.
     pub fn mac(&self) -> &[u8] {
         &self.buffer.bytes[self.text_length..self.text_length + MAC_LENGTH]
     }
 
-    /// The MAC's place behind the payload field.
+    /// The MAC, which follows the payload field.
     pub fn mac_mut(&mut self) -> &mut [u8] {
         &mut self.buffer.bytes[self.text_length..self.text_length + MAC_LENGTH]
     }
@@ -128,7 +128,7 @@ impl FrameParts {
         self.buffer.frame_size.payload()
     }
 
-    /// The bytes of the payload field behind the payload.
+    /// The bytes of the payload field after the payload.
     pub fn padding(&self) -> &[u8] {
         &self.buffer.bytes[self.payload_end()..self.text_length]
     }
@@ -162,7 +162,7 @@ impl<S> Frame<S> {
 
 impl Frame<Clear> {
     /// The frame of plaintext in the payload area of `buffer`, as `tag` describes it. A length over P counts as P; room
-    /// behind a shorter payload of a frame that is not final becomes zeros.
+    /// after a shorter payload of a frame that is not final becomes zeros.
     pub fn clear(mut buffer: FrameBuffer, mut tag: FrameTag) -> Self {
         let payload = buffer.frame_size.payload();
         let length = (tag.length as usize).min(payload);

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{FrameFault, FrameParts, Stage};
 use crate::{container::MAC_LENGTH, keys::Key};
 
-/// Puts a MAC behind the ciphertext of a frame, and refuses a frame whose MAC does not match.
+/// Puts a MAC after the ciphertext of a frame, and refuses a frame whose MAC does not match.
 pub struct FrameAuthentication {
     key: Key,
 }

@@ -6,7 +6,7 @@
 //! # A stage of one's own
 //!
 //! A stage that changes the payload takes a bit of [`Features::PRIVATE`]. The header carries it, so that a reader without
-//! the stage refuses the stream in place of giving out what it does not understand:
+//! the stage refuses the stream instead of giving out what it does not understand:
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -108,7 +108,7 @@ pub enum FrameFault {
     /// Critical flags that version 1 does not define.
     #[error("the frame has unknown critical flags {0:#06x}")]
     UnknownFlags(u32),
-    /// Bytes behind the payload of a live frame are not zero.
+    /// Bytes after the payload of a live frame are not zero.
     #[error("the padding of the frame is not zero")]
     Padding,
 }
