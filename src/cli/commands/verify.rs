@@ -102,6 +102,8 @@ impl Verification<'_> {
     ) -> Result<(InputFile, OpenedStream, Surveyed), Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         input.check_apart_from(keyring.metadata().as_ref())?;
+        // Reading moves the place in the input from which its length counts.
+        let length = input.access()?.length(&input.metadata);
         let (stream, surveyed) = {
             let header = InputHeader::read(&input, |_| {})?;
             if let Some(copy) = header.header().damaged_copy() {
@@ -110,7 +112,7 @@ impl Verification<'_> {
             }
             let (stream, frames) = header.open(&keyring)?;
             drop(keyring);
-            let surveyed = self.survey_frames(&input, &stream, frames, place)?;
+            let surveyed = self.survey_frames(&input, length, &stream, frames, place)?;
             (stream, surveyed)
         };
         Ok((input, stream, surveyed))
@@ -119,6 +121,7 @@ impl Verification<'_> {
     fn survey_frames(
         &self,
         input: &InputFile,
+        length: Option<u64>,
         stream: &OpenedStream,
         frames: InputFrames<'_>,
         place: &Place<'_>,
@@ -134,7 +137,7 @@ impl Verification<'_> {
             Some(Err(error)) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
                 // At once: to read the rest of a film may take long.
                 place.wait_for_those_before();
-                let extent = input.access()?.length(&input.metadata).and_then(|length| layout.extent(length).ok());
+                let extent = length.and_then(|length| layout.extent(length).ok());
                 let finding = match extent.and_then(|extent| last_frame(extent, &error)) {
                     Some(damaged) => damage::frames(label, header, &damaged),
                     None => failed(&error).message().clone(),
