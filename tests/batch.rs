@@ -225,6 +225,22 @@ fn for_programs_every_line_is_an_object() {
 }
 
 #[test]
+fn a_name_that_is_not_utf_8_can_be_had_from_an_event() {
+    let folder = clips(&[]);
+    let name = OsStr::from_bytes(b"caf\xe9");
+    fs::write(folder.path("").join(name), b"frames").unwrap();
+    let mut command = folder.reelseal(&["encrypt", "--progress", "json", "--key-file", "key"]);
+    let output = command.arg(name).output().unwrap();
+    assert!(output.status.success());
+    let last = text(&output.stderr).lines().last().unwrap().to_owned();
+    let object: serde_json::Value = serde_json::from_str(&last).unwrap();
+    let [file, bytes, output, output_bytes] =
+        ["file", "file_bytes", "output", "output_bytes"].map(|key| object[key].as_str().unwrap());
+    assert_eq!((file, bytes), ("caf\u{fffd}", "Y2Fm6Q=="));
+    assert_eq!((output, output_bytes), ("caf\u{fffd}.reel", "Y2Fm6S5yZWVs"));
+}
+
+#[test]
 fn what_verify_finds_is_an_object_a_line_as_well() {
     let folder = clips(&["a"]);
     assert_done(&folder.run(&["encrypt", "a"]));

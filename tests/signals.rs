@@ -261,7 +261,7 @@ fn a_request_for_the_status_is_answered_with_an_object_for_programs() {
         assert!(object[number].take().as_u64().is_some(), "{reported}");
     }
     let expected = json!({
-        "event": "progress", "file": "standard input", "bytes": null, "total": null, "bytes_per_second": null,
+        "event": "progress", "file": null, "bytes": null, "total": null, "bytes_per_second": null,
         "files_done": 0, "files": 1,
     });
     assert_eq!(object, expected);

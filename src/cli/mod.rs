@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub use arguments::Arguments;
 use arguments::Command;
 use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, speed, verify};
-pub use messages::report::report_usage;
+pub use messages::usage::report_usage;
 use messages::{
     failure::{Exit, Failure},
     progress, report,

@@ -171,7 +171,8 @@ fn state_of_copies(error: &HeaderError) -> CopyState {
 }
 
 impl SlotFindings {
-    fn of(slot: &Slot) -> Self {
+    /// What `slot` says of itself.
+    pub fn of(slot: &Slot) -> Self {
         let scrypt = ScryptParameters::of(slot).map(|parameters| {
             let time = parameters.cost().and_then(scrypt_time::estimated);
             ScryptFindings { parameters, seconds: time.map(|time| time.as_secs_f64()) }

@@ -49,6 +49,9 @@ pub(in crate::cli) struct PasswdArguments {
         ]
     )]
     pub list: bool,
+    /// With --list, give JSON, one object a file: file, slots (number, and the rest as inspect --json has it)
+    #[arg(long, requires = "list")]
+    pub json: bool,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]

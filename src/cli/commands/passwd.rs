@@ -9,6 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+use serde_json::json;
+
 use crate::cli::{
     job::{
         batch::Batch,
@@ -16,6 +19,7 @@ use crate::cli::{
     },
     messages::{
         display_name::display_name,
+        event,
         failure::{Exit, Failure},
         key_slot,
         message::Message,
@@ -35,7 +39,10 @@ use crate::{
         input::{InputFile, is_standard},
         label::Label,
     },
-    inspection::scrypt_parameters::ScryptParameters,
+    inspection::{
+        findings::{SlotFindings, UnknownSlotFindings},
+        scrypt_parameters::ScryptParameters,
+    },
     keys::{
         Credential, KeySlot, KeySlots, Lock, ScryptCost, SlotDemand, SlotKind, Unlocked, unlock, unlock_with_another,
     },
@@ -48,26 +55,52 @@ const MOST_OPEN: usize = 256;
 
 pub(in crate::cli) fn passwd(plan: PasswdPlan, startup: Startup) -> Result<(), Exit> {
     match &plan.mode {
-        PasswdMode::List => {
+        PasswdMode::List { json } => {
             let watching = startup.watch(Answer::Die);
-            Batch::each(&watching, &plan.files, |path| list(path, plan.files.len() > 1))
+            Batch::each(&watching, &plan.files, |path| list(path, plan.files.len() > 1, *json))
         }
         PasswdMode::Rewrite(change) => rewrite_all(&plan, change, startup),
     }
 }
 
-/// A line a slot; in front of it the file's name, if there is more than the one file.
-fn list(path: &Path, named: bool) -> Result<(), Failure> {
+/// An object; or a line a slot, in front of it the file's name, if there is more than the one file.
+fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
     let header = InputHeader::read(&input, |_| {})?;
     let header = header.header();
     warn_of_damaged_copy(&input.label, header.damaged_copy());
     let slots = KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(&input.label, &error))?;
+    if json {
+        return standard_output::json(&as_object(&input.label, &slots));
+    }
     let front = if named { format!("{}: ", display_name(&input.label)) } else { String::new() };
     let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot)));
     let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
     let text: String = lines.chain(unknown).collect();
     standard_output::text(text.as_bytes())
+}
+
+/// A slot of the list for programs.
+#[derive(Serialize)]
+struct ListedSlot {
+    /// As --remove takes it; `None` for a slot of unknown kind.
+    number: Option<NonZero<usize>>,
+    #[serde(flatten)]
+    findings: SlotFindings,
+}
+
+fn as_object(file: &Label, slots: &KeySlots) -> event::Fields {
+    let known =
+        slots.iter().map(|slot| ListedSlot { number: Some(slot.number()), findings: SlotFindings::of(slot.slot()) });
+    let unknown = slots.unknown_kinds().map(|kind_number| ListedSlot {
+        number: None,
+        findings: SlotFindings::Unknown(UnknownSlotFindings { kind_number }),
+    });
+    let slots: Vec<_> = known.chain(unknown).collect();
+    let mut fields = event::Fields::new();
+    event::name(&mut fields, "file", file);
+    fields.insert("slots".to_owned(), json!(slots));
+    fields
 }
 
 fn described(slot: &KeySlot) -> String {

@@ -23,9 +23,9 @@ use crate::{
         secrets::{keyring::Keyring, question::Question},
         signals::Startup,
     },
-    container::{Header, TagFlags},
+    container::{Extent, TagFlags},
     files::{input::InputFile, label::Label, walk::NamedInput},
-    pipeline::{Opening, Survey, SurveySink, Workers},
+    pipeline::{DamagedFrames, FrameDamage, Opening, Survey, SurveySink, Workers},
     stream::{OpenedStream, StreamError, widen_pipe},
 };
 
@@ -38,6 +38,8 @@ struct Verification<'a> {
 
 /// What a survey found, and how its run over the frames ended.
 struct Surveyed {
+    /// What was reported of the end, before the rest was read.
+    reported: Option<Message>,
     survey: Survey,
     end: Result<(), StreamError>,
 }
@@ -60,20 +62,29 @@ impl Verification<'_> {
         let result = self.survey(named, keyring, place);
         // What is found of several files is reported in the order of the files.
         place.wait_for_those_before();
-        let (input, stream, Surveyed { survey, end }) = result?;
+        let (input, stream, Surveyed { reported, survey, end }) = result?;
         let (label, header) = (&input.label, stream.header());
         let failed = |error: &StreamError| {
             stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error)
         };
-        report_damage(label, header, &survey);
+        let report = |finding: &Message| {
+            if reported.as_ref() != Some(finding) {
+                report::finding(finding);
+            }
+        };
+        survey.damaged().for_each(|damaged| report(&damage::frames(label, header, damaged)));
+        if survey.unlisted > 0 {
+            let more = format!("and {} more damaged frames, too scattered to be listed", survey.unlisted);
+            report(&Message::about(label, more));
+        }
         match end {
             Err(error) if stream_failure::is_damage(&error) => {
-                report::finding(failed(&error).message());
+                report(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Cut))
             }
             // The damage found before is the worse of the two.
             Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
-                report::finding(failed(&error).message());
+                report(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Unreadable))
             }
             Err(error) => Err(failed(&error)),
@@ -91,6 +102,8 @@ impl Verification<'_> {
     ) -> Result<(InputFile, OpenedStream, Surveyed), Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         input.check_apart_from(keyring.metadata().as_ref())?;
+        // Reading moves the place in the input from which its length counts.
+        let length = input.access()?.length(&input.metadata);
         let (stream, surveyed) = {
             let header = InputHeader::read(&input, |_| {})?;
             if let Some(copy) = header.header().damaged_copy() {
@@ -99,7 +112,7 @@ impl Verification<'_> {
             }
             let (stream, frames) = header.open(&keyring)?;
             drop(keyring);
-            let surveyed = self.survey_frames(&input, &stream, frames, place)?;
+            let surveyed = self.survey_frames(&input, length, &stream, frames, place)?;
             (stream, surveyed)
         };
         Ok((input, stream, surveyed))
@@ -108,27 +121,36 @@ impl Verification<'_> {
     fn survey_frames(
         &self,
         input: &InputFile,
+        length: Option<u64>,
         stream: &OpenedStream,
         frames: InputFrames<'_>,
         place: &Place<'_>,
     ) -> Result<Surveyed, Failure> {
-        let layout = stream.header().layout();
+        let (label, header) = (&input.label, stream.header());
+        let layout = header.layout();
         let failed =
-            |error: &StreamError| stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, error);
+            |error: &StreamError| stream_failure::pipeline(label, &Label::StandardOutput, false, layout, error);
+        let mut reported = None;
         let size = match frames.file().map(|file| file.verify_final_frame(stream.chain())) {
             None => None,
             Some(Ok(last)) => last.tag().end(),
             Some(Err(error)) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
                 // At once: reading the rest of a film may take long.
                 place.wait_for_those_before();
-                report::warning(failed(&error).message());
+                let extent = length.and_then(|length| layout.extent(length).ok());
+                let finding = match extent.and_then(|extent| last_frame(extent, &error)) {
+                    Some(damaged) => damage::frames(label, header, &damaged),
+                    None => failed(&error).message().clone(),
+                };
+                report::finding(&finding);
+                reported = Some(finding);
                 None
             }
             Some(Err(error)) => return Err(failed(&error)),
         };
 
         let admitted = self.admission.admit(size, layout.frame_size);
-        let progress = self.progress.file(&input.label, size, false);
+        let progress = self.progress.file(label, size, false);
         widen_pipe(&input.file);
         let workers = Workers::new(admitted.workers(self.plan.many.threads.most()), layout.frame_size);
         let workers = workers.with_progress(progress.delivered());
@@ -141,8 +163,9 @@ impl Verification<'_> {
         if end.is_ok() && survey.damaged_frames() == 0 {
             progress.finish(None);
         }
-        Ok(Surveyed { survey, end })
+        Ok(Surveyed { reported, survey, end })
     }
+
     fn report_whole(&self, input: &Label, survey: &Survey) -> Result<(), Failure> {
         if self.plan.many.reporting.quiet {
             return Ok(());
@@ -159,12 +182,12 @@ impl Verification<'_> {
     }
 }
 
-fn report_damage(input: &Label, header: &Header, survey: &Survey) {
-    for damaged in survey.damaged() {
-        report::finding(&damage::frames(input, header, damaged));
-    }
-    if survey.unlisted > 0 {
-        let more = format!("and {} more damaged frames, too scattered to be listed", survey.unlisted);
-        report::finding(&Message::about(input, more));
-    }
+/// What `error` says of the last frame, as a survey would find it; `None` if it is about something else.
+fn last_frame(Extent { last_index, last_wire }: Extent, error: &StreamError) -> Option<DamagedFrames> {
+    let (index, damage) = match error {
+        StreamError::Frame { index, fault } => (*index, FrameDamage::Refused(*fault)),
+        StreamError::ReadFrame { index, error } => (*index, FrameDamage::Unreadable { os_error: error.raw_os_error() }),
+        _ => return None,
+    };
+    (index == last_index).then_some(DamagedFrames { first: index, last: index, last_wire, damage })
 }

@@ -50,8 +50,7 @@ pub(in crate::cli) fn remove_input(
         Direction::Encrypted { .. } => (&written, &job.input.file),
         Direction::Decrypted => (&job.input.file, &written),
     };
-    let progress =
-        progress.check(&format!("{}: reading back", display_name(&job.destination.label)), plaintext.metadata().ok());
+    let progress = progress.reading_back(&job.destination.label, plaintext.metadata().ok());
     let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
     match begins_as_written(stream, direction)
         .and_then(|begins| Ok(begins && decrypts_to(stream, layout, chain, plaintext, &workers)?))

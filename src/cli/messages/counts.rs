@@ -8,6 +8,8 @@ use std::{
     time::Instant,
 };
 
+use crate::files::label::Label;
+
 /// What is counted of all the files of a command.
 pub(super) struct Counts {
     /// How many files there are.
@@ -28,6 +30,7 @@ pub(super) struct EndedFiles {
 
 /// What is counted of one file.
 pub(super) struct FileCount {
+    pub input: Label,
     /// As it is shown.
     pub name: String,
     /// The payload bytes that are to come, if that is known.
@@ -88,9 +91,10 @@ impl Counts {
 
 impl FileCount {
     /// Nothing yet of a file, whose bytes count in the whole unless they are read for a second time.
-    pub fn new(name: &str, total: Option<u64>, counts_in_whole: bool) -> Self {
+    pub fn new(input: &Label, name: String, total: Option<u64>, counts_in_whole: bool) -> Self {
         let (delivered, outcome) = (AtomicU64::new(0), AtomicU8::new(UNDER_WAY));
-        Self { name: name.to_owned(), total, delivered, counts_in_whole, outcome, started: Instant::now() }
+        let (input, started) = (input.clone(), Instant::now());
+        Self { input, name, total, delivered, counts_in_whole, outcome, started }
     }
 
     /// The file is done.
@@ -128,8 +132,9 @@ mod tests {
     #[test]
     fn the_whole_is_what_ended_and_what_is_in_hand_without_what_is_read_again() {
         let counts = Counts::new(3, Some(60));
-        let [film, again] =
-            [true, false].map(|counts_in_whole| Arc::new(FileCount::new("film", None, counts_in_whole)));
+        let [film, again] = [true, false].map(|counts_in_whole| {
+            Arc::new(FileCount::new(&Label::StandardInput, "film".to_owned(), None, counts_in_whole))
+        });
         for file in [&film, &again] {
             counts.begin(file);
             file.delivered.store(5, Ordering::Relaxed);
@@ -144,7 +149,8 @@ mod tests {
     #[test]
     fn a_file_that_is_let_go_has_failed_unless_it_is_done() {
         let counts = Counts::new(2, None);
-        let [done, failed] = ["done", "failed"].map(|name| Arc::new(FileCount::new(name, None, true)));
+        let [done, failed] =
+            ["done", "failed"].map(|name| Arc::new(FileCount::new(&Label::StandardInput, name.to_owned(), None, true)));
         assert_eq!(done.outcome(), None);
         done.done();
         counts.let_go(&done);

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::cli::messages::{
+    damaged_part::{DamagedPart, Span},
     failure::{Exit, Failure, describe},
     message::Message,
 };
@@ -27,7 +28,12 @@ pub(in crate::cli) fn frames(input: &Label, header: &Header, damaged: &DamagedFr
         1 => format!("frame {}", damaged.first),
         _ => format!("frames {} to {}", damaged.first, damaged.last),
     };
-    let plaintext = plaintext(header, damaged).map(|range| format!(" ({range})")).unwrap_or_default();
+    let plaintext = plaintext(header, damaged);
+    let shown = match plaintext {
+        None => String::new(),
+        Some(Span { first, end: None }) => format!(" (plaintext from {first} on)"),
+        Some(Span { first, end: Some(end) }) => format!(" (plaintext {first} to {})", end - 1),
+    };
     let damage = match damaged.damage {
         FrameDamage::Refused(FrameFault::Mac) if damaged.last_wire < layout.frame_size.wire() => {
             "cut short, extended or damaged".to_owned()
@@ -36,7 +42,11 @@ pub(in crate::cli) fn frames(input: &Label, header: &Header, damaged: &DamagedFr
         FrameDamage::Refused(fault) => fault.to_string(),
         FrameDamage::Unreadable { os_error } => unreadable(os_error.map(io::Error::from_raw_os_error).as_ref()),
     };
-    Message::about(input, format!("{named}, bytes {first_byte} to {last_byte}{plaintext}: {damage}"))
+    Message::about(input, format!("{named}, bytes {first_byte} to {last_byte}{shown}: {damage}")).in_part(DamagedPart {
+        frames: Span::new(damaged.first, damaged.last + 1),
+        bytes: Span::new(first_byte, last_byte + 1),
+        plaintext,
+    })
 }
 
 /// What is reported of a frame that could not be read.
@@ -46,7 +56,7 @@ pub(in crate::cli) fn unreadable(error: Option<&io::Error>) -> String {
 }
 
 /// The plaintext that damaged frames would hold; in a live stream, only they could tell.
-fn plaintext(header: &Header, damaged: &DamagedFrames) -> Option<String> {
+fn plaintext(header: &Header, damaged: &DamagedFrames) -> Option<Span> {
     if header.prefix.features.contains(Features::LIVE) {
         return None;
     }
@@ -55,7 +65,7 @@ fn plaintext(header: &Header, damaged: &DamagedFrames) -> Option<String> {
     // Where a short frame ends is said by nothing that was authenticated.
     let is_full = damaged.last_wire == header.prefix.frame_size.wire();
     let end = (damaged.last + 1) * payload;
-    Some(if is_full { format!("plaintext {start} to {}", end - 1) } else { format!("plaintext from {start} on") })
+    Some(if is_full { Span::new(start, end) } else { Span::from(start) })
 }
 
 /// How a survey ended.

@@ -6,7 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use super::message::{Message, Subject};
+use super::{
+    damaged_part::DamagedPart,
+    message::{Message, Subject},
+};
 
 /// A failure: one lower-case fact, what it is about, and what to do about it where that is known.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub(in crate::cli) enum Exit {
 
 impl Failure {
     pub fn new(exit: Exit, fact: impl Into<String>) -> Self {
-        let message = Message { subject: None, fact: fact.into() };
+        let message = Message { subject: None, fact: fact.into(), part: None };
         Self { exit, message, hint: None, concerns_all: false }
     }
 
@@ -57,6 +60,13 @@ impl Failure {
     #[must_use]
     pub fn about(mut self, subject: impl Into<Subject>) -> Self {
         self.message.subject = Some(subject.into());
+        self
+    }
+
+    /// It is in this part of the stream.
+    #[must_use]
+    pub fn in_part(mut self, part: DamagedPart) -> Self {
+        self.message.part = Some(part);
         self
     }
 

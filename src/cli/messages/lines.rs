@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     byte_count::display_bytes,
     counts::{Counts, FileCount},
-    report,
+    event, report,
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -68,14 +68,16 @@ fn print_file(file: &FileCount, counts: &Counts) {
     let of = file.total.map(|total| format!(" of {}", display_bytes(total))).unwrap_or_default();
     let text = format!("{}: {}{of}, {}/s", file.name, display_bytes(bytes), display_bytes(rate));
     report::progress(&text, || {
-        json!({
-            "event": "progress",
-            "file": file.name,
-            "bytes": bytes,
-            "total": file.total,
-            "bytes_per_second": rate,
-            "files_done": counts.ended().files,
-            "files": counts.files,
-        })
+        let mut fields = event::of("progress");
+        event::name(&mut fields, "file", &file.input);
+        let numbers = [
+            ("bytes", json!(bytes)),
+            ("total", json!(file.total)),
+            ("bytes_per_second", json!(rate)),
+            ("files_done", json!(counts.ended().files)),
+            ("files", json!(counts.files)),
+        ];
+        fields.extend(numbers.map(|(key, number)| (key.to_owned(), number)));
+        fields.into()
     });
 }

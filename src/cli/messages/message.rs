@@ -2,24 +2,37 @@
 
 use std::{fmt, path::Path};
 
-use super::display_name::{display_name, display_path};
+use super::{damaged_part::DamagedPart, display_name::display_name};
 use crate::files::label::Label;
 
 /// A fact, about a subject where it has one.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Message {
     pub subject: Option<Subject>,
     pub fact: String,
+    /// Where in a stream it is so, if it is about damage.
+    pub part: Option<DamagedPart>,
 }
 
-/// What a message is about, as it is shown: a file, a standard stream, an option.
+/// What a message is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Subject(String);
+pub(in crate::cli) enum Subject {
+    /// A file or a standard stream.
+    Label(Label),
+    /// An option, a prompt and the like, as they are shown.
+    Named(String),
+}
 
 impl Message {
     /// `fact`, about `subject`.
     pub fn about(subject: impl Into<Subject>, fact: impl Into<String>) -> Self {
-        Self { subject: Some(subject.into()), fact: fact.into() }
+        Self { subject: Some(subject.into()), fact: fact.into(), part: None }
+    }
+
+    /// It is so in this part of the stream.
+    #[must_use]
+    pub fn in_part(self, part: DamagedPart) -> Self {
+        Self { part: Some(part), ..self }
     }
 
     /// The message where it is clear that it is about `subject`: the fact alone, unless it is about another.
@@ -39,31 +52,34 @@ impl fmt::Display for Message {
 
 impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        match self {
+            Self::Label(label) => formatter.write_str(&display_name(label)),
+            Self::Named(shown) => formatter.write_str(shown),
+        }
     }
 }
 
 impl From<&str> for Subject {
     fn from(shown: &str) -> Self {
-        Self(shown.to_owned())
+        Self::Named(shown.to_owned())
     }
 }
 
 impl From<String> for Subject {
     fn from(shown: String) -> Self {
-        Self(shown)
+        Self::Named(shown)
     }
 }
 
 impl From<&Label> for Subject {
     fn from(label: &Label) -> Self {
-        Self(display_name(label))
+        Self::Label(label.clone())
     }
 }
 
 impl From<&Path> for Subject {
     fn from(path: &Path) -> Self {
-        Self(display_path(path))
+        Self::Label(path.into())
     }
 }
 
@@ -77,7 +93,7 @@ mod tests {
         assert_eq!(message.to_string(), "film: is a folder");
         assert_eq!(message.among_those_about("film"), "is a folder");
         assert_eq!(message.among_those_about("fil"), "film: is a folder");
-        let general = Message { subject: None, fact: "no passphrase".to_owned() };
+        let general = Message { subject: None, fact: "no passphrase".to_owned(), part: None };
         assert_eq!(general.to_string(), "no passphrase");
         assert_eq!(general.among_those_about("film"), "no passphrase");
     }

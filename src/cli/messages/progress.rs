@@ -10,14 +10,14 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     bars,
     byte_count::display_bytes,
     counts::{Counts, FileCount},
     display_name::display_name,
-    lines, report,
+    event, lines, report,
 };
 use crate::{
     cli::{
@@ -66,12 +66,13 @@ impl Progress {
     /// Begins with the input `label`, from which `total` payload bytes are to come, if that is known.
     /// `to_terminal` says that the output itself goes to the terminal, which leaves no room for a bar.
     pub fn file(&self, label: &Label, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
-        self.begin(FileCount::new(&display_name(label), total, true), to_terminal)
+        self.begin(FileCount::new(label, display_name(label), total, true), to_terminal)
     }
 
-    /// Begins with reading `file` once more, which is shown by itself and does not count in the whole.
-    pub fn check(&self, name: &str, file: Option<Metadata>) -> FileProgress<'_> {
-        self.begin(FileCount::new(name, file.map(|file| file.len()), false), false)
+    /// Begins with reading the output `label` back, which is shown by itself and does not count in the whole.
+    pub fn reading_back(&self, label: &Label, file: Option<Metadata>) -> FileProgress<'_> {
+        let name = format!("{}: reading back", display_name(label));
+        self.begin(FileCount::new(label, name, file.map(|file| file.len()), false), false)
     }
 
     fn begin(&self, file: FileCount, to_terminal: bool) -> FileProgress<'_> {
@@ -125,14 +126,20 @@ impl FileProgress<'_> {
 
     /// The file is done, and its `output` written, if it has one.
     pub fn finish(self, output: Option<&Label>) {
-        let output = output.map(display_name);
         self.file.done();
-        let FileCount { name, .. } = &*self.file;
+        let FileCount { input, name, .. } = &*self.file;
         let (bytes, elapsed) = (self.file.bytes(), self.file.started.elapsed());
-        report::event(
-            || json!({"event": "done", "file": name, "output": output, "bytes": bytes, "seconds": elapsed.as_secs_f64()}),
-        );
-        let leads = output.as_ref().map(|output| format!(" -> {output}")).unwrap_or_default();
+        report::event(|| {
+            let mut fields = event::of("done");
+            event::name(&mut fields, "file", input);
+            match output {
+                Some(output) => event::name(&mut fields, "output", output),
+                None => drop(fields.insert("output".to_owned(), Value::Null)),
+            }
+            fields.extend([("bytes".to_owned(), json!(bytes)), ("seconds".to_owned(), json!(elapsed.as_secs_f64()))]);
+            fields.into()
+        });
+        let leads = output.map(|output| format!(" -> {}", display_name(output))).unwrap_or_default();
         let (shown, rate) = (display_bytes(bytes), display_bytes(self.file.rate()));
         report::detail(&format!("{name}{leads}: {shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64()));
     }

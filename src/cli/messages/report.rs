@@ -4,7 +4,6 @@
 use std::{
     fmt::Display,
     io::{self, Write},
-    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,13 +13,13 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    event,
     failure::{Exit, Failure},
     folded,
     message::Message,
     screen,
-    usage_hint::usage_hint,
 };
-use crate::{cli::plan::Reporting, files::label::Label};
+use crate::cli::plan::Reporting;
 
 static JSON: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
@@ -34,13 +33,23 @@ pub(in crate::cli) fn configure(reporting: Reporting) {
 /// Reports `failure`, and gives its exit code.
 pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     let exit = failure.exit();
-    let object =
-        || json!({"event": "error", "message": failure.to_string(), "hint": failure.hint(), "exit_code": exit as u8});
-    say(&failure, object);
-    if let Some(text) = failure.hint().filter(|hint| !is_json() && folded::is_new(hint)) {
+    if is_json() {
+        error_event(failure);
+        return exit;
+    }
+    line(failure);
+    if let Some(text) = failure.hint().filter(|hint| folded::is_new(hint)) {
         line(&format_args!("hint: {text}"));
     }
     exit
+}
+
+/// Reports `failure` to programs.
+pub(super) fn error_event(failure: &Failure) {
+    let mut fields = event::saying("error", failure.message());
+    fields.insert("hint".to_owned(), json!(failure.hint()));
+    fields.insert("exit_code".to_owned(), json!(failure.exit() as u8));
+    raw_line(&Value::Object(fields));
 }
 
 /// Names `failures` that have been reported before, under a heading.
@@ -59,7 +68,7 @@ pub(in crate::cli) fn note(text: &str) {
 }
 
 pub(in crate::cli) fn warning(message: &Message) {
-    say(&format_args!("warning: {message}"), || json!({"event": "warning", "message": message.to_string()}));
+    say(&format_args!("warning: {message}"), || event::saying("warning", message).into());
 }
 
 /// What only a user who asked for it wants to know.
@@ -89,13 +98,13 @@ fn say(text: &dyn Display, object: impl FnOnce() -> Value) {
     if is_json() { raw_line(&object()) } else { line(text) }
 }
 
-fn line(text: &dyn Display) {
+pub(super) fn line(text: &dyn Display) {
     raw_line(&format_args!("reelseal: {text}"));
 }
 
 /// One of several things that are wrong, before the failure that sums them up.
 pub(in crate::cli) fn finding(message: &Message) {
-    say(message, || json!({"event": "damage", "message": message.to_string()}));
+    say(message, || event::saying("damage", message).into());
 }
 
 /// Standard error may be closed; there is nobody left to report that to.
@@ -103,27 +112,4 @@ fn raw_line(text: &dyn Display) {
     screen::give_way(|| {
         let _ = writeln!(io::stderr().lock(), "{text}");
     });
-}
-
-/// Reports what is wrong with the arguments, or shows the help that was asked for.
-pub fn report_usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() {
-        let text = error.render().to_string();
-        // clap's own beginning gives way to the program's name; help that nobody asked for has none.
-        let _ = match text.strip_prefix("error: ") {
-            Some(fact) => write!(io::stderr().lock(), "reelseal: {fact}"),
-            None => write!(io::stderr().lock(), "{text}"),
-        };
-        if let Some(hint) = usage_hint(error) {
-            line(&format_args!("hint: {hint}"));
-        }
-        return ExitCode::from(2);
-    }
-    match error.print() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            line(&Failure::write(&Label::StandardOutput, &error));
-            ExitCode::from(1)
-        }
-    }
 }

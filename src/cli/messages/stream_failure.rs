@@ -2,6 +2,7 @@
 
 use crate::cli::messages::{
     damage::OTHER_COPY,
+    damaged_part::{DamagedPart, Span},
     failure::{Exit, Failure},
     message::{Message, Subject},
 };
@@ -100,8 +101,9 @@ pub(in crate::cli) fn pipeline(
     error: &StreamError,
 ) -> Failure {
     let place = |index: u64| format!("frame {index}, at byte {}", layout.frame_position(index));
-    let damaged = |fact: String| {
-        Failure::new(Exit::BadStream, fact).about(input).with_hint(if released {
+    let damaged = |index: &u64, fact: String| {
+        let part = damaged_from(layout, *index);
+        Failure::new(Exit::BadStream, fact).about(input).in_part(part).with_hint(if released {
             "what was written before that frame is authentic, and not the whole; use another copy of the stream"
         } else {
             "nothing was written; use another copy of the stream"
@@ -111,14 +113,19 @@ pub(in crate::cli) fn pipeline(
         StreamError::Read(error) => Failure::system(input, "cannot read", error),
         StreamError::ReadFrame { index, error } => {
             Failure::system(input, &format!("cannot read {}", place(*index)), error)
+                .in_part(damaged_from(layout, *index))
         }
         StreamError::Write(error) => Failure::write(output, error),
         StreamError::Frame { index, fault: FrameFault::Mac } => {
-            damaged(format!("cut short, extended or damaged in {}", place(*index)))
+            damaged(index, format!("cut short, extended or damaged in {}", place(*index)))
         }
-        StreamError::Frame { index, fault } => damaged(format!("{}: {fault}", place(*index))),
-        StreamError::EndBeforeFinalFrame { index } => damaged(format!("cut short: it ends before {}", place(*index))),
-        StreamError::CutFrame { index } => damaged(format!("cut short or extended: it ends inside {}", place(*index))),
+        StreamError::Frame { index, fault } => damaged(index, format!("{}: {fault}", place(*index))),
+        StreamError::EndBeforeFinalFrame { index } => {
+            damaged(index, format!("cut short: it ends before {}", place(*index)))
+        }
+        StreamError::CutFrame { index } => {
+            damaged(index, format!("cut short or extended: it ends inside {}", place(*index)))
+        }
         StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was read")
             .about(input)
             .with_hint("wait until nothing writes to it any more, and try again"),
@@ -126,6 +133,11 @@ pub(in crate::cli) fn pipeline(
             Failure::new(Exit::InputOutput, error.to_string()).about(input)
         }
     }
+}
+
+/// The stream from the frame `index` on: what comes after that one was not looked at.
+fn damaged_from(layout: Layout, index: u64) -> DamagedPart {
+    DamagedPart { frames: Span::from(index), bytes: Span::from(layout.frame_position(index)), plaintext: None }
 }
 
 /// Key slots of `input` that are left as they are.

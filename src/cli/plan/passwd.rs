@@ -22,8 +22,8 @@ pub(in crate::cli) struct PasswdPlan {
 
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum PasswdMode {
-    /// The key slots are listed.
-    List,
+    /// The key slots are listed, for people or as JSON.
+    List { json: bool },
     /// The key slots are changed.
     Rewrite(SlotChange<SecretRequest>),
 }
@@ -71,7 +71,7 @@ impl TryFrom<&PasswdArguments> for PasswdPlan {
         let mode = match arguments.remove {
             Some(number) => PasswdMode::Rewrite(SlotChange::Remove(number)),
             None if arguments.add => PasswdMode::Rewrite(SlotChange::Add(new())),
-            None if arguments.list => PasswdMode::List,
+            None if arguments.list => PasswdMode::List { json: arguments.json },
             None => PasswdMode::Rewrite(SlotChange::Replace(new())),
         };
         refuse_stray_number(&arguments.files, &mode)?;

@@ -1,0 +1,82 @@
+//! What is reported of a command line that clap refuses, or answers with help.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use super::{
+    failure::{Exit, Failure},
+    report,
+    usage_hint::usage_hint,
+};
+use crate::files::label::Label;
+
+/// Reports what is wrong with the arguments, or shows the help that was asked for.
+pub fn report_usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.render().to_string();
+        if wants_json(env::args_os().skip(1)) {
+            report::error_event(&as_failure(&text, usage_hint(error)));
+        } else {
+            report_text(&text, usage_hint(error));
+        }
+        return Exit::Usage.into();
+    }
+    match error.print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::line(&Failure::write(&Label::StandardOutput, &error));
+            Exit::InputOutput.into()
+        }
+    }
+}
+
+fn report_text(text: &str, hint: Option<&str>) {
+    // clap's own beginning gives way to the program's name; help that nobody asked for has none.
+    let _ = match text.strip_prefix("error: ") {
+        Some(fact) => write!(io::stderr().lock(), "reelseal: {fact}"),
+        None => write!(io::stderr().lock(), "{text}"),
+    };
+    if let Some(hint) = hint {
+        report::line(&format_args!("hint: {hint}"));
+    }
+}
+
+/// Whether the arguments, which as a whole mean nothing, ask for objects all the same.
+fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut arguments = arguments.take_while(|argument| argument != "--");
+    let mut is_value = false;
+    arguments.any(|argument| {
+        let wants = argument == "--progress=json" || is_value && argument == "json";
+        is_value = argument == "--progress";
+        wants
+    })
+}
+
+/// Of what clap writes, the fact, which is its first paragraph, and its tip, unless there is a better `hint`.
+fn as_failure(text: &str, hint: Option<&str>) -> Failure {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let fact = text.split("\n\n").next().unwrap_or(text);
+    let failure = Failure::usage(fact.lines().map(str::trim).collect::<Vec<_>>().join(" "));
+    match hint.or_else(|| text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "))) {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_asked_for_by_the_option_and_by_nothing_that_looks_like_it() {
+        let wants = |line: &str| wants_json(line.split(' ').map(OsString::from));
+        assert!(wants("encrypt --progress json film") && wants("--progress=json"));
+        for line in ["encrypt json", "--progress always json", "--progress", "-- --progress json", "--json"] {
+            assert!(!wants(line), "{line}");
+        }
+    }
+}
