@@ -66,7 +66,7 @@ impl Failure {
     /// It is in this part of the stream.
     #[must_use]
     pub fn in_part(mut self, part: DamagedPart) -> Self {
-        self.message.part = Some(part);
+        self.message = self.message.in_part(part);
         self
     }
 

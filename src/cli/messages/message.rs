@@ -10,8 +10,8 @@ use crate::files::label::Label;
 pub(in crate::cli) struct Message {
     pub subject: Option<Subject>,
     pub fact: String,
-    /// Where in a stream it is so, if it is about damage.
-    pub part: Option<DamagedPart>,
+    /// Where in a stream it is so, if it is about damage; in a box, which keeps failures small.
+    pub part: Option<Box<DamagedPart>>,
 }
 
 /// What a message is about.
@@ -32,7 +32,7 @@ impl Message {
     /// It is so in this part of the stream.
     #[must_use]
     pub fn in_part(self, part: DamagedPart) -> Self {
-        Self { part: Some(part), ..self }
+        Self { part: Some(Box::new(part)), ..self }
     }
 
     /// The message where it is clear that it is about `subject`: the fact alone, unless it is about another.
