@@ -378,7 +378,7 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
     folder.write("film.reel", b"not a stream");
     for (arguments, code, fact) in [
         (["encrypt", "film"].as_slice(), 2, "film.reel: exists already"),
-        (&["decrypt", "film"], 2, "does not end in .reel behind a name"),
+        (&["decrypt", "film"], 2, "does not end in .reel, so the output has no name"),
         (&["decrypt", "film.reel", "-o", "back"], 4, "not a reelseal stream"),
         (&["encrypt", "film", "-o", "other", "--scrypt-log-n", "20"], 2, "--max-kdf-memory 1025M"),
         (

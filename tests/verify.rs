@@ -43,18 +43,32 @@ fn verify_both(folder: &Folder, stream: &[u8]) -> [(Output, String); 2] {
     [(file, file_reported), (pipe, pipe_reported)]
 }
 
+/// Asserts what is reported of a damaged `stream`, from a file and from a pipe.
 #[track_caller]
 fn assert_damaged(folder: &Folder, stream: &[u8], lines: &[&str]) {
-    for (output, reported) in verify_both(folder, stream) {
-        assert_eq!(output.status.code(), Some(4), "{reported}");
-        assert_eq!(text(&output.stdout), "", "{reported}");
-        let found: Vec<_> = reported
-            .lines()
-            .filter_map(|line| line.strip_prefix("reelseal: "))
-            .filter(|line| !line.starts_with("hint: ") && !line.starts_with("warning: "))
-            .collect();
-        assert_eq!(found, lines, "{reported}");
+    for verified in verify_both(folder, stream) {
+        assert_findings(verified, lines);
     }
+}
+
+/// Asserts that a damaged end is reported once: of a file first, of a pipe where it is reached.
+#[track_caller]
+fn assert_damaged_end(folder: &Folder, stream: &[u8], before: &str, end: &str, summary: &str) {
+    let [file, pipe] = verify_both(folder, stream);
+    assert_findings(file, &[end, before, summary]);
+    assert_findings(pipe, &[before, end, summary]);
+}
+
+#[track_caller]
+fn assert_findings((output, reported): (Output, String), lines: &[&str]) {
+    assert_eq!(output.status.code(), Some(4), "{reported}");
+    assert_eq!(text(&output.stdout), "", "{reported}");
+    let found: Vec<_> = reported
+        .lines()
+        .filter_map(|line| line.strip_prefix("reelseal: "))
+        .filter(|line| !line.starts_with("hint: "))
+        .collect();
+    assert_eq!(found, lines, "{reported}");
 }
 
 #[test]
@@ -89,36 +103,28 @@ fn every_damaged_range_is_named_and_neighbours_are_one() {
 }
 
 #[test]
-fn a_damaged_final_frame_is_reported_at_once_and_other_damage_with_it() {
+fn a_damaged_final_frame_is_reported_first_and_once() {
     let (folder, stream) = film();
     let damaged = with_flipped(&stream, &[3, 20]);
-    let lines = [
-        "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged",
-        "frame 20, bytes 91392 to 91460 (plaintext from 81920 on): cut short, extended or damaged",
-        "not whole: 2 frames are damaged, 19 frames are sound",
-    ];
-    assert_damaged(&folder, &damaged, &lines);
-    let reported = text(&folder.run(&["verify", "it"]).stderr);
-    let warning = "reelseal: warning: it: cut short, extended or damaged in frame 20, at byte 91392";
-    assert_eq!(reported.lines().next(), Some(warning));
+    let three = "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged";
+    let end = "frame 20, bytes 91392 to 91460 (plaintext from 81920 on): cut short, extended or damaged";
+    assert_damaged_end(&folder, &damaged, three, end, "not whole: 2 frames are damaged, 19 frames are sound");
 }
 
 #[test]
-fn a_missing_end_is_a_finding_beside_the_damage_before_it() {
+fn a_missing_end_is_reported_first_and_once_beside_the_damage_before_it() {
     let (folder, stream) = film();
     let damaged = with_flipped(&stream, &[3]);
     let three = "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged";
     let end = FRAMES_START + 10 * WIRE;
     let summary = "not whole: 1 frame is damaged, the end is missing, 9 frames are sound";
     let at_boundary = "cut short: it ends before frame 10, at byte 49792";
-    assert_damaged(&folder, &damaged[..end], &[three, at_boundary, summary]);
-    let reported = text(&folder.run(&["verify", "it"]).stderr);
-    assert!(reported.starts_with(&format!("reelseal: warning: it: {at_boundary}\n")), "{reported}");
+    assert_damaged_end(&folder, &damaged[..end], three, at_boundary, summary);
     let in_a_tag = "cut short or extended: it ends inside frame 10, at byte 49792";
-    assert_damaged(&folder, &damaged[..end + 63], &[three, in_a_tag, summary]);
+    assert_damaged_end(&folder, &damaged[..end + 63], three, in_a_tag, summary);
     let in_a_payload = "frame 10, bytes 49792 to 49891 (plaintext from 40960 on): cut short, extended or damaged";
     let summary = "not whole: 2 frames are damaged, 9 frames are sound";
-    assert_damaged(&folder, &damaged[..end + 100], &[three, in_a_payload, summary]);
+    assert_damaged_end(&folder, &damaged[..end + 100], three, in_a_payload, summary);
 }
 
 #[test]
