@@ -79,5 +79,7 @@ pub mod keys;
 #[cfg(feature = "cli")]
 mod measure;
 pub mod pipeline;
+#[cfg(feature = "cli")]
+mod signals;
 pub mod stage;
 pub mod stream;

@@ -6,7 +6,6 @@ mod job;
 mod messages;
 mod plan;
 mod secrets;
-mod signals;
 
 use std::process::ExitCode;
 
@@ -20,7 +19,8 @@ use messages::{
 };
 use plan::Reporting;
 use secrets::hardening;
-use signals::Startup;
+
+use crate::signals::Startup;
 
 /// Does what the arguments ask for, reports it on standard error, and gives the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {

@@ -20,12 +20,12 @@ use crate::{
         },
         plan::EncryptPlan,
         secrets::{new_lock::NewLock, question::Question},
-        signals::Startup,
     },
     container::{Features, Header},
     files::{input::Access, walk::NamedInput},
     keys::SlotKind,
     pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
+    signals::Startup,
     stage::Chain,
     stream::{Clock, DescriptorInput, StreamError, widen_pipe},
 };

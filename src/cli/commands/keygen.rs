@@ -7,13 +7,13 @@ use crate::{
         messages::failure::{Exit, Failure},
         plan::KeygenPlan,
         secrets::exposed_secret::warn_if_exposed,
-        signals::{Answer, Startup},
     },
     files::{
         output::{Destination, Output, OutputRequest},
         protected::Protected,
     },
     keys::KeyFile,
+    signals::{Answer, Startup},
 };
 
 pub(in crate::cli) fn keygen(plan: &KeygenPlan, startup: Startup) -> Result<(), Failure> {

@@ -31,7 +31,6 @@ use crate::cli::{
         question::Question,
         secret_source::SecretSource,
     },
-    signals::{self, Answer, Startup},
 };
 use crate::{
     container::Record,
@@ -46,6 +45,7 @@ use crate::{
     keys::{
         Credential, KeySlot, KeySlots, Lock, ScryptCost, SlotDemand, SlotKind, Unlocked, unlock, unlock_with_another,
     },
+    signals::{self, Answer, Startup},
     stage::Chain,
     stream::HeaderRewrite,
 };

@@ -21,11 +21,11 @@ use crate::{
         },
         plan::VerifyPlan,
         secrets::{keyring::Keyring, question::Question},
-        signals::Startup,
     },
     container::{Extent, TagFlags},
     files::{input::InputFile, label::Label, walk::NamedInput},
     pipeline::{DamagedFrames, FrameDamage, Opening, Survey, SurveySink, Workers},
+    signals::Startup,
     stream::{OpenedStream, StreamError, widen_pipe},
 };
 

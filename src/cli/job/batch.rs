@@ -9,13 +9,11 @@ use std::{
     thread,
 };
 
-use crate::cli::{
-    messages::{
-        failure::{Exit, Failure},
-        report,
-    },
-    signals::{StopOnInterrupt, Watching},
+use crate::cli::messages::{
+    failure::{Exit, Failure},
+    report,
 };
+use crate::signals::{StopOnInterrupt, Watching};
 
 /// How the files ended.
 pub(in crate::cli) struct Batch(Arc<Mutex<Outcomes>>);

@@ -12,9 +12,9 @@ use crate::{
             progress::Progress,
         },
         plan::Threads,
-        signals::Watching,
     },
     files::walk::NamedInput,
+    signals::Watching,
 };
 
 /// Does `work` on each of the files, which gives its share in `secret` up once it needs it no more, and says in the end

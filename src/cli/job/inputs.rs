@@ -5,9 +5,9 @@ use crate::{
         messages::{failure::Failure, passed_over::PassedOver, progress::Progress},
         plan::Many,
         secrets::secret_source::SecretSource,
-        signals::{Answer, Startup, Watching},
     },
     files::walk::{self, EmptyFolder, NamedInput},
+    signals::{Answer, Startup, Watching},
 };
 
 /// A command that works on many files, once it has started.

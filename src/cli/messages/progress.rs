@@ -20,11 +20,9 @@ use super::{
     event, lines, report,
 };
 use crate::{
-    cli::{
-        plan::{ProgressForm, Reporting},
-        signals::Watching,
-    },
+    cli::plan::{ProgressForm, Reporting},
     files::label::Label,
+    signals::Watching,
 };
 
 /// What SIGUSR1 asks for the status of.

@@ -11,10 +11,8 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use crate::cli::{
-    messages::failure::{Exit, Failure},
-    signals::{self, RestoreTerminal},
-};
+use crate::cli::messages::failure::{Exit, Failure};
+use crate::signals::{self, RestoreTerminal};
 
 const TERMINAL: &str = "/dev/tty";
 

@@ -31,10 +31,10 @@ use crate::cli::{
         prompt::{self, Prompt},
         question::Question,
     },
-    signals::Startup,
 };
 use crate::files::label::Label;
 use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind};
+use crate::signals::Startup;
 
 const VARIABLE: &str = "REELSEAL_PASSPHRASE";
 const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";

@@ -22,10 +22,10 @@ use crate::{
         },
         plan::DecryptPlan,
         secrets::{keyring::Keyring, question::Question},
-        signals::Startup,
     },
     files::walk::NamedInput,
     pipeline::{Opening, Workers},
+    signals::Startup,
     stream::{OpenedStream, widen_pipe},
 };
 

@@ -18,13 +18,13 @@ use crate::cli::{
     },
     plan::{InspectPlan, InspectSecret},
     secrets::{keyring::Keyring, question::Question, secret_source::SecretSource},
-    signals::{Answer, Startup},
 };
 use crate::{
     container::{Features, Header},
     files::{input::InputFile, label::Label},
     inspection::findings::{Authenticated, Findings, time},
     keys::KeySlots,
+    signals::{Answer, Startup},
     stream::{OpenedStream, StreamError},
 };
 

@@ -49,18 +49,18 @@ static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None });
 
 /// The process as it was started: with one thread, and no descriptor open but those that it inherited. Made once, first
 /// of all. What must come first, as copying inherited descriptors, borrows it.
-pub(super) struct Startup {
+pub(crate) struct Startup {
     report_status: fn(),
 }
 
 /// Signals are handled. Whatever starts threads or opens files asks for this: threads must inherit which signals are
 /// blocked, and a file that is opened could be taken for an inherited descriptor.
-pub(super) struct Watching {
+pub(crate) struct Watching {
     interrupts: &'static Mutex<Interrupts>,
 }
 
 /// What an interrupt (SIGINT) does.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The process dies of it, as of other signals.
     Die,
     /// Nothing, except at the prompt.
@@ -71,19 +71,19 @@ pub(super) enum Answer {
 }
 
 /// Asks the work to stop; called in a thread of its own.
-pub(super) type StopRequest = Box<dyn FnOnce(FatalSignal) + Send>;
+pub(crate) type StopRequest = Box<dyn FnOnce(FatalSignal) + Send>;
 
 /// A signal that the process is still to die of.
-pub(super) struct FatalSignal(i32);
+pub(crate) struct FatalSignal(i32);
 
 /// While this lives, an interrupt asks the work to stop. If it is dropped after that, it waits for the process to end.
-pub(super) struct StopOnInterrupt<'a> {
+pub(crate) struct StopOnInterrupt<'a> {
     watching: &'a Watching,
     is_set: bool,
 }
 
 /// While this lives, a signal restores the terminal; when it is dropped, the terminal is restored, too.
-pub(super) struct RestoreTerminal(());
+pub(crate) struct RestoreTerminal(());
 
 /// What the next interrupt does. Locked only briefly: a thread that waits for the lock cannot handle signals.
 struct Interrupts {
@@ -269,20 +269,20 @@ fn in_a_thread(signal: i32, what: StopRequest) {
 }
 
 /// Does `work` with no death by a signal between its steps.
-pub(super) fn hold_off<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn hold_off<T>(work: impl FnOnce() -> T) -> T {
     let _held = undo();
     work()
 }
 
 /// Has a signal, and the drop of the guard, set `terminal` to `mode`.
-pub(super) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal {
+pub(crate) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal {
     undo().terminal = Some((terminal, mode));
     interrupts().at_prompt = true;
     RestoreTerminal(())
 }
 
 /// Waits for the end of the process, if an interrupt that this thread has just raised for itself brings it.
-pub(super) fn wait_for_interrupt() {
+pub(crate) fn wait_for_interrupt() {
     let _ = SigSet::from(Signal::SIGINT).thread_unblock();
     if interrupts().are_handled {
         wait_for_the_end();
