@@ -1,5 +1,8 @@
 //! Random access to the plaintext of a stream, from any number of threads.
 
+mod search;
+mod unfinished_end;
+
 use std::{
     io::{self, Read},
     sync::{
@@ -8,12 +11,14 @@ use std::{
     },
 };
 
+use unfinished_end::sound_frames;
+
 use super::{
     Cursor, OpenError, OpenedStream, ReadAt, ReaderInput, StreamError, StreamFile, StreamHeader,
     frame_cache::FrameCache, known_tags::KnownTags,
 };
 use crate::{
-    container::{FRAME_OVERHEAD, Features, FrameTag, Header},
+    container::{Features, FrameTag, Header},
     keys::Credential,
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
@@ -290,17 +295,6 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(Some(tag.index))
     }
 
-    /// The tag of the frame of a live stream that holds the byte at `offset`, found by a binary search over all frames.
-    fn search_offset(&self, offset: u64) -> Result<FrameTag, StreamError> {
-        let (at, missing) = self.last_where(|tag| tag.offset <= offset)?;
-        match (at, missing) {
-            (Some(tag), _) if tag.end().is_some_and(|end| offset < end) => Ok(tag),
-            // The byte is in one of the damaged frames that were skipped.
-            (_, Some(index)) => self.frame(index).and(Err(out_of_step(index, offset))),
-            (at, None) => Err(out_of_step(at.map_or(0, |tag| tag.index), offset)),
-        }
-    }
-
     /// The index of the last frame whose time is at or before `time`, in Unix microseconds; `None` if the first frame is
     /// later. This is a search that reads several frames, whose tags must agree; damaged frames are skipped. In a stream
     /// without times, every time is 0.
@@ -359,108 +353,6 @@ impl<R: ReadAt> SealedFile<R> {
         payload.read(area).map_err(StreamError::Read)
     }
 
-    /// The tag of the frame of a live stream that holds the byte at `offset`, if that is the frame read last or one of
-    /// the two after it.
-    fn near_offset(&self, offset: u64) -> Option<FrameTag> {
-        let near = self.near.load(Ordering::Relaxed);
-        for index in (near..self.frames).take(3) {
-            let tag = self.tag(index).ok().filter(|tag| tag.offset <= offset)?;
-            if offset < tag.end()? {
-                return Some(tag);
-            }
-        }
-        None
-    }
-
-    /// The tag of the last sound frame for which `is_before` holds, which is true up to some frame and false after it;
-    /// and, if the frame after that one is damaged, its index.
-    fn last_where(
-        &self,
-        is_before: impl Fn(&FrameTag) -> bool,
-    ) -> Result<(Option<FrameTag>, Option<u64>), StreamError> {
-        let (mut low, mut high): (Option<FrameTag>, Option<FrameTag>) = (None, None);
-        loop {
-            let first = low.map_or(0, |tag| tag.index + 1);
-            let end = high.map_or(self.frames, |tag| tag.index);
-            if first >= end {
-                return Ok((low, None));
-            }
-            let middle = first + (end - first) / 2;
-            let Some(tag) = self.sound_tag((middle..end).chain((first..middle).rev()))? else {
-                return Ok((low, Some(first)));
-            };
-            self.check_order(low.as_ref(), &tag, &tag)?;
-            if let Some(high) = &high {
-                self.check_order(Some(&tag), high, &tag)?;
-            }
-            if is_before(&tag) { low = Some(tag) } else { high = Some(tag) }
-        }
-    }
-
-    /// The tag of the frame at `index`, remembered or read now.
-    fn tag(&self, index: u64) -> Result<FrameTag, StreamError> {
-        match self.tags.get(index) {
-            Some(tag) => Ok(tag),
-            None => self.frame(index).map(|frame| *frame.tag()),
-        }
-    }
-
-    /// The tag of the first of these frames that is sound.
-    fn sound_tag(&self, indexes: impl Iterator<Item = u64>) -> Result<Option<FrameTag>, StreamError> {
-        for index in indexes {
-            match self.tag(index) {
-                Ok(tag) => return Ok(Some(tag)),
-                Err(
-                    StreamError::Frame { .. }
-                    | StreamError::ReadFrame { .. }
-                    | StreamError::CutFrame { .. }
-                    // The source has been truncated.
-                    | StreamError::EndBeforeFinalFrame { .. },
-                ) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Refuses the tag of a frame if it contradicts that of a sound neighbour. A tag that passed is remembered, so that a
-    /// damaged neighbour is not read again each time the frame is read.
-    fn check_neighbours(&self, tag: &FrameTag) -> Result<(), StreamError> {
-        if self.tags.agrees(tag.index) {
-            return Ok(());
-        }
-        if let Some(before) = tag.index.checked_sub(1).map(|index| self.sound_tag([index].into_iter())) {
-            self.check_order(before?.as_ref(), tag, tag)?;
-        }
-        if tag.index + 1 < self.frames
-            && let Some(after) = self.sound_tag([tag.index + 1].into_iter())?
-        {
-            self.check_order(Some(tag), &after, tag)?;
-        }
-        self.tags.insert_agreeing(*tag);
-        Ok(())
-    }
-
-    /// Refuses the frame with the tag `blamed` unless `after` can follow `before`, given the number of frames between
-    /// them. `before` is `None` for the start of the stream.
-    fn check_order(&self, before: Option<&FrameTag>, after: &FrameTag, blamed: &FrameTag) -> Result<(), StreamError> {
-        let refused = |fault| Err(StreamError::Frame { index: blamed.index, fault });
-        let (end, between) = match before {
-            Some(before) => {
-                if before.time > after.time {
-                    return refused(FrameFault::Time(blamed.time));
-                }
-                (before.end(), after.index.saturating_sub(before.index + 1))
-            }
-            None => (Some(0), after.index),
-        };
-        let gap = end.and_then(|end| after.offset.checked_sub(end));
-        match gap {
-            Some(gap) if gap <= between.saturating_mul(self.payload()) => Ok(()),
-            _ => refused(FrameFault::Offset(blamed.offset)),
-        }
-    }
-
     /// Refuses a tag that claims more plaintext before or after its frame than the frames there can hold.
     fn check_capacity(&self, tag: &FrameTag) -> Result<(), StreamError> {
         let most_before = tag.index.saturating_mul(self.payload());
@@ -498,51 +390,6 @@ impl<R: ReadAt> Read for FromStart<'_, R> {
         self.1 += read as u64;
         Ok(read)
     }
-}
-
-/// The number of frames up to the last sound one, and that frame. Steps back from the end, doubling the step until a
-/// frame is sound, and then bisects: after a power failure, a few of the last frames may be missing from the space
-/// reserved for them. If no such step finds a sound frame, the first frames are tried one by one, as some of them may
-/// be missing too.
-fn sound_frames<R: ReadAt>(
-    stream: &OpenedStream,
-    file: &StreamFile<R>,
-) -> Result<(u64, Option<Frame<Verified>>), StreamError> {
-    const FIRST_FRAMES: u64 = 256;
-    let mut unreadable = None;
-    let mut verified = |index| match file.read(FrameBuffer::new(file.layout().frame_size), index) {
-        Ok(frame) => stream.chain().open(frame).ok(),
-        Err(error @ StreamError::ReadFrame { .. }) => {
-            unreadable.get_or_insert(error);
-            None
-        }
-        Err(_) => None,
-    };
-    let last = file.last_index();
-    let count = last + u64::from(file.wire_length(last) >= FRAME_OVERHEAD);
-    let (mut end, mut step) = (count, 1_u64);
-    // No frame from `end` on was found sound.
-    let mut found = None;
-    while end > 0 && found.is_none() {
-        let index = end.saturating_sub(step);
-        found = verified(index).map(|frame| (index, frame));
-        if found.is_none() {
-            (end, step) = (index, step.saturating_mul(2));
-        }
-    }
-    if found.is_none() {
-        end = count;
-        found = (0..count.min(FIRST_FRAMES)).find_map(|index| verified(index).map(|frame| (index, frame)));
-    }
-    let Some((mut index, mut frame)) = found else { return unreadable.map_or(Ok((0, None)), Err) };
-    while index + 1 < end {
-        let middle = index + (end - index) / 2;
-        match verified(middle) {
-            Some(sound) => (index, frame) = (middle, sound),
-            None => end = middle,
-        }
-    }
-    Ok((index + 1, Some(frame)))
 }
 
 impl SealedFrame {
