@@ -8,10 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{
-    display_name::{display_name, display_path},
-    report,
-};
+use super::{display_name::display_name, event, report};
 use crate::files::{label::Label, walk::Unfit};
 
 /// Counts what is passed over.
@@ -36,21 +33,26 @@ impl PassedOver {
 
     /// Counts what is at `path` and no input.
     pub fn add(&self, path: &Path, unfit: Unfit) {
-        self.count(&display_path(path), Reason::Unfit(unfit));
+        self.count(&Label::from(path), Reason::Unfit(unfit));
     }
 
     /// Counts an input whose output exists.
     pub fn add_done(&self, input: &Label) {
-        self.count(&display_name(input), Reason::OutputExists);
+        self.count(input, Reason::OutputExists);
     }
 
-    fn count(&self, shown: &str, reason: Reason) {
+    fn count(&self, label: &Label, reason: Reason) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
         let (one, _) = reason.names();
         if report::is_json() {
-            report::event(|| json!({"event": "passed_over", "file": shown, "reason": one}));
+            report::event(|| {
+                let mut fields = event::of("passed_over");
+                event::name(&mut fields, "file", label);
+                fields.insert("reason".to_owned(), json!(one));
+                fields.into()
+            });
         } else {
-            report::detail(&format!("{shown}: passed over: {one}"));
+            report::detail(&format!("{}: passed over: {one}", display_name(label)));
         }
     }
 
