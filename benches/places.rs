@@ -15,7 +15,7 @@ use std::{
 use aes::cipher::{KeyIvInit, StreamCipher};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use reelseal::{
-    container::FrameSize,
+    container::{FrameSize, Layout},
     keys::{KeyFile, Lock},
     stream::{SealedFile, StreamOptions, Writer},
 };
@@ -35,6 +35,27 @@ fn sealed_file() -> SealedFile<File> {
     SealedFile::open(writer.finish().unwrap(), &mut key_file.into(), Vec::new()).unwrap()
 }
 
+/// What a read of a frame cannot do without.
+struct Parts(File);
+
+impl Parts {
+    /// Parts on a file as long as the stream.
+    fn new() -> Self {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&vec![7; Layout::default().frame_position(FRAMES) as usize], 0).unwrap();
+        Self(file)
+    }
+
+    /// Reads, hashes and decrypts the frame at `index`.
+    fn apply(&self, frame: &mut [u8], index: u64) {
+        self.0.read_exact_at(frame, Layout::default().frame_position(index)).unwrap();
+        let text_length = frame.len() - 32;
+        let text = black_box(&mut frame[..text_length]);
+        black_box(blake3::keyed_hash(&[1; 32], text));
+        ctr::Ctr64BE::<aes::Aes256>::new(&[1; 32].into(), &[7; 16].into()).apply_keystream(text);
+    }
+}
+
 fn one_read(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("an aligned read of 64 KiB");
     group.throughput(Throughput::Bytes(PAYLOAD));
@@ -48,32 +69,23 @@ fn one_read(criterion: &mut Criterion) {
         bencher.iter(|| film.read_exact_at(black_box(&mut area), index() * PAYLOAD).unwrap());
     });
 
-    let layout = film.header().layout();
-    let wire = FrameSize::default().wire();
-    let file = tempfile::tempfile().unwrap();
-    file.write_all_at(&vec![7; layout.frame_position(FRAMES) as usize], 0).unwrap();
-    let mut frame = vec![0; wire];
+    let (parts, mut frame) = (Parts::new(), vec![0; FrameSize::default().wire()]);
     group.bench_function("pread, BLAKE3 and AES-256-CTR alone", |bencher| {
-        bencher.iter(|| {
-            file.read_exact_at(&mut frame, layout.frame_position(index())).unwrap();
-            let text = black_box(&mut frame[..wire - 32]);
-            black_box(blake3::keyed_hash(&[1; 32], text));
-            ctr::Ctr64BE::<aes::Aes256>::new(&[1; 32].into(), &[7; 16].into()).apply_keystream(text);
-        });
+        bencher.iter(|| parts.apply(black_box(&mut frame), index()));
     });
     group.finish();
 }
 
-/// The time that `threads` threads take for this many reads each.
-fn threads_reading(film: &SealedFile<File>, threads: u64, reads: u64) -> Duration {
-    let started = Instant::now();
+/// The time that `threads` threads take for this many reads of random frames each.
+fn threads_reading(threads: u64, reads: u64, read: impl Fn(&mut [u8], u64) + Sync) -> Duration {
+    let (started, read) = (Instant::now(), &read);
     thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
-                let (mut area, mut random) = (vec![0; PAYLOAD as usize], thread * 77 + 1);
+                let (mut area, mut random) = (vec![0; FrameSize::default().wire()], thread * 77 + 1);
                 for _ in 0..reads {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    film.read_exact_at(black_box(&mut area), (random >> 33) % FRAMES * PAYLOAD).unwrap();
+                    read(black_box(&mut area), (random >> 33) % FRAMES);
                 }
             });
         }
@@ -83,15 +95,19 @@ fn threads_reading(film: &SealedFile<File>, threads: u64, reads: u64) -> Duratio
 
 fn two_threads(criterion: &mut Criterion) {
     const READS: u64 = 500;
-    let film = sealed_file();
+    let (film, parts) = (sealed_file(), Parts::new());
     let mut group = criterion.benchmark_group("random frames, per read");
     for threads in [1, 2] {
+        // The time a read takes: with two threads at work, half of it is each one's.
+        let per_read = |total: Duration| total / (READS * threads) as u32;
         group.bench_function(format!("{threads} threads"), |bencher| {
-            // The time a read takes: with two threads at work, half of it is each one's.
-            bencher.iter_custom(|count| {
-                let total: Duration = (0..count).map(|_| threads_reading(&film, threads, READS)).sum();
-                total / (READS * threads) as u32
-            });
+            let read =
+                |area: &mut [u8], index| film.read_exact_at(&mut area[..PAYLOAD as usize], index * PAYLOAD).unwrap();
+            bencher.iter_custom(|count| per_read((0..count).map(|_| threads_reading(threads, READS, read)).sum()));
+        });
+        group.bench_function(format!("{threads} threads, the parts alone"), |bencher| {
+            let read = |area: &mut [u8], index| parts.apply(area, index);
+            bencher.iter_custom(|count| per_read((0..count).map(|_| threads_reading(threads, READS, read)).sum()));
         });
     }
     group.finish();

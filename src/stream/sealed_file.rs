@@ -23,8 +23,9 @@ use crate::{
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
 
-/// Bytes of the cached frames, unless that is fewer than [`LEAST_FRAMES`].
-const CACHE_BYTES: usize = 4 << 20;
+/// Bytes of the cached frames, unless that is fewer than [`LEAST_FRAMES`]. More than a second-level cache holds would make
+/// every buffer cold by the time it is used again.
+const CACHE_BYTES: usize = 1 << 20;
 /// The most frames that are cached.
 const MOST_FRAMES: usize = 64;
 /// Frames that are always cached, 48 MiB of the largest: one with its two neighbours, or enough for two or three threads
@@ -44,7 +45,7 @@ const KNOWN_TAGS: usize = 1024;
 /// Nothing more is checked: anyone who has the stream's keys can forge one that [`Reader`](super::Reader), which checks
 /// every frame in order, would refuse.
 ///
-/// The cache holds at most 64 frames and at most 4 MiB, or three frames if these are larger. Frames that are being
+/// The cache holds at most 64 frames and at most 1 MiB, or three frames if these are larger. Frames that are being
 /// read, or that a caller holds, come on top of that.
 ///
 /// ```
