@@ -80,6 +80,8 @@ pub mod keys;
 mod measure;
 pub mod pipeline;
 #[cfg(feature = "cli")]
+mod process;
+#[cfg(feature = "cli")]
 mod signals;
 pub mod stage;
 pub mod stream;

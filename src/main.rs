@@ -1,8 +1,7 @@
 //! The command: parse, run, exit code.
 
-use std::{alloc::System, process::ExitCode};
+use std::{alloc::System, env, process::ExitCode};
 
-use clap::Parser;
 use reelseal::cli::{self, Arguments};
 use zeroizing_alloc::ZeroAlloc;
 
@@ -11,7 +10,10 @@ use zeroizing_alloc::ZeroAlloc;
 static WIPING_ON_FREE: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    match Arguments::try_parse() {
+    if let Some(ended) = cli::run_hidden(env::args_os()) {
+        return ended;
+    }
+    match Arguments::parse_all(env::args_os()) {
         Ok(arguments) => cli::run(&arguments),
         Err(error) => cli::report_usage(&error),
     }

@@ -45,7 +45,7 @@ const INSISTENCE: Duration = Duration::from_millis(100);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 static INTERRUPTS: Mutex<Interrupts> = Mutex::new(Interrupts::new());
-static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None });
+static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None, command: None });
 
 /// The process as it was started: with one thread, and no descriptor open but those that it inherited. Made once, first
 /// of all. What must come first, as copying inherited descriptors, borrows it.
@@ -57,6 +57,7 @@ pub(crate) struct Startup {
 /// blocked, and a file that is opened could be taken for an inherited descriptor.
 pub(crate) struct Watching {
     interrupts: &'static Mutex<Interrupts>,
+    inherited_mask: SigSet,
 }
 
 /// What an interrupt (SIGINT) does.
@@ -96,7 +97,12 @@ struct Interrupts {
 
 struct Undo {
     terminal: Option<(File, Termios)>,
+    /// Ends the command that runs.
+    command: Option<EndCommand>,
 }
+
+/// Ends a command, and waits for that.
+pub(crate) type EndCommand = Box<dyn FnOnce() + Send>;
 
 impl Startup {
     /// Must be called once, before anything else. SIGUSR1 will call `report_status`.
@@ -108,6 +114,7 @@ impl Startup {
     /// do what they always do.
     pub fn watch(self, answer: Answer) -> Watching {
         interrupts().answer = answer;
+        let inherited_mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let ignored = ignored_signals();
         let handled: SigSet = HANDLED.into_iter().filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0).collect();
         // Here and in the threads to come they stay blocked, and are left to the one that watches: a thread that a file
@@ -121,7 +128,7 @@ impl Startup {
         }
         // Blocked permanently: a write beyond the limit then fails with an error that can be reported.
         let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
-        Watching { interrupts: &INTERRUPTS }
+        Watching { interrupts: &INTERRUPTS, inherited_mask }
     }
 }
 
@@ -131,10 +138,16 @@ impl Watching {
         StopOnInterrupt { watching: self, is_set: lock(self.interrupts).set_request(request) }
     }
 
+    /// The signals that were blocked when the process was started.
+    pub fn inherited_mask(&self) -> &SigSet {
+        &self.inherited_mask
+    }
+
     /// Signals are not handled at all.
     #[cfg(test)]
     pub fn nothing() -> Self {
-        Self { interrupts: Box::leak(Box::new(Mutex::new(Interrupts::new()))) }
+        let interrupts = Box::leak(Box::new(Mutex::new(Interrupts::new())));
+        Self { interrupts, inherited_mask: SigSet::empty() }
     }
 }
 
@@ -205,12 +218,16 @@ impl FatalSignal {
     }
 }
 
-/// Restores the terminal and removes temporary files. The result is held until the end, so that no thread changes the
+/// Restores the terminal, removes temporary files, and ends the command that runs. The result is held until the end, so that no thread changes the
 /// terminal or makes a temporary file any more.
 fn put_right() -> (MutexGuard<'static, Undo>, NoneLeft<'static>) {
     let mut undo = undo();
     undo.restore_terminal();
-    (undo, TEMPORARIES.remove_all())
+    let none_left = TEMPORARIES.remove_all();
+    if let Some(end_command) = undo.command.take() {
+        end_command();
+    }
+    (undo, none_left)
 }
 
 fn start_watching(handled: SigSet, report_status: fn()) -> bool {
@@ -279,6 +296,16 @@ pub(crate) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal
     undo().terminal = Some((terminal, mode));
     interrupts().at_prompt = true;
     RestoreTerminal(())
+}
+
+/// Has a signal end the command that runs, with `end`, before the process dies of it.
+pub(crate) fn before_death(end: EndCommand) {
+    undo().command = Some(end);
+}
+
+/// No command runs any more.
+pub(crate) fn nothing_before_death() {
+    undo().command = None;
 }
 
 /// Waits for the end of the process, if an interrupt that this thread has just raised for itself brings it.

@@ -7,7 +7,7 @@ mod messages;
 mod plan;
 mod secrets;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 pub use arguments::Arguments;
 use arguments::Command;
@@ -20,7 +20,13 @@ use messages::{
 use plan::Reporting;
 use secrets::hardening;
 
-use crate::signals::Startup;
+use crate::{process, signals::Startup};
+
+/// Is a process that watches over a command, if the arguments say so: none of those that a person types.
+pub fn run_hidden(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let first = arguments.by_ref().nth(1)?;
+    process::hidden(&first, arguments)
+}
 
 /// Does what the arguments ask for, reports it on standard error, and gives the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {

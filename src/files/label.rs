@@ -1,6 +1,9 @@
 //! What an input or an output is called in messages.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 /// What an input or an output is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,13 +12,15 @@ pub(crate) enum Label {
     StandardOutput,
     /// The path by which it was named or found, not escaped for a terminal.
     Path(PathBuf),
+    /// A command that is at this end, by the name of its program.
+    Command(OsString),
 }
 
 impl Label {
     /// The path, of what has one.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::StandardInput | Self::StandardOutput => None,
+            Self::StandardInput | Self::StandardOutput | Self::Command(_) => None,
             Self::Path(path) => Some(path),
         }
     }

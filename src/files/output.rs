@@ -35,6 +35,8 @@ pub(crate) struct Destination {
 #[derive(Debug)]
 enum Place {
     StandardOutput,
+    /// The input of a command, which is opened where that is started.
+    Command,
     /// A pipe or device that exists: written directly.
     Special(PathBuf, Metadata),
     /// A file that appears whole or not at all; symbolic links are resolved.
@@ -108,6 +110,8 @@ pub(crate) enum OutputErrorKind {
 /// Where a user asked the output to go.
 pub(crate) enum OutputRequest<'a> {
     StandardOutput,
+    /// The command that runs this program.
+    Command(&'a OsStr),
     File(&'a Path),
     /// A file whose name is derived from the input's, not chosen by the user: anything but a regular file is refused.
     /// Missing folders may be created when it is opened.
@@ -134,11 +138,13 @@ impl Destination {
     pub fn resolve(request: &OutputRequest<'_>, protected: &Protected, overwrite: bool) -> Result<Self, OutputError> {
         let label = match request {
             OutputRequest::StandardOutput => Label::StandardOutput,
+            OutputRequest::Command(program) => Label::Command((*program).to_owned()),
             OutputRequest::File(path) => Label::from(*path),
             OutputRequest::Derived { place, .. } => Label::from(*place),
         };
         let place = match request {
             OutputRequest::StandardOutput => standard_output_place(protected),
+            OutputRequest::Command(_) => Ok(Place::Command),
             OutputRequest::File(path) => file_place(path, protected, overwrite, false),
             OutputRequest::Derived { place, makes_folder } => {
                 let is_file = place.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
@@ -180,7 +186,7 @@ impl Destination {
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::File { path, .. } => Some(path),
-            Place::StandardOutput | Place::Special(..) => None,
+            Place::StandardOutput | Place::Command | Place::Special(..) => None,
         }
     }
 
@@ -206,6 +212,7 @@ impl Destination {
     pub fn open(&self, private: bool) -> Result<Output, OutputError> {
         let opened = match &self.place {
             Place::StandardOutput => standard_output().map(Output::Direct).map_err(OutputErrorKind::Write),
+            Place::Command => Err(OutputErrorKind::Open(io::ErrorKind::Unsupported.into())),
             Place::Special(path, checked) => open_special(path, checked).map(Output::Direct),
             Place::File { path, folder, name } => {
                 let folder = match folder {

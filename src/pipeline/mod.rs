@@ -67,7 +67,8 @@ pub use sink::{
     Survey, SurveySink,
 };
 pub use source::{
-    CiphertextFile, CiphertextSource, FileSnapshot, PlaintextFile, PlaintextSource, Source, StreamSource, Taken,
+    CiphertextFile, CiphertextSource, ConfirmedSource, FileSnapshot, PlaintextFile, PlaintextSource, Source,
+    StreamSource, Taken,
 };
 pub use transform::{Opening, Sealing, Transform};
 pub use worker::Workers;

@@ -31,6 +31,11 @@ impl Clock {
         Self::System(Arc::new(AtomicI64::new(1)))
     }
 
+    /// The wall clock for streams with [`Features::TIMED`], and none for others.
+    pub fn of(features: Features) -> Self {
+        if features.contains(Features::TIMED) { Self::system() } else { Self::None }
+    }
+
     /// The features of a stream with times from this clock: [`Features::TIMED`], or none without a clock.
     pub fn features(&self) -> Features {
         match self {

@@ -1,6 +1,6 @@
 //! Why reading or writing a stream failed.
 
-use std::io;
+use std::{error::Error, io, sync::Arc};
 
 use thiserror::Error;
 
@@ -63,6 +63,9 @@ pub enum StreamError {
     /// The input is not what it was when reading began.
     #[error("the input changed while it was read")]
     InputChanged,
+    /// What the input comes from says that it is not whole.
+    #[error("the input was not confirmed as whole")]
+    NotConfirmed(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 impl StreamError {
@@ -92,6 +95,7 @@ impl StreamError {
             Self::Stopped => Self::Stopped,
             Self::FailedBefore => Self::FailedBefore,
             Self::InputChanged => Self::InputChanged,
+            Self::NotConfirmed(reason) => Self::NotConfirmed(Arc::clone(reason)),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Stop {
     }
 
     /// Readable once a stop was requested.
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.woken.as_fd()
     }
 }

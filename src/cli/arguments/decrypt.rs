@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    CommonArguments, FilesArguments, SecretArguments,
+    CommandArguments, CommonArguments, FilesArguments, SecretArguments,
     range::{ByteRange, parse_range},
     time::parse_time,
 };
@@ -50,6 +50,8 @@ pub(in crate::cli) struct DecryptArguments {
     pub secret: SecretArguments,
     #[command(flatten)]
     pub common: CommonArguments,
+    #[command(flatten)]
+    pub command: CommandArguments,
 }
 
 fn time_now(text: &str) -> Result<i64, String> {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{CommonArguments, FilesArguments, SecretArguments, size::parse_frame_size};
+use super::{CommandArguments, CommonArguments, FilesArguments, SecretArguments, size::parse_frame_size};
 use crate::{container::FrameSize, keys::ScryptCost};
 
 #[derive(Debug, Args)]
@@ -27,6 +27,8 @@ pub(in crate::cli) struct EncryptArguments {
     /// Store in each frame the time at which it arrived; auto does for streams and not for files
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub timestamps: TimestampsArgument,
+    #[command(flatten)]
+    pub command: CommandArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,8 +1,10 @@
 //! The arguments: names, bounds and help; one file a command, and one for each group that commands share.
 
+mod command;
 mod common;
 mod completions;
 mod decrypt;
+mod duration;
 mod encrypt;
 mod files;
 mod inspect;
@@ -17,7 +19,11 @@ mod time;
 mod verify;
 mod version;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+pub(in crate::cli) use command::CommandArguments;
+use command::{CONSUMER_HELP, PRODUCER_HELP};
 pub(in crate::cli) use common::{CommonArguments, ProgressArgument};
 pub(in crate::cli) use completions::{CompletionsArguments, Shell};
 pub(in crate::cli) use decrypt::DecryptArguments;
@@ -45,14 +51,14 @@ const EXAMPLES: &str = "\
 Examples:
   reelseal encrypt film.mp4                        asks for a passphrase, writes film.mp4.reel
   reelseal decrypt film.mp4.reel                   writes film.mp4 back
-  reelseal decrypt film.mp4.reel -o - | mpv -      plays it, with no plaintext on disk
-  tar c clips | reelseal encrypt | ssh host 'cat > clips.tar.reel'
+  reelseal decrypt film.mp4.reel -- mpv -          plays it, with no plaintext on disk
+  reelseal encrypt -o clips.tar.reel -- tar c clips
   reelseal keygen -o home.key                      a key file, for scripts
   reelseal encrypt --key-file home.key film.mp4
   reelseal passwd *.reel                           changes the passphrase, in place, at once
 
 Exit codes: 0 done; 1 input or output failed; 2 a different command line would do;
-3 wrong passphrase or key; 4 not a reelseal stream, or damaged.";
+3 wrong passphrase or key; 4 not a reelseal stream, or damaged; 5 the command after -- failed.";
 
 /// Encrypts and decrypts files and streams, made for large media: every frame is authenticated, and an output file
 /// appears whole or not at all.
@@ -66,10 +72,10 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// Encrypt files or a stream
-    #[command(visible_alias = "enc", after_help = SECRET_HELP, mut_arg("output", |output| output.help(SEALED_OUTPUT)))]
+    #[command(visible_alias = "enc", after_help = SECRET_HELP, mut_arg("output", |output| output.help(SEALED_OUTPUT)), mut_arg("command", |command| command.help(PRODUCER_HELP)))]
     Encrypt(EncryptArguments),
     /// Decrypt files or a stream
-    #[command(visible_alias = "dec", after_help = SECRET_HELP, mut_arg("output", |output| output.help(OPENED_OUTPUT)))]
+    #[command(visible_alias = "dec", after_help = SECRET_HELP, mut_arg("output", |output| output.help(OPENED_OUTPUT)), mut_arg("command", |command| command.help(CONSUMER_HELP)))]
     Decrypt(DecryptArguments),
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]
@@ -90,6 +96,33 @@ pub(in crate::cli) enum Command {
     Man(ManArguments),
 }
 
+impl Arguments {
+    /// The arguments in `all`, of which the first is the program's name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, or the help that they ask for.
+    pub fn parse_all(all: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let all: Vec<_> = all.into_iter().collect();
+        let arguments = Self::try_parse_from(&all)?;
+        let names_command = match &arguments.command {
+            Command::Encrypt(arguments) => !arguments.command.command.is_empty(),
+            Command::Decrypt(arguments) => !arguments.command.command.is_empty(),
+            _ => return Ok(arguments),
+        };
+        // clap takes -- for good if nothing follows it.
+        if all.last().is_some_and(|last| last == "--") && !names_command {
+            let mut command = Self::command();
+            let name = if matches!(arguments.command, Command::Encrypt(_)) { "encrypt" } else { "decrypt" };
+            let of_command =
+                command.find_subcommand_mut(name).map(|command| command.clone().bin_name(format!("reelseal {name}")));
+            let message = "a command must follow --, and there is none";
+            return Err(of_command.unwrap_or(command).error(ErrorKind::MissingRequiredArgument, message));
+        }
+        Ok(arguments)
+    }
+}
+
 impl Command {
     /// What commands that work on frames have in common.
     pub fn common(&self) -> Option<&CommonArguments> {
@@ -104,8 +137,6 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

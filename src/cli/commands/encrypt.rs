@@ -1,5 +1,7 @@
 //! `reelseal encrypt`.
 
+mod producer;
+
 use std::sync::Arc;
 
 use crate::{
@@ -19,9 +21,9 @@ use crate::{
             report, stream_failure,
         },
         plan::EncryptPlan,
-        secrets::{new_lock::NewLock, question::Question},
+        secrets::{new_lock::NewLock, question::Question, secret_source::SecretSource},
     },
-    container::{Features, Header},
+    container::Header,
     files::{input::Access, walk::NamedInput},
     keys::SlotKind,
     pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
@@ -41,13 +43,13 @@ struct Encryption<'a> {
 pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<(), Exit> {
     let many = &plan.many;
     let refused = |failure| report::failure(&failure);
+    if let Some(line) = &plan.producer {
+        return producer::encrypt_output_of(line, plan, startup).map_err(refused);
+    }
     let started = inputs::start(many, startup).map_err(refused)?;
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
-    if secret.kind() == SlotKind::Passphrase {
-        let checked = many.limits.check_memory(plan.cost);
-        checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error)).map_err(refused)?;
-    }
+    check_cost(plan, &secret).map_err(refused)?;
     let admission = Admission::new(many.threads.most());
     let encryption = Encryption { plan, assignments, admission, progress: &progress };
     let question = Question::to_encrypt(inputs.iter().flatten().map(|input| input.path.as_deref()));
@@ -94,6 +96,15 @@ impl Encryption<'_> {
     }
 }
 
+/// Refuses a new passphrase slot that would cost more than is allowed.
+fn check_cost(plan: &EncryptPlan, secret: &SecretSource) -> Result<(), Failure> {
+    if secret.kind() == SlotKind::Passphrase {
+        let checked = plan.many.limits.check_memory(plan.cost);
+        checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
+    }
+    Ok(())
+}
+
 fn seal_frames(
     job: &Job,
     header: &Header,
@@ -104,7 +115,7 @@ fn seal_frames(
 ) -> Result<(), Failure> {
     let Job { input, access, .. } = job;
     let prefix = &header.prefix;
-    let clock = if prefix.features.contains(Features::TIMED) { Clock::system() } else { Clock::None };
+    let clock = Clock::of(prefix.features);
     let sealing = Sealing(chain);
     let workers = workers.with_progress(progress.delivered());
     let failed = |error| delivery.failure(&error);
@@ -112,12 +123,14 @@ fn seal_frames(
         Access::AtPlaces => {
             let snapshot = FileSnapshot::of(&input.file, &input.metadata).map_err(failed)?;
             let source = PlaintextFile::new(&input.file, snapshot, prefix.frame_size, clock).map_err(failed)?;
-            delivery.deliver(&workers, &source, &sealing)
+            delivery.deliver(&workers, &source, &sealing).map_err(failed)
         }
         Access::InOrderFrom(_) | Access::InOrder => {
             let snapshot = input.snapshot().map_err(failed)?;
             let input = DescriptorInput::new(&input.file).map_err(StreamError::Read).map_err(failed)?;
-            delivery.deliver(&workers, &PlaintextSource::new(input, prefix.frame_size, clock, snapshot), &sealing)
+            delivery
+                .deliver(&workers, &PlaintextSource::new(input, prefix.frame_size, clock, snapshot), &sealing)
+                .map_err(failed)
         }
     }
 }

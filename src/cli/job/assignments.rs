@@ -75,6 +75,7 @@ impl<'a> Assignments<'a> {
         let makes_folder = matches!(self.placement.output, OutputChoice::Folder(_));
         let request = match (&self.placement.output, &derived) {
             (OutputChoice::File(path), _) => OutputRequest::File(path),
+            (OutputChoice::Command(program), _) => OutputRequest::Command(program),
             (_, Some(place)) => OutputRequest::Derived { place, makes_folder },
             (_, None) => OutputRequest::StandardOutput,
         };
@@ -85,13 +86,11 @@ impl<'a> Assignments<'a> {
         let destination = Destination::resolve(&request, &self.protected, self.placement.replaces)?;
         if self.placement.removes {
             input.check_removable()?;
-            destination.check_readable()?;
+            if !matches!(self.placement.output, OutputChoice::Command(_)) {
+                destination.check_readable()?;
+            }
         }
-        if self.placement.spares_terminals && destination.is_terminal() {
-            return Err(Failure::usage("is a terminal, which ciphertext would garble")
-                .about(&destination.label)
-                .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
-        }
+        spare_terminal(self.placement, &destination)?;
         Ok(Some(Job { input, access, destination }))
     }
 
@@ -120,7 +119,7 @@ impl<'a> Assignments<'a> {
     fn derived(&self, input: &InputFile, named: &NamedInput) -> Result<Option<PathBuf>, Failure> {
         let naming = self.placement.naming;
         match (&self.placement.output, input.regular_path()) {
-            (OutputChoice::File(_) | OutputChoice::StandardOutput, _) => Ok(None),
+            (OutputChoice::File(_) | OutputChoice::StandardOutput | OutputChoice::Command(_), _) => Ok(None),
             (OutputChoice::BesideInput, Some(path)) => naming.of_result(path).map(Some),
             (OutputChoice::Folder(folder), Some(_)) => naming.of_result(&folder.join(&named.below)).map(Some),
             (OutputChoice::Folder(_), None) => Err(Failure::usage("has no name for a file in the output folder")
@@ -130,6 +129,16 @@ impl<'a> Assignments<'a> {
             (OutputChoice::BesideInput, None) => Ok(None),
         }
     }
+}
+
+/// Refuses a terminal where `placement` has ciphertext spare it.
+pub(in crate::cli) fn spare_terminal(placement: &Placement, destination: &Destination) -> Result<(), Failure> {
+    if placement.spares_terminals && destination.is_terminal() {
+        return Err(Failure::usage("is a terminal, which ciphertext would garble")
+            .about(&destination.label)
+            .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
+    }
+    Ok(())
 }
 
 fn shares_standard_output(input: &Label) -> Failure {

@@ -48,6 +48,21 @@ impl<'a> Delivery<'a> {
         Ok(Self { input, destination, output, to_pipe, layout })
     }
 
+    /// A delivery to a command, whose input `into` is.
+    pub fn to_command(input: &'a Label, destination: &'a Destination, into: File, layout: Layout) -> Self {
+        let to_pipe = widen_pipe(&into);
+        Self { input, destination, output: Output::Direct(into), to_pipe, layout }
+    }
+
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Whether what is written is out of our hands.
+    pub fn is_direct(&self) -> bool {
+        matches!(self.output, Output::Direct(_))
+    }
+
     /// Writes what comes before the frames.
     pub fn write_header(&self, header: &[u8]) -> Result<(), Failure> {
         let written = match &self.output {
@@ -58,18 +73,17 @@ impl<'a> Delivery<'a> {
     }
 
     /// Delivers all frames of `source`.
-    pub fn deliver<T, S>(&self, workers: &Workers<'_>, source: &S, transform: &T) -> Result<(), Failure>
+    pub fn deliver<T, S>(&self, workers: &Workers<'_>, source: &S, transform: &T) -> Result<(), StreamError>
     where
         T: Transform,
         S: Source<T::From>,
         for<'f> PositionalSink<'f>: Sink<T::To>,
         Frame<T::To>: Outgoing,
     {
-        let result = match &self.output {
+        match &self.output {
             Output::Direct(file) => workers.run(source, transform, &ordered(file)),
             Output::Atomic(file) => workers.run(source, transform, &PositionalSink::new(file.file(), self.layout)),
-        };
-        result.map_err(|error| self.failure(&error))
+        }
     }
 
     /// Delivers the bytes of `range` in the frames of `source`.
@@ -79,18 +93,17 @@ impl<'a> Delivery<'a> {
         source: &S,
         opening: &Opening<'_>,
         range: PlaintextRange,
-    ) -> Result<(), Failure>
+    ) -> Result<(), StreamError>
     where
         S: Source<Received>,
     {
-        let result = match &self.output {
+        match &self.output {
             Output::Direct(file) => workers.run(source, opening, &RangeSink::new(ordered(file), range)),
             Output::Atomic(file) => {
                 let sink = PositionalSink::new(file.file(), self.layout);
                 workers.run(source, opening, &RangeSink::new(sink, range))
             }
-        };
-        result.map_err(|error| self.failure(&error))
+        }
     }
 
     /// Delivers what of `frames` is selected, in order. Gives the plaintext's length if its end was reached.
@@ -99,12 +112,11 @@ impl<'a> Delivery<'a> {
         frames: &mut VerifiedFrames<I>,
         selection: &Selection,
         delivered: &AtomicU64,
-    ) -> Result<Option<u64>, Failure> {
-        let result = match &self.output {
+    ) -> Result<Option<u64>, StreamError> {
+        match &self.output {
             Output::Direct(file) => copy_selection(frames, selection, DescriptorOutput::new(file), delivered),
             Output::Atomic(file) => copy_selection(frames, selection, file.file(), delivered),
-        };
-        result.map_err(|error| self.failure(&error))
+        }
     }
 
     /// Gives a file its name.
@@ -121,8 +133,7 @@ impl<'a> Delivery<'a> {
 
     /// How a failure of the delivery is reported.
     pub fn failure(&self, error: &StreamError) -> Failure {
-        let released = matches!(self.output, Output::Direct(_));
-        stream_failure::pipeline(self.input, &self.destination.label, released, self.layout, error)
+        stream_failure::pipeline(self.input, &self.destination.label, self.is_direct(), self.layout, error)
     }
 }
 

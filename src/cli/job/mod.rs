@@ -4,6 +4,7 @@
 pub(super) mod admission;
 pub(super) mod assignments;
 pub(super) mod batch;
+pub(super) mod consumer;
 pub(super) mod delivery;
 pub(super) mod each_file;
 pub(super) mod inputs;

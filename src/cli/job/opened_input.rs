@@ -1,6 +1,6 @@
 //! An encrypted input: its header read, opened with the secret of the command, and its frames found.
 
-use std::fs::File;
+use std::{fs::File, sync::Arc};
 
 use crate::{
     cli::{
@@ -13,7 +13,9 @@ use crate::{
         label::Label,
     },
     pipeline::{CiphertextFile, CiphertextSource, DamageListener, StreamSource},
-    stream::{DescriptorInput, HeaderReadError, OpenedStream, RefusedHeader, Resumed, StreamFile, StreamHeader},
+    stream::{
+        DescriptorInput, HeaderReadError, Input, OpenedStream, RefusedHeader, Resumed, Stop, StreamFile, StreamHeader,
+    },
 };
 
 /// What the frames of an input are read from.
@@ -94,6 +96,14 @@ impl<'a> InputFrames<'a> {
         match self {
             Self::AtPlaces(file) => Some(file),
             Self::InOrder(_, file) => file.as_ref(),
+        }
+    }
+
+    /// What ends a wait for the frames, if they can be waited for.
+    pub fn stop(&self) -> Option<Arc<Stop>> {
+        match self {
+            Self::AtPlaces(_) => None,
+            Self::InOrder(rest, _) => rest.stop(),
         }
     }
 

@@ -42,7 +42,9 @@ pub(in crate::cli) fn remove_input(
     threads: NonZero<usize>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let (Some(input), Some(output)) = (job.input.path(), job.destination.path()) else { return Ok(()) };
+    let Some(input) = job.input.path() else { return Ok(()) };
+    // A command that took all of it, and exited with 0, has it now; nothing can be read back.
+    let Some(output) = job.destination.path() else { return delete_unchanged(job, input) };
     let written = File::open(output).map_err(|error| Failure::system(&job.destination.label, "cannot open", &error))?;
     // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
     let _ = fadvise(&written, 0, None, Advice::DontNeed);
@@ -63,6 +65,10 @@ pub(in crate::cli) fn remove_input(
         }
         Err(error) => return Err(kept(job, &format!("cannot be read back: {error}"))),
     }
+    delete_unchanged(job, input)
+}
+
+fn delete_unchanged(job: &Job, input: &Path) -> Result<(), Failure> {
     // Whatever was written to it in the meantime exists nowhere else.
     let unchanged = FileSnapshot::of(&job.input.file, &job.input.metadata).and_then(|snapshot| snapshot.confirm());
     unchanged.map_err(|_| kept(job, "is written, but the input has changed since"))?;

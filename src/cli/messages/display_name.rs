@@ -10,6 +10,7 @@ pub(in crate::cli) fn display_name(label: &Label) -> String {
         Label::StandardInput => "standard input".to_owned(),
         Label::StandardOutput => "standard output".to_owned(),
         Label::Path(path) => display_path(path),
+        Label::Command(program) => display_path(Path::new(program)),
     }
 }
 

@@ -18,6 +18,9 @@ pub(super) fn saying(event: &str, message: &Message) -> Fields {
     match &message.subject {
         // Standard output is not a file that something is wrong with, and null is standard input.
         None | Some(Subject::Named(_) | Subject::Label(Label::StandardOutput)) => {}
+        Some(Subject::Label(Label::Command(program))) => {
+            fields.insert("command".to_owned(), json!(program.to_string_lossy()));
+        }
         Some(Subject::Label(label)) => name(&mut fields, "file", label),
     }
     if let Some(part) = &message.part
@@ -33,10 +36,14 @@ pub(super) fn of(event: &str) -> Fields {
     Fields::from_iter([("event".to_owned(), json!(event))])
 }
 
-/// Names a file under `key`: null for a standard stream; and its bytes, in base64, if they are not UTF-8.
+/// Names a file under `key`: null for a standard stream or a command, which is then named as such; and its bytes, in base64, if
+/// they are not UTF-8.
 pub(in crate::cli) fn name(fields: &mut Fields, key: &str, label: &Label) {
     let path = label.path();
     fields.insert(key.to_owned(), json!(path.map(|path| path.to_string_lossy())));
+    if let Label::Command(program) = label {
+        fields.insert("command".to_owned(), json!(program.to_string_lossy()));
+    }
     if let Some(path) = path.filter(|path| path.to_str().is_none()) {
         let bytes = STANDARD.encode(path.as_os_str().as_bytes());
         fields.insert(format!("{key}_bytes"), json!(bytes));

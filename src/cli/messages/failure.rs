@@ -18,6 +18,15 @@ pub(in crate::cli) struct Failure {
     message: Message,
     hint: Option<String>,
     concerns_all: bool,
+    command_end: Option<CommandEnd>,
+}
+
+/// How a command ended, for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) struct CommandEnd {
+    pub exit_code: Option<i32>,
+    /// As in `SIGKILL`.
+    pub signal: Option<&'static str>,
 }
 
 /// The exit codes of the command; of several, the highest is the worst.
@@ -31,12 +40,14 @@ pub(in crate::cli) enum Exit {
     WrongSecret = 3,
     /// Not a reelseal stream, or damaged.
     BadStream = 4,
+    /// The command at one end of the stream failed.
+    CommandFailed = 5,
 }
 
 impl Failure {
     pub fn new(exit: Exit, fact: impl Into<String>) -> Self {
         let message = Message { subject: None, fact: fact.into(), part: None };
-        Self { exit, message, hint: None, concerns_all: false }
+        Self { exit, message, hint: None, concerns_all: false, command_end: None }
     }
 
     pub fn usage(fact: impl Into<String>) -> Self {
@@ -81,6 +92,18 @@ impl Failure {
     pub fn for_all(mut self) -> Self {
         self.concerns_all = true;
         self
+    }
+
+    /// It is that a command ended in this way.
+    #[must_use]
+    pub fn with_command_end(mut self, end: CommandEnd) -> Self {
+        self.command_end = Some(end);
+        self
+    }
+
+    /// How the command ended, if that is the failure.
+    pub fn command_end(&self) -> Option<CommandEnd> {
+        self.command_end
     }
 
     /// Whether to go on with other files is in vain.

@@ -2,6 +2,7 @@
 
 mod bars;
 pub(super) mod byte_count;
+pub(super) mod command_failure;
 mod counts;
 pub(super) mod damage;
 mod damaged_part;

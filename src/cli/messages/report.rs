@@ -49,6 +49,10 @@ pub(super) fn error_event(failure: &Failure) {
     let mut fields = event::saying("error", failure.message());
     fields.insert("hint".to_owned(), json!(failure.hint()));
     fields.insert("exit_code".to_owned(), json!(failure.exit() as u8));
+    if let Some(end) = failure.command_end() {
+        fields.insert("command_exit_code".to_owned(), json!(end.exit_code));
+        fields.insert("command_signal".to_owned(), json!(end.signal));
+    }
     raw_line(&Value::Object(fields));
 }
 

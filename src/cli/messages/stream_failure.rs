@@ -129,6 +129,7 @@ pub(in crate::cli) fn pipeline(
         StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was read")
             .about(input)
             .with_hint("wait until nothing writes to it any more, and try again"),
+        StreamError::NotConfirmed(reason) => Failure::new(Exit::CommandFailed, reason.to_string()).about(input),
         StreamError::TooLong | StreamError::NoSuchFrame { .. } | StreamError::Stopped | StreamError::FailedBefore => {
             Failure::new(Exit::InputOutput, error.to_string()).about(input)
         }

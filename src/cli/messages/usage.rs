@@ -17,7 +17,7 @@ use crate::files::label::Label;
 /// Reports what is wrong with the arguments, or shows the help that was asked for.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        let text = error.render().to_string();
+        let text = without_tip_of_dashes(&error.render().to_string());
         if wants_json(env::args_os().skip(1)) {
             report::error_event(&as_failure(&text, usage_hint(error)));
         } else {
@@ -43,6 +43,23 @@ fn report_text(text: &str, hint: Option<&str>) {
     if let Some(hint) = hint {
         report::line(&format_args!("hint: {hint}"));
     }
+}
+
+/// What follows `--` is a command, so clap's advice to put an argument there is left out.
+fn without_tip_of_dashes(text: &str) -> String {
+    let is_tip = |line: &str| line.trim_start().starts_with("tip: ") && line.contains("'-- ");
+    let mut kept = String::new();
+    for paragraph in text.split("\n\n") {
+        let lines: Vec<_> = paragraph.lines().filter(|line| !is_tip(line)).collect();
+        if !lines.is_empty() || paragraph.is_empty() {
+            kept.push_str(&lines.join("\n"));
+            kept.push_str("\n\n");
+        }
+    }
+    let end = text.len() - text.trim_end_matches('\n').len();
+    kept.truncate(kept.trim_end_matches('\n').len());
+    kept.push_str(&"\n".repeat(end));
+    kept
 }
 
 /// Whether the arguments, which as a whole mean nothing, ask for objects all the same.

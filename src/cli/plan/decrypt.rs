@@ -5,10 +5,11 @@ use std::{
     os::{fd::AsFd, unix::fs::FileTypeExt},
 };
 
-use super::{ByteRange, Inputs, Many, OutputChoice, Placement};
+use super::{ByteRange, Inputs, Many, OutputChoice, Placement, command::command_line};
 use crate::{
     cli::{arguments::DecryptArguments, messages::failure::Failure},
     files::walk::FileKind,
+    process::CommandLine,
 };
 
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub(in crate::cli) struct DecryptPlan {
     pub placement: Placement,
     /// The part of the one input that is to be decrypted; `None` for the whole of every input.
     pub part: Option<Part>,
+    /// The command that takes the plaintext, instead of an output.
+    pub consumer: Option<CommandLine>,
 }
 
 /// A part of a plaintext.
@@ -34,7 +37,13 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
     type Error = Failure;
 
     fn try_from(arguments: &DecryptArguments) -> Result<Self, Failure> {
-        let DecryptArguments { files, range, since, until, secret, common } = arguments;
+        let DecryptArguments { files, range, since, until, secret, common, command } = arguments;
+        let excluded = [
+            (files.inputs.len() > 1, "more than one input"),
+            (files.output.is_some(), "--output"),
+            (files.force, "--force"),
+        ];
+        let consumer = command_line("decrypt", command, files, common, &excluded)?;
         let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Streams))?;
         let part = match (range, since, until) {
             (Some(range), ..) => Some(Part::Bytes(*range)),
@@ -49,10 +58,15 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
             }
         };
         let mut placement = Placement::of_plaintext(files);
+        let mut many = Many::of(inputs.clone(), secret, common);
+        if let Some(consumer) = &consumer {
+            placement.output = OutputChoice::Command(consumer.program.clone());
+            many = many.beside_a_command(common);
+        }
         if part.is_some() {
             place_part(&inputs, &mut placement)?;
         }
-        Ok(Self { many: Many::of(inputs, secret, common), placement, part })
+        Ok(Self { many, placement, part, consumer })
     }
 }
 

@@ -1,11 +1,12 @@
 //! What `reelseal encrypt` is to do.
 
-use super::{Inputs, Many, Placement, Timestamps};
+use super::{Inputs, Many, Placement, Timestamps, command::command_line};
 use crate::{
     cli::{arguments::EncryptArguments, messages::failure::Failure},
     container::Layout,
     files::walk::FileKind,
     keys::ScryptCost,
+    process::CommandLine,
 };
 
 #[derive(Clone, Debug)]
@@ -17,20 +18,29 @@ pub(in crate::cli) struct EncryptPlan {
     /// The frame size and the header's length.
     pub layout: Layout,
     pub timestamps: Timestamps,
+    /// The command whose output is encrypted, instead of an input.
+    pub producer: Option<CommandLine>,
 }
 
 impl TryFrom<&EncryptArguments> for EncryptPlan {
     type Error = Failure;
 
     fn try_from(arguments: &EncryptArguments) -> Result<Self, Failure> {
-        let EncryptArguments { files, secret, common, .. } = arguments;
+        let EncryptArguments { files, secret, common, command, .. } = arguments;
+        let excluded = [(!files.inputs.is_empty(), "an input"), (files.remove, "--remove")];
+        let producer = command_line("encrypt", command, files, common, &excluded)?;
         let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Plaintext))?;
         Ok(Self {
-            many: Many::of(inputs, secret, common),
+            many: if producer.is_some() {
+                Many::of(inputs, secret, common).beside_a_command(common)
+            } else {
+                Many::of(inputs, secret, common)
+            },
             placement: Placement::of_streams(files),
             cost: arguments.scrypt_cost(),
             layout: Layout { frame_size: arguments.frame_size, ..Layout::default() },
             timestamps: arguments.timestamps.into(),
+            producer,
         })
     }
 }

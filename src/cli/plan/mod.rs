@@ -1,6 +1,7 @@
 //! What a command is to do: its arguments, resolved once, with every default and policy. Nothing after this sees the
 //! arguments themselves.
 
+mod command;
 mod decrypt;
 mod encrypt;
 mod inspect;

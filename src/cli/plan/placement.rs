@@ -1,6 +1,9 @@
 //! Where results go, under which names, and what may be replaced or removed for them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     cli::{arguments::FilesArguments, messages::failure::Failure},
@@ -33,6 +36,8 @@ pub(in crate::cli) enum OutputChoice {
     File(PathBuf),
     /// Standard output.
     StandardOutput,
+    /// To the command that runs this program.
+    Command(OsString),
 }
 
 /// How a result is named after its input.
@@ -76,7 +81,7 @@ impl Placement {
 impl OutputChoice {
     /// Whether it is the same place for every input.
     pub fn is_one_place(&self) -> bool {
-        matches!(self, Self::File(_) | Self::StandardOutput)
+        matches!(self, Self::File(_) | Self::StandardOutput | Self::Command(_))
     }
 }
 

@@ -25,6 +25,11 @@ impl Question {
         Self { text: format!("Passphrase to encrypt {}", named(paths)), asks_for_new: true }
     }
 
+    /// Asks for a passphrase to encrypt with what the command `label` writes.
+    pub fn to_encrypt_output_of(label: &Label) -> Self {
+        Self { text: format!("Passphrase to encrypt what {} writes", display_name(label)), asks_for_new: true }
+    }
+
     /// Asks for another passphrase for the files at `paths`.
     pub fn to_replace<'a>(paths: impl IntoIterator<Item = Option<&'a Path>>) -> Self {
         Self { text: format!("New passphrase for {}", named(paths)), asks_for_new: true }

@@ -1,10 +1,12 @@
 //! What a run takes frames from.
 
+mod confirmed;
 mod file_snapshot;
 mod ordered;
 mod positional;
 mod stream_source;
 
+pub use confirmed::ConfirmedSource;
 pub use file_snapshot::FileSnapshot;
 pub use ordered::{CiphertextSource, PlaintextSource};
 pub use positional::{CiphertextFile, PlaintextFile};

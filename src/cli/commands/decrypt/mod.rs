@@ -9,6 +9,7 @@ use crate::{
         job::{
             admission::Admission,
             assignments::{Assignments, Job},
+            consumer::{Consumer, Took},
             delivery::Delivery,
             each_file::each_file,
             inputs::{self, Started},
@@ -17,16 +18,18 @@ use crate::{
         },
         messages::{
             failure::{Exit, Failure},
+            message::Message,
             progress::Progress,
             report, stream_failure,
         },
         plan::DecryptPlan,
         secrets::{keyring::Keyring, question::Question},
     },
+    container::Layout,
     files::walk::NamedInput,
     pipeline::{Opening, Workers},
-    signals::Startup,
-    stream::{OpenedStream, widen_pipe},
+    signals::{Startup, Watching},
+    stream::{OpenedStream, Stop, StreamError, widen_pipe},
 };
 
 /// What all files share, except the secret, which is dropped once the last file has been opened.
@@ -35,6 +38,7 @@ struct Decryption<'a> {
     assignments: Assignments<'a>,
     admission: Admission,
     progress: &'a Progress,
+    watching: &'a Watching,
 }
 
 pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<(), Exit> {
@@ -44,7 +48,7 @@ pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<()
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
     let admission = Admission::new(many.threads.most());
-    let decryption = Decryption { plan, assignments, admission, progress: &progress };
+    let decryption = Decryption { plan, assignments, admission, progress: &progress, watching: &watching };
     let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let keyring = Keyring::new(secret, many.limits, question);
     let ended = each_file(&watching, inputs, &progress, &passed_over, many.threads, keyring, |input, keyring, _| {
@@ -79,18 +83,70 @@ impl Decryption<'_> {
         };
 
         let admitted = self.admission.admit(size, layout.frame_size);
-        let delivery = Delivery::open(&input.label, destination, layout, size, input.carried())?;
+        let (delivery, consumer) = self.open_delivery(job, layout, size, frames.stop())?;
         let threads = self.plan.many.threads;
         let between_pipes = widen_pipe(&input.file) && delivery.to_pipe;
         let threads = admitted.workers(if between_pipes { threads.between_pipes() } else { threads.most() });
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
-        delivery.deliver(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()))?;
-        delivery.finish()?;
-        if self.plan.placement.removes {
-            remove_input(job, &Direction::Decrypted, stream.chain(), layout, threads, self.progress)?;
+        let delivered = delivery.deliver(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()));
+        match self.end_delivery(delivery, consumer, delivered)? {
+            Took::Everything if self.plan.placement.removes => {
+                remove_input(job, &Direction::Decrypted, stream.chain(), layout, threads, self.progress)?;
+            }
+            Took::Part if self.plan.placement.removes => {
+                report::warning(&Message::about(&input.label, "is kept, as the command has not read all of it"));
+            }
+            Took::Everything | Took::Part => {}
         }
         progress.finish(Some(&destination.label));
         Ok(())
+    }
+
+    /// Opens the output of a job: a file or a pipe, or the command, which is started. `stop` ends a wait for input, if there
+    /// is any: then nobody needs more.
+    fn open_delivery<'j>(
+        &'j self,
+        job: &'j Job,
+        layout: Layout,
+        length: Option<u64>,
+        stop: Option<Arc<Stop>>,
+    ) -> Result<(Delivery<'j>, Option<Consumer<'j>>), Failure> {
+        let Job { input, destination, .. } = job;
+        let Some(line) = &self.plan.consumer else {
+            return Ok((Delivery::open(&input.label, destination, layout, length, input.carried())?, None));
+        };
+        let (consumer, into) = Consumer::start(line, self.watching)?;
+        if let Some(stop) = stop {
+            consumer.on_no_reader(Box::new(move || stop.request()));
+        }
+        Ok((Delivery::to_command(&input.label, destination, into, layout), Some(consumer)))
+    }
+
+    /// Ends what [`Decryption::open_delivery`] opened: gives a file its name, or lets the command's input end. A command that
+    /// leaves early is done with it; one that is not given all is ended.
+    fn end_delivery(
+        &self,
+        delivery: Delivery<'_>,
+        consumer: Option<Consumer<'_>>,
+        delivered: Result<(), StreamError>,
+    ) -> Result<Took, Failure> {
+        match (consumer, delivered) {
+            (None, Ok(())) => delivery.finish().map(|()| Took::Everything),
+            (None, Err(error)) => Err(delivery.failure(&error)),
+            (Some(consumer), Ok(())) => {
+                drop(delivery);
+                // Whether all was read matters only for what is removed.
+                consumer.finish(if self.plan.placement.removes { Took::Everything } else { Took::Part })
+            }
+            (Some(consumer), Err(error)) if Consumer::has_left(&error) => {
+                drop(delivery);
+                consumer.finish(Took::Part)
+            }
+            (Some(consumer), Err(error)) => {
+                consumer.end();
+                Err(delivery.failure(&error))
+            }
+        }
     }
 }

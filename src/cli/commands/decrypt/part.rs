@@ -8,7 +8,6 @@ use crate::{
     cli::{
         job::{
             assignments::Job,
-            delivery::Delivery,
             opened_input::{FrameInput, InputFrames},
         },
         messages::{
@@ -21,7 +20,7 @@ use crate::{
     files::label::Label,
     inspection::findings::time,
     pipeline::{PlaintextRange, Selection, Workers, bytes_of_times, frames_of_range},
-    stream::{OpenedStream, SealedFile, StreamError, StreamFile, VerifiedFrames, widen_pipe},
+    stream::{Input, OpenedStream, SealedFile, StreamError, StreamFile, VerifiedFrames, widen_pipe},
 };
 
 impl Decryption<'_> {
@@ -75,12 +74,12 @@ impl Decryption<'_> {
 
         let length = range.end - range.start;
         let admitted = self.admission.admit(Some(length), layout.frame_size);
-        let delivery = Delivery::open(&input.label, destination, layout, Some(length), input.carried())?;
+        let (delivery, consumer) = self.open_delivery(job, layout, Some(length), None)?;
         let workers = Workers::new(admitted.workers(self.plan.many.threads.most()), layout.frame_size);
         let progress = self.progress.file(&input.label, Some(length), destination.is_terminal());
         let workers = workers.with_progress(progress.delivered());
-        delivery.deliver_range(&workers, &source, &opening, PlaintextRange(range))?;
-        delivery.finish()?;
+        let delivered = delivery.deliver_range(&workers, &source, &opening, PlaintextRange(range));
+        self.end_delivery(delivery, consumer, delivered)?;
         progress.finish(Some(&destination.label));
         Ok(())
     }
@@ -102,20 +101,21 @@ impl Decryption<'_> {
         let layout = stream.header().layout();
         let _admitted = self.admission.admit(None, layout.frame_size);
         widen_pipe(&input.file);
-        let delivery = Delivery::open(&input.label, destination, layout, None, input.carried())?;
+        let (delivery, consumer) = self.open_delivery(job, layout, None, rest.stop())?;
         let progress = self.progress.file(&input.label, None, destination.is_terminal());
         let mut frames = VerifiedFrames::new(stream, rest);
-        let ended = delivery.deliver_selection(&mut frames, &selection, progress.delivered())?;
-        match (part, ended) {
-            (Part::Bytes(range), Some(length)) if range.within(length).is_none() => {
-                return Err(beyond_the_end(&input.label, length));
+        let delivered = delivery.deliver_selection(&mut frames, &selection, progress.delivered());
+        match (part, &delivered) {
+            // A command that has been given nothing of what does not exist is ended as it is dropped.
+            (Part::Bytes(range), Ok(Some(length))) if range.within(*length).is_none() => {
+                return Err(beyond_the_end(&input.label, *length));
             }
-            (Part::Times { .. }, _) if progress.delivered().load(Ordering::Relaxed) == 0 => {
+            (Part::Times { .. }, Ok(_)) if progress.delivered().load(Ordering::Relaxed) == 0 => {
                 return Err(Failure::usage("nothing arrived in that time").about(&input.label));
             }
             _ => {}
         }
-        delivery.finish()?;
+        self.end_delivery(delivery, consumer, delivered.map(drop))?;
         progress.finish(Some(&destination.label));
         Ok(())
     }

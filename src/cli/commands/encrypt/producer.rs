@@ -1,0 +1,111 @@
+//! Encrypting what a command writes.
+
+use super::check_cost;
+use crate::{
+    cli::{
+        job::{assignments::spare_terminal, delivery::Delivery},
+        messages::{
+            command_failure::command_failure,
+            failure::{Exit, Failure},
+            progress::Progress,
+        },
+        plan::{EncryptPlan, OutputChoice},
+        secrets::{new_lock::NewLock, question::Question, secret_source::SecretSource},
+    },
+    files::{
+        label::Label,
+        output::{Destination, OutputRequest},
+        protected::Protected,
+    },
+    pipeline::{ConfirmedSource, PlaintextSource, Sealing, Workers},
+    process::{CommandFailure, CommandLine, CommandOutput, RunningCommand},
+    signals::{Answer, Startup},
+    stage::Chain,
+    stream::{Clock, StreamError},
+};
+
+/// Encrypts what the command `line` writes. All that can be refused before it runs is refused before it runs.
+pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup: Startup) -> Result<(), Failure> {
+    let secret = SecretSource::choose(&plan.many.secret, false, &startup)?;
+    let watching = startup.watch(Answer::Die);
+    let mut protected = Protected::default();
+    secret.metadata().iter().for_each(|metadata| protected.add(metadata));
+    let request = match &plan.placement.output {
+        OutputChoice::File(path) => OutputRequest::File(path),
+        _ => OutputRequest::StandardOutput,
+    };
+    let destination = Destination::resolve(&request, &protected, plan.placement.replaces)?;
+    spare_terminal(&plan.placement, &destination)?;
+    check_cost(plan, &secret)?;
+    let label = Label::Command(line.program.clone());
+    let question = Question::to_encrypt_output_of(&label);
+    let features = plan.timestamps.features(false);
+    let stream = NewLock::new(secret, plan.cost, question).new_stream(plan.layout, features)?;
+    let copies = stream.keys.seal_header(&stream.header);
+    let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+    let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+
+    let layout = stream.header.layout();
+    let delivery = Delivery::open(&label, &destination, layout, None, None)?;
+    let sizes = [None].into_iter();
+    let progress = Progress::start(&watching, plan.many.reporting, sizes);
+    let (running, output) = line.produce(&watching).map_err(|failure| command_failure(&line.program, &failure))?;
+    let file = progress.file(&label, None, destination.is_terminal());
+    delivery.write_header(&copies)?;
+    let threads = plan.many.threads;
+    let threads = if delivery.to_pipe { threads.between_pipes() } else { threads.most() };
+    let workers = Workers::new(threads, layout.frame_size).with_progress(file.delivered());
+    let clock = Clock::of(features);
+    seal_output(&running, output, &delivery, &workers, &chain, clock).map_err(|error| match error {
+        Failed::Ours(error) => delivery.failure(&error),
+        Failed::Command(failure) => {
+            let released = delivery.is_direct();
+            let failure = command_failure(&line.program, &failure);
+            if failure.hint().is_some() { failure } else { failure.with_hint(what_is_left(released)) }
+        }
+    })?;
+    delivery.finish()?;
+    // What it has started may go on.
+    let _ = running.finish();
+    drop(running);
+    file.finish(Some(&destination.label));
+    Ok(())
+}
+
+enum Failed {
+    Ours(StreamError),
+    Command(CommandFailure),
+}
+
+fn seal_output(
+    running: &RunningCommand,
+    output: CommandOutput,
+    delivery: &Delivery<'_>,
+    workers: &Workers<'_>,
+    chain: &Chain,
+    clock: Clock,
+) -> Result<(), Failed> {
+    let source = PlaintextSource::new(output, delivery.layout().frame_size, clock, None);
+    let source = ConfirmedSource::new(source, || Ok(running.wait()?));
+    let Err(error) = delivery.deliver(workers, &source, &Sealing(chain)) else { return Ok(()) };
+    if let StreamError::NotConfirmed(reason) = &error
+        && let Some(failure) = reason.downcast_ref::<CommandFailure>()
+    {
+        return Err(Failed::Command(failure.clone()));
+    }
+    // Our own failure comes first, unless it is that the command has not closed its output.
+    let is_read = matches!(error, StreamError::Read(_));
+    running.end();
+    match running.wait() {
+        Err(failure @ CommandFailure::LeftOutputOpen) if is_read => Err(Failed::Command(failure)),
+        _ => Err(Failed::Ours(error)),
+    }
+}
+
+fn what_is_left(released: bool) -> &'static str {
+    if released {
+        "what was written has no final frame, so no reader takes it for the whole"
+    } else {
+        "nothing was written"
+    }
+}

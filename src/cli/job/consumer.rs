@@ -1,0 +1,60 @@
+//! A command that takes the output.
+
+use std::{ffi::OsStr, fs::File};
+
+use crate::{
+    cli::messages::{command_failure::command_failure, failure::Failure},
+    process::{CommandLine, RunningCommand},
+    signals::Watching,
+    stream::StreamError,
+};
+
+/// A command that takes the output. Dropped before it has finished, it is ended, and sees no end of its input.
+pub(in crate::cli) struct Consumer<'a> {
+    running: RunningCommand,
+    program: &'a OsStr,
+}
+
+/// How much a consumer that exited with 0 has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Took {
+    Everything,
+    /// It left early, or without reading all.
+    Part,
+}
+
+impl<'a> Consumer<'a> {
+    /// Starts the command; what is written to the file is its input.
+    pub fn start(line: &'a CommandLine, watching: &Watching) -> Result<(Self, File), Failure> {
+        let started = line.consume(watching);
+        let (running, input) = started.map_err(|failure| command_failure(&line.program, &failure))?;
+        Ok((Self { running, program: &line.program }, input))
+    }
+
+    /// Has `stop` called once nobody reads the output any more.
+    pub fn on_no_reader(&self, stop: Box<dyn Fn() + Send>) {
+        self.running.on_no_reader(stop);
+    }
+
+    /// Whether `error` is that the command has closed its input.
+    pub fn has_left(error: &StreamError) -> bool {
+        match error {
+            StreamError::Write(error) => error.kind() == std::io::ErrorKind::BrokenPipe,
+            StreamError::Stopped => true,
+            _ => false,
+        }
+    }
+
+    /// Ends the command, which sees no end of its input.
+    pub fn end(self) {
+        self.running.end();
+    }
+
+    /// Lets the input end after all of it, `delivered`, or some, and waits for the command. Nothing else may hold its input
+    /// open.
+    pub fn finish(self, delivered: Took) -> Result<Took, Failure> {
+        let took = if delivered == Took::Everything && self.running.has_read_all() { delivered } else { Took::Part };
+        self.running.finish().map_err(|failure| command_failure(self.program, &failure))?;
+        Ok(took)
+    }
+}

@@ -1,0 +1,70 @@
+//! The command at one end of the stream, and what cannot go with one.
+
+use std::time::Duration;
+
+use super::{Many, ProgressForm};
+use crate::{
+    cli::{
+        arguments::{CommandArguments, CommonArguments, FilesArguments, ProgressArgument},
+        messages::{display_name::display_path, failure::Failure},
+    },
+    process::{CommandLine, names_a_file},
+};
+
+const KILL_AFTER: Duration = Duration::from_secs(10);
+
+/// What a command does not see of our environment.
+const SECRET_VARIABLES: &[&str] = &["REELSEAL_PASSPHRASE", "REELSEAL_NEW_PASSPHRASE"];
+
+/// What a command of `verb` cannot have beside it.
+type Excluded = (bool, &'static str);
+
+/// The command that `arguments` name, if they name one: checked against the other arguments, and `excluded` ones.
+pub(super) fn command_line(
+    verb: &str,
+    arguments: &CommandArguments,
+    files: &FilesArguments,
+    common: &CommonArguments,
+    excluded: &[Excluded],
+) -> Result<Option<CommandLine>, Failure> {
+    let Some((program, rest)) = arguments.command.split_first() else { return Ok(None) };
+    let line = CommandLine {
+        program: program.clone(),
+        arguments: rest.to_vec(),
+        timeout: arguments.timeout.filter(|timeout| !timeout.is_zero()),
+        kill_after: arguments.kill_after.unwrap_or(KILL_AFTER),
+        hidden_variables: SECRET_VARIABLES,
+    };
+    let always = [
+        (files.recursive, "--recursive"),
+        (files.output_dir.is_some(), "--output-dir"),
+        (files.skip_existing, "--skip-existing"),
+        (common.ignore_interrupts, "--ignore-interrupts"),
+    ];
+    let shown = display_path(program.as_ref());
+    let dot = if shown.contains('/') { "" } else { "./" };
+    let as_a_file =
+        || format!("what follows -- is a command to run; to {verb} the file, write {dot}{shown}, without --");
+    if let Some((_, name)) = excluded.iter().chain(&always).find(|(is_there, _)| *is_there) {
+        let refused = Failure::usage(format!("{name} cannot be used with a command after --"));
+        return Err(if names_a_file(program) {
+            refused.with_hint(as_a_file())
+        } else {
+            refused.with_hint("a command is at one end of one stream; leave one of the two out")
+        });
+    }
+    if names_a_file(program) && !line.is_runnable() {
+        return Err(Failure::usage("is a file that cannot be run").about(shown.clone()).with_hint(as_a_file()));
+    }
+    Ok(Some(line))
+}
+
+impl Many {
+    /// A command may use the terminal for itself: there is no bar that was not asked for.
+    pub(super) fn beside_a_command(mut self, common: &CommonArguments) -> Self {
+        if common.progress == ProgressArgument::Auto && self.reporting.progress == Some(ProgressForm::Bars) {
+            self.reporting.progress = None;
+        }
+        self
+    }
+}

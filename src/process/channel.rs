@@ -1,0 +1,140 @@
+//! Messages, and descriptors with them, between this process and one that it started.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+        SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, shutdown, socketpair,
+    },
+};
+
+/// The longest message.
+const MESSAGE_BYTES: usize = 64;
+/// The most descriptors with one message.
+const DESCRIPTORS: usize = 2;
+
+/// One end of a channel.
+pub(super) struct Channel(OwnedFd);
+
+/// A message, and the descriptors that came with it.
+pub(super) struct Received {
+    pub bytes: Vec<u8>,
+    pub descriptors: Vec<OwnedFd>,
+}
+
+impl Channel {
+    /// A channel, and its other end, which becomes the standard input of the process to be started.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn pair() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        Ok((Self(ours), theirs))
+    }
+
+    /// The end that this process was given as its standard input.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn of_standard_input() -> io::Result<Self> {
+        Ok(Self(io::stdin().as_fd().try_clone_to_owned()?))
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, as when the other end is closed.
+    pub fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::Error::other("too many descriptors"));
+        }
+        loop {
+            match sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL) {
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for a message; `None` once the other end is closed.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn receive(&self) -> io::Result<Option<Received>> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut bytes = vec![0; MESSAGE_BYTES];
+        let length = loop {
+            match recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+                Ok(received) => break received.bytes,
+                Err(Errno::INTR) => {}
+                // The other end closed with messages of ours unread.
+                Err(Errno::CONNRESET) => break 0,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let mut descriptors = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                descriptors.extend(rights);
+            }
+        }
+        bytes.truncate(length);
+        Ok((length > 0).then_some(Received { bytes, descriptors }))
+    }
+
+    /// Closes both directions, also for whoever waits for a message here.
+    pub fn close(&self) {
+        // It may be closed at the other end already.
+        let _ = shutdown(&self.0, Shutdown::Both);
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::{Read, Write, pipe},
+    };
+
+    use super::*;
+
+    #[test]
+    fn messages_arrive_one_by_one_with_their_descriptors_and_then_the_end() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let theirs = Channel(theirs);
+        let (reader, writer) = pipe().unwrap();
+        ours.send(b"one", &[]).unwrap();
+        ours.send(b"two", &[reader.as_fd()]).unwrap();
+        drop((ours, reader));
+        let first = theirs.receive().unwrap().unwrap();
+        assert_eq!((first.bytes.as_slice(), first.descriptors.len()), (b"one".as_slice(), 0));
+        let mut second = theirs.receive().unwrap().unwrap();
+        assert_eq!(second.bytes, b"two");
+        (&writer).write_all(b"frames").unwrap();
+        drop(writer);
+        let mut text = String::new();
+        File::from(second.descriptors.pop().unwrap()).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "frames");
+        assert!(theirs.receive().unwrap().is_none());
+    }
+}

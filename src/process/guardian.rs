@@ -1,0 +1,240 @@
+//! The hidden process that a command runs under. It reports what becomes of the command; once it is told to, or the process
+//! that started it is gone, it ends the command with all of its group, and only then lets go of the pipe to it.
+
+use std::{
+    ffi::OsString,
+    fs::OpenOptions,
+    io::{self, Read},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::sys::signal::{SigSet, Signal as NixSignal};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{
+        Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper, test_kill_process_group, wait,
+    },
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
+};
+
+use super::{
+    LAUNCH,
+    channel::{Channel, Received},
+    inherited::{block_all_signals, close_inherited_descriptors, with_mask},
+    launcher,
+    message::{End, Order, Report, Role},
+};
+
+/// How often it looks whether a group that is to end has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How long processes take to disappear after SIGKILL, unless the kernel holds them.
+const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
+
+/// Runs the command `words`. Standard input is the channel to the process that started it.
+pub(super) fn guard(words: Vec<OsString>) -> ExitCode {
+    close_inherited_descriptors();
+    // Where it fails, the other end of the channel sees that it is closed.
+    match Guardian::start(&words).and_then(|guardian| guardian.map_or(Ok(()), Guardian::watch)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+struct Guardian {
+    channel: Channel,
+    /// Readable after the death of a child.
+    deaths: UnixStream,
+    command: Pid,
+    kill_after: Duration,
+    /// Keeps the input of a consumer from ending.
+    held: Option<OwnedFd>,
+    has_ended: bool,
+    /// Whether nothing is left of its group.
+    is_gone: bool,
+    ending: Ending,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The command runs on.
+    No,
+    /// It may go on without us.
+    Released,
+    /// SIGTERM was sent.
+    Asked { kill_at: Instant },
+    /// SIGKILL was sent.
+    Killed { give_up_at: Instant },
+}
+
+impl Guardian {
+    /// Starts the command as ordered, and reports that; `None` if it does not run.
+    fn start(words: &[OsString]) -> io::Result<Option<Self>> {
+        let channel = Channel::of_standard_input()?;
+        let mask = SigSet::thread_get_mask()?;
+        block_all_signals(NixSignal::SIGCHLD);
+        set_child_subreaper(Some(getpid()))?;
+        let (deaths, death) = UnixStream::pair()?;
+        deaths.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(NixSignal::SIGCHLD as i32, death)?;
+
+        let Some(Received { bytes, descriptors }) = channel.receive()? else { return Ok(None) };
+        let Order::Start { role, takes_terminal, kill_after } = Order::decode(&bytes)? else { return Ok(None) };
+        let Ok([input, pipe]) = <[OwnedFd; 2]>::try_from(descriptors) else { return Ok(None) };
+        let (output, held) = match role {
+            Role::Producer => (Stdio::from(pipe), None),
+            Role::Consumer => (Stdio::inherit(), Some(pipe)),
+        };
+        let launched = launch(words, output, &mask).and_then(|(launcher, command)| {
+            launcher::start(&launcher, &input, takes_terminal)?;
+            Ok((launcher, command))
+        });
+        drop(input);
+        let refused =
+            |error: io::Error| channel.send(&Report::CannotRun(error.raw_os_error().unwrap_or(0)).encode(), &[]);
+        let (launcher, command) = match launched {
+            Ok(launched) => launched,
+            Err(error) => return refused(error).map(|()| None),
+        };
+        if let Some(error) = launcher::refusal(&launcher) {
+            return refused(error).map(|()| None);
+        }
+        let_go_of_standard_streams()?;
+        let guardian =
+            Self { channel, deaths, command, kill_after, held, has_ended: false, is_gone: false, ending: Ending::No };
+        guardian.report(Report::Started(command.as_raw_nonzero().get()));
+        Ok(Some(guardian))
+    }
+
+    fn watch(mut self) -> io::Result<()> {
+        loop {
+            self.look_after_command();
+            match self.ending {
+                Ending::No | Ending::Released => {}
+                Ending::Asked { .. } | Ending::Killed { .. } if self.is_gone => {
+                    self.report(Report::Gone);
+                    return Ok(());
+                }
+                Ending::Asked { kill_at } if Instant::now() >= kill_at => self.kill(),
+                Ending::Killed { give_up_at } if Instant::now() >= give_up_at => return Ok(()),
+                Ending::Asked { .. } | Ending::Killed { .. } => {}
+            }
+            if self.wait()? {
+                match self.channel.receive()?.map(|received| Order::decode(&received.bytes)).transpose()? {
+                    Some(order) => self.obey(order),
+                    None if self.ending == Ending::Released => return Ok(()),
+                    None => self.end(),
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Release if self.ending == Ending::No => {
+                self.held = None;
+                self.ending = Ending::Released;
+            }
+            Order::Continue => self.signal(Signal::CONT),
+            Order::End => self.end(),
+            Order::Release | Order::Start { .. } => {}
+        }
+    }
+
+    /// Waits for something to happen. Returns whether there is an order to receive.
+    fn wait(&mut self) -> io::Result<bool> {
+        let is_ending = matches!(self.ending, Ending::Asked { .. } | Ending::Killed { .. });
+        let look = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos() as i64 };
+        let (order, died) = {
+            let mut events = [PollFd::new(&self.deaths, PollFlags::IN), PollFd::new(&self.channel, PollFlags::IN)];
+            // The channel of a process that is gone would be readable for ever.
+            let events = if is_ending { &mut events[..1] } else { &mut events[..] };
+            match poll(events, is_ending.then_some(&look)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let happened = |at: usize| events.get(at).is_some_and(|event| !event.revents().is_empty());
+            (happened(1), happened(0))
+        };
+        if died {
+            let mut bytes = [0; 64];
+            while self.deaths.read(&mut bytes).is_ok_and(|read| read > 0) {}
+        }
+        Ok(order)
+    }
+
+    /// Reports what has become of the command, and reaps it and those of its group that it left: they are ours now.
+    fn look_after_command(&mut self) {
+        while let Some((process, status)) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED).ok().flatten() {
+            if process != self.command {
+                continue;
+            }
+            if let Some(signal) = status.stopping_signal() {
+                self.report(Report::Stopped(signal));
+                continue;
+            }
+            let end = status.terminating_signal().map(End::Killed);
+            if let Some(end) = end.or_else(|| status.exit_status().map(End::Exited)) {
+                self.has_ended = true;
+                self.report(Report::Ended(end));
+            }
+        }
+        // From then on the group's number may be given to another.
+        self.is_gone |= self.has_ended && test_kill_process_group(self.command).is_err();
+    }
+
+    /// Has the group end.
+    fn end(&mut self) {
+        if !matches!(self.ending, Ending::No | Ending::Released) {
+            return;
+        }
+        if self.kill_after.is_zero() {
+            return self.kill();
+        }
+        self.signal(Signal::TERM);
+        // One that is stopped would not hear of it.
+        self.signal(Signal::CONT);
+        let now = Instant::now();
+        self.ending = Ending::Asked { kill_at: now.checked_add(self.kill_after).unwrap_or(now) };
+    }
+
+    fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.ending = Ending::Killed { give_up_at: Instant::now() + KILLED_ARE_GONE };
+    }
+
+    fn signal(&self, signal: Signal) {
+        if !self.is_gone {
+            // One that is just going needs none.
+            let _ = kill_process_group(self.command, signal);
+        }
+    }
+
+    fn report(&self, report: Report) {
+        // If nobody listens any more, the next look at the channel says so.
+        let _ = self.channel.send(&report.encode(), &[]);
+    }
+}
+
+/// Whoever reads what we were given as output or error would wait for us, too.
+fn let_go_of_standard_streams() -> io::Result<()> {
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    Ok(dup2_stderr(&null)?)
+}
+
+/// Starts the process that is to become the command, in a group of its own. Gives the channel to it.
+fn launch(words: &[OsString], output: Stdio, mask: &SigSet) -> io::Result<(Channel, Pid)> {
+    let (channel, theirs) = Channel::pair()?;
+    let mut launcher = Command::new("/proc/self/exe");
+    launcher.arg(LAUNCH).args(words).stdin(Stdio::from(theirs)).stdout(output).process_group(0);
+    let launcher = with_mask(mask, || launcher.spawn())?;
+    let command = i32::try_from(launcher.id()).ok().and_then(Pid::from_raw);
+    Ok((channel, command.ok_or(io::ErrorKind::InvalidData)?))
+}

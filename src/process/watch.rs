@@ -1,0 +1,131 @@
+//! What is known of a command so far, for whoever waits for more.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{failure::CommandFailure, message::End};
+
+/// What is known of a command so far.
+pub(super) struct Watch {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Readable once the command has ended: the other end is closed then.
+    ended: OwnedFd,
+}
+
+struct State {
+    until_ended: Option<OwnedFd>,
+    end: Option<End>,
+    timed_out: Option<Duration>,
+    left_output_open: bool,
+    is_gone: bool,
+    is_unwatched: bool,
+    /// Called when nobody reads what is written to the command any more.
+    on_no_reader: Option<Box<dyn Fn() + Send>>,
+}
+
+impl Watch {
+    pub fn new() -> io::Result<Self> {
+        let (ended, until_ended) = pipe_with(PipeFlags::CLOEXEC)?;
+        let state = State {
+            until_ended: Some(until_ended),
+            end: None,
+            timed_out: None,
+            left_output_open: false,
+            is_gone: false,
+            is_unwatched: false,
+            on_no_reader: None,
+        };
+        Ok(Self { state: Mutex::new(state), changed: Condvar::new(), ended })
+    }
+
+    /// Readable once the command has ended.
+    pub fn ended(&self) -> BorrowedFd<'_> {
+        self.ended.as_fd()
+    }
+
+    pub fn has_ended(&self) -> bool {
+        let state = self.lock();
+        state.end.is_some() || state.is_unwatched
+    }
+
+    pub fn set_ended(&self, end: End) {
+        self.change(|state| {
+            state.end = Some(end);
+            state.until_ended = None;
+        });
+    }
+
+    pub fn set_gone(&self) {
+        self.change(|state| state.is_gone = true);
+    }
+
+    /// Nothing more will be known.
+    pub fn set_unwatched(&self) {
+        self.change(|state| {
+            state.is_unwatched = true;
+            state.until_ended = None;
+        });
+    }
+
+    pub fn set_timed_out(&self, after: Duration) {
+        self.change(|state| state.timed_out = Some(after));
+    }
+
+    pub fn set_left_output_open(&self) {
+        self.change(|state| state.left_output_open = true);
+    }
+
+    /// Has `call` called once nobody reads what is written to the command any more, or now.
+    pub fn on_no_reader(&self, call: Box<dyn Fn() + Send>) {
+        self.lock().on_no_reader = Some(call);
+    }
+
+    pub fn nobody_reads(&self) {
+        if let Some(call) = &self.lock().on_no_reader {
+            call();
+        }
+    }
+
+    /// Waits for the end of the command.
+    ///
+    /// # Errors
+    ///
+    /// How it failed.
+    pub fn wait(&self) -> Result<(), CommandFailure> {
+        let state = self.wait_until(|state| state.end.is_some() || state.is_unwatched);
+        match (state.timed_out, state.left_output_open, state.end) {
+            (Some(after), ..) => Err(CommandFailure::TimedOut(after)),
+            (None, true, Some(End::Exited(0))) => Err(CommandFailure::LeftOutputOpen),
+            (None, false, Some(End::Exited(0))) => Ok(()),
+            (None, _, Some(End::Exited(code))) => Err(CommandFailure::Exited(code)),
+            (None, _, Some(End::Killed(signal))) => Err(CommandFailure::Killed(signal)),
+            (None, _, None) => Err(CommandFailure::Unwatched),
+        }
+    }
+
+    /// Waits until nothing is left of the command's group.
+    pub fn wait_until_gone(&self) {
+        drop(self.wait_until(|state| state.is_gone || state.is_unwatched));
+    }
+
+    fn wait_until(&self, met: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let waited = self.changed.wait_while(self.lock(), |state| !met(state));
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
