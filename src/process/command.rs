@@ -68,14 +68,23 @@ struct Run {
 }
 
 impl CommandLine {
-    /// Whether there is such a program: at a path, or by a name that is found in `PATH`.
-    pub fn is_runnable(&self) -> bool {
-        let can_run = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-        if self.program.as_encoded_bytes().contains(&b'/') {
-            return can_run(self.program.as_ref());
+    /// Checks that there is such a program, at a path or by a name that is found in `PATH`, and that it may be run.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandFailure::NotFound`]; [`CommandFailure::CannotRun`].
+    pub fn check(&self) -> Result<(), CommandFailure> {
+        let may_run = |path: &Path| access(path, Access::EXEC_OK);
+        if !self.program.as_encoded_bytes().contains(&b'/') {
+            let path = env::var_os("PATH").unwrap_or_default();
+            let mut places = env::split_paths(&path).map(|folder| folder.join(&self.program));
+            return if places.any(|path| path.is_file() && may_run(&path).is_ok()) {
+                Ok(())
+            } else {
+                Err(CommandFailure::NotFound)
+            };
         }
-        let path = env::var_os("PATH").unwrap_or_default();
-        env::split_paths(&path).any(|folder| can_run(&folder.join(&self.program)))
+        may_run(self.program.as_ref()).map_err(|error| CommandFailure::not_run(&error.into()))
     }
 
     /// Starts it. What it writes is the output.

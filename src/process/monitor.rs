@@ -2,7 +2,8 @@
 //! back and forth, as a shell does.
 
 use std::{
-    os::fd::OwnedFd,
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,6 +20,9 @@ use super::{
     terminal::Terminal,
     watch::Watch,
 };
+
+/// How long a stop of this process takes at most to begin.
+const STOPS_ARE_SEEN: Duration = Duration::from_millis(200);
 
 /// Listens until the guardian is gone.
 pub(super) struct Monitor {
@@ -102,7 +106,8 @@ impl Monitor {
             return;
         }
         if !terminal_is_free(&self.terminal) || !wants_terminal {
-            stop(if wants_terminal { Signal::TTIN } else { Signal::TSTP });
+            // Where the system does not let us, the command goes on all the same.
+            let _ = stop(if wants_terminal { Signal::TTIN } else { Signal::TSTP });
         }
         if let Some((terminal, _)) = &self.terminal
             && (had_terminal || wants_terminal)
@@ -131,9 +136,15 @@ fn terminal_is_free(terminal: &Option<(Terminal, Option<Termios>)>) -> bool {
     terminal.as_ref().is_some_and(|(terminal, _)| terminal.is_ours())
 }
 
-/// Stops this process, with its group, until it is continued.
-fn stop(signal: Signal) {
-    let _ = kill_current_process_group(signal);
-    // That reaches this process some time soon; this reaches it before anything else is done.
-    let _ = signal_hook::low_level::raise(signal.as_raw());
+/// Stops this process, with its group, until it is continued. Where stops are ignored, as without a shell that controls jobs,
+/// it goes on soon.
+fn stop(signal: Signal) -> io::Result<()> {
+    let (continued, told) = UnixStream::pair()?;
+    let registered = signal_hook::low_level::pipe::register(Signal::CONT.as_raw(), told)?;
+    // It reaches this process some time soon.
+    let stopped = kill_current_process_group(signal);
+    let limit = Timespec { tv_sec: 0, tv_nsec: STOPS_ARE_SEEN.as_nanos() as i64 };
+    let _ = poll(&mut [PollFd::new(&continued, PollFlags::IN)], Some(&limit));
+    signal_hook::low_level::unregister(registered);
+    Ok(stopped?)
 }

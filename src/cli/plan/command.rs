@@ -6,7 +6,7 @@ use super::{Many, ProgressForm};
 use crate::{
     cli::{
         arguments::{CommandArguments, CommonArguments, FilesArguments, ProgressArgument},
-        messages::{display_name::display_path, failure::Failure},
+        messages::{command_failure::command_failure, display_name::display_path, failure::Failure},
     },
     process::{CommandLine, names_a_file},
 };
@@ -53,9 +53,10 @@ pub(super) fn command_line(
             refused.with_hint("a command is at one end of one stream; leave one of the two out")
         });
     }
-    if names_a_file(program) && !line.is_runnable() {
-        return Err(Failure::usage("is a file that cannot be run").about(shown.clone()).with_hint(as_a_file()));
-    }
+    line.check().map_err(|failure| {
+        let refused = command_failure(program, &failure);
+        if names_a_file(program) { refused.with_hint(as_a_file()) } else { refused }
+    })?;
     Ok(Some(line))
 }
 
