@@ -8,7 +8,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File, Permissions},
     io::{Read, Write},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt, process::ExitStatusExt},
     process::{Child, ChildStdin, Command, Stdio},
 };
 
@@ -281,21 +281,29 @@ fn what_is_wrong_with_a_secret_is_reported_without_showing_it() {
 }
 
 #[test]
-fn there_is_no_core_dump_to_hold_a_secret() {
+fn there_is_no_core_dump_to_hold_a_secret_and_a_command_may_have_its_own() {
     let folder = Folder::new();
-    let mut child = folder
-        .reelseal(&["encrypt", "--key-file", "key"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = [0];
-    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
-    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let script = "ulimit -c \"$(ulimit -H -c)\"; exec \"$reelseal\" encrypt --key-file key";
+    let mut child = command_with(&folder, script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 8192]).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGABRT).unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(6));
+    assert!(!status.core_dumped());
+
+    let limits = "[ \"$(ulimit -c)\" = \"$(ulimit -H -c)\" ] && ulimit -c";
+    let script = format!(
+        "ulimit -c \"$(ulimit -H -c)\"; exec \"$reelseal\" encrypt --key-file key -o limit -- sh -c '{limits}'"
+    );
+    let status = command_with(&folder, &script).status().unwrap();
+    assert!(status.success());
+}
+
+/// A shell script; `$reelseal` is the command.
+fn command_with(folder: &Folder, script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    command
 }
 
 #[test]

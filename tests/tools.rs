@@ -270,12 +270,95 @@ fn a_database_is_dumped_and_restored() {
     server.client(&format!("createdb films && psql -q films -c \"{fill}\""));
     let before = server.client(digest);
     assert!(before.starts_with("200000|"), "{before}");
-    let recipe = recipe("pg_dump");
+    let recipe = recipe("home.key -o films.dump.reel");
     let [dump, restore] = recipe.as_slice() else { panic!("{recipe:?}") };
     server.client(dump);
     server.client("dropdb films && createdb films");
     server.client(restore);
     assert_eq!(server.client(digest), before);
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL"]
+fn of_a_damaged_dump_psql_sees_no_end_and_commits_nothing() {
+    let folder = Folder::new();
+    let server = Postgres::start(&folder);
+    let rows = "create table film as select i as id, md5(i::text) as title from generate_series(1, 50000) i";
+    server.client(&format!("createdb films && createdb again && psql -q films -c \"{rows}\""));
+    server.client("reelseal encrypt --frame-size 4K --key-file home.key -o films.sql.reel -- pg_dump films");
+    let restore = "reelseal decrypt --key-file home.key films.sql.reel -- psql -q --single-transaction again";
+    let there = || server.client("psql -qAt again -c \"select count(*) from pg_class where relname = 'film'\"");
+
+    let mut stream = folder.read("films.sql.reel");
+    let whole = stream.clone();
+    let late = stream.len() - 6000;
+    stream[late] ^= 1;
+    folder.write("films.sql.reel", &stream);
+    let mut command = recipe_shell(&folder, restore);
+    let output = command.env("PGHOST", folder.path("server")).env("PGUSER", "postgres").output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    assert_eq!(there(), "0\n");
+
+    folder.write("films.sql.reel", &whole);
+    server.client(restore);
+    assert_eq!(there(), "1\n");
+    assert_eq!(server.client("psql -qAt again -c 'select count(*) from film'"), "50000\n");
+}
+
+#[test]
+fn a_folder_is_packed_by_tar_and_unpacked() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("clips")).unwrap();
+    folder.write("clips/one", &plaintext(1 << 20));
+    let recipe = recipe("-o clips.tar.reel -- tar c");
+    let [pack, unpack] = recipe.as_slice() else { panic!("{recipe:?}") };
+    run(&mut recipe_shell(&folder, pack));
+    fs::remove_dir_all(folder.path("clips")).unwrap();
+    run(&mut recipe_shell(&folder, unpack));
+    assert!(folder.read("clips/one") == plaintext(1 << 20));
+}
+
+#[test]
+#[ignore = "needs ffmpeg"]
+fn what_ffmpeg_makes_is_encrypted_and_of_what_it_fails_to_make_there_is_nothing() {
+    let folder = Folder::new();
+    fs::copy(sample(), folder.path("film.mp4")).unwrap();
+    let recipe = recipe("-f matroska").concat();
+    run(&mut recipe_shell(&folder, &recipe));
+    let probe =
+        "ffprobe -v error -count_frames -select_streams v -show_entries stream=codec_name,nb_read_frames -of csv=p=0";
+    let of_stream = format!("reelseal decrypt --key-file home.key film.mkv.reel -- {probe} -");
+    let probed = run(&mut recipe_shell(&folder, &of_stream)).stdout;
+    assert_eq!(text(&probed), text(&run(&mut recipe_shell(&folder, &format!("{probe} film.mp4"))).stdout));
+    fs::remove_file(folder.path("film.mkv.reel")).unwrap();
+    folder.write("film.mp4", b"not a film");
+    let output = recipe_shell(&folder, &recipe).output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(text(&output.stderr).contains("reelseal: ffmpeg: failed with exit code "));
+    assert!(!folder.path("film.mkv.reel").exists());
+}
+
+#[test]
+#[ignore = "needs mpv"]
+fn mpv_plays_an_encrypted_film_to_its_end_and_takes_no_half_of_one_for_the_whole() {
+    let folder = Folder::new();
+    fs::copy(sample(), folder.path("film.mp4")).unwrap();
+    assert_done(&folder.run(&["encrypt", "--frame-size", "4K", "film.mp4"]));
+    let line = recipe("-- mpv -").into_iter().find(|line| line.contains("mpv")).unwrap();
+    let play = replace(
+        line.split('#').next().unwrap(),
+        "-- mpv",
+        "--key-file home.key -- mpv --no-config --vo=null --ao=null --untimed",
+    );
+    let played = text(&run(&mut recipe_shell(&folder, &play)).stdout);
+    assert!(played.contains("End of file"), "{played}");
+    let mut stream = folder.read("film.mp4.reel");
+    let middle = stream.len() / 2;
+    stream[middle] ^= 1;
+    folder.write("film.mp4.reel", &stream);
+    let output = recipe_shell(&folder, &play).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(!text(&output.stdout).contains("End of file"));
 }
 
 #[test]
