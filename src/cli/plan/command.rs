@@ -16,8 +16,8 @@ const KILL_AFTER: Duration = Duration::from_secs(10);
 /// What a command does not see of our environment.
 const SECRET_VARIABLES: &[&str] = &["REELSEAL_PASSPHRASE", "REELSEAL_NEW_PASSPHRASE"];
 
-/// What a command of `verb` cannot have beside it.
-type Excluded = (bool, &'static str);
+/// What cannot go with a command: whether it is there, its name, and what to do about it.
+pub(super) type Excluded = (bool, &'static str, &'static str);
 
 /// The command that `arguments` name, if they name one: checked against the other arguments, and `excluded` ones.
 pub(super) fn command_line(
@@ -36,22 +36,26 @@ pub(super) fn command_line(
         hidden_variables: SECRET_VARIABLES,
     };
     let always = [
-        (files.recursive, "--recursive"),
-        (files.output_dir.is_some(), "--output-dir"),
-        (files.skip_existing, "--skip-existing"),
-        (common.ignore_interrupts, "--ignore-interrupts"),
+        (files.recursive, "--recursive", "a command is at one end of one stream; give each file a run of its own"),
+        (
+            files.output_dir.is_some(),
+            "--output-dir",
+            "a command is at one end of one stream; name the file with -o FILE",
+        ),
+        (files.skip_existing, "--skip-existing", "leave it out: an existing output is not replaced without --force"),
+        (
+            common.ignore_interrupts,
+            "--ignore-interrupts",
+            "leave it out: Ctrl-C goes to the command, whose exit code decides",
+        ),
     ];
     let shown = display_path(program.as_ref());
     let dot = if shown.contains('/') { "" } else { "./" };
     let as_a_file =
         || format!("what follows -- is a command to run; to {verb} the file, write {dot}{shown}, without --");
-    if let Some((_, name)) = excluded.iter().chain(&always).find(|(is_there, _)| *is_there) {
+    if let Some((_, name, hint)) = excluded.iter().chain(&always).find(|(is_there, ..)| *is_there) {
         let refused = Failure::usage(format!("{name} cannot be used with a command after --"));
-        return Err(if names_a_file(program) {
-            refused.with_hint(as_a_file())
-        } else {
-            refused.with_hint("a command is at one end of one stream; leave one of the two out")
-        });
+        return Err(if names_a_file(program) { refused.with_hint(as_a_file()) } else { refused.with_hint(*hint) });
     }
     line.check().map_err(|failure| {
         let refused = command_failure(program, &failure);

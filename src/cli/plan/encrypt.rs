@@ -27,7 +27,10 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
 
     fn try_from(arguments: &EncryptArguments) -> Result<Self, Failure> {
         let EncryptArguments { files, secret, common, command, .. } = arguments;
-        let excluded = [(!files.inputs.is_empty(), "an input"), (files.remove, "--remove")];
+        let excluded = [
+            (!files.inputs.is_empty(), "an input", "the command writes what is encrypted; leave one of the two out"),
+            (files.remove, "--remove", "there is no input file to remove; leave it out"),
+        ];
         let producer = command_line("encrypt", command, files, common, &excluded)?;
         let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Plaintext))?;
         Ok(Self {
