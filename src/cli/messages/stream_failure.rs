@@ -103,11 +103,15 @@ pub(in crate::cli) fn pipeline(
     let place = |index: u64| format!("frame {index}, at byte {}", layout.frame_position(index));
     let damaged = |index: &u64, fact: String| {
         let part = damaged_from(layout, *index);
-        Failure::new(Exit::BadStream, fact).about(input).in_part(part).with_hint(if released {
-            "what was written before that frame is authentic, and not the whole; use another copy of the stream"
-        } else {
-            "nothing was written; use another copy of the stream"
-        })
+        Failure::new(Exit::BadStream, fact).about(input).in_part(part).with_hint(
+            if matches!(output, Label::Command(_)) {
+                "the command was ended before it saw the end of its input; use another copy of the stream"
+            } else if released {
+                "what was written before that frame is authentic, and not the whole; use another copy of the stream"
+            } else {
+                "nothing was written; use another copy of the stream"
+            },
+        )
     };
     match error {
         StreamError::Read(error) => Failure::system(input, "cannot read", error),

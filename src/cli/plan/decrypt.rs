@@ -39,9 +39,13 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
     fn try_from(arguments: &DecryptArguments) -> Result<Self, Failure> {
         let DecryptArguments { files, range, since, until, secret, common, command } = arguments;
         let excluded = [
-            (files.inputs.len() > 1, "more than one input"),
-            (files.output.is_some(), "--output"),
-            (files.force, "--force"),
+            (
+                files.inputs.len() > 1,
+                "more than one input",
+                "a command takes one stream; give each input a run of its own",
+            ),
+            (files.output.is_some(), "--output", "the command takes the result; leave one of the two out"),
+            (files.force, "--force", "the command takes the result, and no file is replaced; leave it out"),
         ];
         let consumer = command_line("decrypt", command, files, common, &excluded)?;
         let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Streams))?;
