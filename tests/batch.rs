@@ -331,6 +331,26 @@ fn frames_too_large_to_go_side_by_side_go_one_by_one() {
 }
 
 #[test]
+fn as_many_files_are_open_at_once_as_may_be() {
+    let names: Vec<_> = (0..100).map(|at| format!("clips/{at:02}")).collect();
+    let folder = clips(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let run = |limit: u32, arguments: &[&str]| {
+        let mut command = std::process::Command::new("sh");
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_reelseal")]).args(arguments);
+        command.args(["--recursive", "--key-file", "key"]).current_dir(folder.path("")).output().unwrap()
+    };
+    for (limit, threads) in [(40, "2"), (40, "64"), (20, "64")] {
+        let threads = ["--force", "--threads", threads];
+        assert_done(&run(limit, &[["encrypt", "clips", "--output-dir", "out"].as_slice(), &threads].concat()));
+        assert_done(&run(limit, &[["decrypt", "out", "--output-dir", "back"].as_slice(), &threads].concat()));
+    }
+    for (at, name) in names.iter().enumerate() {
+        assert!(folder.read(&format!("back/out/{name}")) == content(at), "{name}");
+    }
+}
+
+#[test]
 fn a_link_to_a_folder_that_is_named_is_followed() {
     let folder = clips(&["store/a"]);
     symlink("store", folder.path("clips")).unwrap();

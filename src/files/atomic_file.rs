@@ -75,6 +75,11 @@ impl AtomicFile {
         &self.file
     }
 
+    /// Whether syncing it waits for a disk.
+    pub fn is_on_disk(&self) -> bool {
+        !fstatfs(&self.file).is_ok_and(|system| system.f_type == TMPFS_MAGIC)
+    }
+
     /// Reserves `length` bytes, so that a full disk shows at once. Does nothing if the file system cannot reserve.
     pub fn reserve(&self, length: u64) -> io::Result<()> {
         if length == 0 {

@@ -3,6 +3,7 @@
 mod access_list;
 pub(crate) mod atomic_file;
 pub(crate) mod carried_over;
+pub(crate) mod descriptors;
 pub(crate) mod exposure;
 pub(crate) mod folders;
 pub(crate) mod input;

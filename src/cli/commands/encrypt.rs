@@ -50,11 +50,12 @@ pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<()
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
     check_cost(plan, &secret).map_err(refused)?;
-    let admission = Admission::new(many.threads.most());
+    let admission = Admission::new(many.threads);
     let encryption = Encryption { plan, assignments, admission, progress: &progress };
     let question = Question::to_encrypt(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let lock = NewLock::new(secret, plan.cost, question);
-    let ended = each_file(&watching, inputs, &progress, &passed_over, many.threads, lock, |input, lock, _| {
+    let most = || encryption.admission.most_files();
+    let ended = each_file(&watching, inputs, &progress, &passed_over, most, lock, |input, lock, _| {
         encryption.encrypt(input, lock)
     });
     encryption.assignments.mirror(&empty_folders, ended)
@@ -75,6 +76,7 @@ impl Encryption<'_> {
         let admitted = self.admission.admit(size, layout.frame_size);
         let length = size.and_then(|size| layout.stream_length(size));
         let delivery = Delivery::open(&input.label, destination, layout, length, input.carried())?;
+        self.admission.note_output(&delivery);
         let copies = stream.keys.seal_header(&stream.header);
         let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
         delivery.write_header(&copies)?;
@@ -85,11 +87,11 @@ impl Encryption<'_> {
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size);
         let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
-        seal_frames(&job, &stream.header, &chain, &delivery, workers, &progress)?;
+        admitted.at_work(|| seal_frames(&job, &stream.header, &chain, &delivery, workers, &progress))?;
         delivery.finish()?;
         if self.plan.placement.removes {
             let direction = Direction::Encrypted { header: &copies };
-            remove_input(&job, &direction, &chain, layout, threads, self.progress)?;
+            admitted.at_work(|| remove_input(&job, &direction, &chain, layout, threads, self.progress))?;
         }
         progress.finish(Some(&destination.label));
         Ok(())

@@ -48,11 +48,12 @@ pub(in crate::cli) fn verify(plan: &VerifyPlan, startup: Startup) -> Result<(), 
     let many = &plan.many;
     let started = inputs::start(many, startup).map_err(|failure| report::failure(&failure))?;
     let Started { watching, secret, inputs, passed_over, progress, .. } = started;
-    let admission = Admission::new(many.threads.most());
+    let admission = Admission::new(many.threads);
     let verification = Verification { plan, admission, progress: &progress };
     let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let keyring = Keyring::new(secret, many.limits, question);
-    each_file(&watching, inputs, &progress, &passed_over, many.threads, keyring, |input, keyring, place| {
+    let most = || many.threads.most();
+    each_file(&watching, inputs, &progress, &passed_over, most, keyring, |input, keyring, place| {
         verification.verify(input, keyring, &place)
     })
 }

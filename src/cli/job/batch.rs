@@ -51,8 +51,8 @@ impl Batch {
         batch.finish()
     }
 
-    /// Does `work` on each of `items`, on up to `most` of them at once; it is given the item's place among them. The first
-    /// go one by one until one is done: what is to be asked has been asked by then.
+    /// Does `work` on each of `items`, on up to `most` of them at once, which may grow; it is given the item's place among
+    /// them. The first go one by one until one is done: what is to be asked has been asked by then.
     ///
     /// # Errors
     ///
@@ -60,12 +60,11 @@ impl Batch {
     pub fn side_by_side<T: Send>(
         watching: &Watching,
         items: Vec<T>,
-        most: NonZero<usize>,
+        most: impl Fn() -> NonZero<usize>,
         work: impl Fn(T, Place<'_>) -> Result<(), Failure> + Sync,
     ) -> Result<(), Exit> {
         let batch = Self::of(items.len());
         let stop = batch.stop_on_interrupt(watching);
-        let others = most.get().min(items.len()) - usize::from(!items.is_empty());
         let (items, order) = (Mutex::new(items.into_iter().enumerate()), Order::default());
         let one = || {
             let (index, item) = lock(&items).next()?;
@@ -80,11 +79,18 @@ impl Batch {
         };
         while one() == Some(false) {}
         thread::scope(|scope| {
-            for _ in 0..others {
-                // Where the system gives no more threads, this one does the work.
-                let _ = thread::Builder::new().spawn_scoped(scope, || while one().is_some() {});
+            let mut threads = 1;
+            loop {
+                let wanted = most().get().min(threads + lock(&items).len());
+                while threads < wanted {
+                    // Where the system gives no more threads, those that there are do the work.
+                    let _ = thread::Builder::new().spawn_scoped(scope, || while one().is_some() {});
+                    threads += 1;
+                }
+                if one().is_none() {
+                    break;
+                }
             }
-            while one().is_some() {}
         });
         drop(stop);
         batch.finish()
@@ -240,7 +246,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
+
+    fn five() -> NonZero<usize> {
+        NonZero::new(5).unwrap()
+    }
 
     fn outcome(of: u8) -> Result<(), Failure> {
         match of {
@@ -271,7 +286,7 @@ mod tests {
     fn side_by_side_all_are_done_once() {
         let done = Mutex::new(Vec::new());
         let items: Vec<_> = (0..100).collect();
-        let ended = Batch::side_by_side(&Watching::nothing(), items.clone(), NonZero::new(5).unwrap(), |item, _| {
+        let ended = Batch::side_by_side(&Watching::nothing(), items.clone(), five, |item, _| {
             lock(&done).push(item);
             outcome(u8::from(item % 7 == 0))
         });
@@ -282,9 +297,25 @@ mod tests {
     }
 
     #[test]
+    fn more_are_worked_on_at_once_as_soon_as_more_may_be() {
+        let (most, all_at_once) = (AtomicUsize::new(1), Barrier::new(3));
+        let now = || NonZero::new(most.load(Ordering::Relaxed)).unwrap();
+        let ended = Batch::side_by_side(&Watching::nothing(), vec![0, 1, 2, 3], now, |item, _| {
+            if item == 0 {
+                most.store(3, Ordering::Relaxed);
+            } else {
+                // If they went one by one, the first would wait for ever.
+                all_at_once.wait();
+            }
+            Ok(())
+        });
+        assert_eq!(ended, Ok(()));
+    }
+
+    #[test]
     fn a_failure_that_concerns_all_ends_the_run() {
         let done = Mutex::new(Vec::new());
-        let ended = Batch::side_by_side(&Watching::nothing(), vec![1, 9, 0, 0], NonZero::new(5).unwrap(), |item, _| {
+        let ended = Batch::side_by_side(&Watching::nothing(), vec![1, 9, 0, 0], five, |item, _| {
             lock(&done).push(item);
             outcome(item)
         });

@@ -63,6 +63,11 @@ impl<'a> Delivery<'a> {
         matches!(self.output, Output::Direct(_))
     }
 
+    /// Whether [`Delivery::finish`] waits for a disk.
+    pub fn waits_for_disk(&self) -> bool {
+        matches!(&self.output, Output::Atomic(file) if file.is_on_disk())
+    }
+
     /// Writes what comes before the frames.
     pub fn write_header(&self, header: &[u8]) -> Result<(), Failure> {
         let written = match &self.output {

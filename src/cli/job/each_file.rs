@@ -1,24 +1,21 @@
 //! The work on every file of a command, several of them at once, with progress and a secret that is wiped as soon as the
 //! last file is open.
 
-use std::sync::Arc;
+use std::{num::NonZero, sync::Arc};
 
 use super::batch::{Batch, Place};
 use crate::{
-    cli::{
-        messages::{
-            failure::{Exit, Failure},
-            passed_over::PassedOver,
-            progress::Progress,
-        },
-        plan::Threads,
+    cli::messages::{
+        failure::{Exit, Failure},
+        passed_over::PassedOver,
+        progress::Progress,
     },
     files::walk::NamedInput,
     signals::Watching,
 };
 
-/// Does `work` on each of the files, which gives its share in `secret` up once it needs it no more, and says in the end
-/// what was passed over.
+/// Does `work` on each of the files, up to `most` at once, which gives its share in `secret` up once it needs it no more,
+/// and says in the end what was passed over.
 ///
 /// # Errors
 ///
@@ -28,14 +25,14 @@ pub(in crate::cli) fn each_file<S: Send + Sync>(
     inputs: Vec<Result<NamedInput, Failure>>,
     progress: &Progress,
     passed_over: &PassedOver,
-    threads: Threads,
+    most: impl Fn() -> NonZero<usize>,
     secret: S,
     work: impl Fn(&NamedInput, Arc<S>, Place<'_>) -> Result<(), Failure> + Sync,
 ) -> Result<(), Exit> {
     let secret = Arc::new(secret);
     let items = inputs.into_iter().map(|input| (input, Arc::clone(&secret))).collect();
     drop(secret);
-    let ended = Batch::side_by_side(watching, items, threads.most(), |(input, secret), place| {
+    let ended = Batch::side_by_side(watching, items, most, |(input, secret), place| {
         let size = input.as_ref().ok().and_then(NamedInput::size);
         let result = input.and_then(|input| work(&input, secret, place));
         progress.file_ended(size);

@@ -9,4 +9,5 @@ pub(super) mod delivery;
 pub(super) mod each_file;
 pub(super) mod inputs;
 pub(super) mod opened_input;
+mod semaphore;
 pub(super) mod verified_removal;

@@ -17,9 +17,20 @@ impl Threads {
         Self { asked: arguments.threads, cores }
     }
 
+    /// As if so many had been asked for.
+    #[cfg(test)]
+    pub fn exactly(asked: NonZero<usize>) -> Self {
+        Self { asked: Some(asked), cores: asked }
+    }
+
     /// As many as were asked for, or else one for each core.
     pub fn most(self) -> NonZero<usize> {
         self.asked.unwrap_or(self.cores)
+    }
+
+    /// Whether files are to go one after the other: one thread was asked for.
+    pub fn go_in_order(self) -> bool {
+        self.asked == Some(NonZero::<usize>::MIN)
     }
 
     /// As many as were asked for, or else one fewer than there are cores: the processes at the other ends of the two

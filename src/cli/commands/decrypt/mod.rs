@@ -47,11 +47,12 @@ pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<()
     let started = inputs::start(many, startup).map_err(refused)?;
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
-    let admission = Admission::new(many.threads.most());
+    let admission = Admission::new(many.threads);
     let decryption = Decryption { plan, assignments, admission, progress: &progress, watching: &watching };
     let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let keyring = Keyring::new(secret, many.limits, question);
-    let ended = each_file(&watching, inputs, &progress, &passed_over, many.threads, keyring, |input, keyring, _| {
+    let most = || decryption.admission.most_files();
+    let ended = each_file(&watching, inputs, &progress, &passed_over, most, keyring, |input, keyring, _| {
         decryption.decrypt(input, keyring)
     });
     decryption.assignments.mirror(&empty_folders, ended)
@@ -84,15 +85,18 @@ impl Decryption<'_> {
 
         let admitted = self.admission.admit(size, layout.frame_size);
         let (delivery, consumer) = self.open_delivery(job, layout, size, frames.stop())?;
+        self.admission.note_output(&delivery);
         let threads = self.plan.many.threads;
         let between_pipes = widen_pipe(&input.file) && delivery.to_pipe;
         let threads = admitted.workers(if between_pipes { threads.between_pipes() } else { threads.most() });
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
-        let delivered = delivery.deliver(&workers, &frames.source(layout.frame_size), &Opening::new(stream.chain()));
+        let (source, opening) = (frames.source(layout.frame_size), Opening::new(stream.chain()));
+        let delivered = admitted.at_work(|| delivery.deliver(&workers, &source, &opening));
         match self.end_delivery(delivery, consumer, delivered)? {
             Took::Everything if self.plan.placement.removes => {
-                remove_input(job, &Direction::Decrypted, stream.chain(), layout, threads, self.progress)?;
+                let (direction, chain) = (Direction::Decrypted, stream.chain());
+                admitted.at_work(|| remove_input(job, &direction, chain, layout, threads, self.progress))?;
             }
             Took::Part if self.plan.placement.removes => {
                 report::warning(&Message::about(&input.label, "is kept, as the command has not read all of it"));
