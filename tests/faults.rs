@@ -5,13 +5,14 @@
 mod support;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     io::Write,
     os::unix::fs::PermissionsExt,
     process::{Command, Output},
 };
 
-use support::{Folder, assert_done, text};
+use support::{Folder, assert_done, plaintext, text};
 
 const ENCRYPT: &str = "encrypt film --key-file key --threads 1";
 const ENCRYPT_AND_REMOVE: &str = "encrypt film --remove --key-file key --threads 1";
@@ -130,20 +131,26 @@ fn without_randomness_nothing_is_written() {
     }
 }
 
-/// The calls in `log`, in order, each as `CALL PATH`: the path is that of the descriptor that it is given, or else the
-/// last one it names, below the folder of the test.
+/// The calls in `log`, in order.
 fn calls(folder: &Folder) -> Vec<String> {
+    calls_of_threads(folder).into_iter().map(|(_, call)| call).collect()
+}
+
+/// The calls in `log`, in order, each with its thread and as `CALL PATH`: the path is that of the descriptor that it is
+/// given, or else the last one it names, below the folder of the test.
+fn calls_of_threads(folder: &Folder) -> Vec<(String, String)> {
     let place = std::fs::canonicalize(folder.path("")).unwrap().to_str().unwrap().to_owned();
     let log = text(&folder.read("log"));
     let call = |line: &str| {
-        let (name, arguments) = line.split_once(char::is_whitespace)?.1.trim().split_once('(')?;
+        let (thread, call) = line.split_once(char::is_whitespace)?;
+        let (name, arguments) = call.trim().split_once('(')?;
         let path = match name {
             "linkat" | "unlink" | "mkdir" => arguments.split('"').nth_back(1)?,
             _ => arguments.split_once('<')?.1.split_once('>')?.0,
         };
         let path = path.strip_prefix(&place).unwrap_or(path).trim_start_matches('/');
         let unnamed = path.contains("#") || path.contains("(deleted)");
-        Some(format!("{name} {}", if unnamed { "unnamed" } else { path }))
+        Some((thread.to_owned(), format!("{name} {}", if unnamed { "unnamed" } else { path })))
     };
     log.lines().filter_map(call).collect()
 }
@@ -171,6 +178,96 @@ fn an_input_is_removed_after_its_output_and_every_folder_made_for_it_is_on_disk_
         ]
     );
     assert!(text(&folder.read("log")).contains("POSIX_FADV_DONTNEED"));
+}
+
+/// Clips in two folders.
+fn clips() -> Folder {
+    let folder = Folder::new();
+    for at in 0..60 {
+        let store = folder.path(&format!("clips/{}", at % 2));
+        std::fs::create_dir_all(&store).unwrap();
+        std::fs::write(store.join(format!("{at:02}")), plaintext(1000 + at)).unwrap();
+    }
+    folder
+}
+
+/// What clips are there under `top`, without `suffix`.
+fn left(folder: &Folder, top: &str, suffix: &str) -> BTreeSet<String> {
+    let stores = ["0", "1"].map(|store| folder.path(&format!("{top}/{store}")));
+    let names = stores.iter().flat_map(|store| std::fs::read_dir(store).unwrap());
+    names.map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(suffix).unwrap().to_owned()).collect()
+}
+
+/// A disk that is slow to sync, whatever the test's own is.
+const SLOW_DISK: [&str; 4] = ["-e", "inject=fstatfs:error=ENOSYS", "-e", "inject=fsync:delay_enter=5ms"];
+const CLIPS: &str = "encrypt --recursive clips --output-dir new --remove --threads 2 --key-file key";
+
+#[test]
+#[ignore = "needs strace"]
+fn while_many_files_wait_for_the_disk_the_order_of_each_is_kept() {
+    let folder = clips();
+    let trace = format!("{ORDER},fstatfs");
+    let options = [["-y", "-e", &trace].as_slice(), &SLOW_DISK].concat();
+    assert_done(&traced(&folder, &options, CLIPS));
+    let mut calls = BTreeMap::<String, Vec<String>>::new();
+    for (thread, call) in calls_of_threads(&folder).into_iter().filter(|(_, call)| !call.starts_with("fstatfs")) {
+        calls.entry(thread).or_default().push(call);
+    }
+    let mut named = 0;
+    for calls in calls.values() {
+        // The first make the folders.
+        for calls in calls.split(|call| call == "fsync unnamed").skip(1) {
+            let [linked, synced, read_back, removed] = &calls[..4] else { panic!("{calls:?}") };
+            let name = linked.strip_prefix("linkat ").unwrap().strip_suffix(".reel").unwrap();
+            let store = format!("clips/{}", name.parse::<usize>().unwrap() % 2);
+            assert_eq!(*synced, format!("fsync new/{store}"));
+            assert_eq!(*read_back, format!("fadvise64 new/{store}/{name}.reel"));
+            assert_eq!(*removed, format!("unlink {store}/{name}"));
+            named += 1;
+        }
+    }
+    assert_eq!(named, 60);
+    assert!(calls.len() > 8, "{} threads", calls.len());
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_file_that_cannot_be_synced_fails_alone_among_many() {
+    for (when, has_name, fact) in
+        [(3, false, "cannot write"), (2, true, "is whole, but a power cut may lose it: cannot sync its folder")]
+    {
+        let folder = clips();
+        std::fs::create_dir_all(folder.path("new/clips/0")).unwrap();
+        std::fs::create_dir_all(folder.path("new/clips/1")).unwrap();
+        // Once in each thread: the second file of each, or the folder of its first.
+        let fails = format!("inject=fsync:error=EIO:when={when}");
+        let output = traced(&folder, &[SLOW_DISK[0], SLOW_DISK[1], "-e", &fails], CLIPS);
+        assert_eq!(output.status.code(), Some(1));
+        let (kept, made) = (left(&folder, "clips", ""), left(&folder, "new/clips", ".reel"));
+        let told = text(&output.stderr);
+        let (each, summary) = told.split_once(&format!("reelseal: {} of 60 files failed:\n", kept.len())).unwrap();
+        let failed: BTreeSet<_> = each
+            .lines()
+            .map(|line| line.strip_suffix(&format!(".reel: {fact}: input/output error")).unwrap())
+            .map(|name| name.rsplit_once('/').unwrap().1.to_owned())
+            .collect();
+        assert!(!kept.is_empty() && kept == failed, "{kept:?}: {summary}");
+        assert_eq!(made.len(), if has_name { 60 } else { 60 - failed.len() });
+        assert!(has_name || made.is_disjoint(&failed));
+        assert_done(&folder.run(&["decrypt", "--recursive", "new/clips", "--output-dir", "back"]));
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn with_one_thread_asked_for_files_go_one_after_the_other() {
+    let folder = clips();
+    let arguments = CLIPS.replace("--threads 2", "--threads 1");
+    let options = [["-e", "trace=linkat,fstatfs"].as_slice(), &SLOW_DISK[..2]].concat();
+    assert_done(&traced(&folder, &options, &arguments));
+    let named: Vec<_> = calls(&folder).into_iter().filter(|call| call.starts_with("linkat")).collect();
+    let in_order = (0..60).step_by(2).chain((1..60).step_by(2)).map(|at| format!("linkat {at:02}.reel"));
+    assert_eq!(named, in_order.collect::<Vec<_>>());
 }
 
 #[test]

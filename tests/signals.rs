@@ -34,8 +34,14 @@ struct Traced {
 impl Traced {
     /// Starts the command; a thread of it that comes to its `when`th `call` is held there for `delay`, as by a file
     /// system that is slow to answer. strace does `injection` to it, too.
-    fn held_at(
+    fn held_at(folder: &Folder, at: (&str, usize, &str), injection: Option<&str>, arguments: &[&str]) -> Self {
+        Self::with_threads_held_at(folder, 1, at, injection, arguments)
+    }
+
+    /// As [`Traced::held_at`], until so many threads are held.
+    fn with_threads_held_at(
         folder: &Folder,
+        threads: usize,
         (call, when, delay): (&str, usize, &str),
         injection: Option<&str>,
         arguments: &[&str],
@@ -51,7 +57,7 @@ impl Traced {
         strace.arg(env!("CARGO_BIN_EXE_reelseal")).args(arguments).args(["--key-file", "key", "--threads", "2"]);
         let mut command = strace.current_dir(folder.path("")).stderr(Stdio::piped()).spawn().unwrap();
         let (mut log, mut more) = (Vec::new(), [0; 256]);
-        while most_calls_of_a_thread(&text(&log), call) < when {
+        while threads_at(&text(&log), call, when) < threads {
             match command.stderr.as_mut().unwrap().read(&mut more).unwrap() {
                 0 => return Self { command, held: false },
                 count => log.extend(&more[..count]),
@@ -65,14 +71,14 @@ impl Traced {
     }
 }
 
-/// How often the thread that made it most often has made `call`. Each entry is on a line after the thread's number.
-fn most_calls_of_a_thread(log: &str, call: &str) -> usize {
+/// How many threads have come to their `when`th `call`. Each entry is on a line after the thread's number.
+fn threads_at(log: &str, call: &str, when: usize) -> usize {
     let mut counts = HashMap::<&str, usize>::new();
     for (thread, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
         let is_entry = rest.trim_start().strip_prefix(call).is_some_and(|rest| rest.starts_with('('));
         *counts.entry(thread).or_default() += usize::from(is_entry);
     }
-    counts.into_values().max().unwrap_or(0)
+    counts.into_values().filter(|&count| count >= when).count()
 }
 
 fn prepared() -> Folder {
@@ -185,6 +191,85 @@ fn a_signal_at_any_system_call_leaves_a_whole_file_or_none() {
         }
     }
     assert!(ended_by_signal > 100, "{ended_by_signal}");
+}
+
+const CLIPS: usize = 40;
+
+/// A folder of clips.
+fn clips() -> Folder {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("clips")).unwrap();
+    (0..CLIPS).for_each(|at| drop(folder.write(&format!("clips/{at}"), &plaintext(1000 + at))));
+    folder
+}
+
+/// The clips that are left, and the outputs, each of which is whole.
+#[track_caller]
+fn clips_and_outputs(folder: &Folder, moment: &str) -> (Vec<usize>, Vec<usize>) {
+    let numbers = |store: &str, suffix: &str| -> Vec<usize> {
+        let names = std::fs::read_dir(folder.path(store)).into_iter().flatten();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let number = |name: String| name.strip_suffix(suffix).and_then(|name| name.parse().ok());
+        names.map(|name| number(name.clone()).unwrap_or_else(|| panic!("{moment}: {name}"))).collect()
+    };
+    let (left, outputs) = (numbers("clips", ""), numbers("out/clips", ".reel"));
+    if !outputs.is_empty() {
+        assert!(folder.run(&["decrypt", "--recursive", "out", "--output-dir", "back"]).status.success(), "{moment}");
+    }
+    for at in &outputs {
+        assert!(folder.read(&format!("back/out/clips/{at}")) == plaintext(1000 + at), "{moment}: {at}");
+    }
+    (left, outputs)
+}
+
+const SEAL_CLIPS: [&str; 5] = ["encrypt", "--recursive", "clips", "--output-dir", "out"];
+/// As on a disk, whatever the test's own is: many files are in hand at once.
+const ON_A_DISK: Option<&str> = Some("fstatfs:error=ENOSYS");
+
+#[test]
+#[ignore = "needs strace"]
+fn a_signal_while_many_files_wait_for_the_disk_leaves_of_each_the_input_or_a_whole_output() {
+    let mut ended_by_signal = 0;
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        for call in ["fsync", "linkat", "unlink", "close"] {
+            for when in [1, 2, 3] {
+                let (folder, moment) = (clips(), format!("{signal} at {call} {when}"));
+                let arguments = [SEAL_CLIPS.as_slice(), &["--remove"]].concat();
+                let traced = Traced::held_at(&folder, (call, when, DELAY), ON_A_DISK, &arguments);
+                ended_by_signal += usize::from(ends_by(traced, signal, &moment));
+                let (mut there, outputs) = clips_and_outputs(&folder, &moment);
+                there.extend(outputs);
+                there.sort_unstable();
+                there.dedup();
+                assert_eq!(there.len(), CLIPS, "{moment}");
+            }
+        }
+    }
+    assert!(ended_by_signal > 24, "{ended_by_signal}");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_file_that_waits_for_the_disk_is_reported_as_under_way() {
+    let folder = clips();
+    std::fs::create_dir_all(folder.path("out/clips")).unwrap();
+    // Each thread waits long for the disk with its second file.
+    let mut traced = Traced::with_threads_held_at(&folder, 4, ("fsync", 3, "3s"), ON_A_DISK, &SEAL_CLIPS);
+    traced.send(Signal::SIGINT);
+    let mut reported = String::new();
+    let mut errors = BufReader::new(traced.command.stderr.take().unwrap());
+    while !reported.contains("interrupted: ") {
+        reported.clear();
+        assert!(errors.read_line(&mut reported).unwrap() > 0);
+    }
+    assert_eq!(traced.command.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
+    let (_, counts) = reported.trim_end().split_once("interrupted: ").unwrap();
+    let counts: Vec<usize> = counts.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [done, files, under_way, not_begun] = counts[..] else { panic!("{reported}") };
+    assert_eq!((files, done + under_way + not_begun), (CLIPS, CLIPS), "{reported}");
+    let (_, outputs) = clips_and_outputs(&folder, &reported);
+    assert!((done..=done + under_way).contains(&outputs.len()), "{reported}");
+    assert!(under_way >= 4, "{reported}");
 }
 
 /// Which of the main thread's openings is that of a file without a name.
