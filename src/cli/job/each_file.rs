@@ -38,7 +38,7 @@ pub(in crate::cli) fn each_file<S: Send + Sync>(
     let ended = Batch::side_by_side(watching, items, threads.most(), |(input, secret), place| {
         let size = input.as_ref().ok().and_then(NamedInput::size);
         let result = input.and_then(|input| work(&input, secret, place));
-        progress.file_ended(size);
+        progress.file_ended(size, result.is_ok());
         result
     });
     passed_over.report();

@@ -52,7 +52,7 @@ pub(super) fn draw(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
             false
         });
         if let Some(whole) = &whole {
-            whole.set_message(format!("{} of {} files", counts.ended().files, counts.files));
+            whole.set_message(format!("{} of {} files", counts.ended().done, counts.files));
             whole.set_position(counts.bytes());
             whole.tick();
         }

@@ -24,8 +24,10 @@ pub(super) struct Counts {
 /// The files that are done or have failed.
 #[derive(Clone, Copy, Default)]
 pub(super) struct EndedFiles {
-    pub files: usize,
-    pub bytes: u64,
+    pub done: usize,
+    pub failed: usize,
+    /// The bytes of their inputs.
+    passed: u64,
 }
 
 /// What is counted of one file.
@@ -62,10 +64,11 @@ impl Counts {
         lock(&self.in_hand).retain(|other| !Arc::ptr_eq(other, file));
     }
 
-    /// Counts a file, of `input_bytes`, as ended, also if it was never begun.
-    pub fn file_ended(&self, input_bytes: Option<u64>) {
+    /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
+    pub fn file_ended(&self, input_bytes: Option<u64>, succeeded: bool) {
         let mut ended = lock(&self.ended);
-        *ended = EndedFiles { files: ended.files + 1, bytes: ended.bytes + input_bytes.unwrap_or(0) };
+        *if succeeded { &mut ended.done } else { &mut ended.failed } += 1;
+        ended.passed += input_bytes.unwrap_or(0);
     }
 
     pub fn ended(&self) -> EndedFiles {
@@ -80,7 +83,7 @@ impl Counts {
     pub fn bytes(&self) -> u64 {
         let in_hand: u64 =
             lock(&self.in_hand).iter().filter(|file| file.counts_in_whole).map(|file| file.bytes()).sum();
-        self.ended().bytes + in_hand
+        self.ended().passed + in_hand
     }
 
     /// Bytes a second.
@@ -139,9 +142,9 @@ mod tests {
             counts.begin(file);
             file.delivered.store(5, Ordering::Relaxed);
         }
-        counts.file_ended(Some(20));
-        counts.file_ended(None);
-        assert_eq!((counts.ended().files, counts.bytes(), counts.in_hand().len()), (2, 25, 2));
+        counts.file_ended(Some(20), true);
+        counts.file_ended(None, true);
+        assert_eq!((counts.bytes(), counts.in_hand().len()), (25, 2));
         counts.let_go(&film);
         assert_eq!((counts.bytes(), counts.in_hand().len()), (20, 1));
     }

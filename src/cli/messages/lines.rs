@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     byte_count::display_bytes,
-    counts::{Counts, FileCount},
+    counts::{Counts, EndedFiles, FileCount},
     event, report,
 };
 
@@ -48,12 +48,13 @@ pub(super) fn print(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
 pub(super) fn print_status(counts: &Counts) {
     counts.in_hand().iter().for_each(|file| print_file(file, counts));
     if counts.files > 1 {
-        let (ended, bytes, rate) = (counts.ended().files, counts.bytes(), counts.rate());
+        let (EndedFiles { done, failed, .. }, bytes, rate) = (counts.ended(), counts.bytes(), counts.rate());
         let (shown, shown_rate) = (display_bytes(bytes), display_bytes(rate));
-        report::progress(&format!("{ended} of {} files, {shown}, {shown_rate}/s", counts.files), || {
+        report::progress(&format!("{done} of {} files, {shown}, {shown_rate}/s", counts.files), || {
             json!({
                 "event": "progress",
-                "files_done": ended,
+                "files_done": done,
+                "files_failed": failed,
                 "files": counts.files,
                 "bytes": bytes,
                 "total": counts.total,
@@ -70,11 +71,13 @@ fn print_file(file: &FileCount, counts: &Counts) {
     report::progress(&text, || {
         let mut fields = event::of("progress");
         event::name(&mut fields, "file", &file.input);
+        let EndedFiles { done, failed, .. } = counts.ended();
         let numbers = [
             ("bytes", json!(bytes)),
             ("total", json!(file.total)),
             ("bytes_per_second", json!(rate)),
-            ("files_done", json!(counts.ended().files)),
+            ("files_done", json!(done)),
+            ("files_failed", json!(failed)),
             ("files", json!(counts.files)),
         ];
         fields.extend(numbers.map(|(key, number)| (key.to_owned(), number)));

@@ -85,8 +85,8 @@ impl Progress {
     }
 
     /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
-    pub fn file_ended(&self, input_bytes: Option<u64>) {
-        self.counts.file_ended(input_bytes);
+    pub fn file_ended(&self, input_bytes: Option<u64>, succeeded: bool) {
+        self.counts.file_ended(input_bytes, succeeded);
     }
 
     fn show(&self, form: ProgressForm, file: &Arc<FileCount>) {
@@ -154,7 +154,10 @@ pub(in crate::cli) fn report_status() {
     let counts = lock(&CURRENT).upgrade();
     match counts {
         Some(counts) => lines::print_status(&counts),
-        None => report::progress("nothing is under way yet", || json!({"event": "progress", "files_done": 0})),
+        None => report::progress(
+            "nothing is under way yet",
+            || json!({"event": "progress", "files_done": 0, "files_failed": 0}),
+        ),
     }
 }
 
