@@ -53,16 +53,13 @@ impl Batch {
 
     /// Does `work` on each of `items`, on up to `most` of them at once; it is given the item's place among them. The first
     /// go one by one until one is done: what is to be asked has been asked by then.
-    ///
-    /// # Errors
-    ///
-    /// As [`Batch::each`].
+    #[must_use]
     pub fn side_by_side<T: Send>(
         watching: &Watching,
         items: Vec<T>,
         most: NonZero<usize>,
         work: impl Fn(T, Place<'_>) -> Result<(), Failure> + Sync,
-    ) -> Result<(), Exit> {
+    ) -> Self {
         let batch = Self::of(items.len());
         let stop = batch.stop_on_interrupt(watching);
         let others = most.get().min(items.len()) - usize::from(!items.is_empty());
@@ -87,7 +84,7 @@ impl Batch {
             while one().is_some() {}
         });
         drop(stop);
-        batch.finish()
+        batch
     }
 
     /// A batch of so many files, none of which has begun.
@@ -275,7 +272,7 @@ mod tests {
             lock(&done).push(item);
             outcome(u8::from(item % 7 == 0))
         });
-        assert_eq!(ended, Err(Exit::InputOutput));
+        assert_eq!(ended.finish(), Err(Exit::InputOutput));
         let mut done = done.into_inner().unwrap();
         done.sort_unstable();
         assert_eq!(done, items);
@@ -288,7 +285,7 @@ mod tests {
             lock(&done).push(item);
             outcome(item)
         });
-        assert_eq!(ended, Err(Exit::Usage));
+        assert_eq!(ended.finish(), Err(Exit::Usage));
         assert_eq!(done.into_inner().unwrap(), [1, 9]);
     }
 }
