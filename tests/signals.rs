@@ -274,15 +274,18 @@ fn the_status_of_many_files_tells_what_is_done_from_what_failed() {
     let folder = prepared();
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     let arguments = ["verify", "film.reel", "missing", "fifo", "--threads", "1", "--key-file", "key"];
-    for (form, expected) in [("json", r#""files":3,"files_done":1,"files_failed":1,"#), ("never", "1 of 3 files, ")] {
+    for (form, status, expected) in [
+        ("json", "files_done", r#""files":3,"files_done":1,"files_failed":1,"#),
+        ("never", " of 3 files, ", "reelseal: 1 of 3 files, "),
+    ] {
         let verify = &mut folder.reelseal(&[arguments.as_slice(), &["--progress", form]].concat());
         let mut child = verify.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         // Once it is opened for reading, the files before it have ended.
         let mut fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
         kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
         let mut reported = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let status = reported.find(|line| line.contains(expected));
-        assert!(status.is_some(), "{expected}");
+        let reported_status = reported.find(|line| line.contains(status)).unwrap();
+        assert!(reported_status.contains(expected), "{reported_status}");
         fifo.write_all(&folder.read("film.reel")).unwrap();
         drop(fifo);
         reported.for_each(drop);

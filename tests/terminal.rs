@@ -639,6 +639,7 @@ fn a_bar_is_one_line_on_a_terminal_of_any_width_and_nothing_is_left_of_it() {
             let has_bar = bars.chars().any(|byte| byte == '\u{e2}');
             assert!(name != "film" || !has_bar || widest + 1 >= columns.into(), "{columns}: {widest}");
             assert!(name != "film" || has_bar == (columns > 20), "{columns}");
+            assert!(!result.contains('\u{1b}'), "drawn below the result: {result:?}");
             screen.process(&bytes(&format!("reelseal: {result}")));
             let left = screen.screen().contents().lines().map(str::to_owned).collect::<Vec<_>>();
             let start = format!("reelseal: {name} -> standard output: 4.00 MiB in ");
