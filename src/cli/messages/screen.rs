@@ -50,3 +50,20 @@ impl Drop for Shown {
 fn lock() -> MutexGuard<'static, Option<MultiProgress>> {
     BARS.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use indicatif::ProgressDrawTarget;
+
+    use super::*;
+
+    #[test]
+    fn bars_that_are_taken_down_are_changed_no_more() {
+        let shown = show(&MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
+        let mut changes = 0;
+        shown.change(|| changes += 1);
+        take_down();
+        shown.change(|| changes += 1);
+        assert_eq!(changes, 1);
+    }
+}
