@@ -207,6 +207,31 @@ fn small_and_large_files_go_through_one_run_together() {
 }
 
 #[test]
+fn progress_that_is_always_shown_ends_with_a_line_for_each_file_and_one_for_all() {
+    let folder = clips(&["a", "b"]);
+    let reported = |arguments: &str| {
+        let arguments: Vec<_> = arguments.split(' ').chain(["--threads", "1", "--progress", "always"]).collect();
+        text(&folder.run(&arguments).stderr)
+    };
+    let encrypted = reported("encrypt a missing b");
+    let beginnings =
+        ["a -> a.reel: ", "missing: cannot open: ", "b -> b.reel: ", "2 of 3 files, ", "1 of 3 files failed:"];
+    for beginning in beginnings {
+        assert_eq!(encrypted.matches(&format!("reelseal: {beginning}")).count(), 1, "{encrypted}");
+    }
+    let places: Vec<_> = beginnings.iter().map(|beginning| encrypted.find(beginning)).collect();
+    assert!(places.is_sorted(), "{encrypted}");
+    assert_eq!(reported("verify a.reel"), "");
+    for name in ["a.reel", "b.reel"] {
+        let mut damaged = folder.read(name);
+        *damaged.last_mut().unwrap() ^= 1;
+        folder.write(name, &damaged);
+    }
+    let nothing_done = reported("verify a.reel b.reel");
+    assert!(nothing_done.contains("2 of 2 files failed:") && !nothing_done.contains("0 of 2"), "{nothing_done}");
+}
+
+#[test]
 fn for_programs_every_line_is_an_object() {
     let folder = clips(&["a", "b"]);
     let output = folder.run(&["encrypt", "a", "b", "missing", "--progress", "json"]);

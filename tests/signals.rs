@@ -347,11 +347,35 @@ fn a_request_for_the_status_is_answered_with_an_object_for_programs() {
     }
     let expected = json!({
         "event": "progress", "file": null, "bytes": null, "total": null, "bytes_per_second": null,
-        "files_done": 0, "files": 1,
+        "files_done": 0, "files_failed": 0, "files": 1,
     });
     assert_eq!(object, expected);
     drop(pipe);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_status_of_many_files_tells_what_is_done_from_what_failed() {
+    let folder = prepared();
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    let arguments = ["verify", "film.reel", "missing", "fifo", "--threads", "1", "--key-file", "key"];
+    for (form, status, expected) in [
+        ("json", "files_done", r#""files":3,"files_done":1,"files_failed":1,"#),
+        ("never", " of 3 files, ", "reelseal: 1 of 3 files, "),
+    ] {
+        let verify = &mut folder.reelseal(&[arguments.as_slice(), &["--progress", form]].concat());
+        let mut child = verify.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        // Once it is opened for reading, the files before it have ended.
+        let mut fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
+        let mut reported = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let reported_status = reported.find(|line| line.contains(status)).unwrap();
+        assert!(reported_status.contains(expected), "{reported_status}");
+        fifo.write_all(&folder.read("film.reel")).unwrap();
+        drop(fifo);
+        reported.for_each(drop);
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@
 mod support;
 
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
+    io::Write,
+    num::NonZero,
     os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
 };
@@ -13,7 +15,7 @@ use std::{
 use nix::sys::{signal::Signal, wait::WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, tcgetattr};
-use support::{CHEAP, Folder, assert_refused};
+use support::{CHEAP, Folder, assert_done, assert_refused, plaintext};
 
 const NEW_PASSPHRASE: &str = "Passphrase to encrypt film (empty: make one up): ";
 const OPEN_FILM: &str = "Passphrase for film.reel: ";
@@ -58,6 +60,52 @@ fn exit_code(session: &mut PtySession) -> i32 {
     }
 }
 
+/// Characters of a session as the bytes that they are.
+fn bytes(shown: &str) -> Vec<u8> {
+    shown.chars().map(|byte| byte as u8).collect()
+}
+
+/// An empty screen of this width.
+fn screen(columns: u16) -> vt100::Parser {
+    vt100::Parser::new(NonZero::new(24).unwrap(), NonZero::new(columns).unwrap(), 0)
+}
+
+/// The lines that are left on a screen of 80 columns by what a session has shown.
+fn left_on_screen(shown: &str) -> Vec<String> {
+    let mut screen = screen(80);
+    screen.process(&bytes(shown));
+    screen.screen().contents().lines().map(str::to_owned).collect()
+}
+
+/// Asserts that `lines` are these, each with a beginning and an end.
+#[track_caller]
+fn assert_lines(lines: &[String], expected: &[(&str, &str)]) {
+    let is_as_expected =
+        |(line, (start, end)): (&String, &(&str, &str))| line.starts_with(start) && line.ends_with(end);
+    assert!(lines.len() == expected.len() && lines.iter().zip(expected).all(is_as_expected), "{lines:#?}");
+}
+
+/// Waits until `what` is shown, and adds everything up to it to `shown`.
+fn wait_for(session: &mut PtySession, what: &str, shown: &mut String) {
+    let (before, matched) = session.exp_regex(what).unwrap();
+    shown.push_str(&before);
+    shown.push_str(&matched);
+}
+
+fn make_fifo(folder: &Folder, name: &str) {
+    assert!(Command::new("mkfifo").arg(folder.path(name)).status().unwrap().success());
+}
+
+/// Makes `film.reel`, and a pipe, `fifo`, through which it can come in these two parts: with the first, a bar is shown.
+fn stream_in_two_parts(folder: &Folder) -> [Vec<u8>; 2] {
+    folder.write("film", &plaintext(4 << 20));
+    assert_done(&folder.run(&["encrypt", "film"]));
+    make_fifo(folder, "fifo");
+    let mut first = folder.read("film.reel");
+    let rest = first.split_off(2 << 20);
+    [first, rest]
+}
+
 fn encrypt_film(folder: &Folder) {
     folder.write("film", b"frames");
     let mut session = on_terminal(folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
@@ -72,14 +120,14 @@ fn encrypt_film(folder: &Folder) {
 }
 
 #[test]
-fn encrypting_asks_twice_shows_a_bar_and_decrypting_asks_once() {
+fn encrypting_asks_twice_and_decrypting_once_and_a_line_says_what_was_written() {
     let folder = Folder::new();
     encrypt_film(&folder);
     let mut session = on_terminal(&folder, &["decrypt", "film.reel", "-o", "back"]);
     session.exp_string(OPEN_FILM).unwrap();
     session.send_line("open sesame").unwrap();
     let shown = session.exp_eof().unwrap();
-    assert!(shown.contains("film.reel") && shown.contains("6 B/6 B") && shown.contains("left"), "{shown}");
+    assert_lines(&left_on_screen(shown.trim_start()), &[("reelseal: film.reel -> back: 6 B in ", "/s")]);
     assert!(!shown.contains("again") && !shown.contains("sesame"), "{shown}");
     assert_terminal_restored(&session);
     assert_eq!(folder.read("back"), b"frames");
@@ -117,10 +165,15 @@ fn inspect_asks_only_when_told_to() {
 #[test]
 fn borg_3087_a_stream_of_unknown_length_shows_bytes_and_rate_and_no_time_left() {
     let folder = Folder::new();
-    let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key >sealed");
-    let shown = session.exp_eof().unwrap();
-    assert!(shown.contains("standard input") && shown.contains("6 B") && shown.contains("/s"), "{shown}");
+    make_fifo(&folder, "gate");
+    let script = "{ printf frames; read go <gate; } | $reelseal encrypt --key-file key >sealed";
+    let mut session = shell(&folder, script);
+    let mut shown = String::new();
+    wait_for(&mut session, "standard input .* B .* B/s", &mut shown);
+    folder.write("gate", b"\n");
+    shown.push_str(&session.exp_eof().unwrap());
     assert!(!shown.contains("left"), "{shown}");
+    assert_lines(&left_on_screen(&shown), &[("reelseal: standard input -> standard output: 6 B in ", "/s")]);
 }
 
 #[test]
@@ -457,7 +510,7 @@ fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
     let mut session = on_terminal(&folder, &["encrypt", "film"]);
     session.exp_string(NEW_PASSPHRASE).unwrap();
     let mut terminal = session.process().get_file_handle().unwrap();
-    std::io::Write::write_all(&mut terminal, b"caf\xff!\n").unwrap();
+    terminal.write_all(b"caf\xff!\n").unwrap();
     let reported = "reelseal: the prompt: the passphrase is not UTF-8 text\r\n\
                 reelseal: hint: set the terminal to UTF-8, or use --passphrase-file FILE\r\n";
     session.exp_string(reported).unwrap();
@@ -505,8 +558,7 @@ fn many_files_are_asked_for_once_and_shown_as_a_whole() {
     session.exp_string("Passphrase to encrypt 30 files, again: ").unwrap();
     session.send_line("open sesame").unwrap();
     let shown = session.exp_eof().unwrap();
-    assert!(shown.contains("30 of 30 files") && shown.contains("180 B/180 B"), "{shown}");
-    assert!(!shown.contains("Passphrase"), "{shown}");
+    assert_lines(&left_on_screen(shown.trim_start()), &[("reelseal: 30 of 30 files, 180 B in ", "/s")]);
     assert_eq!(folder.names().len(), 60);
 }
 
@@ -537,26 +589,153 @@ fn a_warning_while_a_bar_is_shown_has_a_line_of_its_own() {
 fn colour_goes_when_it_is_not_wanted() {
     const CYAN: &str = "\u{1b}[36m";
     let folder = Folder::new();
-    folder.write("film", b"frames");
+    make_fifo(&folder, "gate");
     for (variable, coloured) in [("COLUMNS=80", true), ("NO_COLOR=1", false)] {
-        let script = format!("{variable} $reelseal encrypt film --key-file key --force");
-        let shown = shell(&folder, &script).exp_eof().unwrap();
+        let script =
+            format!("{{ printf frames; read go <gate; }} | {variable} $reelseal encrypt --key-file key >sealed");
+        let mut session = shell(&folder, &script);
+        let mut shown = String::new();
+        wait_for(&mut session, "standard input .* B/s", &mut shown);
+        folder.write("gate", b"\n");
         assert_eq!(shown.contains(CYAN), coloured, "{variable}: {shown:?}");
+        session.exp_eof().unwrap();
     }
 }
 
 #[test]
-fn the_bar_follows_the_width_of_the_terminal() {
+fn a_bar_is_one_line_on_a_terminal_of_any_width_and_nothing_is_left_of_it() {
     let folder = Folder::new();
-    folder.write("film", b"frames");
-    let width = |columns: u16| {
-        let script = format!("stty rows 24 cols {columns}; NO_COLOR=1 $reelseal encrypt film --key-file key --force");
+    make_fifo(&folder, "gate");
+    let (long, wide) = ("x".repeat(200), "\u{6620}".repeat(80));
+    // One emoji where the terminal can, and five characters where it cannot.
+    let shrug = "\u{1f937}\u{1f3fd}\u{200d}\u{2642}\u{fe0f}".repeat(8);
+    for name in ["film", &long, &wide, &shrug] {
+        folder.write(name, &plaintext(4 << 20));
+        for columns in [20, 30, 44, 60, 80, 110] {
+            // No pipe holds the whole film: until the gate is open, the bar stays.
+            let script = format!(
+                "stty rows 24 cols {columns}
+                 NO_COLOR=1 $reelseal encrypt \"$1\" --key-file key -o - | {{ read go <gate; cat >/dev/null; }}"
+            );
+            let mut session = spawn(&folder, &script, &[name]);
+            let mut shown = String::new();
+            wait_for(&mut session, "%|/4.00 MiB", &mut shown);
+            folder.write("gate", b"\n");
+            shown.push_str(&session.exp_eof().unwrap());
+
+            let mut screen = screen(columns);
+            let (bars, result) = shown.split_once("reelseal: ").unwrap();
+            let mut widest = 0;
+            for byte in bytes(bars) {
+                screen.process(&[byte]);
+                let rows: Vec<_> = screen.screen().rows(0, columns).filter(|row| !row.is_empty()).collect();
+                assert!(
+                    rows.len() <= 1 && (0..24).all(|row| !screen.screen().row_wrapped(row)),
+                    "{columns}: {rows:#?}"
+                );
+                widest = rows.iter().map(|row| console::measure_text_width(row)).fold(widest, usize::max);
+            }
+            // A bar takes all columns; the last is a space while no time left is known.
+            let has_bar = bars.chars().any(|byte| byte == '\u{e2}');
+            assert!(name != "film" || !has_bar || widest + 1 >= columns.into(), "{columns}: {widest}");
+            assert!(name != "film" || has_bar == (columns > 20), "{columns}");
+            assert!(!result.contains('\u{1b}'), "drawn below the result: {result:?}");
+            screen.process(&bytes(&format!("reelseal: {result}")));
+            let left = screen.screen().contents().lines().map(str::to_owned).collect::<Vec<_>>();
+            let start = format!("reelseal: {name} -> standard output: 4.00 MiB in ");
+            assert_lines(&left, &[(&start, "/s")]);
+        }
+    }
+}
+
+#[test]
+fn of_many_files_the_bar_counts_what_is_done_and_one_line_at_the_end_takes_its_place() {
+    let folder = Folder::new();
+    let [first, rest] = stream_in_two_parts(&folder);
+    let arguments = ["verify", "film.reel", "missing.reel", "fifo", "--key-file", "key"];
+    let mut session = on_terminal(&folder, &arguments);
+    let mut fifo = File::options().write(true).open(folder.path("fifo")).unwrap();
+    fifo.write_all(&first).unwrap();
+    let mut shown = String::new();
+    wait_for(&mut session, "fifo .*1 of 3 files", &mut shown);
+    fifo.write_all(&rest).unwrap();
+    drop(fifo);
+    shown.push_str(&session.exp_eof().unwrap());
+    assert!(!shown.contains("3 of 3"), "{shown}");
+    let expected = [
+        ("film.reel: whole, 4194304 bytes, ", "authenticated"),
+        ("reelseal: missing.reel: cannot open: ", "no such file or directory"),
+        ("fifo: whole, 4194304 bytes, ", "authenticated"),
+        ("reelseal: 2 of 3 files, 8.00 MiB in ", "/s"),
+        ("reelseal: 1 of 3 files failed:", ""),
+        ("reelseal:   missing.reel: cannot open: ", "no such file or directory"),
+    ];
+    assert_lines(&left_on_screen(&shown), &expected);
+}
+
+#[test]
+fn of_verify_and_of_a_failure_the_last_line_is_what_was_found() {
+    let folder = Folder::new();
+    let [first, rest] = stream_in_two_parts(&folder);
+    let mut damaged = rest.clone();
+    damaged.truncate(1 << 20);
+    let cut = "reelseal: hint: ";
+    for (command, rest, expected) in [
+        ("verify fifo", rest, [("fifo: whole, 4194304 bytes, ", "authenticated")].as_slice()),
+        ("decrypt fifo -o back", damaged, &[("reelseal: fifo: ", ""), (cut, "")]),
+    ] {
+        let mut session = shell(&folder, &format!("exec $reelseal {command} --key-file key"));
+        let mut fifo = File::options().write(true).open(folder.path("fifo")).unwrap();
+        fifo.write_all(&first).unwrap();
+        let mut shown = String::new();
+        wait_for(&mut session, "fifo .* MiB", &mut shown);
+        fifo.write_all(&rest).unwrap();
+        drop(fifo);
+        shown.push_str(&session.exp_eof().unwrap());
+        assert_lines(&left_on_screen(&shown), expected);
+    }
+}
+
+#[test]
+fn an_interrupted_batch_leaves_its_summary_and_no_bar() {
+    let folder = Folder::new();
+    let [first, _] = stream_in_two_parts(&folder);
+    let mut session = on_terminal(&folder, &["verify", "film.reel", "fifo", "--key-file", "key"]);
+    let mut fifo = File::options().write(true).open(folder.path("fifo")).unwrap();
+    fifo.write_all(&first).unwrap();
+    let mut shown = String::new();
+    wait_for(&mut session, "1 of 2 files", &mut shown);
+    session.process_mut().signal(Signal::SIGINT).unwrap();
+    shown.push_str(&session.exp_eof().unwrap());
+    let expected = [
+        ("film.reel: whole, 4194304 bytes, ", "authenticated"),
+        ("reelseal: interrupted: 1 of 2 files done, 1 under way", ""),
+    ];
+    assert_lines(&left_on_screen(&shown), &expected);
+}
+
+#[test]
+fn a_result_is_told_once_however_many_options_ask_for_it_and_not_if_quiet() {
+    let folder = Folder::new();
+    ["film", "clip"].iter().for_each(|name| drop(folder.write(name, b"frames")));
+    let film = ("reelseal: film -> film.reel: 6 B in ", "/s");
+    let clip = ("reelseal: clip -> clip.reel: 6 B in ", "/s");
+    let whole = ("reelseal: 2 of 2 files, 12 B in ", "/s");
+    for (arguments, expected) in [
+        ("film", [film].as_slice()),
+        ("film --verbose", &[film]),
+        ("film --verbose --progress never", &[film]),
+        ("film --quiet --progress always", &[film]),
+        ("film --quiet", &[]),
+        ("film --progress never", &[]),
+        ("film clip --threads 1", &[whole]),
+        ("film clip --threads 1 --verbose", &[film, clip, whole]),
+        ("film clip --quiet", &[]),
+    ] {
+        let script = format!("exec $reelseal encrypt {arguments} --force --key-file key");
         let shown = shell(&folder, &script).exp_eof().unwrap();
-        // What comes from the terminal are bytes, each as a character.
-        let shown = String::from_utf8(shown.chars().map(|byte| byte as u8).collect()).unwrap();
-        console::measure_text_width(shown.split(['\r', '\n']).rfind(|line| line.contains("6 B/6 B")).unwrap())
-    };
-    assert_eq!((width(60), width(110)), (60, 110));
+        assert_lines(&left_on_screen(&shown), expected);
+    }
 }
 
 #[test]

@@ -14,8 +14,9 @@ pub(in crate::cli) struct CommonArguments {
     pub verbose: bool,
     /// Show progress: auto does on a terminal
     ///
-    /// Without a terminal, always prints a line each second instead of a bar. json makes every line of standard error an
-    /// object, errors included. Whatever is shown, SIGUSR1 has a status line printed.
+    /// A finished bar gives way to a line with the result. Without a terminal, always prints a line each second instead
+    /// of a bar. json makes every line of standard error an object, errors included. Whatever is shown, SIGUSR1 has a
+    /// status line printed.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressArgument,
     /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe

@@ -53,16 +53,13 @@ impl Batch {
 
     /// Does `work` on each of `items`, on up to `most` of them at once, which may grow; it is given the item's place among
     /// them. The first go one by one until one is done: what is to be asked has been asked by then.
-    ///
-    /// # Errors
-    ///
-    /// As [`Batch::each`].
+    #[must_use]
     pub fn side_by_side<T: Send>(
         watching: &Watching,
         items: Vec<T>,
         most: impl Fn() -> NonZero<usize>,
         work: impl Fn(T, Place<'_>) -> Result<(), Failure> + Sync,
-    ) -> Result<(), Exit> {
+    ) -> Self {
         let batch = Self::of(items.len());
         let stop = batch.stop_on_interrupt(watching);
         let (items, order) = (Mutex::new(items.into_iter().enumerate()), Order::default());
@@ -93,7 +90,7 @@ impl Batch {
             }
         });
         drop(stop);
-        batch.finish()
+        batch
     }
 
     /// A batch of so many files, none of which has begun.
@@ -290,7 +287,7 @@ mod tests {
             lock(&done).push(item);
             outcome(u8::from(item % 7 == 0))
         });
-        assert_eq!(ended, Err(Exit::InputOutput));
+        assert_eq!(ended.finish(), Err(Exit::InputOutput));
         let mut done = done.into_inner().unwrap();
         done.sort_unstable();
         assert_eq!(done, items);
@@ -309,7 +306,7 @@ mod tests {
             }
             Ok(())
         });
-        assert_eq!(ended, Ok(()));
+        assert_eq!(ended.finish(), Ok(()));
     }
 
     #[test]
@@ -319,7 +316,7 @@ mod tests {
             lock(&done).push(item);
             outcome(item)
         });
-        assert_eq!(ended, Err(Exit::Usage));
+        assert_eq!(ended.finish(), Err(Exit::Usage));
         assert_eq!(done.into_inner().unwrap(), [1, 9]);
     }
 }

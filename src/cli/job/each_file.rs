@@ -32,12 +32,14 @@ pub(in crate::cli) fn each_file<S: Send + Sync>(
     let secret = Arc::new(secret);
     let items = inputs.into_iter().map(|input| (input, Arc::clone(&secret))).collect();
     drop(secret);
-    let ended = Batch::side_by_side(watching, items, most, |(input, secret), place| {
+    let batch = Batch::side_by_side(watching, items, most, |(input, secret), place| {
         let size = input.as_ref().ok().and_then(NamedInput::size);
         let result = input.and_then(|input| work(&input, secret, place));
-        progress.file_ended(size);
+        progress.file_ended(size, result.is_ok());
         result
     });
+    progress.finish();
+    let ended = batch.finish();
     passed_over.report();
     ended
 }

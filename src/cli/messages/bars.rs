@@ -1,7 +1,7 @@
 //! Bars on a terminal: one for each file in hand, and one for the whole where that is several.
 
 use std::{
-    fmt,
+    mem,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -9,76 +9,112 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::{
+    bar_line::{fitting, shortened},
     counts::{Counts, FileCount},
     screen,
 };
 
-const KNOWN: &str = "{msg} {wide_bar:.cyan} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {left}";
-const UNKNOWN: &str = "{msg} {spinner:.cyan} {binary_bytes} {binary_bytes_per_sec}";
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// Draws a bar for each file in hand. `began` gives the files as they are begun, until its other end is dropped.
+/// The bars on a terminal.
+struct Bars {
+    all: MultiProgress,
+    whole: Option<Bar>,
+    in_hand: Vec<(Arc<FileCount>, Bar)>,
+    /// How many columns the terminal had when they were last drawn.
+    columns: usize,
+}
+
+/// A bar, laid out for a terminal of a certain width.
+struct Bar {
+    bar: ProgressBar,
+    /// How many columns its name may take; none before it is laid out.
+    room: Option<usize>,
+}
+
+/// Draws a bar for each file in hand. `began` gives the files as they are begun, until its other end is dropped; then no
+/// bar is left.
 pub(super) fn draw(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
-    let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let _shown = screen::show(&bars);
-    let whole = (counts.files > 1).then(|| add(&bars, counts.total));
-    let mut in_hand: Vec<(Arc<FileCount>, ProgressBar)> = Vec::new();
+    let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+    let shown = screen::show(&all);
+    let mut bars = Bars::new(all, counts);
     loop {
         let begun = began.recv_timeout(REDRAW);
-        if let Ok(file) = &begun {
-            let bar = match &whole {
-                Some(whole) => bars.insert_before(whole, styled(file.total)),
-                None => add(&bars, file.total),
-            };
-            bar.set_message(file.name.clone());
-            in_hand.push((Arc::clone(file), bar));
-        }
-        in_hand.retain(|(file, bar)| {
-            let outcome = file.outcome();
-            bar.set_position(file.bytes());
-            bar.tick();
-            match outcome {
-                None => return true,
-                // Of a single file the last state stays to be read.
-                Some(true) if whole.is_none() => bar.abandon(),
-                Some(_) => {
-                    bar.finish_and_clear();
-                    bars.remove(bar);
-                }
-            }
-            false
-        });
-        if let Some(whole) = &whole {
-            whole.set_message(format!("{} of {} files", counts.ended().files, counts.files));
-            whole.set_position(counts.bytes());
-            whole.tick();
-        }
         if let Err(RecvTimeoutError::Disconnected) = begun {
-            whole.iter().for_each(ProgressBar::abandon);
+            shown.change(|| bars.clear());
             return;
         }
+        shown.change(|| {
+            begun.into_iter().for_each(|file| bars.add(file));
+            bars.update(counts);
+        });
     }
 }
 
-fn add(bars: &MultiProgress, total: Option<u64>) -> ProgressBar {
-    bars.add(styled(total))
+impl Bars {
+    fn new(all: MultiProgress, counts: &Counts) -> Self {
+        let whole = (counts.files > 1).then(|| Bar::new(counts.total, |bar| all.add(bar)));
+        Self { all, whole, in_hand: Vec::new(), columns: 0 }
+    }
+
+    fn add(&mut self, file: Arc<FileCount>) {
+        let bar = Bar::new(file.total, |bar| match &self.whole {
+            Some(whole) => self.all.insert_before(&whole.bar, bar),
+            None => self.all.add(bar),
+        });
+        self.in_hand.push((file, bar));
+    }
+
+    fn update(&mut self, counts: &Counts) {
+        let columns = Term::stderr().size().1.into();
+        if mem::replace(&mut self.columns, columns) != columns {
+            self.in_hand.iter_mut().map(|(_, bar)| bar).chain(&mut self.whole).for_each(|bar| bar.room = None);
+        }
+        self.in_hand.retain_mut(|(file, bar)| {
+            let is_under_way = file.is_under_way();
+            if is_under_way {
+                bar.update(columns, &file.name, &file.name, file.bytes());
+            } else {
+                bar.remove_from(&self.all);
+            }
+            is_under_way
+        });
+        if let Some(whole) = &mut self.whole {
+            let name = |done| format!("{done} of {} files", counts.files);
+            whole.update(columns, &name(counts.ended().done), &name(counts.files), counts.bytes());
+        }
+    }
+
+    fn clear(&mut self) {
+        let bars = self.in_hand.drain(..).map(|(_, bar)| bar).chain(self.whole.take());
+        bars.for_each(|bar| bar.remove_from(&self.all));
+    }
 }
 
-fn styled(total: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-    let template = if total.is_some() { KNOWN } else { UNKNOWN };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    bar.set_style(style.with_key("left", time_left));
-    bar
-}
+impl Bar {
+    /// A bar that `place` gives its place on the screen.
+    fn new(total: Option<u64>, place: impl FnOnce(ProgressBar) -> ProgressBar) -> Self {
+        Self { bar: place(ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden())), room: None }
+    }
 
-/// Before anything has come, nothing is known of the time that it takes.
-fn time_left(state: &ProgressState, out: &mut dyn fmt::Write) {
-    if state.pos() > 0 || state.len() == Some(0) {
-        // Where it cannot be written, there is nothing to see.
-        let _ = write!(out, "{:#} left", HumanDuration(state.eta()));
+    /// Draws it with this name, which may become as long as `longest`.
+    fn update(&mut self, columns: usize, name: &str, longest: &str, bytes: u64) {
+        let room = *self.room.get_or_insert_with(|| {
+            let (style, room) = fitting(columns, longest, self.bar.length().is_some());
+            self.bar.set_style(style);
+            room
+        });
+        self.bar.set_message(shortened(name, room));
+        self.bar.set_position(bytes);
+        self.bar.tick();
+    }
+
+    fn remove_from(&self, bars: &MultiProgress) {
+        self.bar.finish_and_clear();
+        bars.remove(&self.bar);
     }
 }

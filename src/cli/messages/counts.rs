@@ -2,10 +2,10 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::files::label::Label;
@@ -16,7 +16,8 @@ pub(super) struct Counts {
     pub files: usize,
     /// The bytes of all inputs, if they are known.
     pub total: Option<u64>,
-    started: Instant,
+    /// When the first file was begun: a prompt before that takes as long as it takes.
+    started: OnceLock<Instant>,
     ended: Mutex<EndedFiles>,
     in_hand: Mutex<Vec<Arc<FileCount>>>,
 }
@@ -24,8 +25,12 @@ pub(super) struct Counts {
 /// The files that are done or have failed.
 #[derive(Clone, Copy, Default)]
 pub(super) struct EndedFiles {
-    pub files: usize,
-    pub bytes: u64,
+    pub done: usize,
+    pub failed: usize,
+    /// The bytes of their inputs.
+    passed: u64,
+    /// The payload bytes of those that are done.
+    pub delivered: u64,
 }
 
 /// What is counted of one file.
@@ -37,35 +42,39 @@ pub(super) struct FileCount {
     pub total: Option<u64>,
     pub delivered: AtomicU64,
     counts_in_whole: bool,
-    outcome: AtomicU8,
+    has_ended: AtomicBool,
     pub started: Instant,
 }
-
-const UNDER_WAY: u8 = 0;
-const DONE: u8 = 1;
-const FAILED: u8 = 2;
 
 impl Counts {
     /// Nothing yet of so many files, of `total` bytes together, if that is known.
     pub fn new(files: usize, total: Option<u64>) -> Self {
-        Self { files, total, started: Instant::now(), ended: Mutex::default(), in_hand: Mutex::default() }
+        Self { files, total, started: OnceLock::new(), ended: Mutex::default(), in_hand: Mutex::default() }
     }
 
     /// Takes `file` in hand.
     pub fn begin(&self, file: &Arc<FileCount>) {
+        self.started.get_or_init(Instant::now);
         lock(&self.in_hand).push(Arc::clone(file));
     }
 
     /// Lets go of `file`, which has failed unless it is done.
     pub fn let_go(&self, file: &Arc<FileCount>) {
-        let _ = file.outcome.compare_exchange(UNDER_WAY, FAILED, Ordering::AcqRel, Ordering::Acquire);
+        file.has_ended.store(true, Ordering::Release);
         lock(&self.in_hand).retain(|other| !Arc::ptr_eq(other, file));
     }
 
-    /// Counts a file, of `input_bytes`, as ended, also if it was never begun.
-    pub fn file_ended(&self, input_bytes: Option<u64>) {
+    /// The file is done.
+    pub fn done(&self, file: &FileCount) {
+        file.has_ended.store(true, Ordering::Release);
+        lock(&self.ended).delivered += file.bytes();
+    }
+
+    /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
+    pub fn file_ended(&self, input_bytes: Option<u64>, succeeded: bool) {
         let mut ended = lock(&self.ended);
-        *ended = EndedFiles { files: ended.files + 1, bytes: ended.bytes + input_bytes.unwrap_or(0) };
+        *if succeeded { &mut ended.done } else { &mut ended.failed } += 1;
+        ended.passed += input_bytes.unwrap_or(0);
     }
 
     pub fn ended(&self) -> EndedFiles {
@@ -80,45 +89,36 @@ impl Counts {
     pub fn bytes(&self) -> u64 {
         let in_hand: u64 =
             lock(&self.in_hand).iter().filter(|file| file.counts_in_whole).map(|file| file.bytes()).sum();
-        self.ended().bytes + in_hand
+        self.ended().passed + in_hand
     }
 
-    /// Bytes a second.
-    pub fn rate(&self) -> u64 {
-        (self.bytes() as f64 / self.started.elapsed().as_secs_f64()) as u64
+    /// The time since the first file was begun.
+    pub fn elapsed(&self) -> Duration {
+        self.started.get().map(Instant::elapsed).unwrap_or_default()
     }
 }
 
 impl FileCount {
     /// Nothing yet of a file, whose bytes count in the whole unless they are read for a second time.
     pub fn new(input: &Label, name: String, total: Option<u64>, counts_in_whole: bool) -> Self {
-        let (delivered, outcome) = (AtomicU64::new(0), AtomicU8::new(UNDER_WAY));
+        let (delivered, has_ended) = (AtomicU64::new(0), AtomicBool::new(false));
         let (input, started) = (input.clone(), Instant::now());
-        Self { input, name, total, delivered, counts_in_whole, outcome, started }
+        Self { input, name, total, delivered, counts_in_whole, has_ended, started }
     }
 
-    /// The file is done.
-    pub fn done(&self) {
-        self.outcome.store(DONE, Ordering::Release);
-    }
-
-    /// Whether the file is done, once it is no longer under way.
-    pub fn outcome(&self) -> Option<bool> {
-        match self.outcome.load(Ordering::Acquire) {
-            UNDER_WAY => None,
-            outcome => Some(outcome == DONE),
-        }
+    pub fn is_under_way(&self) -> bool {
+        !self.has_ended.load(Ordering::Acquire)
     }
 
     /// The payload bytes delivered so far.
     pub fn bytes(&self) -> u64 {
         self.delivered.load(Ordering::Relaxed)
     }
+}
 
-    /// Payload bytes a second.
-    pub fn rate(&self) -> u64 {
-        (self.bytes() as f64 / self.started.elapsed().as_secs_f64()) as u64
-    }
+/// Bytes a second.
+pub(super) fn rate(bytes: u64, elapsed: Duration) -> u64 {
+    (bytes as f64 / elapsed.as_secs_f64()) as u64
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,22 +139,35 @@ mod tests {
             counts.begin(file);
             file.delivered.store(5, Ordering::Relaxed);
         }
-        counts.file_ended(Some(20));
-        counts.file_ended(None);
-        assert_eq!((counts.ended().files, counts.bytes(), counts.in_hand().len()), (2, 25, 2));
+        counts.file_ended(Some(20), true);
+        counts.file_ended(None, true);
+        assert_eq!((counts.bytes(), counts.in_hand().len()), (25, 2));
         counts.let_go(&film);
         assert_eq!((counts.bytes(), counts.in_hand().len()), (20, 1));
     }
 
     #[test]
-    fn a_file_that_is_let_go_has_failed_unless_it_is_done() {
+    fn what_failed_is_passed_and_not_done() {
+        let counts = Counts::new(3, Some(60));
+        let file = Arc::new(FileCount::new(&Label::StandardInput, "film".to_owned(), None, true));
+        counts.begin(&file);
+        file.delivered.store(18, Ordering::Relaxed);
+        counts.done(&file);
+        counts.let_go(&file);
+        counts.file_ended(Some(20), true);
+        counts.file_ended(Some(20), false);
+        let EndedFiles { done, failed, delivered, .. } = counts.ended();
+        assert_eq!((done, failed, delivered, counts.bytes()), (1, 1, 18, 40));
+    }
+
+    #[test]
+    fn a_file_is_under_way_until_it_is_done_or_has_failed() {
         let counts = Counts::new(2, None);
         let [done, failed] =
             ["done", "failed"].map(|name| Arc::new(FileCount::new(&Label::StandardInput, name.to_owned(), None, true)));
-        assert_eq!(done.outcome(), None);
-        done.done();
-        counts.let_go(&done);
+        assert!(done.is_under_way() && failed.is_under_way());
+        counts.done(&done);
         counts.let_go(&failed);
-        assert_eq!((done.outcome(), failed.outcome()), (Some(true), Some(false)));
+        assert!(!done.is_under_way() && !failed.is_under_way());
     }
 }

@@ -12,14 +12,14 @@ use serde_json::json;
 
 use super::{
     byte_count::display_bytes,
-    counts::{Counts, FileCount},
+    counts::{Counts, EndedFiles, FileCount, rate},
     event, report,
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Prints a line for each file in hand once a second, and, for people, one at the end of each file that is done. `began`
-/// gives the files as they are begun, until its other end is dropped.
+/// Prints a line for each file in hand once a second. `began` gives the files as they are begun, until its other end is
+/// dropped.
 pub(super) fn print(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
     let mut in_hand: Vec<Arc<FileCount>> = Vec::new();
     let mut next_line = Instant::now() + INTERVAL;
@@ -30,11 +30,11 @@ pub(super) fn print(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
             next_line += INTERVAL;
         }
         in_hand.retain(|file| {
-            let outcome = file.outcome();
-            if due && outcome.is_none() || outcome == Some(true) && !report::is_json() {
+            let is_under_way = file.is_under_way();
+            if due && is_under_way {
                 print_file(file, counts);
             }
-            outcome.is_none()
+            is_under_way
         });
         match begun {
             Ok(file) => in_hand.push(file),
@@ -48,12 +48,14 @@ pub(super) fn print(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
 pub(super) fn print_status(counts: &Counts) {
     counts.in_hand().iter().for_each(|file| print_file(file, counts));
     if counts.files > 1 {
-        let (ended, bytes, rate) = (counts.ended().files, counts.bytes(), counts.rate());
+        let (EndedFiles { done, failed, .. }, bytes) = (counts.ended(), counts.bytes());
+        let rate = rate(bytes, counts.elapsed());
         let (shown, shown_rate) = (display_bytes(bytes), display_bytes(rate));
-        report::progress(&format!("{ended} of {} files, {shown}, {shown_rate}/s", counts.files), || {
+        report::progress(&format!("{done} of {} files, {shown}, {shown_rate}/s", counts.files), || {
             json!({
                 "event": "progress",
-                "files_done": ended,
+                "files_done": done,
+                "files_failed": failed,
                 "files": counts.files,
                 "bytes": bytes,
                 "total": counts.total,
@@ -64,17 +66,20 @@ pub(super) fn print_status(counts: &Counts) {
 }
 
 fn print_file(file: &FileCount, counts: &Counts) {
-    let (bytes, rate) = (file.bytes(), file.rate());
+    let bytes = file.bytes();
+    let rate = rate(bytes, file.started.elapsed());
     let of = file.total.map(|total| format!(" of {}", display_bytes(total))).unwrap_or_default();
     let text = format!("{}: {}{of}, {}/s", file.name, display_bytes(bytes), display_bytes(rate));
     report::progress(&text, || {
         let mut fields = event::of("progress");
         event::name(&mut fields, "file", &file.input);
+        let EndedFiles { done, failed, .. } = counts.ended();
         let numbers = [
             ("bytes", json!(bytes)),
             ("total", json!(file.total)),
             ("bytes_per_second", json!(rate)),
-            ("files_done", json!(counts.ended().files)),
+            ("files_done", json!(done)),
+            ("files_failed", json!(failed)),
             ("files", json!(counts.files)),
         ];
         fields.extend(numbers.map(|(key, number)| (key.to_owned(), number)));

@@ -1,5 +1,6 @@
 //! What the command says: progress, warnings, failures and what to do about them.
 
+mod bar_line;
 mod bars;
 pub(super) mod byte_count;
 pub(super) mod command_failure;

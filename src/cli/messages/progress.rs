@@ -8,6 +8,7 @@ use std::{
         mpsc::{Sender, channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     bars,
     byte_count::display_bytes,
-    counts::{Counts, FileCount},
+    counts::{Counts, EndedFiles, FileCount, rate},
     display_name::display_name,
     event, lines, report,
 };
@@ -45,6 +46,8 @@ struct Display {
 pub(in crate::cli) struct FileProgress<'a> {
     file: Arc<FileCount>,
     progress: &'a Progress,
+    /// How its progress is shown, if it is.
+    form: Option<ProgressForm>,
 }
 
 impl Progress {
@@ -76,17 +79,33 @@ impl Progress {
     fn begin(&self, file: FileCount, to_terminal: bool) -> FileProgress<'_> {
         let file = Arc::new(file);
         self.counts.begin(&file);
-        match self.form {
-            Some(ProgressForm::Bars) if to_terminal => {}
-            Some(form) => self.show(form, &file),
-            None => {}
+        let form = self.form.filter(|&form| form == ProgressForm::Lines || !to_terminal);
+        if let Some(form) = form {
+            self.show(form, &file);
         }
-        FileProgress { file, progress: self }
+        FileProgress { file, progress: self, form }
     }
 
     /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
-    pub fn file_ended(&self, input_bytes: Option<u64>) {
-        self.counts.file_ended(input_bytes);
+    pub fn file_ended(&self, input_bytes: Option<u64>, succeeded: bool) {
+        self.counts.file_ended(input_bytes, succeeded);
+    }
+
+    /// All files have ended: shows no more how far they have come, and says of several, if it was shown, what was done.
+    pub fn finish(&self) {
+        let EndedFiles { done, delivered, .. } = self.counts.ended();
+        if self.end_display() && self.counts.files > 1 && done > 0 && !report::is_json() {
+            let files = format_args!("{done} of {} files", self.counts.files);
+            report::line(&format_args!("{files}, {}", throughput(delivered, self.counts.elapsed())));
+        }
+    }
+
+    /// Ends the display, if there is one, and returns whether there was.
+    fn end_display(&self) -> bool {
+        let Some(Display { begun, thread }) = lock(&self.display).take() else { return false };
+        drop(begun);
+        let _ = thread.join();
+        true
     }
 
     fn show(&self, form: ProgressForm, file: &Arc<FileCount>) {
@@ -109,10 +128,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(Display { begun, thread }) = lock(&self.display).take() {
-            drop(begun);
-            let _ = thread.join();
-        }
+        self.end_display();
     }
 }
 
@@ -124,9 +140,15 @@ impl FileProgress<'_> {
 
     /// The file is done, and its `output` written, if it has one.
     pub fn finish(self, output: Option<&Label>) {
-        self.file.done();
-        let FileCount { input, name, .. } = &*self.file;
-        let (bytes, elapsed) = (self.file.bytes(), self.file.started.elapsed());
+        let Self { file, progress, form } = &self;
+        progress.counts.done(file);
+        let is_single = progress.counts.files <= 1;
+        if is_single {
+            // Its bar gives way to what it came to.
+            progress.end_display();
+        }
+        let FileCount { input, name, .. } = &**file;
+        let (bytes, elapsed) = (file.bytes(), file.started.elapsed());
         report::event(|| {
             let mut fields = event::of("done");
             event::name(&mut fields, "file", input);
@@ -138,8 +160,10 @@ impl FileProgress<'_> {
             fields.into()
         });
         let leads = output.map(|output| format!(" -> {}", display_name(output))).unwrap_or_default();
-        let (shown, rate) = (display_bytes(bytes), display_bytes(self.file.rate()));
-        report::detail(&format!("{name}{leads}: {shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64()));
+        let text = format!("{name}{leads}: {}", throughput(bytes, elapsed));
+        // Of many files with bars, one line at the end is enough; a command without an output has a result of its own.
+        let tells = output.is_some() && (*form == Some(ProgressForm::Lines) || is_single && form.is_some());
+        if tells && !report::is_json() { report::line(&text) } else { report::detail(&text) }
     }
 }
 
@@ -149,12 +173,21 @@ impl Drop for FileProgress<'_> {
     }
 }
 
+/// So many bytes in this time, as it is shown.
+fn throughput(bytes: u64, elapsed: Duration) -> String {
+    let (shown, rate) = (display_bytes(bytes), display_bytes(rate(bytes, elapsed)));
+    format!("{shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64())
+}
+
 /// Prints how far the files have come, if any are under way.
 pub(in crate::cli) fn report_status() {
     let counts = lock(&CURRENT).upgrade();
     match counts {
         Some(counts) => lines::print_status(&counts),
-        None => report::progress("nothing is under way yet", || json!({"event": "progress", "files_done": 0})),
+        None => report::progress(
+            "nothing is under way yet",
+            || json!({"event": "progress", "files_done": 0, "files_failed": 0}),
+        ),
     }
 }
 

@@ -56,8 +56,9 @@ pub(super) fn error_event(failure: &Failure) {
     raw_line(&Value::Object(fields));
 }
 
-/// Names `failures` that have been reported before, under a heading.
+/// Names `failures` that have been reported before, under a heading. Progress is shown no more.
 pub(in crate::cli) fn summary(heading: &str, failures: &[Arc<Failure>]) {
+    screen::take_down();
     let names = || failures.iter().map(|failure| failure.to_string()).collect::<Vec<_>>();
     let colon = if failures.is_empty() { "" } else { ":" };
     say(&format_args!("{heading}{colon}"), || json!({"event": "summary", "message": heading, "failures": names()}));

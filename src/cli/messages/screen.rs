@@ -1,30 +1,69 @@
 //! The bars on the terminal, which give way to lines.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::MultiProgress;
 
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
-/// While this lives, its bars are on the screen.
+/// While this lives, its bars are on the screen, unless they are taken down.
 pub(super) struct Shown(());
 
 /// Shows `bars`.
 pub(super) fn show(bars: &MultiProgress) -> Shown {
-    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = Some(bars.clone());
+    *lock() = Some(bars.clone());
     Shown(())
 }
 
 /// Writes with `write`, with no bar in the way.
 pub(super) fn give_way<T>(write: impl FnOnce() -> T) -> T {
-    match &*BARS.lock().unwrap_or_else(PoisonError::into_inner) {
+    match &*lock() {
         Some(bars) => bars.suspend(write),
         None => write(),
     }
 }
 
+/// Takes the bars down for good: what is written next is the last.
+pub(super) fn take_down() {
+    if let Some(bars) = lock().take() {
+        // A terminal that cannot be written to shows none.
+        let _ = bars.clear();
+    }
+}
+
+impl Shown {
+    /// Changes the bars with `change`, unless they have been taken down.
+    pub fn change(&self, change: impl FnOnce()) {
+        let bars = lock();
+        if bars.is_some() {
+            change();
+        }
+    }
+}
+
 impl Drop for Shown {
     fn drop(&mut self) {
-        *BARS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock() = None;
+    }
+}
+
+fn lock() -> MutexGuard<'static, Option<MultiProgress>> {
+    BARS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::ProgressDrawTarget;
+
+    use super::*;
+
+    #[test]
+    fn bars_that_are_taken_down_are_changed_no_more() {
+        let shown = show(&MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
+        let mut changes = 0;
+        shown.change(|| changes += 1);
+        take_down();
+        shown.change(|| changes += 1);
+        assert_eq!(changes, 1);
     }
 }
