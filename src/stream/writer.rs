@@ -4,18 +4,21 @@ use std::io::{self, Write};
 
 use super::{Clock, Ending, FrameMaker, StreamError};
 use crate::{
-    container::{Features, FrameSize, Header, HeaderLength, Layout},
+    container::{Features, FrameSize, Header, HeaderLength, Layout, Prefix},
     keys::{Lock, StageKeys},
     stage::{Chain, Clear, Frame, FrameBuffer, Stage},
 };
 
-/// Options of a new stream. The default: frames of 64 KiB, header copies of 4096 bytes, no times, no private stages.
+/// Options of a new stream. The default: frames of 64 KiB, header copies of 4096 bytes, not live, no times, no private
+/// stages.
 #[derive(Default)]
 pub struct StreamOptions {
     /// Payload bytes of a full frame.
     pub frame_size: FrameSize,
     /// Bytes of a header copy, of which there are two: room for the slots of the lock, and for more to be added.
     pub header_length: HeaderLength,
+    /// Whether a frame may leave before it is full, as [`Writer::flush`] then has it.
+    pub live: bool,
     /// Where each frame's time is taken from, if it carries one.
     pub clock: Clock,
     /// Private stages, in the order in which they seal. A reader needs the same ones.
@@ -30,6 +33,7 @@ pub struct Writer<W> {
     chain: Chain,
     maker: FrameMaker,
     frame_size: FrameSize,
+    live: bool,
     // `None` only after a failed write: a frame index is encrypted only once, so the write cannot be repeated.
     buffer: Option<FrameBuffer>,
     filled: usize,
@@ -43,8 +47,9 @@ impl<W: Write> Writer<W> {
     /// What `inner` says; [`io::ErrorKind::Other`] around [`LockError`](crate::keys::LockError);
     /// [`io::ErrorKind::InvalidInput`] if the slots of the lock do not fit into the header.
     pub fn create(inner: W, lock: &Lock, options: StreamOptions) -> io::Result<Self> {
-        let StreamOptions { frame_size, header_length, clock, private } = options;
-        let features = clock.features().union(Chain::private_features(&private));
+        let StreamOptions { frame_size, header_length, live, clock, private } = options;
+        let live = if live { Features::LIVE } else { Features::NONE };
+        let features = live.union(clock.features()).union(Chain::private_features(&private));
         let stream = lock.new_stream(Layout { frame_size, header_length }, features).map_err(io::Error::other)?;
         Self::new(inner, &stream.header, &stream.keys, private, clock)
     }
@@ -67,14 +72,20 @@ impl<W: Write> Writer<W> {
         check_features(header.prefix.features, &private, &clock)?;
         let copies = keys.seal_header(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         inner.write_all(&copies)?;
-        let frame_size = header.prefix.frame_size;
+        let Prefix { frame_size, features, .. } = header.prefix;
+        let live = features.contains(Features::LIVE);
+        let mut maker = FrameMaker::new(frame_size, clock);
+        if live {
+            maker.set_live();
+        }
         let buffer = Some(FrameBuffer::new(frame_size));
         let chain = Chain::new(keys, &header.prefix, private);
-        Ok(Self { inner, chain, maker: FrameMaker::new(frame_size, clock), frame_size, buffer, filled: 0 })
+        Ok(Self { inner, chain, maker, frame_size, live, buffer, filled: 0 })
     }
 
     /// Writes the final frame, and returns `inner`, flushed. A writer that is dropped without this leaves a stream that
-    /// every reader refuses.
+    /// every reader refuses. In a live stream with times, the final frame is an empty one of its own, since its time is
+    /// that of the end.
     ///
     /// # Errors
     ///
@@ -95,9 +106,17 @@ impl<W: Write> Writer<W> {
     }
 
     fn end(mut self, ending: Ending) -> io::Result<W> {
+        if self.maker.ends_empty() {
+            self.end_frame()?;
+        }
         self.seal(|maker, buffer, length| maker.last(buffer, length, ending))?;
         self.inner.flush()?;
         Ok(self.inner)
+    }
+
+    /// Writes the frame that was begun, if one was, with what it has.
+    fn end_frame(&mut self) -> io::Result<()> {
+        if self.filled == 0 { Ok(()) } else { self.seal(FrameMaker::next) }
     }
 
     fn seal(
@@ -149,8 +168,16 @@ impl<W: Write> Write for Writer<W> {
         Ok(count)
     }
 
-    /// Flushes `inner`. A frame that is not full stays until it is, or until [`Writer::finish`].
+    /// Flushes `inner`. In a live stream, what was written before has then left: a frame that is not full ends here, and is
+    /// padded. In any other, it stays until it is full, or until [`Writer::finish`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Write::write`].
     fn flush(&mut self) -> io::Result<()> {
+        if self.live {
+            self.end_frame()?;
+        }
         self.inner.flush()
     }
 }
