@@ -136,6 +136,23 @@ mod tests {
     }
 
     #[test]
+    fn only_a_live_stream_with_times_must_end_empty() {
+        for (clock, live, ends_empty) in [
+            (Clock::None, false, false),
+            (Clock::Fixed(5), false, false),
+            (Clock::None, true, false),
+            (Clock::Fixed(5), true, true),
+            (Clock::system(), true, true),
+        ] {
+            let mut maker = FrameMaker::new(SIZE, clock);
+            if live {
+                maker.set_live();
+            }
+            assert_eq!(maker.ends_empty(), ends_empty);
+        }
+    }
+
+    #[test]
     fn an_end_is_marked_as_what_it_is() {
         let flags = |ending| tag_of(FrameMaker::new(SIZE, Clock::None).last(buffer(), 1, ending)).flags;
         let (finished, interrupted) = (flags(Ending::Finished), flags(Ending::Interrupted));

@@ -148,7 +148,7 @@ pub(crate) fn received(buffer: FrameBuffer, index: u64, filled: usize) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::{ReaderInput, Readiness};
+    use crate::stream::{DescriptorInput, ReaderInput, Readiness};
 
     const SIZE: FrameSize = FrameSize::MIN;
 
@@ -179,6 +179,24 @@ mod tests {
         let arrived = filler.next(&mut empty, FrameBuffer::payload_area, Wait::ForInput, || arrivals += 1);
         let Arrived { mut buffer, filled, ended } = arrived.unwrap().unwrap();
         assert_eq!((&buffer.payload_area()[..filled], ended, arrivals), (b"one frame".as_slice(), true, 1));
+    }
+
+    #[test]
+    fn a_buffer_that_is_not_full_is_given_when_it_is_due_and_not_before() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut filler = FrameFiller::new(DescriptorInput::new(reader).unwrap());
+        let delay = Duration::from_millis(5);
+        filler.set_max_delay(delay);
+        let mut empty = vec![FrameBuffer::new(SIZE), FrameBuffer::new(SIZE)];
+        for piece in [b"one".as_slice(), b"another"] {
+            std::io::Write::write_all(&mut writer, piece).unwrap();
+            let before = Instant::now();
+            let mut next = |wait| filler.next(&mut empty, FrameBuffer::payload_area, wait, || {}).unwrap();
+            assert!(next(Wait::Never).is_none());
+            let Arrived { mut buffer, filled, ended } = next(Wait::ForInput).unwrap();
+            assert_eq!((&buffer.payload_area()[..filled], ended), (piece, false));
+            assert!(before.elapsed() >= delay);
+        }
     }
 
     #[test]

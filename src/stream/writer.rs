@@ -184,23 +184,126 @@ impl<W: Write> Write for Writer<W> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::{
+        io::Read,
+        sync::{
+            Arc,
+            atomic::{AtomicI64, Ordering},
+        },
+    };
 
-    use super::super::Reader;
+    use super::super::{Reader, SealedFile};
     use super::*;
-    use crate::keys::KeyFile;
+    use crate::{container::TagFlags, keys::KeyFile};
+
+    /// The length, time and flags of each frame of a stream that `write` made, with the clock at 1 before it ran.
+    fn frames_of(
+        live: bool,
+        clock: Clock,
+        write: impl FnOnce(Writer<Vec<u8>>) -> io::Result<Vec<u8>>,
+    ) -> Vec<(u32, i64, TagFlags)> {
+        let key_file = KeyFile::random().unwrap();
+        let options = StreamOptions { frame_size: FrameSize::MIN, live, clock, ..StreamOptions::default() };
+        let stream = write(Writer::create(Vec::new(), &Lock::with_key_file(&key_file), options).unwrap()).unwrap();
+        let file = SealedFile::open(stream.as_slice(), &mut key_file.into(), Vec::new()).unwrap();
+        let frames = (0..file.frames()).map(|index| file.frame(index).unwrap());
+        frames.map(|frame| (frame.tag().length, frame.tag().time, frame.tag().flags)).collect()
+    }
+
+    #[test]
+    fn a_flush_ends_the_frame_of_a_live_stream_and_of_no_other() {
+        let write = |mut writer: Writer<Vec<u8>>| {
+            for piece in [b"".as_slice(), b"one", b"", b"three", &[7; 5000], b"end"] {
+                writer.write_all(piece)?;
+                writer.flush()?;
+            }
+            writer.finish()
+        };
+        let lengths = |live| frames_of(live, Clock::None, write).iter().map(|frame| frame.0).collect::<Vec<_>>();
+        assert_eq!(lengths(true), [3, 5, 4096, 904, 3, 0]);
+        assert_eq!(lengths(false), [4096, 3 + 5 + 904 + 3]);
+    }
+
+    #[test]
+    fn what_is_flushed_of_a_live_stream_can_be_read_before_more_is_written() {
+        let key_file = KeyFile::random().unwrap();
+        let (reader, sealed) = io::pipe().unwrap();
+        // A frame fits into the pipe.
+        let options = StreamOptions { frame_size: FrameSize::MIN, live: true, ..StreamOptions::default() };
+        let mut writer = Writer::create(sealed, &Lock::with_key_file(&key_file), options).unwrap();
+        let mut reader = Reader::new(reader, &mut key_file.into(), Vec::new()).unwrap();
+        for piece in [b"a".as_slice(), b"few", b"bytes"] {
+            writer.write_all(piece).unwrap();
+            writer.flush().unwrap();
+            let mut area = vec![0; piece.len()];
+            reader.read_exact(&mut area).unwrap();
+            assert_eq!(area, piece);
+        }
+    }
+
+    #[test]
+    fn a_live_stream_with_times_ends_with_an_empty_frame_that_has_the_time_of_the_end() {
+        // Ahead of the wall clock, so that the last time given is the time.
+        let far = i64::MAX - 100;
+        for (interrupted, flags) in [(false, 1), (true, 3)] {
+            let last = Arc::new(AtomicI64::new(far));
+            let frames = frames_of(true, Clock::System(Arc::clone(&last)), |mut writer| {
+                writer.write_all(b"one")?;
+                last.store(far + 1, Ordering::Relaxed);
+                writer.write_all(b"more")?;
+                writer.flush()?;
+                writer.write_all(b"two")?;
+                last.store(far + 2, Ordering::Relaxed);
+                if interrupted { writer.finish_interrupted() } else { writer.finish() }
+            });
+            let flags = TagFlags::from_bits(flags);
+            assert_eq!(frames, [(7, far, TagFlags::NONE), (3, far + 1, TagFlags::NONE), (0, far + 2, flags)]);
+        }
+        let empty = frames_of(true, Clock::Fixed(5), Writer::finish);
+        assert_eq!(empty, [(0, 5, TagFlags::FINAL)]);
+        let untimed =
+            frames_of(true, Clock::None, |mut writer| writer.write_all(b"one").and_then(|()| writer.finish()));
+        assert_eq!(untimed, [(3, 0, TagFlags::FINAL)]);
+    }
+
+    #[test]
+    fn after_a_failed_write_a_live_writer_flushes_nothing() {
+        struct Full(usize);
+
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let count = self.0.min(bytes.len());
+                self.0 -= count;
+                if count == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(count) }
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lock = Lock::with_key_file(&KeyFile::random().unwrap());
+        let options = StreamOptions { live: true, header_length: HeaderLength::MIN, ..StreamOptions::default() };
+        let mut writer = Writer::create(Full(2 * 512 + 10), &lock, options).unwrap();
+        writer.write_all(b"one").unwrap();
+        assert_eq!(writer.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(writer.flush().unwrap_err().to_string(), StreamError::FailedBefore.to_string());
+        assert!(writer.finish().is_err());
+    }
 
     #[test]
     fn a_created_stream_has_the_options_asked_for_and_decrypts() {
         let key_file = KeyFile::random().unwrap();
         let lock = Lock::with_key_file(&key_file);
-        for (clock, features, header_length) in [
-            (Clock::None, Features::NONE, HeaderLength::MIN),
-            (Clock::None, Features::NONE, HeaderLength::MAX),
-            (Clock::system(), Features::TIMED, HeaderLength::default()),
+        for (live, clock, features, header_length) in [
+            (false, Clock::None, Features::NONE, HeaderLength::MIN),
+            (false, Clock::None, Features::NONE, HeaderLength::MAX),
+            (false, Clock::system(), Features::TIMED, HeaderLength::default()),
+            (true, Clock::None, Features::LIVE, HeaderLength::default()),
+            (true, Clock::system(), Features::LIVE.union(Features::TIMED), HeaderLength::default()),
         ] {
             let frame_size = FrameSize::MIN;
-            let options = StreamOptions { frame_size, header_length, clock, ..StreamOptions::default() };
+            let options = StreamOptions { frame_size, header_length, live, clock, ..StreamOptions::default() };
             let mut writer = Writer::create(Vec::new(), &lock, options).unwrap();
             writer.write_all(&[7; 10_000]).unwrap();
             let stream = writer.finish().unwrap();

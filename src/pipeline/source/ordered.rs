@@ -155,6 +155,10 @@ impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
         Some(size / self.frame_size.payload() as u64 + 1)
     }
 
+    fn most_at_once(&self) -> usize {
+        if self.live { 1 } else { usize::MAX }
+    }
+
     fn confirm(&self) -> Result<(), StreamError> {
         self.snapshot.as_ref().map_or(Ok(()), FileSnapshot::confirm)
     }
