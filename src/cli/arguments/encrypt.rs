@@ -46,7 +46,7 @@ pub(in crate::cli) struct EncryptArguments {
     /// Shorter delays cost more padding. 0 has whatever a read gives leave at once.
     #[arg(long, value_name = "DELAY", default_value = "200ms", value_parser = duration, requires = "live")]
     pub max_delay: Duration,
-    /// Store in each frame the time at which it arrived; auto does for streams and not for files
+    /// Store in each frame the time at which it arrived; auto does for streams and with --live, and not for files
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub timestamps: TimestampsArgument,
     #[command(flatten)]

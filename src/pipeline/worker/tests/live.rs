@@ -9,7 +9,7 @@ use std::{
 use super::{SIZE, chain, that_ends, workers};
 use crate::{
     container::{Features, FrameTag},
-    pipeline::{CiphertextSource, Opening, OrderedSink, PlaintextSource, Sealing, Sink, Source},
+    pipeline::{CiphertextSource, ConfirmedSource, Opening, OrderedSink, PlaintextSource, Sealing, Sink, Source},
     stage::{Clear, Frame, FrameBuffer, Sealed},
     stream::{Clock, DescriptorInput, Input, ReaderInput, Readiness, Wait},
 };
@@ -134,6 +134,8 @@ fn each_frame_of_a_live_stream_leaves_on_its_own() {
         sink.0.into_inner().unwrap().iter().map(Vec::len).collect::<Vec<_>>()
     };
     assert_eq!(sealed(true), [1; 5]);
+    let source = PlaintextSource::new(ReaderInput(io::empty()), SIZE, Clock::None, None).live(NEVER);
+    assert_eq!(ConfirmedSource::new(source, || Ok(())).most_at_once(), 1);
     assert_eq!(sealed(false), [3, 1]);
 }
 
