@@ -1,4 +1,4 @@
-//! A sound stream altered in every way of a kind: what is released is a prefix of whole verified frames, and the error is
+//! A sound stream, plain or live, altered in every way of a kind: what is released is a prefix of whole verified frames, and the error is
 //! the one that the specification names for the place.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -26,16 +26,62 @@ fn key_file() -> KeyFile {
     KeyFile::from_key(Key::from_bytes([4; 32]))
 }
 
-/// A stream of three frames, the last of nine bytes.
-fn stream() -> Vec<u8> {
+/// A sound stream.
+struct Sound {
+    stream: Vec<u8>,
+    /// Where the payload of each frame ends in the plaintext.
+    ends: Vec<usize>,
+}
+
+impl Sound {
+    /// What is released of the first `frames` frames.
+    fn released(&self, frames: usize) -> Vec<u8> {
+        plaintext(frames.checked_sub(1).map_or(0, |last| self.ends[last]))
+    }
+
+    fn last_frame(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    /// The frames as they are in the stream.
+    fn frames(&self) -> Vec<&[u8]> {
+        self.stream[FRAMES_START..].chunks(WIRE).collect()
+    }
+}
+
+fn writer(features: Features, iv: u8) -> Writer<Vec<u8>> {
     let file_key = Key::from_bytes([9; 32]);
     let slot = Slot::KeyFile(new_key_file_slot(&file_key, &key_file(), [3; 32]));
-    let prefix = Prefix { frame_size: SIZE, features: Features::NONE, iv: [7; IV_LENGTH] };
+    let prefix = Prefix { frame_size: SIZE, features, iv: [iv; IV_LENGTH] };
     let header = Header { prefix, length: HeaderLength::MIN, generation: 1, records: vec![(&slot).into()] };
     let keys = StageKeys::derive(&file_key, &prefix);
-    let mut writer = Writer::new(Vec::new(), &header, &keys, Vec::new(), Clock::None).unwrap();
+    let clock = if features.contains(Features::TIMED) { Clock::Fixed(5) } else { Clock::None };
+    Writer::new(Vec::new(), &header, &keys, Vec::new(), clock).unwrap()
+}
+
+/// A stream of three frames, the last of nine bytes.
+fn plain_with_iv(iv: u8) -> Sound {
+    let mut writer = writer(Features::NONE, iv);
     writer.write_all(&plaintext(LENGTH)).unwrap();
-    writer.finish().unwrap()
+    Sound { stream: writer.finish().unwrap(), ends: vec![PAYLOAD, 2 * PAYLOAD, LENGTH] }
+}
+
+/// A live stream with times: a frame that was flushed, one that is full, one flushed by the end, and the empty final one.
+fn live_with_iv(iv: u8) -> Sound {
+    let mut writer = writer(Features::LIVE.union(Features::TIMED), iv);
+    let ends = vec![100, 100 + PAYLOAD, 109 + PAYLOAD, 109 + PAYLOAD];
+    writer.write_all(&plaintext(ends[0])).unwrap();
+    writer.flush().unwrap();
+    writer.write_all(&plaintext(ends[2])[ends[0]..]).unwrap();
+    Sound { stream: writer.finish().unwrap(), ends }
+}
+
+fn stream() -> Vec<u8> {
+    plain_with_iv(7).stream
+}
+
+fn sound_streams() -> [Sound; 2] {
+    [plain_with_iv(7), live_with_iv(7)]
 }
 
 /// How reading ended: whole, perhaps with a damaged copy; refused at a frame; refused at the header.
@@ -58,16 +104,30 @@ fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     (outcome, released)
 }
 
+/// Asserts that `altered`, made of `sound`, is refused for the MAC of this frame, and that those before it are released.
+#[track_caller]
+fn assert_refused_at(frame: usize, sound: &Sound, altered: &[u8], what: &str) {
+    let (outcome, released) = read(altered);
+    let refused = matches!(
+        outcome,
+        Outcome::Frames(StreamError::Frame { index, fault: FrameFault::Mac }) if index == frame as u64
+    );
+    assert!(refused, "{what}");
+    assert!(released == sound.released(frame), "{what}");
+}
+
 #[test]
 fn a_flipped_bit_in_one_header_copy_is_survived_and_reported() {
-    let stream = stream();
-    for bit in 0..FRAMES_START * 8 {
-        let mut flipped = stream.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        let expected = if bit / 8 < HEADER { CopyNumber::First } else { CopyNumber::Second };
-        let (outcome, released) = read(&flipped);
-        assert!(matches!(outcome, Outcome::Whole(Some(copy)) if copy == expected), "bit {bit}");
-        assert!(released == plaintext(LENGTH), "bit {bit}");
+    for sound in sound_streams() {
+        let whole = sound.released(sound.ends.len());
+        for bit in 0..FRAMES_START * 8 {
+            let mut flipped = sound.stream.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let expected = if bit / 8 < HEADER { CopyNumber::First } else { CopyNumber::Second };
+            let (outcome, released) = read(&flipped);
+            assert!(matches!(outcome, Outcome::Whole(Some(copy)) if copy == expected), "bit {bit}");
+            assert!(released == whole, "bit {bit}");
+        }
     }
 }
 
@@ -106,52 +166,75 @@ fn the_same_bit_flipped_in_both_header_copies_is_refused_with_the_error_of_its_f
 
 #[test]
 fn a_flipped_bit_in_a_frame_releases_just_the_frames_before_it() {
-    let stream = stream();
-    for bit in FRAMES_START * 8..stream.len() * 8 {
-        let mut flipped = stream.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        let frame = (bit / 8 - FRAMES_START) / WIRE;
-        let (outcome, released) = read(&flipped);
-        let refused = matches!(
-            outcome,
-            Outcome::Frames(StreamError::Frame { index, fault: FrameFault::Mac }) if index == frame as u64
-        );
-        assert!(refused, "bit {bit}");
-        assert!(released == plaintext(frame * PAYLOAD), "bit {bit}");
+    for sound in sound_streams() {
+        for bit in FRAMES_START * 8..sound.stream.len() * 8 {
+            let mut flipped = sound.stream.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let frame = (bit / 8 - FRAMES_START) / WIRE;
+            assert_refused_at(frame, &sound, &flipped, &format!("bit {bit}"));
+        }
     }
 }
 
 #[test]
 fn every_truncation_releases_whole_frames_and_says_where_the_stream_ends() {
-    let stream = stream();
-    for length in 0..stream.len() {
-        let (outcome, released) = read(&stream[..length]);
-        let Some(frames) = length.checked_sub(FRAMES_START) else {
-            assert!(matches!(outcome, Outcome::Header(HeaderError::Cut)) && released.is_empty(), "{length}");
-            continue;
-        };
-        let frame = frames / WIRE;
-        let refused = match (outcome, frames % WIRE) {
-            (Outcome::Frames(StreamError::EndBeforeFinalFrame { index }), 0) => index,
-            (Outcome::Frames(StreamError::CutFrame { index }), 1..64) => index,
-            (Outcome::Frames(StreamError::Frame { index, fault: FrameFault::Mac }), 64..) => index,
-            _ => panic!("{length}"),
-        };
-        assert_eq!(refused, frame as u64, "{length}");
-        assert!(released == plaintext(frame * PAYLOAD), "{length}");
+    for sound in sound_streams() {
+        for length in 0..sound.stream.len() {
+            let (outcome, released) = read(&sound.stream[..length]);
+            let Some(frames) = length.checked_sub(FRAMES_START) else {
+                assert!(matches!(outcome, Outcome::Header(HeaderError::Cut)) && released.is_empty(), "{length}");
+                continue;
+            };
+            let frame = frames / WIRE;
+            let refused = match (outcome, frames % WIRE) {
+                (Outcome::Frames(StreamError::EndBeforeFinalFrame { index }), 0) => index,
+                (Outcome::Frames(StreamError::CutFrame { index }), 1..64) => index,
+                (Outcome::Frames(StreamError::Frame { index, fault: FrameFault::Mac }), 64..) => index,
+                _ => panic!("{length}"),
+            };
+            assert_eq!(refused, frame as u64, "{length}");
+            assert!(released == sound.released(frame), "{length}");
+        }
     }
 }
 
 #[test]
 fn trailing_garbage_of_any_length_past_a_frame_is_refused() {
-    let stream = stream();
-    for length in 1..WIRE + 200 {
-        let (outcome, released) = read(&[stream.as_slice(), &vec![0; length]].concat());
-        assert!(
-            matches!(outcome, Outcome::Frames(StreamError::Frame { index: 2, fault: FrameFault::Mac })),
-            "{length}"
-        );
-        assert!(released == plaintext(2 * PAYLOAD), "{length}");
+    for sound in sound_streams() {
+        for length in 1..WIRE + 200 {
+            let extended = [sound.stream.as_slice(), &vec![0; length]].concat();
+            assert_refused_at(sound.last_frame(), &sound, &extended, &format!("{length} bytes"));
+        }
+    }
+}
+
+#[test]
+fn frames_dropped_doubled_swapped_or_spliced_are_refused_at_the_first_that_is_not_in_its_place() {
+    for (sound, other) in sound_streams().into_iter().zip([plain_with_iv(6), live_with_iv(6)]) {
+        let (frames, foreign) = (sound.frames(), other.frames());
+        let refused_at = |frame: usize, frames: &[&[u8]], what: &str| {
+            let altered = [&sound.stream[..FRAMES_START], &frames.concat()].concat();
+            assert_refused_at(frame, &sound, &altered, &format!("{what} {frame}"));
+        };
+        for place in 0..frames.len() {
+            let mut doubled = frames.clone();
+            doubled.insert(place, frames[place]);
+            // The last frame is short, so that one after it would be read as its rest.
+            refused_at((place + 1).min(sound.last_frame()), &doubled, "doubled");
+            let mut spliced = frames.clone();
+            spliced[place] = foreign[place];
+            refused_at(place, &spliced, "spliced");
+            for other in place + 1..frames.len() {
+                let mut swapped = frames.clone();
+                swapped.swap(place, other);
+                refused_at(place, &swapped, "swapped");
+            }
+            if place < sound.last_frame() {
+                let mut dropped = frames.clone();
+                dropped.remove(place);
+                refused_at(place, &dropped, "dropped");
+            }
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Once a run is under way, no frame costs an allocation.
 
-use std::{io, num::NonZero, os::unix::fs::FileExt};
+use std::{io, num::NonZero, os::unix::fs::FileExt, time::Duration};
 
 use reelseal::{
     container::{Features, FrameSize, HeaderLength, IV_LENGTH, Layout, Prefix},
     keys::{Key, StageKeys},
     pipeline::{CiphertextFile, Opening, OrderedSink, PlaintextSource, PositionalSink, Sealing, SurveySink, Workers},
     stage::Chain,
-    stream::{Clock, ReaderInput, StreamFile},
+    stream::{Clock, Input, ReaderInput, Readiness, StreamFile, Wait},
 };
 
 #[global_allocator]
@@ -21,6 +21,19 @@ fn allocations(work: impl FnOnce()) -> u64 {
     let before = dhat::HeapStats::get().total_blocks;
     work();
     dhat::HeapStats::get().total_blocks - before
+}
+
+/// Gives 100 bytes with each read.
+struct Hundreds<R>(ReaderInput<R>);
+
+impl<R: io::Read + Send> Input for Hundreds<R> {
+    fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
+        self.0.readiness(wait)
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        self.0.read(&mut area[..100])
+    }
 }
 
 // One test, as the counter is the whole process's.
@@ -39,6 +52,16 @@ fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
         |frames| allocations(|| workers.run(&sealed(frames), &Sealing(&chain), &OrderedSink::new(io::sink())).unwrap());
     seal(100);
     assert_eq!(seal(100), seal(10_000), "sealing in order");
+
+    let live_features = Features::LIVE.union(Features::TIMED);
+    let live_prefix = Prefix { features: live_features, ..prefix };
+    let live_chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &live_prefix), &live_prefix, Vec::new());
+    let seal_live = |frames: u64| {
+        let input = ReaderInput(io::Read::take(io::repeat(7), frames * 100));
+        let source = PlaintextSource::new(Hundreds(input), SIZE, Clock::system(), None).live(Duration::ZERO);
+        allocations(|| workers.run(&source, &Sealing(&live_chain), &OrderedSink::new(io::sink())).unwrap())
+    };
+    assert_eq!(seal_live(100), seal_live(10_000), "sealing live");
 
     let open = |frames| {
         let file = tempfile::tempfile().unwrap();

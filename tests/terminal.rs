@@ -520,7 +520,11 @@ fn a_passphrase_that_is_not_utf_8_is_refused_at_the_prompt() {
 #[test]
 fn an_interrupt_meant_for_the_producer_ends_the_recording_properly() {
     let folder = Folder::new();
-    for encrypt in ["(trap '' INT; $reelseal encrypt", "($reelseal encrypt --ignore-interrupts"] {
+    for encrypt in [
+        "(trap '' INT; $reelseal encrypt",
+        "($reelseal encrypt --ignore-interrupts",
+        "($reelseal encrypt --live --ignore-interrupts",
+    ] {
         let script = format!("stty -echo; cat | {encrypt} --progress always --force --key-file key -o night.reel)");
         let mut session = shell(&folder, &script);
         session.send_line("the night").unwrap();

@@ -9,7 +9,7 @@ mod support;
 
 use std::{
     env, fs,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::PathBuf,
     process::{Command, Output},
 };
@@ -24,12 +24,34 @@ use reelseal::{
     },
     keys::{Credential, KdfError, Key, KeyFile, Passphrase, ScryptCost, UnlockError, new_key_file_slot},
     stage::FrameFault,
-    stream::{HeaderReadError, OpenError, Reader, SealedFile, StreamError},
+    stream::{Clock, HeaderReadError, OpenError, Reader, SealedFile, StreamError},
 };
 use support::Folder;
 
 /// A vector: its name, the secret to open it with, the outcome, how much plaintext is released, its bytes.
 type Vector = (&'static str, &'static str, &'static str, usize, Vec<u8>);
+
+/// A frame of a live stream, full on the wire unless it is the last.
+fn live_frame(live: &Maker, index: u64, offset: usize, length: usize, time: i64, last: bool) -> Vec<u8> {
+    let flags = if last { TagFlags::FINAL } else { TagFlags::NONE };
+    let tag = FrameTag { index, time, offset: offset as u64, length: length as u32, flags };
+    let mut field = plaintext(offset + length)[offset..].to_vec();
+    if !last {
+        field.resize(PAYLOAD, 0);
+    }
+    live.frame(index, tag, &field)
+}
+
+/// The frames of a live stream with times as a writer makes it: one that was flushed, one that is full, the rest, and the
+/// empty final one.
+fn live_frames(live: &Maker) -> [Vec<u8>; 4] {
+    [
+        live_frame(live, 0, 0, 100, 5, false),
+        live_frame(live, 1, 100, PAYLOAD, 5, false),
+        live_frame(live, 2, PAYLOAD + 100, 9, 5, false),
+        live_frame(live, 3, PAYLOAD + 109, 0, 5, true),
+    ]
+}
 
 fn sound() -> Vec<Vector> {
     let plain = Maker::plain();
@@ -48,15 +70,6 @@ fn sound() -> Vec<Vector> {
     let second_opens = Maker::with_slots(vec![passphrase_slot("another", 1), passphrase_slot(PHRASE, 2)]);
     let with_record = |kind, body| [plain.header_with_record(kind, body), plain.frames(5).concat()].concat();
     let untimed_live = Maker::new(Features::LIVE);
-    let live_frame = |live: &Maker, index: u64, offset: usize, length: usize, time: i64, last: bool| {
-        let flags = if last { TagFlags::FINAL } else { TagFlags::NONE };
-        let tag = FrameTag { index, time, offset: offset as u64, length: length as u32, flags };
-        let mut field = plaintext(offset + length)[offset..].to_vec();
-        if !last {
-            field.resize(PAYLOAD, 0);
-        }
-        live.frame(index, tag, &field)
-    };
     let live_stream = [
         live.header(),
         live_frame(&live, 0, 0, 100, 5, false),
@@ -121,6 +134,12 @@ fn sound() -> Vec<Vector> {
         ("continued", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(1 | 1 << 16))),
         ("live-empty-full-frame", "key", "whole", 105, live_from_an_empty_frame.concat()),
         ("timed-live-empty-final-frame", "key", "whole", 109, live_to_an_empty_frame.concat()),
+        ("live-as-written", "key", "whole", PAYLOAD + 109, [live.header(), live_frames(&live).concat()].concat()),
+        ("live-nothing-but-the-end", "key", "whole", 0, [live.header(), live_frame(&live, 0, 0, 0, 5, true)].concat()),
+        ("live-interrupted", "key", "whole", 100, {
+            let tag = FrameTag { time: 5, offset: 100, ..tag(1, 0, TagFlags::from_bits(3)) };
+            [live.header(), live_frame(&live, 0, 0, 100, 5, false), live.frame(1, tag, &[])].concat()
+        }),
     ]
 }
 
@@ -350,8 +369,78 @@ fn bad_frames() -> Vec<Vector> {
     ]
 }
 
+/// What is done to the plain stream above, done to a live one with times.
+fn bad_live_frames() -> Vec<Vector> {
+    let live = Maker::new(Features::LIVE.union(Features::TIMED));
+    let frames = live_frames(&live);
+    let of = |frames: &[&Vec<u8>]| {
+        [vec![live.header()], frames.iter().map(|&frame| frame.clone()).collect()].concat().concat()
+    };
+    let [first, second, third, last] = &frames;
+    let whole = of(&[first, second, third, last]);
+    let end = HEADER * 2;
+    let cut = |length: usize| whole[..length].to_vec();
+    let other_iv = live_frames(&Maker {
+        prefix: Prefix { iv: [6; IV_LENGTH], ..live.prefix },
+        ..Maker::new(live.prefix.features)
+    });
+    let tagged = |length: usize, flags: TagFlags, change: fn(&mut FrameTag)| {
+        let mut tag = FrameTag { time: 5, offset: 100, length: 9, ..tag(1, 9, flags) };
+        change(&mut tag);
+        let mut field = plaintext(109)[100..].to_vec();
+        field.resize(length, 0);
+        let frame = live.frame(1, tag, &field);
+        // After a short frame, anything would be read as more of it.
+        if length < PAYLOAD { of(&[first, &frame]) } else { of(&[first, &frame, last]) }
+    };
+    vec![
+        ("live-cut-between-frames", "key", "end", 100, cut(end + WIRE)),
+        ("live-cut-before-the-final-frame", "key", "end", PAYLOAD + 109, cut(end + 3 * WIRE)),
+        ("live-cut-in-a-tag", "key", "cut-frame", 100, cut(end + WIRE + 63)),
+        ("live-cut-in-the-padding", "key", "mac", PAYLOAD + 100, cut(end + 2 * WIRE + 1000)),
+        ("live-cut-by-one-byte", "key", "cut-frame", PAYLOAD + 109, cut(end + 3 * WIRE + 63)),
+        ("live-one-byte-behind-the-end", "key", "mac", PAYLOAD + 109, [whole.as_slice(), &[0xaa]].concat()),
+        ("live-a-frame-behind-the-end", "key", "mac", PAYLOAD + 109, [whole.as_slice(), &[0xaa; WIRE]].concat()),
+        ("live-damaged-payload", "key", "mac", 0, flipped(whole.clone(), &[end + 40])),
+        ("live-damaged-padding", "key", "mac", 0, flipped(whole.clone(), &[end + 1000])),
+        ("live-damaged-last-mac", "key", "mac", PAYLOAD + 109, flipped(whole.clone(), &[end + 3 * WIRE + 63])),
+        ("live-frame-dropped", "key", "mac", 100, of(&[first, third, last])),
+        ("live-first-frame-dropped", "key", "mac", 0, of(&[second, third, last])),
+        ("live-frames-swapped", "key", "mac", 100, of(&[first, third, second, last])),
+        ("live-frame-doubled", "key", "mac", 100, of(&[first, first, second, third, last])),
+        ("live-final-frame-moved-up", "key", "mac", 100, of(&[first, last])),
+        ("live-spliced-same-key-other-iv", "key", "mac", 100, of(&[first, &other_iv[1], third, last])),
+        ("live-full-frame-marked-final", "key", "final-but-full", 100, tagged(PAYLOAD, TagFlags::FINAL, |_| {})),
+        ("live-short-frame-not-marked-final", "key", "not-final", 100, tagged(9, TagFlags::NONE, |_| {})),
+        ("live-length-too-large", "key", "length", 100, {
+            tagged(PAYLOAD, TagFlags::NONE, |tag| tag.length = PAYLOAD as u32 + 1)
+        }),
+        ("live-length-too-small", "key", "padding", 100, tagged(PAYLOAD, TagFlags::NONE, |tag| tag.length = 8)),
+        ("live-final-length-too-small", "key", "length", 100, tagged(9, TagFlags::FINAL, |tag| tag.length = 8)),
+        ("live-falling-time", "key", "time", 100, tagged(PAYLOAD, TagFlags::NONE, |tag| tag.time = 4)),
+        ("live-no-time-in-a-timed-stream", "key", "time", 100, tagged(PAYLOAD, TagFlags::NONE, |tag| tag.time = 0)),
+    ]
+}
+
 fn vectors() -> Vec<Vector> {
-    [sound(), bad_headers(), bad_frames()].concat()
+    [sound(), bad_headers(), bad_frames(), bad_live_frames()].concat()
+}
+
+#[test]
+fn a_writer_writes_live_streams_as_the_vectors_hold_them() {
+    let vector = |name| vectors().into_iter().find(|vector| vector.0 == name).unwrap().4;
+    let live = Maker::new(Features::LIVE.union(Features::TIMED));
+    let mut writer = live.writer(Clock::Fixed(5));
+    let text = plaintext(PAYLOAD + 109);
+    writer.write_all(&text[..100]).unwrap();
+    writer.flush().unwrap();
+    writer.write_all(&text[100..]).unwrap();
+    assert!(writer.finish().unwrap() == vector("live-as-written"));
+
+    let mut writer = live.writer(Clock::Fixed(5));
+    writer.write_all(&text[..100]).unwrap();
+    assert!(writer.finish_interrupted().unwrap() == vector("live-interrupted"));
+    assert!(live.writer(Clock::Fixed(5)).finish().unwrap() == vector("live-nothing-but-the-end"));
 }
 
 fn folder() -> PathBuf {

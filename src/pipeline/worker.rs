@@ -63,7 +63,7 @@ impl<'a> Workers<'a> {
     {
         let turns = (K::IN_TURN || transform.needs_turns()).then(|| Turns::new(self.count));
         let most_frames = source.most_frames().and_then(|frames| usize::try_from(frames).ok()).unwrap_or(usize::MAX);
-        let hand = self.hand.min(most_frames.max(1));
+        let hand = self.hand.min(most_frames.max(1)).min(source.most_at_once().max(1));
         let work = Work { workers: self, hand, source, transform, sink, turns, failure: LowestFailure::none() };
         thread::scope(|scope| work.on_hands(scope, self.count - 1));
         let in_turn = work.turns.is_some();
@@ -85,7 +85,7 @@ fn hand(frame_size: FrameSize) -> usize {
 /// What the workers of one run share.
 struct Work<'a, T, S, K> {
     workers: &'a Workers<'a>,
-    /// The number of frames of a hand: fewer than usual if the source has no more.
+    /// The number of frames of a hand: fewer than usual if the source has no more, or gives no more at once.
     hand: usize,
     source: &'a S,
     transform: &'a T,

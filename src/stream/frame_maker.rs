@@ -2,7 +2,7 @@
 
 use super::{Clock, StreamError};
 use crate::{
-    container::{FrameSize, FrameTag, TagFlags},
+    container::{Features, FrameSize, FrameTag, TagFlags},
     stage::{Clear, Frame, FrameBuffer},
 };
 
@@ -12,6 +12,7 @@ use crate::{
 pub(crate) struct FrameMaker {
     frame_size: FrameSize,
     clock: Clock,
+    live: bool,
     index: u64,
     offset: u64,
     /// When the first byte of the next frame arrived.
@@ -30,7 +31,17 @@ pub(crate) enum Ending {
 impl FrameMaker {
     /// Makes frames of at most `frame_size` payload bytes, from frame 0 on, with times from `clock`.
     pub fn new(frame_size: FrameSize, clock: Clock) -> Self {
-        Self { frame_size, clock, index: 0, offset: 0, time: 0 }
+        Self { frame_size, clock, live: false, index: 0, offset: 0, time: 0 }
+    }
+
+    /// Makes the frames of a live stream.
+    pub fn set_live(&mut self) {
+        self.live = true;
+    }
+
+    /// Whether the final frame must be empty: its time is the end, so that it cannot say when a payload arrived.
+    pub fn ends_empty(&self) -> bool {
+        self.live && self.clock.features() == Features::TIMED
     }
 
     /// Makes frames of the same stream from frame `index` on, with the arrival time `time`. All frames before `index` are
@@ -60,7 +71,8 @@ impl FrameMaker {
         self.make(buffer, length, TagFlags::NONE)
     }
 
-    /// The final frame, with the first `length` payload bytes of `buffer`, fewer than fit. Its time is the end: now.
+    /// The final frame, with the first `length` payload bytes of `buffer`, fewer than fit. Its time is the end: now. After
+    /// [`FrameMaker::ends_empty`], `length` is 0.
     ///
     /// # Errors
     ///
@@ -121,6 +133,23 @@ mod tests {
         maker.arrived();
         set(i64::MAX - 1);
         assert_eq!(tag_of(maker.last(buffer(), 1, Ending::Finished)).time, i64::MAX - 1);
+    }
+
+    #[test]
+    fn only_a_live_stream_with_times_must_end_empty() {
+        for (clock, live, ends_empty) in [
+            (Clock::None, false, false),
+            (Clock::Fixed(5), false, false),
+            (Clock::None, true, false),
+            (Clock::Fixed(5), true, true),
+            (Clock::system(), true, true),
+        ] {
+            let mut maker = FrameMaker::new(SIZE, clock);
+            if live {
+                maker.set_live();
+            }
+            assert_eq!(maker.ends_empty(), ends_empty);
+        }
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! Assembling frames from the bytes that arrive.
 
-use super::{Filled, Input, StreamError, Wait, fill};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use super::{Filled, Input, StreamError, Wait, read_once};
 use crate::{
     container::FrameSize,
     stage::{Frame, FrameBuffer, Received},
@@ -11,6 +16,10 @@ pub(crate) struct FrameFiller<I> {
     input: I,
     partial: Option<FrameBuffer>,
     filled: usize,
+    /// The longest that a first byte waits for its buffer to fill.
+    max_delay: Option<Duration>,
+    /// When the partial buffer is due, however full it is.
+    due: Option<Instant>,
 }
 
 /// The bytes of one frame: a buffer, how many of its bytes are filled, and whether the input ended with them.
@@ -22,11 +31,17 @@ pub(crate) struct Arrived {
 
 impl<I: Input> FrameFiller<I> {
     pub fn new(input: I) -> Self {
-        Self { input, partial: None, filled: 0 }
+        Self { input, partial: None, filled: 0, max_delay: None, due: None }
     }
 
-    /// Reads until `area` of a buffer is full or the input ends. The buffer is the partly filled one, or else the last
-    /// of `empty`. `None` if there is no buffer, or if the frame is not complete and `wait` says not to wait for it.
+    /// Gives a buffer that is not full once `max_delay` has passed since its first byte arrived.
+    pub fn set_max_delay(&mut self, max_delay: Duration) {
+        self.max_delay = Some(max_delay);
+    }
+
+    /// Reads until `area` of a buffer is full or due, or the input ends. The buffer is the partly filled one, or else the
+    /// last of `empty`. `None` if there is no buffer, or if with [`Wait::Never`] one read does not make it full: were it
+    /// to go on for as long as there is more, a writer of single bytes would keep the frames before it from leaving.
     /// `arrived` is called with the first byte.
     ///
     /// # Errors
@@ -40,17 +55,38 @@ impl<I: Input> FrameFiller<I> {
         arrived: impl FnMut(),
     ) -> Result<Option<Arrived>, StreamError> {
         let Some(mut buffer) = self.partial.take().or_else(|| empty.pop()) else { return Ok(None) };
-        let state = fill(&mut self.input, area(&mut buffer), &mut self.filled, wait, arrived);
-        let ended = match state.map_err(StreamError::Read)? {
+        let state = self.fill(area(&mut buffer), wait, arrived).map_err(StreamError::Read)?;
+        let ended = match state {
             Filled::NotReady => {
                 self.partial = Some(buffer);
                 return Ok(None);
             }
             Filled::Stopped => return Err(StreamError::Stopped),
-            Filled::Full => false,
+            Filled::Full | Filled::Partly => false,
             Filled::Ended => true,
         };
+        self.due = None;
         Ok(Some(Arrived { buffer, filled: std::mem::take(&mut self.filled), ended }))
+    }
+
+    /// [`Filled::Partly`] if the buffer is due.
+    fn fill(&mut self, area: &mut [u8], wait: Wait, mut arrived: impl FnMut()) -> io::Result<Filled> {
+        loop {
+            let until_due = self.due.filter(|_| wait == Wait::ForInput).map(Wait::Until);
+            let before = self.filled;
+            let state = read_once(&mut self.input, area, &mut self.filled, until_due.unwrap_or(wait))?;
+            if before == 0 && self.filled > 0 {
+                arrived();
+                self.due = self.max_delay.and_then(|delay| Instant::now().checked_add(delay));
+            }
+            match state {
+                Filled::NotReady if until_due.is_some() => return Ok(Filled::Partly),
+                Filled::Partly if wait == Wait::Never => return Ok(Filled::NotReady),
+                // What is due leaves even if there is more: a busy writer would otherwise fill it byte by byte.
+                Filled::Partly if self.due.is_none_or(|due| Instant::now() < due) => {}
+                state => return Ok(state),
+            }
+        }
     }
 }
 
@@ -112,7 +148,7 @@ pub(crate) fn received(buffer: FrameBuffer, index: u64, filled: usize) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::{ReaderInput, Readiness};
+    use crate::stream::{DescriptorInput, ReaderInput, Readiness};
 
     const SIZE: FrameSize = FrameSize::MIN;
 
@@ -143,6 +179,24 @@ mod tests {
         let arrived = filler.next(&mut empty, FrameBuffer::payload_area, Wait::ForInput, || arrivals += 1);
         let Arrived { mut buffer, filled, ended } = arrived.unwrap().unwrap();
         assert_eq!((&buffer.payload_area()[..filled], ended, arrivals), (b"one frame".as_slice(), true, 1));
+    }
+
+    #[test]
+    fn a_buffer_that_is_not_full_is_given_when_it_is_due_and_not_before() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut filler = FrameFiller::new(DescriptorInput::new(reader).unwrap());
+        let delay = Duration::from_millis(5);
+        filler.set_max_delay(delay);
+        let mut empty = vec![FrameBuffer::new(SIZE), FrameBuffer::new(SIZE)];
+        for piece in [b"one".as_slice(), b"another"] {
+            std::io::Write::write_all(&mut writer, piece).unwrap();
+            let before = Instant::now();
+            let mut next = |wait| filler.next(&mut empty, FrameBuffer::payload_area, wait, || {}).unwrap();
+            assert!(next(Wait::Never).is_none());
+            let Arrived { mut buffer, filled, ended } = next(Wait::ForInput).unwrap();
+            assert_eq!((&buffer.payload_area()[..filled], ended), (piece, false));
+            assert!(before.elapsed() >= delay);
+        }
     }
 
     #[test]

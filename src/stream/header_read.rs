@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::{Filled, Input, Resumed, Wait, fill};
+use super::{Filled, Input, Resumed, fill};
 use crate::{
     container::{
         CopyNumber, Features, FoundHeader, Header, HeaderClaims, HeaderError, HeaderSearch, ParsedHeader, Search,
@@ -79,13 +79,13 @@ impl<I: Input> StreamHeader<I> {
                 Search::Need(length) => {
                     let mut filled = bytes.len();
                     bytes.resize(length, 0);
-                    let state = fill(&mut input, &mut bytes, &mut filled, Wait::ForInput, || {});
+                    let state = fill(&mut input, &mut bytes, &mut filled);
                     let state = state.map_err(HeaderReadError::Read)?;
                     bytes.truncate(filled);
                     match state {
                         Filled::Stopped => return Err(HeaderReadError::Stopped),
                         Filled::Ended => complete = true,
-                        Filled::Full | Filled::NotReady => {}
+                        Filled::Full | Filled::Partly | Filled::NotReady => {}
                     }
                 }
             }

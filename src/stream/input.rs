@@ -4,6 +4,7 @@ use std::{
     io::{self, ErrorKind, Read},
     os::fd::AsFd,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -30,6 +31,8 @@ pub enum Readiness {
 pub enum Wait {
     /// Wait until there is some.
     ForInput,
+    /// Wait until there is some, and no longer than to this moment.
+    Until(Instant),
     /// Do not wait.
     Never,
 }
@@ -56,7 +59,8 @@ pub trait Input: Send {
     }
 }
 
-/// Any reader. It cannot say whether more is ready, so it is asked for only one frame at a time.
+/// Any reader. It cannot say whether more is ready, so it is asked for only one frame at a time, and a live frame ends with
+/// what one read gave.
 pub struct ReaderInput<R>(pub R);
 
 impl<R: Read + Send> Input for ReaderInput<R> {
@@ -96,10 +100,15 @@ impl<F: AsFd + Send> Input for DescriptorInput<F> {
         let Some(stop) = &self.stop else { return Ok(Readiness::Ready) };
         let mut descriptors =
             [PollFd::new(&self.descriptor, PollFlags::IN), PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN)];
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let timeout = if wait == Wait::Never { Some(&at_once) } else { None };
         loop {
-            match poll(&mut descriptors, timeout) {
+            let timeout = match wait {
+                Wait::ForInput => None,
+                Wait::Until(moment) => Some(moment.saturating_duration_since(Instant::now())),
+                Wait::Never => Some(Duration::ZERO),
+            };
+            // What is too long for the system is as good as for ever.
+            let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+            match poll(&mut descriptors, timeout.as_ref()) {
                 Ok(_) => break,
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -162,46 +171,56 @@ impl<R: Input> Input for Resumed<R> {
     }
 }
 
-/// Reads until `area` is full, the input ends, or, with [`Wait::Never`], no more is ready. `area` already holds `filled`
-/// bytes; `arrived` is called once the first byte has been read.
+/// Reads until `area`, which already holds `filled` bytes, is full or the input ends.
 ///
 /// # Errors
 ///
 /// What the input says. An interrupted read (EINTR) is repeated.
-pub(crate) fn fill(
-    input: &mut impl Input,
-    area: &mut [u8],
-    filled: &mut usize,
-    wait: Wait,
-    mut arrived: impl FnMut(),
-) -> io::Result<Filled> {
-    while let Some(room) = area.get_mut(*filled..).filter(|room| !room.is_empty()) {
-        match input.readiness(wait)? {
-            Readiness::Ready => {}
-            Readiness::NotReady => return Ok(Filled::NotReady),
-            Readiness::Stopped => return Ok(Filled::Stopped),
-        }
-        match input.read(room) {
-            Ok(0) => return Ok(Filled::Ended),
-            Ok(read) => {
-                if *filled == 0 {
-                    arrived();
-                }
-                *filled += read;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+pub(crate) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize) -> io::Result<Filled> {
+    loop {
+        match read_once(input, area, filled, Wait::ForInput)? {
+            Filled::Partly | Filled::NotReady => {}
+            filled => return Ok(filled),
         }
     }
-    Ok(Filled::Full)
 }
 
-/// How a fill ended.
+/// Reads once into the rest of `area`, which already holds `filled` bytes.
+///
+/// # Errors
+///
+/// What the input says. An interrupted read (EINTR) reads nothing.
+pub(crate) fn read_once(input: &mut impl Input, area: &mut [u8], filled: &mut usize, wait: Wait) -> io::Result<Filled> {
+    let room = area.get_mut(*filled..).unwrap_or_default();
+    let length = room.len();
+    if length == 0 {
+        return Ok(Filled::Full);
+    }
+    match input.readiness(wait)? {
+        Readiness::Ready => {}
+        Readiness::NotReady => return Ok(Filled::NotReady),
+        Readiness::Stopped => return Ok(Filled::Stopped),
+    }
+    match input.read(room) {
+        Ok(0) => Ok(Filled::Ended),
+        Ok(read) => {
+            *filled += read;
+            Ok(if read == length { Filled::Full } else { Filled::Partly })
+        }
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Filled::Partly),
+        Err(error) => Err(error),
+    }
+}
+
+/// How far an area is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
     Full,
-    Ended,
+    /// There is room left, and the input may have more.
+    Partly,
+    /// There is room left, and nothing more is ready.
     NotReady,
+    Ended,
     Stopped,
 }
 
@@ -220,6 +239,21 @@ mod tests {
             stop.request();
             assert_eq!(waiting.join().unwrap(), Readiness::Stopped);
         });
+    }
+
+    #[test]
+    fn a_wait_to_a_moment_ends_with_it_or_before_it_with_input() {
+        let (silent, writer) = io::pipe().unwrap();
+        let mut input = DescriptorInput::new(silent).unwrap();
+        let moment = Instant::now() + Duration::from_millis(2);
+        assert_eq!(input.readiness(Wait::Until(moment)).unwrap(), Readiness::NotReady);
+        assert!(Instant::now() >= moment);
+        assert_eq!(input.readiness(Wait::Until(moment)).unwrap(), Readiness::NotReady);
+        io::Write::write_all(&mut &writer, b"x").unwrap();
+        for far in [Duration::ZERO, Duration::from_secs(u64::MAX >> 2)] {
+            let moment = Instant::now().checked_add(far).unwrap();
+            assert_eq!(input.readiness(Wait::Until(moment)).unwrap(), Readiness::Ready);
+        }
     }
 
     #[test]
@@ -243,7 +277,7 @@ mod tests {
         drop(writer);
         let mut filled = 0;
         let mut input = DescriptorInput::new(closed).unwrap();
-        assert_eq!(fill(&mut input, &mut [0; 4], &mut filled, Wait::ForInput, || {}).unwrap(), Filled::Ended);
+        assert_eq!(fill(&mut input, &mut [0; 4], &mut filled).unwrap(), Filled::Ended);
     }
 
     #[test]

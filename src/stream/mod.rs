@@ -39,7 +39,7 @@ pub(crate) use frame_reader::{Arrived, FrameFiller, FrameReader, received};
 pub use header_read::{HeaderReadError, RefusedHeader, StreamHeader};
 pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
 pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
-pub(crate) use input::{Filled, fill};
+pub(crate) use input::{Filled, fill, read_once};
 pub use opened::{OpenError, OpenedStream};
 pub use pipe_size::widen_pipe;
 pub use read_at::ReadAt;

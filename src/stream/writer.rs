@@ -4,18 +4,21 @@ use std::io::{self, Write};
 
 use super::{Clock, Ending, FrameMaker, StreamError};
 use crate::{
-    container::{Features, FrameSize, Header, HeaderLength, Layout},
+    container::{Features, FrameSize, Header, HeaderLength, Layout, Prefix},
     keys::{Lock, StageKeys},
     stage::{Chain, Clear, Frame, FrameBuffer, Stage},
 };
 
-/// Options of a new stream. The default: frames of 64 KiB, header copies of 4096 bytes, no times, no private stages.
+/// Options of a new stream. The default: frames of 64 KiB, header copies of 4096 bytes, not live, no times, no private
+/// stages.
 #[derive(Default)]
 pub struct StreamOptions {
     /// Payload bytes of a full frame.
     pub frame_size: FrameSize,
     /// Bytes of a header copy, of which there are two: room for the slots of the lock, and for more to be added.
     pub header_length: HeaderLength,
+    /// Whether a frame may leave before it is full, as [`Writer::flush`] then has it.
+    pub live: bool,
     /// Where each frame's time is taken from, if it carries one.
     pub clock: Clock,
     /// Private stages, in the order in which they seal. A reader needs the same ones.
@@ -30,6 +33,7 @@ pub struct Writer<W> {
     chain: Chain,
     maker: FrameMaker,
     frame_size: FrameSize,
+    live: bool,
     // `None` only after a failed write: a frame index is encrypted only once, so the write cannot be repeated.
     buffer: Option<FrameBuffer>,
     filled: usize,
@@ -43,8 +47,9 @@ impl<W: Write> Writer<W> {
     /// What `inner` says; [`io::ErrorKind::Other`] around [`LockError`](crate::keys::LockError);
     /// [`io::ErrorKind::InvalidInput`] if the slots of the lock do not fit into the header.
     pub fn create(inner: W, lock: &Lock, options: StreamOptions) -> io::Result<Self> {
-        let StreamOptions { frame_size, header_length, clock, private } = options;
-        let features = clock.features().union(Chain::private_features(&private));
+        let StreamOptions { frame_size, header_length, live, clock, private } = options;
+        let live = if live { Features::LIVE } else { Features::NONE };
+        let features = live.union(clock.features()).union(Chain::private_features(&private));
         let stream = lock.new_stream(Layout { frame_size, header_length }, features).map_err(io::Error::other)?;
         Self::new(inner, &stream.header, &stream.keys, private, clock)
     }
@@ -67,14 +72,20 @@ impl<W: Write> Writer<W> {
         check_features(header.prefix.features, &private, &clock)?;
         let copies = keys.seal_header(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         inner.write_all(&copies)?;
-        let frame_size = header.prefix.frame_size;
+        let Prefix { frame_size, features, .. } = header.prefix;
+        let live = features.contains(Features::LIVE);
+        let mut maker = FrameMaker::new(frame_size, clock);
+        if live {
+            maker.set_live();
+        }
         let buffer = Some(FrameBuffer::new(frame_size));
         let chain = Chain::new(keys, &header.prefix, private);
-        Ok(Self { inner, chain, maker: FrameMaker::new(frame_size, clock), frame_size, buffer, filled: 0 })
+        Ok(Self { inner, chain, maker, frame_size, live, buffer, filled: 0 })
     }
 
     /// Writes the final frame, and returns `inner`, flushed. A writer that is dropped without this leaves a stream that
-    /// every reader refuses.
+    /// every reader refuses. In a live stream with times, the final frame is an empty one of its own, since its time is
+    /// that of the end.
     ///
     /// # Errors
     ///
@@ -95,9 +106,17 @@ impl<W: Write> Writer<W> {
     }
 
     fn end(mut self, ending: Ending) -> io::Result<W> {
+        if self.maker.ends_empty() {
+            self.end_frame()?;
+        }
         self.seal(|maker, buffer, length| maker.last(buffer, length, ending))?;
         self.inner.flush()?;
         Ok(self.inner)
+    }
+
+    /// Writes the frame that was begun, if one was, with what it has.
+    fn end_frame(&mut self) -> io::Result<()> {
+        if self.filled == 0 { Ok(()) } else { self.seal(FrameMaker::next) }
     }
 
     fn seal(
@@ -149,31 +168,142 @@ impl<W: Write> Write for Writer<W> {
         Ok(count)
     }
 
-    /// Flushes `inner`. A frame that is not full stays until it is, or until [`Writer::finish`].
+    /// Flushes `inner`. In a live stream, what was written before has then left: a frame that is not full ends here, and is
+    /// padded. In any other, it stays until it is full, or until [`Writer::finish`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Write::write`].
     fn flush(&mut self) -> io::Result<()> {
+        if self.live {
+            self.end_frame()?;
+        }
         self.inner.flush()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::{
+        io::Read,
+        sync::{
+            Arc,
+            atomic::{AtomicI64, Ordering},
+        },
+    };
 
-    use super::super::Reader;
+    use super::super::{Reader, SealedFile};
     use super::*;
-    use crate::keys::KeyFile;
+    use crate::{container::TagFlags, keys::KeyFile};
+
+    /// The length, time and flags of each frame of a stream that `write` made, with the clock at 1 before it ran.
+    fn frames_of(
+        live: bool,
+        clock: Clock,
+        write: impl FnOnce(Writer<Vec<u8>>) -> io::Result<Vec<u8>>,
+    ) -> Vec<(u32, i64, TagFlags)> {
+        let key_file = KeyFile::random().unwrap();
+        let options = StreamOptions { frame_size: FrameSize::MIN, live, clock, ..StreamOptions::default() };
+        let stream = write(Writer::create(Vec::new(), &Lock::with_key_file(&key_file), options).unwrap()).unwrap();
+        let file = SealedFile::open(stream.as_slice(), &mut key_file.into(), Vec::new()).unwrap();
+        let frames = (0..file.frames()).map(|index| file.frame(index).unwrap());
+        frames.map(|frame| (frame.tag().length, frame.tag().time, frame.tag().flags)).collect()
+    }
+
+    #[test]
+    fn a_flush_ends_the_frame_of_a_live_stream_and_of_no_other() {
+        let write = |mut writer: Writer<Vec<u8>>| {
+            for piece in [b"".as_slice(), b"one", b"", b"three", &[7; 5000], b"end"] {
+                writer.write_all(piece)?;
+                writer.flush()?;
+            }
+            writer.finish()
+        };
+        let lengths = |live| frames_of(live, Clock::None, write).iter().map(|frame| frame.0).collect::<Vec<_>>();
+        assert_eq!(lengths(true), [3, 5, 4096, 904, 3, 0]);
+        assert_eq!(lengths(false), [4096, 3 + 5 + 904 + 3]);
+    }
+
+    #[test]
+    fn what_is_flushed_of_a_live_stream_can_be_read_before_more_is_written() {
+        let key_file = KeyFile::random().unwrap();
+        let (reader, sealed) = io::pipe().unwrap();
+        // A frame fits into the pipe.
+        let options = StreamOptions { frame_size: FrameSize::MIN, live: true, ..StreamOptions::default() };
+        let mut writer = Writer::create(sealed, &Lock::with_key_file(&key_file), options).unwrap();
+        let mut reader = Reader::new(reader, &mut key_file.into(), Vec::new()).unwrap();
+        for piece in [b"a".as_slice(), b"few", b"bytes"] {
+            writer.write_all(piece).unwrap();
+            writer.flush().unwrap();
+            let mut area = vec![0; piece.len()];
+            reader.read_exact(&mut area).unwrap();
+            assert_eq!(area, piece);
+        }
+    }
+
+    #[test]
+    fn a_live_stream_with_times_ends_with_an_empty_frame_that_has_the_time_of_the_end() {
+        // Ahead of the wall clock, so that the last time given is the time.
+        let far = i64::MAX - 100;
+        for (interrupted, flags) in [(false, 1), (true, 3)] {
+            let last = Arc::new(AtomicI64::new(far));
+            let frames = frames_of(true, Clock::System(Arc::clone(&last)), |mut writer| {
+                writer.write_all(b"one")?;
+                last.store(far + 1, Ordering::Relaxed);
+                writer.write_all(b"more")?;
+                writer.flush()?;
+                writer.write_all(b"two")?;
+                last.store(far + 2, Ordering::Relaxed);
+                if interrupted { writer.finish_interrupted() } else { writer.finish() }
+            });
+            let flags = TagFlags::from_bits(flags);
+            assert_eq!(frames, [(7, far, TagFlags::NONE), (3, far + 1, TagFlags::NONE), (0, far + 2, flags)]);
+        }
+        let empty = frames_of(true, Clock::Fixed(5), Writer::finish);
+        assert_eq!(empty, [(0, 5, TagFlags::FINAL)]);
+        let untimed =
+            frames_of(true, Clock::None, |mut writer| writer.write_all(b"one").and_then(|()| writer.finish()));
+        assert_eq!(untimed, [(3, 0, TagFlags::FINAL)]);
+    }
+
+    #[test]
+    fn after_a_failed_write_a_live_writer_flushes_nothing() {
+        struct Full(usize);
+
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let count = self.0.min(bytes.len());
+                self.0 -= count;
+                if count == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(count) }
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lock = Lock::with_key_file(&KeyFile::random().unwrap());
+        let options = StreamOptions { live: true, header_length: HeaderLength::MIN, ..StreamOptions::default() };
+        let mut writer = Writer::create(Full(2 * 512 + 10), &lock, options).unwrap();
+        writer.write_all(b"one").unwrap();
+        assert_eq!(writer.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(writer.flush().unwrap_err().to_string(), StreamError::FailedBefore.to_string());
+        assert!(writer.finish().is_err());
+    }
 
     #[test]
     fn a_created_stream_has_the_options_asked_for_and_decrypts() {
         let key_file = KeyFile::random().unwrap();
         let lock = Lock::with_key_file(&key_file);
-        for (clock, features, header_length) in [
-            (Clock::None, Features::NONE, HeaderLength::MIN),
-            (Clock::None, Features::NONE, HeaderLength::MAX),
-            (Clock::system(), Features::TIMED, HeaderLength::default()),
+        for (live, clock, features, header_length) in [
+            (false, Clock::None, Features::NONE, HeaderLength::MIN),
+            (false, Clock::None, Features::NONE, HeaderLength::MAX),
+            (false, Clock::system(), Features::TIMED, HeaderLength::default()),
+            (true, Clock::None, Features::LIVE, HeaderLength::default()),
+            (true, Clock::system(), Features::LIVE.union(Features::TIMED), HeaderLength::default()),
         ] {
             let frame_size = FrameSize::MIN;
-            let options = StreamOptions { frame_size, header_length, clock, ..StreamOptions::default() };
+            let options = StreamOptions { frame_size, header_length, live, clock, ..StreamOptions::default() };
             let mut writer = Writer::create(Vec::new(), &lock, options).unwrap();
             writer.write_all(&[7; 10_000]).unwrap();
             let stream = writer.finish().unwrap();

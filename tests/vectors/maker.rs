@@ -10,6 +10,7 @@ use reelseal::{
         Features, FrameSize, FrameTag, Header, HeaderLength, IV_LENGTH, PassphraseSlot, Prefix, Slot, TagFlags,
     },
     keys::{Key, KeyFile, Lock, Passphrase, ScryptCost, StageKeys, new_key_file_slot},
+    stream::{Clock, Writer},
 };
 
 pub const SIZE: FrameSize = FrameSize::MIN;
@@ -62,10 +63,18 @@ impl Maker {
         StageKeys::derive(&self.file_key, &self.prefix)
     }
 
-    pub fn copy(&self) -> Vec<u8> {
+    fn whole_header(&self) -> Header {
         let records = self.slots.iter().map(Into::into).collect();
-        let header = Header { prefix: self.prefix, length: self.header_length, generation: self.generation, records };
-        let mut copies = self.keys().seal_header(&header).unwrap();
+        Header { prefix: self.prefix, length: self.header_length, generation: self.generation, records }
+    }
+
+    /// The library's own writer of such a stream.
+    pub fn writer(&self, clock: Clock) -> Writer<Vec<u8>> {
+        Writer::new(Vec::new(), &self.whole_header(), &self.keys(), Vec::new(), clock).unwrap()
+    }
+
+    pub fn copy(&self) -> Vec<u8> {
+        let mut copies = self.keys().seal_header(&self.whole_header()).unwrap();
         copies.truncate(copies.len() / 2);
         copies
     }

@@ -1,8 +1,12 @@
 //! The arguments of `reelseal encrypt`.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 
-use super::{CommandArguments, CommonArguments, FilesArguments, SecretArguments, size::parse_frame_size};
+use super::{
+    CommandArguments, CommonArguments, FilesArguments, SecretArguments, duration::duration, size::parse_frame_size,
+};
 use crate::{container::FrameSize, keys::ScryptCost};
 
 #[derive(Debug, Args)]
@@ -19,12 +23,30 @@ pub(in crate::cli) struct EncryptArguments {
     /// `reelseal speed` tells which value takes about a second on this machine. Above 19, readers need --max-kdf-memory.
     #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u8).range(14..=30))]
     pub scrypt_log_n: u8,
-    /// Payload of a frame: a power of two from 4K to 16M
+    /// Payload of a frame: a power of two from 4K to 16M; with --live, 16K unless given
     ///
     /// A frame is authenticated as a whole before a byte of it is released, and takes 64 bytes more than its payload.
-    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = parse_frame_size)]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "64K",
+        default_value_if("live", "true", "16K"),
+        value_parser = parse_frame_size
+    )]
     pub frame_size: FrameSize,
-    /// Store in each frame the time at which it arrived; auto does for streams and not for files
+    /// Let what arrives leave within --max-delay, for a camera or a feed that is watched while it runs
+    ///
+    /// A frame leaves once it is full, or --max-delay after its first byte arrived, and carries the time of that arrival. One that
+    /// is not full is padded: at less than a frame per delay, the stream grows by a frame per delay all the same. Takes one
+    /// input.
+    #[arg(long, conflicts_with = "recursive")]
+    pub live: bool,
+    /// The longest that a byte waits before it leaves, with --live: 200ms, 0.5s, 1m; a number alone counts seconds
+    ///
+    /// Shorter delays cost more padding. 0 has whatever a read gives leave at once.
+    #[arg(long, value_name = "DELAY", default_value = "200ms", value_parser = duration, requires = "live")]
+    pub max_delay: Duration,
+    /// Store in each frame the time at which it arrived; auto does for streams and with --live, and not for files
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub timestamps: TimestampsArgument,
     #[command(flatten)]

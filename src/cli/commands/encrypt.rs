@@ -2,7 +2,7 @@
 
 mod producer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     cli::{
@@ -68,13 +68,14 @@ impl Encryption<'_> {
         if input.is_stream() {
             report::warning(&Message::about(&input.label, "is a stream already, and is encrypted once more"));
         }
-        let features = self.plan.timestamps.features(input.metadata.is_file());
+        let features = self.plan.features(input.metadata.is_file());
         let stream = lock.new_stream(self.plan.layout, features)?;
         drop(lock);
 
         let (layout, size) = (stream.header.layout(), access.length(&input.metadata));
         let admitted = self.admission.admit(size, layout.frame_size);
-        let length = size.and_then(|size| layout.stream_length(size));
+        // How many frames a live stream will have is not known.
+        let length = size.filter(|_| self.plan.max_delay.is_none()).and_then(|size| layout.stream_length(size));
         let delivery = Delivery::open(&input.label, destination, layout, length, input.carried())?;
         self.admission.note_output(&delivery);
         let copies = stream.keys.seal_header(&stream.header);
@@ -87,7 +88,8 @@ impl Encryption<'_> {
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size);
         let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
-        admitted.at_work(|| seal_frames(&job, &stream.header, &chain, &delivery, workers, &progress))?;
+        let max_delay = self.plan.max_delay;
+        admitted.at_work(|| seal_frames(&job, &stream.header, max_delay, &chain, &delivery, workers, &progress))?;
         delivery.finish()?;
         if self.plan.placement.removes {
             let direction = Direction::Encrypted { header: &copies };
@@ -110,6 +112,7 @@ fn check_cost(plan: &EncryptPlan, secret: &SecretSource) -> Result<(), Failure> 
 fn seal_frames(
     job: &Job,
     header: &Header,
+    max_delay: Option<Duration>,
     chain: &Chain,
     delivery: &Delivery<'_>,
     workers: Workers<'_>,
@@ -122,17 +125,19 @@ fn seal_frames(
     let workers = workers.with_progress(progress.delivered());
     let failed = |error| delivery.failure(&error);
     match access {
-        Access::AtPlaces => {
+        Access::AtPlaces if max_delay.is_none() => {
             let snapshot = FileSnapshot::of(&input.file, &input.metadata).map_err(failed)?;
             let source = PlaintextFile::new(&input.file, snapshot, prefix.frame_size, clock).map_err(failed)?;
             delivery.deliver(&workers, &source, &sealing).map_err(failed)
         }
-        Access::InOrderFrom(_) | Access::InOrder => {
+        Access::AtPlaces | Access::InOrderFrom(_) | Access::InOrder => {
             let snapshot = input.snapshot().map_err(failed)?;
             let input = DescriptorInput::new(&input.file).map_err(StreamError::Read).map_err(failed)?;
-            delivery
-                .deliver(&workers, &PlaintextSource::new(input, prefix.frame_size, clock, snapshot), &sealing)
-                .map_err(failed)
+            let mut source = PlaintextSource::new(input, prefix.frame_size, clock, snapshot);
+            if let Some(max_delay) = max_delay {
+                source = source.live(max_delay);
+            }
+            delivery.deliver(&workers, &source, &sealing).map_err(failed)
         }
     }
 }

@@ -54,10 +54,6 @@ impl<'a> Delivery<'a> {
         Self { input, destination, output: Output::Direct(into), to_pipe, layout }
     }
 
-    pub fn layout(&self) -> Layout {
-        self.layout
-    }
-
     /// Whether what is written is out of our hands.
     pub fn is_direct(&self) -> bool {
         matches!(self.output, Output::Direct(_))

@@ -1,9 +1,14 @@
 //! What `reelseal encrypt` is to do.
 
+use std::time::Duration;
+
 use super::{Inputs, Many, Placement, Timestamps, command::command_line};
 use crate::{
-    cli::{arguments::EncryptArguments, messages::failure::Failure},
-    container::Layout,
+    cli::{
+        arguments::{EncryptArguments, TimestampsArgument},
+        messages::failure::Failure,
+    },
+    container::{Features, Layout},
     files::walk::FileKind,
     keys::ScryptCost,
     process::CommandLine,
@@ -18,8 +23,18 @@ pub(in crate::cli) struct EncryptPlan {
     /// The frame size and the header's length.
     pub layout: Layout,
     pub timestamps: Timestamps,
+    /// The longest that a byte waits for its frame to leave; `None` if the stream is not live.
+    pub max_delay: Option<Duration>,
     /// The command whose output is encrypted, instead of an input.
     pub producer: Option<CommandLine>,
+}
+
+impl EncryptPlan {
+    /// The features of a stream made from an input that is, or is not, a regular file.
+    pub fn features(&self, is_file: bool) -> Features {
+        let live = if self.max_delay.is_some() { Features::LIVE } else { Features::NONE };
+        live.union(self.timestamps.features(is_file))
+    }
 }
 
 impl TryFrom<&EncryptArguments> for EncryptPlan {
@@ -33,6 +48,9 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
         ];
         let producer = command_line("encrypt", command, files, common, &excluded)?;
         let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Plaintext))?;
+        if arguments.live {
+            check_live(arguments, &inputs)?;
+        }
         Ok(Self {
             many: if producer.is_some() {
                 Many::of(inputs, secret, common).beside_a_command(common)
@@ -42,8 +60,23 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
             placement: Placement::of_streams(files),
             cost: arguments.scrypt_cost(),
             layout: Layout { frame_size: arguments.frame_size, ..Layout::default() },
-            timestamps: arguments.timestamps.into(),
+            timestamps: if arguments.live { Timestamps::Always } else { arguments.timestamps.into() },
+            max_delay: arguments.live.then_some(arguments.max_delay),
             producer,
         })
     }
+}
+
+/// Refuses what a live stream cannot have: several inputs, of which all but the first would wait for their turn, or no
+/// times.
+fn check_live(arguments: &EncryptArguments, inputs: &Inputs) -> Result<(), Failure> {
+    if inputs.named.len() > 1 {
+        let refused = Failure::usage("--live takes one input, since others would wait for it to end");
+        return Err(refused.with_hint("give each input a run of its own"));
+    }
+    if arguments.timestamps == TimestampsArgument::Never {
+        let refused = Failure::usage("a live stream carries the times of arrival, which --timestamps never leaves out");
+        return Err(refused.with_hint("leave one of the two out"));
+    }
+    Ok(())
 }

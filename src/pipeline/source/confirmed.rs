@@ -68,6 +68,10 @@ where
         self.source.most_frames()
     }
 
+    fn most_at_once(&self) -> usize {
+        self.source.most_at_once()
+    }
+
     /// # Errors
     ///
     /// What the source says, or [`StreamError::NotConfirmed`].

@@ -40,6 +40,11 @@ pub trait Source<S>: Sync {
         None
     }
 
+    /// How many frames a worker may take at once: only one where no frame may wait for the next.
+    fn most_at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// Fails unless the input, now read to its end, is the same as when reading began.
     ///
     /// # Errors

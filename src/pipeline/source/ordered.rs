@@ -1,6 +1,9 @@
 //! Sources that read their input in order: pipes, sockets, terminals, and files from their current position on.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use super::{FileSnapshot, Source, Taken};
 use crate::{
@@ -15,6 +18,7 @@ pub struct PlaintextSource<'a, R> {
     stop: Option<Arc<Stop>>,
     snapshot: Option<FileSnapshot<'a>>,
     frame_size: FrameSize,
+    live: bool,
 }
 
 /// The frames of a stream, read in order from `R`, to be opened.
@@ -35,16 +39,24 @@ trait Frames<S> {
 struct PlaintextFrames<R> {
     filler: FrameFiller<R>,
     maker: FrameMaker,
+    input_ended: bool,
     ended: bool,
 }
 
 impl<R: Input> Frames<Clear> for PlaintextFrames<R> {
     fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<Clear>>, StreamError> {
-        let Self { filler, maker, ended } = self;
-        let arrived = filler.next(empty, FrameBuffer::payload_area, wait, || maker.arrived())?;
-        let Some(Arrived { buffer, filled, ended: input_ended }) = arrived else { return Ok(None) };
-        *ended = input_ended;
-        let frame = if input_ended { maker.last(buffer, filled, Ending::Finished) } else { maker.next(buffer, filled) };
+        let Self { filler, maker, input_ended, ended } = self;
+        let arrived = if *input_ended {
+            // Its end is not read twice: a terminal would go on after it.
+            empty.pop().map(|buffer| Arrived { buffer, filled: 0, ended: true })
+        } else {
+            filler.next(empty, FrameBuffer::payload_area, wait, || maker.arrived())?
+        };
+        let Some(arrived) = arrived else { return Ok(None) };
+        *input_ended = arrived.ended;
+        *ended = arrived.ended && (arrived.filled == 0 || !maker.ends_empty());
+        let Arrived { buffer, filled, .. } = arrived;
+        let frame = if *ended { maker.last(buffer, filled, Ending::Finished) } else { maker.next(buffer, filled) };
         frame.map(Some)
     }
 
@@ -111,8 +123,20 @@ impl<'a, R: Input> PlaintextSource<'a, R> {
     pub fn new(input: R, frame_size: FrameSize, clock: Clock, snapshot: Option<FileSnapshot<'a>>) -> Self {
         let stop = input.stop();
         let maker = FrameMaker::new(frame_size, clock);
-        let frames = Dealer::new(PlaintextFrames { filler: FrameFiller::new(input), maker, ended: false });
-        Self { frames, stop, snapshot, frame_size }
+        let filler = FrameFiller::new(input);
+        let frames = Dealer::new(PlaintextFrames { filler, maker, input_ended: false, ended: false });
+        Self { frames, stop, snapshot, frame_size, live: false }
+    }
+
+    /// Makes the frames of a live stream: each leaves once it is full or `max_delay` has passed since its first byte
+    /// arrived, whichever comes first. Needs a chain of a stream that is [live](crate::container::Features::LIVE).
+    #[must_use]
+    pub fn live(mut self, max_delay: Duration) -> Self {
+        let PlaintextFrames { filler, maker, .. } =
+            &mut self.frames.get_mut().unwrap_or_else(PoisonError::into_inner).frames;
+        filler.set_max_delay(max_delay);
+        maker.set_live();
+        Self { live: true, ..self }
     }
 }
 
@@ -121,10 +145,18 @@ impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
         lock(&self.frames).deal(empty, frames)
     }
 
-    /// As many as a file of the size in the snapshot has. A file that claims to be empty may hold anything.
+    /// As many as a file of the size in the snapshot has. A file that claims to be empty may hold anything, and live frames
+    /// may be short.
     fn most_frames(&self) -> Option<u64> {
+        if self.live {
+            return None;
+        }
         let size = self.snapshot.as_ref().map(FileSnapshot::size).filter(|&size| size > 0)?;
         Some(size / self.frame_size.payload() as u64 + 1)
+    }
+
+    fn most_at_once(&self) -> usize {
+        if self.live { 1 } else { usize::MAX }
     }
 
     fn confirm(&self) -> Result<(), StreamError> {

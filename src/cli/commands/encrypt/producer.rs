@@ -39,7 +39,7 @@ pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup:
     check_cost(plan, &secret)?;
     let label = Label::Command(line.program.clone());
     let question = Question::to_encrypt_output_of(&label);
-    let features = plan.timestamps.features(false);
+    let features = plan.features(false);
     let stream = NewLock::new(secret, plan.cost, question).new_stream(plan.layout, features)?;
     let copies = stream.keys.seal_header(&stream.header);
     let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
@@ -55,8 +55,11 @@ pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup:
     let threads = plan.many.threads;
     let threads = if delivery.to_pipe { threads.between_pipes() } else { threads.most() };
     let workers = Workers::new(threads, layout.frame_size).with_progress(file.delivered());
-    let clock = Clock::of(features);
-    seal_output(&running, output, &delivery, &workers, &chain, clock).map_err(|error| match error {
+    let mut source = PlaintextSource::new(output, layout.frame_size, Clock::of(features), None);
+    if let Some(max_delay) = plan.max_delay {
+        source = source.live(max_delay);
+    }
+    seal_output(&running, source, &delivery, &workers, &chain).map_err(|error| match error {
         Failed::Ours(error) => delivery.failure(&error),
         Failed::Command(failure) => {
             let released = delivery.is_direct();
@@ -79,14 +82,12 @@ enum Failed {
 
 fn seal_output(
     running: &RunningCommand,
-    output: CommandOutput,
+    output: PlaintextSource<'_, CommandOutput>,
     delivery: &Delivery<'_>,
     workers: &Workers<'_>,
     chain: &Chain,
-    clock: Clock,
 ) -> Result<(), Failed> {
-    let source = PlaintextSource::new(output, delivery.layout().frame_size, clock, None);
-    let source = ConfirmedSource::new(source, || Ok(running.wait()?));
+    let source = ConfirmedSource::new(output, || Ok(running.wait()?));
     let Err(error) = delivery.deliver(workers, &source, &Sealing(chain)) else { return Ok(()) };
     if let StreamError::NotConfirmed(reason) = &error
         && let Some(failure) = reason.downcast_ref::<CommandFailure>()

@@ -2,6 +2,7 @@
 
 mod failures;
 mod limits;
+mod live;
 mod round_trip;
 
 use std::{num::NonZero, sync::mpsc::channel, thread, time::Duration};
