@@ -137,7 +137,11 @@ fn of_a_producer_that_fails_a_pipe_gets_no_final_frame() {
     let folder = Folder::new();
     for script in ["printf frames; exit 1", "head -c 100000 /dev/zero; kill -TERM $$", "exit 1"] {
         let output = run_with(&folder, &["encrypt"], &["sh", "-c", script]);
-        assert_refused(&output, 5, "hint: what was written has no final frame, so no reader takes it for the whole");
+        assert_refused(
+            &output,
+            5,
+            "hint: what was written has no final frame, so no reader takes it for a whole stream",
+        );
         let opened = feed(&mut folder.reelseal(&["decrypt", "--key-file", "key"]), &output.stdout);
         assert_refused(&opened, 4, "cut short");
     }
@@ -177,8 +181,8 @@ fn what_takes_too_long_is_ended_with_its_group_also_if_it_ignores_sigterm() {
     ] {
         let options = ["encrypt", "-o", "film.reel", "--timeout", "0.5", "--kill-after", kill_after];
         let output = run_with(&folder, &options, &["sh", "-c", script]);
-        let reported = "reelseal: sh: did not end within 500ms, and was ended\n\
-                        reelseal: hint: allow it more with --timeout DURATION\n";
+        let reported = "reelseal: sh: did not finish within 500ms and was ended\n\
+                        reelseal: hint: allow more time with --timeout DURATION\n";
         assert_eq!(text(&output.stderr), reported);
         assert_eq!(output.status.code(), Some(5));
         assert!(is_gone(&folder), "{script}");
@@ -297,7 +301,7 @@ fn a_consumer_that_leaves_early_with_0_is_a_success_and_with_another_code_is_not
     assert_refused(&consume(&folder, "exit 9"), 5, "reelseal: sh: failed with exit code 9\n");
     assert_refused(&consume(&folder, "cat >/dev/null; kill -KILL $$"), 5, "reelseal: sh: was killed by SIGKILL\n");
     let timed_out = run_with(&folder, &["decrypt", "film.reel", "--timeout", "0.2"], &["sleep", "600"]);
-    assert_refused(&timed_out, 5, "sleep: did not end within 200ms, and was ended");
+    assert_refused(&timed_out, 5, "sleep: did not finish within 200ms and was ended");
 }
 
 #[test]
@@ -317,7 +321,7 @@ fn an_input_is_removed_only_if_the_command_took_all_of_it_and_exited_with_0() {
     let remove = |script: &str| run_with(&folder, &["decrypt", "film.reel", "--remove"], &["sh", "-c", script]);
     let early = remove("head -c 5");
     assert_done(&early);
-    assert!(text(&early.stderr).contains("film.reel: is kept, as the command has not read all of it"));
+    assert!(text(&early.stderr).contains("film.reel: is kept, because the command did not read all of it"));
     assert_refused(&remove("cat >/dev/null; exit 1"), 5, "sh: failed with exit code 1");
     assert!(folder.path("film.reel").exists());
     let taken = remove("cat");
@@ -458,14 +462,153 @@ fn a_producer_that_ignores_sigterm_and_what_it_started_are_gone_soon_after_we_ar
 }
 
 #[test]
-fn if_what_watches_over_a_command_is_killed_the_run_fails() {
+fn if_the_guardian_is_killed_the_run_fails_and_the_command_is_ended_without_an_end_of_its_input() {
     let (folder, _) = with_stream(300_000);
     let mut child = into_harm(&folder, "");
     let _open = child.stdin.take();
-    let guardian = text(&folder.read("pid")).trim().split_once(' ').unwrap().1.parse().unwrap();
-    kill(Pid::from_raw(guardian), Signal::SIGKILL).unwrap();
+    kill(guardian(&folder), Signal::SIGKILL).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_refused(&output, 5, "sh: the process that watched over it was killed");
+    assert!(!folder.path("harm").exists());
+    wait_for_end_of(text(&folder.read("pid")).split(' ').next().unwrap().parse().unwrap());
+
+    let mut command = folder.reelseal(&["encrypt", "-o", "other.reel", "--key-file", "key", "--", "sh", "-c"]);
+    command.arg("trap '' TERM; echo $$ $PPID >pid; echo ready >&2; sleep 600; sleep 600").stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut String::new()).unwrap();
+    kill(guardian(&folder), Signal::SIGKILL).unwrap();
+    let mut reported = String::new();
+    errors.read_to_string(&mut reported).unwrap();
+    assert!(reported.contains("sh: the process that watched over it was killed"), "{reported}");
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert!(!folder.path("other.reel").exists());
+    wait_for_end_of(text(&folder.read("pid")).split(' ').next().unwrap().parse().unwrap());
+}
+
+/// The parent of the command that wrote `pid`.
+fn guardian(folder: &Folder) -> Pid {
+    Pid::from_raw(text(&folder.read("pid")).trim().split_once(' ').unwrap().1.parse().unwrap())
+}
+
+#[test]
+fn a_guardian_that_does_not_answer_does_not_keep_us_from_ending() {
+    let folder = with_damaged_stream();
+    let options = ["decrypt", "film.reel", "--kill-after", "0"];
+    let stop = "kill -STOP $PPID; cat >/dev/null; touch harm";
+    let output = run_with(&folder, &options, &["sh", "-c", &format!("echo $$ $PPID >pid; {stop}")]);
+    assert_refused(&output, 4, "cut short, extended or damaged in frame 2");
+    if folder.path("pid").exists() {
+        let _ = kill(guardian(&folder), Signal::SIGCONT);
+        wait_for_end_of(guardian(&folder).as_raw());
+    }
+    assert!(!folder.path("harm").exists());
+}
+
+#[test]
+fn a_failed_producer_that_leaves_its_output_open_is_reported_as_failed() {
+    let folder = Folder::new();
+    for (script, reported) in [
+        ("setsid sleep 600 2>/dev/null & echo $! >left; exit 3", "sh: failed with exit code 3"),
+        ("setsid sleep 600 2>/dev/null & echo $! >left; kill -9 $$", "sh: was killed by SIGKILL"),
+    ] {
+        assert_refused(&produce(&folder, script), 5, reported);
+        kill(Pid::from_raw(text(&folder.read("left")).trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+        assert_eq!(folder.names(), ["left"]);
+    }
+}
+
+#[test]
+fn what_a_command_leaves_may_not_write_on_and_may_read_on() {
+    let folder = Folder::new();
+    assert_refused(&produce(&folder, "yes & exit 0"), 5, "sh: ended, and left a process that keeps its output open");
+    assert_refused(&produce(&folder, "(while sleep 0.1; do echo; done) & exit 0"), 5, "sh: ended, and left a process");
+
+    let film = plaintext(3_000_000);
+    assert_done(&folder.pipe(&["encrypt", "-o", "film.reel"], &film));
+    assert_done(&consume(&folder, "exec 3<&0; (sleep 0.2; cat <&3 >taken) & exit 0"));
+    // It may still be writing the rest of what it has read.
+    let script = "exec 3<&0; (cat <&3; echo done >&2) & exit 0";
+    let taken = consume(&folder, script);
+    assert!(taken.status.success() && taken.stdout == film);
+    let output = run_with(
+        &folder,
+        &["decrypt", "film.reel", "--timeout", "0.5"],
+        &["sh", "-c", "exec 3<&0; sleep 600 <&3 & exit 0"],
+    );
+    assert_refused(&output, 5, "sh: did not finish within 500ms and was ended");
+}
+
+#[test]
+fn a_reader_outside_of_the_group_sees_no_end_of_a_stream_that_fails() {
+    let folder = with_damaged_stream();
+    let script = "exec 3<&0; setsid sh -c 'echo $$ >left; cat >/dev/null; touch harm' <&3 & while [ ! -s left ]; do sleep 0.01; done; wait";
+    let mut command = folder.reelseal(&["decrypt", "--key-file", "key", "--kill-after", "0", "--", "sh", "-c", script]);
+    let stream = folder.read("film.reel");
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&stream[..8192 + 4160]).unwrap();
+    while fs::read(folder.path("left")).unwrap_or_default().is_empty() {
+        std::thread::yield_now();
+    }
+    let _ = input.write_all(&stream[8192 + 4160..]);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(4));
+    let left: i32 = text(&folder.read("left")).trim().parse().unwrap();
+    kill(Pid::from_raw(left), Signal::SIGKILL).unwrap();
+    wait_for_end_of(left);
+    assert!(!folder.path("harm").exists());
+}
+
+#[test]
+fn a_file_that_is_no_program_is_not_run_by_a_shell() {
+    let folder = Folder::new();
+    for (name, content, fact) in [
+        ("film.mp4", "touch harm\n", "./film.mp4: cannot run: exec format error"),
+        (
+            "script",
+            "#!/no/such/interpreter\n",
+            "./script: cannot run: the interpreter that its first line names is missing",
+        ),
+    ] {
+        let path = folder.write(name, content.as_bytes());
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let output = run_with(&folder, &["encrypt", "-o", "film.reel"], &[&format!("./{name}")]);
+        assert_refused(&output, 5, fact);
+        assert_eq!(folder.names(), [name]);
+        fs::remove_file(folder.path(name)).unwrap();
+    }
+    assert_refused(&run_with(&folder, &["encrypt", "-o", "film.reel"], &["/"]), 5, "/: cannot run: is a directory");
+}
+
+#[test]
+fn without_a_path_programs_are_where_they_always_are() {
+    let folder = Folder::new();
+    let mut command = folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key", "--", "true"]);
+    assert_done(&command.env_remove("PATH").output().unwrap());
+}
+
+#[test]
+fn sigkill_does_not_come_before_its_time() {
+    let folder = Folder::new();
+    let options = ["encrypt", "-o", "film.reel", "--timeout", "0.1", "--kill-after", "60"];
+    let script = "trap 'sleep 1; touch cleaned; exit 1' TERM; sleep 600 & wait";
+    assert_refused(&run_with(&folder, &options, &["sh", "-c", script]), 5, "did not finish within 100ms");
+    assert_eq!(folder.names(), ["cleaned"]);
+}
+
+#[test]
+fn a_signal_that_ends_us_waits_for_the_command_to_end() {
+    let folder = Folder::new();
+    let mut command = folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key", "--", "sh", "-c"]);
+    command
+        .arg("trap 'sleep 0.5; touch cleaned; exit 0' TERM; echo ready >&2; sleep 600 & wait")
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    assert_eq!(folder.names(), ["cleaned"]);
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn an_interrupt_reaches_the_command_and_its_exit_code_decides() {
     }
     run(
         &mut shell,
-        "$reelseal encrypt -o cat.reel --key-file key -- sh -c 'echo ready >&2; exec cat'; echo ended with $?",
+        "$reelseal encrypt -o cat.reel --key-file key -- sh -c 'echo rea''dy >&2; exec cat'; echo ended with $?",
     );
     shell.exp_string("ready").unwrap();
     shell.send_control('c').unwrap();

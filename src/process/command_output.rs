@@ -1,43 +1,60 @@
 //! What a command writes, as input.
 
-use std::{fs::File, io, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
+    pipe::fcntl_getpipe_size,
 };
 
-use super::watch::Watch;
+use super::{failure::CommandFailure, watch::Watch};
 use crate::stream::{DescriptorInput, Input, Readiness, Stop, Wait};
 
-/// How many seconds the output of a command that has ended may stay open with nothing coming.
-const GRACE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+/// How long a command that has ended may have left its output open with nothing coming, all waits together.
+const GRACE: Duration = Duration::from_secs(2);
 
-/// What a command writes. Reading fails if a process that the command left keeps the output open.
+/// What a command writes. Reading fails with [`CommandFailure::LeftOutputOpen`] if a process that the command left keeps the
+/// output open, whether or not it writes more.
 pub(crate) struct CommandOutput {
     pipe: Arc<File>,
     input: DescriptorInput<Arc<File>>,
     watch: Arc<Watch>,
+    /// What is left of the grace, and how many bytes may still come: no more than the pipe held when the command ended.
+    grace: Duration,
+    bytes_left: usize,
 }
 
 impl CommandOutput {
     pub(super) fn new(pipe: File, watch: Arc<Watch>) -> io::Result<Self> {
+        let bytes_left = fcntl_getpipe_size(&pipe)?;
         let pipe = Arc::new(pipe);
-        Ok(Self { input: DescriptorInput::new(Arc::clone(&pipe))?, pipe, watch })
+        Ok(Self { input: DescriptorInput::new(Arc::clone(&pipe))?, pipe, watch, grace: GRACE, bytes_left })
     }
 
     /// Waits until there is something to read, a stop was requested, or the command has ended: then, until `limit`.
-    fn wait(&self, limit: Option<&Timespec>) -> io::Result<()> {
+    fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let stop = self.input.stop();
         let mut events = vec![PollFd::new(&self.pipe, PollFlags::IN)];
         events.extend(stop.iter().map(|stop| PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN)));
         if limit.is_none() {
             events.push(PollFd::from_borrowed_fd(self.watch.ended(), PollFlags::IN));
         }
-        match poll(&mut events, limit) {
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut events, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn left_open(&self) -> io::Error {
+        self.watch.set_left_output_open();
+        io::Error::other(CommandFailure::LeftOutputOpen)
     }
 }
 
@@ -48,12 +65,13 @@ impl Input for CommandOutput {
         }
         loop {
             let has_ended = self.watch.has_ended();
-            self.wait(has_ended.then_some(&GRACE))?;
+            let began = Instant::now();
+            self.wait(has_ended.then_some(self.grace))?;
+            if has_ended {
+                self.grace = self.grace.saturating_sub(began.elapsed());
+            }
             match self.input.readiness(Wait::Never)? {
-                Readiness::NotReady if has_ended => {
-                    self.watch.set_left_output_open();
-                    return Err(io::Error::other("a process that the command left keeps its output open"));
-                }
+                Readiness::NotReady if has_ended && self.grace.is_zero() => return Err(self.left_open()),
                 Readiness::NotReady => {}
                 found => return Ok(found),
             }
@@ -61,7 +79,13 @@ impl Input for CommandOutput {
     }
 
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
-        self.input.read(area)
+        let had_ended = self.watch.has_ended();
+        let read = self.input.read(area)?;
+        if had_ended {
+            let left = self.bytes_left.checked_sub(read);
+            self.bytes_left = left.ok_or_else(|| self.left_open())?;
+        }
+        Ok(read)
     }
 
     fn stop(&self) -> Option<Arc<Stop>> {

@@ -14,28 +14,28 @@ pub(crate) enum CommandFailure {
     #[error("cannot run")]
     CannotRun(i32),
     /// It exited with this code, which is not 0.
-    #[error("failed with code {0}")]
+    #[error("failed with exit code {0}")]
     Exited(i32),
     /// This signal ended it.
-    #[error("was ended by a signal")]
+    #[error("was killed by signal {0}")]
     Killed(i32),
     /// It did not end within that time, and was ended.
-    #[error("did not end in time")]
+    #[error("did not finish in time and was ended")]
     TimedOut(Duration),
     /// It exited with 0, and left a process that keeps its output open.
     #[error("ended, and left a process that keeps its output open")]
     LeftOutputOpen,
-    /// What watches over the command was killed.
+    /// Its guardian was killed; so was it.
     #[error("the process that watched over it was killed")]
     Unwatched,
+    /// Its guardian cannot be started: the system says so by this error number.
+    #[error("cannot be started")]
+    NotStarted(i32),
 }
 
 impl CommandFailure {
-    /// What `error` says of a command that was not run.
-    pub(super) fn not_run(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::NotFound,
-            _ => Self::CannotRun(error.raw_os_error().unwrap_or(0)),
-        }
+    /// What `error` says of a guardian that cannot be started.
+    pub(super) fn not_started(error: &io::Error) -> Self {
+        Self::NotStarted(error.raw_os_error().unwrap_or(0))
     }
 }

@@ -1,5 +1,5 @@
-//! The hidden process that a command runs under. It reports what becomes of the command; once it is told to, or the process
-//! that started it is gone, it ends the command with all of its group, and only then lets go of the pipe to it.
+//! The hidden process that a command runs under. It reports what becomes of the command; when told to, or when the process
+//! that started it is gone, it ends the command with all of its group, and lets go of the pipe to it only after that.
 
 use std::{
     ffi::OsString,
@@ -40,8 +40,11 @@ const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
 pub(super) fn guard(words: Vec<OsString>) -> ExitCode {
     close_inherited_descriptors();
     // Where it fails, the other end of the channel sees that it is closed.
-    match Guardian::start(&words).and_then(|guardian| guardian.map_or(Ok(()), Guardian::watch)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match Guardian::start(&words) {
+        Ok(guardian) => {
+            guardian.into_iter().for_each(Guardian::watch);
+            ExitCode::SUCCESS
+        }
         Err(_) => ExitCode::FAILURE,
     }
 }
@@ -57,6 +60,8 @@ struct Guardian {
     has_ended: bool,
     /// Whether nothing is left of its group.
     is_gone: bool,
+    /// Whether the process that started it is gone.
+    is_orphaned: bool,
     ending: Ending,
 }
 
@@ -79,6 +84,7 @@ impl Guardian {
         let mask = SigSet::thread_get_mask()?;
         block_all_signals(NixSignal::SIGCHLD);
         set_child_subreaper(Some(getpid()))?;
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         let (deaths, death) = UnixStream::pair()?;
         deaths.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(NixSignal::SIGCHLD as i32, death)?;
@@ -104,32 +110,63 @@ impl Guardian {
         if let Some(error) = launcher::refusal(&launcher) {
             return refused(error).map(|()| None);
         }
-        let_go_of_standard_streams()?;
-        let guardian =
-            Self { channel, deaths, command, kill_after, held, has_ended: false, is_gone: false, ending: Ending::No };
+        // Whoever reads what we were given as output or error would wait for us, too.
+        let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
+        let guardian = Self {
+            channel,
+            deaths,
+            command,
+            kill_after,
+            held,
+            has_ended: false,
+            is_gone: false,
+            is_orphaned: false,
+            ending: Ending::No,
+        };
         guardian.report(Report::Started(command.as_raw_nonzero().get()));
         Ok(Some(guardian))
     }
 
-    fn watch(mut self) -> io::Result<()> {
+    fn watch(mut self) {
         loop {
             self.look_after_command();
             match self.ending {
                 Ending::No | Ending::Released => {}
-                Ending::Asked { .. } | Ending::Killed { .. } if self.is_gone => {
-                    self.report(Report::Gone);
-                    return Ok(());
-                }
+                Ending::Asked { .. } | Ending::Killed { .. } if self.is_gone => break,
                 Ending::Asked { kill_at } if Instant::now() >= kill_at => self.kill(),
-                Ending::Killed { give_up_at } if Instant::now() >= give_up_at => return Ok(()),
+                Ending::Killed { give_up_at } if Instant::now() >= give_up_at => break,
                 Ending::Asked { .. } | Ending::Killed { .. } => {}
             }
-            if self.wait()? {
-                match self.channel.receive()?.map(|received| Order::decode(&received.bytes)).transpose()? {
-                    Some(order) => self.obey(order),
-                    None if self.ending == Ending::Released => return Ok(()),
-                    None => self.end(),
-                }
+            // Whatever fails here, the command does not go on without us.
+            match self.wait() {
+                Ok(false) => {}
+                Ok(true) => match self.channel.receive().ok().flatten() {
+                    Some(received) => match Order::decode(&received.bytes) {
+                        Ok(order) => self.obey(order),
+                        Err(_) => self.end(),
+                    },
+                    None if self.ending == Ending::Released => return,
+                    None => {
+                        self.is_orphaned = true;
+                        self.end();
+                    }
+                },
+                Err(_) => self.end(),
+            }
+        }
+        if self.is_gone {
+            self.report(Report::Gone);
+        }
+        self.outlive_readers();
+    }
+
+    /// A process that has left the group may still read what is written to a consumer. It sees no end either.
+    fn outlive_readers(&self) {
+        let Some(pipe) = &self.held else { return };
+        loop {
+            match poll(&mut [PollFd::new(pipe, PollFlags::empty())], None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) | Err(_) => return,
             }
         }
     }
@@ -151,10 +188,12 @@ impl Guardian {
         let is_ending = matches!(self.ending, Ending::Asked { .. } | Ending::Killed { .. });
         let look = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos() as i64 };
         let (order, died) = {
-            let mut events = [PollFd::new(&self.deaths, PollFlags::IN), PollFd::new(&self.channel, PollFlags::IN)];
+            let mut events = vec![PollFd::new(&self.deaths, PollFlags::IN)];
             // The channel of a process that is gone would be readable for ever.
-            let events = if is_ending { &mut events[..1] } else { &mut events[..] };
-            match poll(events, is_ending.then_some(&look)) {
+            if !self.is_orphaned {
+                events.push(PollFd::new(&self.channel, PollFlags::IN));
+            }
+            match poll(&mut events, is_ending.then_some(&look)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -197,7 +236,7 @@ impl Guardian {
             return self.kill();
         }
         self.signal(Signal::TERM);
-        // One that is stopped would not hear of it.
+        // One that is stopped would not receive it.
         self.signal(Signal::CONT);
         let now = Instant::now();
         self.ending = Ending::Asked { kill_at: now.checked_add(self.kill_after).unwrap_or(now) };
@@ -210,7 +249,7 @@ impl Guardian {
 
     fn signal(&self, signal: Signal) {
         if !self.is_gone {
-            // One that is just going needs none.
+            // A group that is just ending needs no signal.
             let _ = kill_process_group(self.command, signal);
         }
     }
@@ -219,14 +258,6 @@ impl Guardian {
         // If nobody listens any more, the next look at the channel says so.
         let _ = self.channel.send(&report.encode(), &[]);
     }
-}
-
-/// Whoever reads what we were given as output or error would wait for us, too.
-fn let_go_of_standard_streams() -> io::Result<()> {
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
-    Ok(dup2_stderr(&null)?)
 }
 
 /// Starts the process that is to become the command, in a group of its own. Gives the channel to it.

@@ -2,17 +2,29 @@
 //! the command in its own place. No other process could do that without a race.
 
 use std::{
-    ffi::OsString,
+    convert::Infallible,
+    env,
+    ffi::{CString, OsStr, OsString},
     io,
-    os::{fd::AsFd, unix::process::CommandExt},
-    process::{Command, ExitCode, Stdio},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    process::ExitCode,
+    sync::Arc,
 };
 
-use rustix::process::getpgrp;
+use nix::{sys::signal::Signal as NixSignal, unistd::execve};
+use rustix::{
+    io::Errno,
+    process::{Signal, getpgrp, set_parent_process_death_signal},
+    stdio::dup2_stdin,
+};
 
 use super::{
     channel::{Channel, Received},
     inherited::close_inherited_descriptors,
+    program,
     terminal::Terminal,
 };
 
@@ -39,10 +51,10 @@ pub(super) fn launch(words: Vec<OsString>) -> ExitCode {
     NOT_RUN.into()
 }
 
-/// Returns only if the system refuses.
+/// Returns only if the system refuses. A file that is no program is refused, too: execvp(3) would hand it to a shell.
 fn become_command(words: &[OsString], received: Received) -> io::Error {
     let Received { bytes, mut descriptors } = received;
-    let (Some((program, arguments)), Some(input)) = (words.split_first(), descriptors.pop()) else {
+    let (Some(program), Some(input)) = (words.first(), descriptors.pop()) else {
         return io::ErrorKind::InvalidInput.into();
     };
     if bytes == TAKES_TERMINAL
@@ -50,7 +62,24 @@ fn become_command(words: &[OsString], received: Received) -> io::Error {
     {
         terminal.give_to(getpgrp());
     }
-    Command::new(program).args(arguments).stdin(Stdio::from(input)).exec()
+    // The command does not outlive the guardian, however that ends.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    match execute(program, words, &input) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+fn execute(program: &OsStr, words: &[OsString], input: &OwnedFd) -> io::Result<Infallible> {
+    let path = program::find(program).map_err(|_| Errno::NOENT)?;
+    let as_c = |word: &OsStr| CString::new(word.as_bytes()).map_err(io::Error::from);
+    let words = words.iter().map(|word| as_c(word)).collect::<io::Result<Vec<_>>>()?;
+    let variable = |(name, value): (OsString, OsString)| as_c(&[name, value].join("=".as_ref()));
+    let environment = env::vars_os().map(variable).collect::<io::Result<Vec<_>>>()?;
+    // This program ignores it. A signal that is handled has its default in the program to come.
+    signal_hook::flag::register(NixSignal::SIGPIPE as i32, Arc::default())?;
+    dup2_stdin(input)?;
+    Ok(execve(&as_c(path.as_os_str())?, &words, &environment)?)
 }
 
 /// How a launch ended: the error with which the system refused, if it did. Waits for that.

@@ -54,7 +54,7 @@ impl Order {
         match self {
             Self::Start { role, takes_terminal, kill_after } => {
                 let mut bytes = vec![0, u8::from(role == Role::Consumer), u8::from(takes_terminal)];
-                bytes.extend(u64::try_from(kill_after.as_millis()).unwrap_or(u64::MAX).to_le_bytes());
+                bytes.extend(u64::try_from(kill_after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX).to_le_bytes());
                 bytes
             }
             Self::Release => vec![1],

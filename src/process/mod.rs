@@ -3,11 +3,12 @@
 //!
 //! A command does not run under this process but under a guardian: this program once more, started with a hidden first
 //! argument. If this process dies, by SIGKILL too, the kernel closes its descriptors before anything else, and a command
-//! that reads from it would take that for the end of its input. The guardian holds that pipe open, lets its end through
-//! only when told to, and otherwise ends the command first. See `guardian`; what passes between the two is in `message`.
+//! that reads from it would take that for the end of its input. The guardian holds that pipe open, closes it only when told
+//! to, and otherwise ends the command first. See `guardian`; what passes between the two is in `message`.
 //!
-//! The command gets the descriptors 0, 1 and 2, the signal mask that this process was started with, and, in the foreground
-//! of a terminal, the terminal.
+//! The command gets the descriptors 0, 1 and 2, the signal mask that this process was started with, the signals ignored that
+//! were ignored then (but SIGPIPE and SIGCHLD have their default: how they were cannot be told), and, in the foreground of a
+//! terminal, the terminal.
 
 mod channel;
 mod command;
@@ -18,12 +19,15 @@ mod inherited;
 mod launcher;
 mod message;
 mod monitor;
+mod program;
+mod running_command;
 mod terminal;
 mod watch;
 
-pub(crate) use command::{CommandLine, RunningCommand, names_a_file};
+pub(crate) use command::CommandLine;
 pub(crate) use command_output::CommandOutput;
 pub(crate) use failure::CommandFailure;
+pub(crate) use running_command::RunningCommand;
 
 use std::{ffi::OsStr, ffi::OsString, process::ExitCode};
 

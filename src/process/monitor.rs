@@ -2,15 +2,17 @@
 //! back and forth, as a shell does.
 
 use std::{
-    io,
+    io::Read,
     os::{fd::OwnedFd, unix::net::UnixStream},
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, Signal, kill_current_process_group},
+    io::Errno,
+    process::{Pid, Signal, kill_current_process_group, kill_process_group},
     termios::Termios,
 };
 
@@ -24,6 +26,20 @@ use super::{
 /// How long a stop of this process takes at most to begin.
 const STOPS_ARE_SEEN: Duration = Duration::from_millis(200);
 
+/// How often it looks whether what a command has left still reads.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long processes take to disappear after SIGKILL, unless the kernel holds them.
+const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
+
+/// Why a wait ended.
+enum Woken {
+    Report,
+    Continued,
+    TimedOut,
+    ForReaders,
+}
+
 /// Listens until the guardian is gone.
 pub(super) struct Monitor {
     pub channel: Arc<Channel>,
@@ -31,6 +47,10 @@ pub(super) struct Monitor {
     pub command: Pid,
     pub timeout: Option<Duration>,
     pub started: Instant,
+    /// Whether the command has the terminal in the foreground without asking for it.
+    pub takes_terminal: bool,
+    /// Readable after this process was continued.
+    pub continued: UnixStream,
     /// The terminal, and the mode in which we had it, if there is one.
     pub terminal: Option<(Terminal, Option<Termios>)>,
     /// The pipe to a consumer, to see whether anybody reads it.
@@ -40,11 +60,22 @@ pub(super) struct Monitor {
 impl Monitor {
     pub fn run(mut self) {
         loop {
-            if !self.wait() {
-                self.timeout.take().into_iter().for_each(|timeout| self.watch.set_timed_out(timeout));
-                // A guardian that is gone is noticed with the next report.
-                let _ = self.channel.send(&Order::End.encode(), &[]);
-                continue;
+            match self.wait() {
+                Woken::Report => {}
+                Woken::TimedOut => {
+                    self.timeout.take().into_iter().for_each(|timeout| self.watch.set_timed_out(timeout));
+                    // A guardian that is gone is noticed with the next report.
+                    let _ = self.channel.send(&Order::End.encode(), &[]);
+                    continue;
+                }
+                Woken::Continued => {
+                    self.continued();
+                    continue;
+                }
+                Woken::ForReaders => {
+                    self.look_for_readers();
+                    continue;
+                }
             }
             let report = self.channel.receive().ok().flatten().map(|received| Report::decode(&received.bytes));
             match report {
@@ -52,34 +83,72 @@ impl Monitor {
                 Some(Ok(Report::Ended(end))) => {
                     self.take_terminal_back();
                     self.watch.set_ended(end);
-                    if self.has_no_reader() {
-                        self.watch.nobody_reads();
-                    }
+                    self.look_for_readers();
                 }
                 Some(Ok(Report::Gone)) => self.watch.set_gone(),
                 Some(Ok(Report::Started(_) | Report::CannotRun(_))) => {}
-                None | Some(Err(_)) => {
-                    self.take_terminal_back();
-                    self.watch.set_unwatched();
-                    self.watch.nobody_reads();
-                    return;
-                }
+                None | Some(Err(_)) => return self.guardian_is_gone(),
             }
         }
     }
 
-    /// Waits for a report; `false` if the command's time is over first.
-    fn wait(&self) -> bool {
-        if self.watch.has_ended() {
-            return true;
+    /// Waits for a report, a continuation of this process, the end of the command's time, or the next look for readers.
+    fn wait(&self) -> Woken {
+        loop {
+            let left = self.timeout.map(|timeout| timeout.saturating_sub(self.started.elapsed()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Woken::TimedOut;
+            }
+            // What a command that has ended leaves may go on reading.
+            let looks = self.watch.has_ended() && !self.watch.has_no_reader() && self.is_open();
+            let limit = left.into_iter().chain(looks.then_some(LOOK)).min();
+            let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+            let mut events = [PollFd::new(&*self.channel, PollFlags::IN), PollFd::new(&self.continued, PollFlags::IN)];
+            match poll(&mut events, limit.as_ref()) {
+                Ok(0) if looks => return Woken::ForReaders,
+                Ok(0) | Err(Errno::INTR) => continue,
+                Ok(_) | Err(_) => {}
+            }
+            let [report, _] = &events;
+            return if report.revents().is_empty() { Woken::Continued } else { Woken::Report };
         }
-        let Some(timeout) = self.timeout else { return true };
-        let left = timeout.saturating_sub(self.started.elapsed());
-        let limit = Timespec { tv_sec: left.as_secs().min(1 << 31) as i64, tv_nsec: left.subsec_nanos().into() };
-        let mut events = [PollFd::new(&*self.channel, PollFlags::IN)];
-        match poll(&mut events, Some(&limit)) {
-            Ok(0) => self.started.elapsed() < timeout && self.wait(),
-            Ok(_) | Err(_) => true,
+    }
+
+    fn is_open(&self) -> bool {
+        self.to_consumer.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The guardian was killed, or has nothing more to do. A command that has not ended is ended here, before anything lets go
+    /// of the pipe to it.
+    fn guardian_is_gone(&self) {
+        if !self.watch.has_ended() {
+            // If it is gone by itself, it needs none.
+            let _ = kill_process_group(self.command, Signal::KILL);
+            let killed = Instant::now();
+            while self.is_open() && !self.has_no_reader() && killed.elapsed() < KILLED_ARE_GONE {
+                thread::sleep(LOOK);
+            }
+        }
+        self.take_terminal_back();
+        self.watch.set_unwatched();
+        self.watch.set_no_reader();
+    }
+
+    fn look_for_readers(&self) {
+        if self.has_no_reader() {
+            self.watch.set_no_reader();
+        }
+    }
+
+    /// This process was continued: in the foreground, the command has the terminal.
+    fn continued(&mut self) {
+        let _ = self.continued.read(&mut [0; 64]);
+        if let Some((terminal, _)) = &self.terminal
+            && self.takes_terminal
+            && terminal.is_ours()
+            && !self.watch.has_ended()
+        {
+            terminal.give_to(self.command);
         }
     }
 
@@ -106,8 +175,7 @@ impl Monitor {
             return;
         }
         if !terminal_is_free(&self.terminal) || !wants_terminal {
-            // Where the system does not let us, the command goes on all the same.
-            let _ = stop(if wants_terminal { Signal::TTIN } else { Signal::TSTP });
+            self.stop(if wants_terminal { Signal::TTIN } else { Signal::TSTP });
         }
         if let Some((terminal, _)) = &self.terminal
             && (had_terminal || wants_terminal)
@@ -119,6 +187,15 @@ impl Monitor {
             terminal.give_to(self.command);
         }
         let _ = self.channel.send(&Order::Continue.encode(), &[]);
+    }
+
+    /// Stops this process, with its group, until it is continued. Where stops are ignored, as without a shell that controls
+    /// jobs, it returns after a short wait.
+    fn stop(&self, signal: Signal) {
+        // It reaches this process some time soon.
+        let _ = kill_current_process_group(signal);
+        let limit = Timespec { tv_sec: 0, tv_nsec: STOPS_ARE_SEEN.as_nanos() as i64 };
+        let _ = poll(&mut [PollFd::new(&self.continued, PollFlags::IN)], Some(&limit));
     }
 
     /// Takes the terminal back, in the mode in which we had it, if the command has it.
@@ -134,17 +211,4 @@ impl Monitor {
 
 fn terminal_is_free(terminal: &Option<(Terminal, Option<Termios>)>) -> bool {
     terminal.as_ref().is_some_and(|(terminal, _)| terminal.is_ours())
-}
-
-/// Stops this process, with its group, until it is continued. Where stops are ignored, as without a shell that controls jobs,
-/// it goes on soon.
-fn stop(signal: Signal) -> io::Result<()> {
-    let (continued, told) = UnixStream::pair()?;
-    let registered = signal_hook::low_level::pipe::register(Signal::CONT.as_raw(), told)?;
-    // It reaches this process some time soon.
-    let stopped = kill_current_process_group(signal);
-    let limit = Timespec { tv_sec: 0, tv_nsec: STOPS_ARE_SEEN.as_nanos() as i64 };
-    let _ = poll(&mut [PollFd::new(&continued, PollFlags::IN)], Some(&limit));
-    signal_hook::low_level::unregister(registered);
-    Ok(stopped?)
 }

@@ -1,7 +1,7 @@
 //! What is known of a command so far, for whoever waits for more.
 
 use std::{
-    io,
+    io, mem,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -26,7 +26,9 @@ struct State {
     left_output_open: bool,
     is_gone: bool,
     is_unwatched: bool,
-    /// Called when nobody reads what is written to the command any more.
+    /// Whether nobody reads what is written to the command any more.
+    has_no_reader: bool,
+    /// Called when that is so.
     on_no_reader: Option<Box<dyn Fn() + Send>>,
 }
 
@@ -40,6 +42,7 @@ impl Watch {
             left_output_open: false,
             is_gone: false,
             is_unwatched: false,
+            has_no_reader: false,
             on_no_reader: None,
         };
         Ok(Self { state: Mutex::new(state), changed: Condvar::new(), ended })
@@ -84,13 +87,24 @@ impl Watch {
 
     /// Has `call` called once nobody reads what is written to the command any more, or now.
     pub fn on_no_reader(&self, call: Box<dyn Fn() + Send>) {
-        self.lock().on_no_reader = Some(call);
-    }
-
-    pub fn nobody_reads(&self) {
-        if let Some(call) = &self.lock().on_no_reader {
+        let mut state = self.lock();
+        if state.has_no_reader {
             call();
         }
+        state.on_no_reader = Some(call);
+    }
+
+    /// Notes that nobody reads any more.
+    pub fn set_no_reader(&self) {
+        let mut state = self.lock();
+        if !mem::replace(&mut state.has_no_reader, true) {
+            state.on_no_reader.iter().for_each(|call| call());
+        }
+    }
+
+    /// Whether nobody reads any more, as far as that was seen.
+    pub fn has_no_reader(&self) -> bool {
+        self.lock().has_no_reader
     }
 
     /// Waits for the end of the command.
@@ -110,9 +124,11 @@ impl Watch {
         }
     }
 
-    /// Waits until nothing is left of the command's group.
-    pub fn wait_until_gone(&self) {
-        drop(self.wait_until(|state| state.is_gone || state.is_unwatched));
+    /// Waits until nothing is left of the command's group, for no longer than `limit`; returns whether that is so.
+    pub fn wait_until_gone(&self, limit: Duration) -> bool {
+        let is_over = |state: &State| state.is_gone || state.is_unwatched;
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, |state| !is_over(state));
+        is_over(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     fn wait_until(&self, met: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {

@@ -116,7 +116,7 @@ impl Arguments {
             let name = if matches!(arguments.command, Command::Encrypt(_)) { "encrypt" } else { "decrypt" };
             let of_command =
                 command.find_subcommand_mut(name).map(|command| command.clone().bin_name(format!("reelseal {name}")));
-            let message = "a command must follow --, and there is none";
+            let message = "-- must be followed by a command";
             return Err(of_command.unwrap_or(command).error(ErrorKind::MissingRequiredArgument, message));
         }
         Ok(arguments)

@@ -36,11 +36,11 @@ impl<'a> Consumer<'a> {
         self.running.on_no_reader(stop);
     }
 
-    /// Whether `error` is that the command has closed its input.
-    pub fn has_left(error: &StreamError) -> bool {
+    /// Whether `error` is that the command has closed its input, or is gone.
+    pub fn has_left(&self, error: &StreamError) -> bool {
         match error {
             StreamError::Write(error) => error.kind() == std::io::ErrorKind::BrokenPipe,
-            StreamError::Stopped => true,
+            StreamError::Stopped => self.running.has_no_reader(),
             _ => false,
         }
     }

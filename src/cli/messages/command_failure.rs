@@ -14,10 +14,17 @@ pub(in crate::cli) fn command_failure(program: &OsStr, failure: &CommandFailure)
     match failure {
         CommandFailure::NotFound => about("command not found".to_owned())
             .with_command_end(CommandEnd::default())
-            .with_hint("after -- comes a program, by its path or by a name that is found in PATH, and its arguments"),
+            .with_hint("after --, give a program (a path, or a name in PATH) and its arguments"),
         CommandFailure::CannotRun(number) => {
             let error = io::Error::from_raw_os_error(*number);
-            about(format!("cannot run: {}", describe(&error))).with_command_end(CommandEnd::default())
+            let fact = match error.kind() {
+                // The file itself is there: that was checked.
+                io::ErrorKind::NotFound => {
+                    "cannot run: the interpreter that its first line names is missing".to_owned()
+                }
+                _ => format!("cannot run: {}", describe(&error)),
+            };
+            about(fact).with_command_end(CommandEnd::default())
         }
         CommandFailure::Exited(code) => about(format!("failed with exit code {code}"))
             .with_command_end(CommandEnd { exit_code: Some(*code), signal: None }),
@@ -27,13 +34,19 @@ pub(in crate::cli) fn command_failure(program: &OsStr, failure: &CommandFailure)
             about(format!("was killed by {shown}")).with_command_end(CommandEnd { exit_code: None, signal })
         }
         CommandFailure::TimedOut(limit) => {
-            about(format!("did not end within {}, and was ended", format_duration(*limit)))
+            about(format!("did not finish within {} and was ended", format_duration(*limit)))
                 .with_command_end(CommandEnd::default())
-                .with_hint("allow it more with --timeout DURATION")
+                .with_hint("allow more time with --timeout DURATION")
         }
         CommandFailure::LeftOutputOpen => about("ended, and left a process that keeps its output open".to_owned())
             .with_command_end(CommandEnd { exit_code: Some(0), signal: None })
             .with_hint("redirect the output of what it starts in the background"),
         CommandFailure::Unwatched => about(failure.to_string()).with_command_end(CommandEnd::default()),
+        CommandFailure::NotStarted(number) => {
+            let error = io::Error::from_raw_os_error(*number);
+            about(format!("cannot be started: {}", describe(&error)))
+                .with_command_end(CommandEnd::default())
+                .with_hint("a command needs /proc, and as many processes and open files as the system allows")
+        }
     }
 }

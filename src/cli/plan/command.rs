@@ -1,6 +1,6 @@
 //! The command at one end of the stream, and what cannot go with one.
 
-use std::time::Duration;
+use std::{ffi::OsStr, fs, time::Duration};
 
 use super::{Many, ProgressForm};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
         arguments::{CommandArguments, CommonArguments, FilesArguments, ProgressArgument},
         messages::{command_failure::command_failure, display_name::display_path, failure::Failure},
     },
-    process::{CommandLine, names_a_file},
+    process::CommandLine,
 };
 
 const KILL_AFTER: Duration = Duration::from_secs(10);
@@ -62,6 +62,11 @@ pub(super) fn command_line(
         if names_a_file(program) { refused.with_hint(as_a_file()) } else { refused }
     })?;
     Ok(Some(line))
+}
+
+/// Whether `word` names something that exists.
+fn names_a_file(word: &OsStr) -> bool {
+    fs::symlink_metadata(word).is_ok()
 }
 
 impl Many {

@@ -2,7 +2,7 @@
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-/// No core dump, and no attaching to this process by others than root. A system that cannot is taken as it is. The limit on
+/// No core dump, and no attaching to this process by others than root. If the system cannot do that, nothing is done. The limit on
 /// the size of core dumps is left alone: commands that are run would inherit it.
 pub(in crate::cli) fn harden() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);

@@ -1,4 +1,4 @@
-//! A source whose origin says, once it was read to its end, whether that was the whole.
+//! A source whose origin says, after it has been read to its end, whether that was all of it.
 
 use std::{error::Error, sync::Arc};
 

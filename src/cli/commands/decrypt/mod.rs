@@ -99,7 +99,7 @@ impl Decryption<'_> {
                 admitted.at_work(|| remove_input(job, &direction, chain, layout, threads, self.progress))?;
             }
             Took::Part if self.plan.placement.removes => {
-                report::warning(&Message::about(&input.label, "is kept, as the command has not read all of it"));
+                report::warning(&Message::about(&input.label, "is kept, because the command did not read all of it"));
             }
             Took::Everything | Took::Part => {}
         }
@@ -143,7 +143,7 @@ impl Decryption<'_> {
                 // Whether all was read matters only for what is removed.
                 consumer.finish(if self.plan.placement.removes { Took::Everything } else { Took::Part })
             }
-            (Some(consumer), Err(error)) if Consumer::has_left(&error) => {
+            (Some(consumer), Err(error)) if consumer.has_left(&error) => {
                 drop(delivery);
                 consumer.finish(Took::Part)
             }

@@ -95,17 +95,18 @@ fn seal_output(
         return Err(Failed::Command(failure.clone()));
     }
     // Our own failure comes first, unless it is that the command has not closed its output.
-    let is_read = matches!(error, StreamError::Read(_));
+    let left_open = matches!(&error, StreamError::Read(error)
+        if error.get_ref().is_some_and(|reason| reason.is::<CommandFailure>()));
     running.end();
     match running.wait() {
-        Err(failure @ CommandFailure::LeftOutputOpen) if is_read => Err(Failed::Command(failure)),
+        Err(failure) if left_open => Err(Failed::Command(failure)),
         _ => Err(Failed::Ours(error)),
     }
 }
 
 fn what_is_left(released: bool) -> &'static str {
     if released {
-        "what was written has no final frame, so no reader takes it for the whole"
+        "what was written has no final frame, so no reader takes it for a whole stream"
     } else {
         "nothing was written"
     }

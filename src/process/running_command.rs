@@ -1,0 +1,140 @@
+//! A command that runs, and its end.
+
+use std::{
+    os::fd::OwnedFd,
+    process::Child,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{channel::Channel, failure::CommandFailure, message::Order, watch::Watch};
+use crate::signals;
+
+/// A command that runs. Dropped, it is ended with its group, unless it was released.
+pub(crate) struct RunningCommand {
+    run: Arc<Run>,
+    guardian: Child,
+    monitor: Option<JoinHandle<()>>,
+}
+
+/// What the handler of a fatal signal needs as well.
+pub(super) struct Run {
+    pub channel: Arc<Channel>,
+    pub watch: Arc<Watch>,
+    /// Our end of the pipe to a consumer, which is closed once it may end.
+    pub to_consumer: Arc<Mutex<Option<OwnedFd>>>,
+    pub is_released: AtomicBool,
+    /// The command's process, and its group.
+    pub command: Pid,
+    /// After this much time, a group that was to end has ended.
+    pub end_limit: Duration,
+}
+
+impl RunningCommand {
+    /// The command that `watch` and `monitor` look after. A fatal signal ends it from now on.
+    pub(super) fn new(run: Run, guardian: Child, monitor: JoinHandle<()>) -> Self {
+        let run = Arc::new(run);
+        let ending = Arc::clone(&run);
+        signals::before_death(Box::new(move || ending.end()));
+        Self { run, guardian, monitor: Some(monitor) }
+    }
+
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.run.watch)
+    }
+
+    /// Waits for the command's end.
+    ///
+    /// # Errors
+    ///
+    /// How it failed.
+    pub fn wait(&self) -> Result<(), CommandFailure> {
+        self.run.watch.wait()
+    }
+
+    /// Has `stop` called once nobody reads what is written to a consumer any more.
+    pub fn on_no_reader(&self, stop: Box<dyn Fn() + Send>) {
+        self.run.watch.on_no_reader(stop);
+    }
+
+    /// Whether nobody reads what is written to a consumer, as far as that was seen.
+    pub fn has_no_reader(&self) -> bool {
+        self.run.watch.has_no_reader()
+    }
+
+    /// Ends the command with its group, and waits until nothing is left of it. A consumer sees no end of its input.
+    pub fn end(&self) {
+        self.run.end();
+    }
+
+    /// Lets a consumer's input end, and waits for the end of the command. What it started may go on.
+    ///
+    /// # Errors
+    ///
+    /// How it failed.
+    pub fn finish(&self) -> Result<(), CommandFailure> {
+        self.run.release();
+        self.wait()
+    }
+
+    /// Whether a consumer has read all that was written to it so far; waits for that, or for its end.
+    pub fn has_read_all(&self) -> bool {
+        let pipe = lock(&self.run.to_consumer).as_ref().and_then(|pipe| pipe.try_clone().ok());
+        let Some(pipe) = pipe else { return false };
+        loop {
+            match rustix::io::ioctl_fionread(&pipe) {
+                Ok(0) => return true,
+                Ok(_) if !self.run.watch.has_ended() => thread::sleep(Duration::from_millis(5)),
+                Ok(_) | Err(_) => return false,
+            }
+        }
+    }
+}
+
+impl Run {
+    fn release(&self) {
+        self.is_released.store(true, Ordering::Relaxed);
+        // If the guardian is gone, there is nothing that it could end.
+        let _ = self.channel.send(&Order::Release.encode(), &[]);
+        *lock(&self.to_consumer) = None;
+    }
+
+    fn end(&self) {
+        // The end of a guardian that is gone is noticed elsewhere.
+        let _ = self.channel.send(&Order::End.encode(), &[]);
+        if !self.watch.wait_until_gone(self.end_limit) {
+            // The guardian does not answer.
+            let _ = kill_process_group(self.command, Signal::KILL);
+        }
+        *lock(&self.to_consumer) = None;
+    }
+}
+
+impl Drop for RunningCommand {
+    fn drop(&mut self) {
+        if !self.run.is_released.load(Ordering::Relaxed) {
+            self.end();
+        }
+        signals::nothing_before_death();
+        self.run.channel.close();
+        if let Some(monitor) = self.monitor.take() {
+            let _ = monitor.join();
+        }
+        if self.run.is_released.load(Ordering::Relaxed) {
+            let _ = self.guardian.wait();
+        } else {
+            // It may have to outlive us, for readers that have left the group.
+            let _ = self.guardian.try_wait();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
