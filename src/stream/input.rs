@@ -39,7 +39,7 @@ pub enum Wait {
 
 /// Input that is read in order.
 pub trait Input: Send {
-    /// Whether a read would block.
+    /// Whether a read would block. An input that cannot wait to a moment does not wait at all then.
     ///
     /// # Errors
     ///

@@ -187,7 +187,7 @@ mod tests {
     use std::{
         io::Read,
         sync::{
-            Arc,
+            Arc, Mutex,
             atomic::{AtomicI64, Ordering},
         },
     };
@@ -224,20 +224,36 @@ mod tests {
         assert_eq!(lengths(false), [4096, 3 + 5 + 904 + 3]);
     }
 
+    /// An output that can be looked at while it is written.
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn what_is_flushed_of_a_live_stream_can_be_read_before_more_is_written() {
         let key_file = KeyFile::random().unwrap();
-        let (reader, sealed) = io::pipe().unwrap();
-        // A frame fits into the pipe.
-        let options = StreamOptions { frame_size: FrameSize::MIN, live: true, ..StreamOptions::default() };
-        let mut writer = Writer::create(sealed, &Lock::with_key_file(&key_file), options).unwrap();
-        let mut reader = Reader::new(reader, &mut key_file.into(), Vec::new()).unwrap();
+        let sealed = Shared::default();
+        let options = StreamOptions { live: true, ..StreamOptions::default() };
+        let mut writer = Writer::create(sealed.clone(), &Lock::with_key_file(&key_file), options).unwrap();
+        let mut written = Vec::<u8>::new();
         for piece in [b"a".as_slice(), b"few", b"bytes"] {
             writer.write_all(piece).unwrap();
             writer.flush().unwrap();
-            let mut area = vec![0; piece.len()];
+            written.extend(piece);
+            let stream = sealed.0.lock().unwrap().clone();
+            let mut reader = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new()).unwrap();
+            let mut area = vec![0; written.len()];
             reader.read_exact(&mut area).unwrap();
-            assert_eq!(area, piece);
+            assert_eq!(area, written);
         }
     }
 
@@ -321,7 +337,7 @@ mod tests {
         let lock = || Lock::with_key_file(&KeyFile::random().unwrap());
         let six = (1..6).fold(lock(), |locks, _| locks.or(lock()).unwrap());
         let options = StreamOptions { header_length: HeaderLength::MIN, ..StreamOptions::default() };
-        let mut written = Vec::new();
+        let mut written = Vec::<u8>::new();
         let refused = Writer::create(&mut written, &six, options).err().unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
         assert_eq!(refused.to_string(), "the header has no room for its records");
@@ -333,7 +349,7 @@ mod tests {
         let lock = Lock::with_key_file(&KeyFile::random().unwrap());
         for (features, clock) in [(Features::NONE, Clock::Fixed(5)), (Features::TIMED, Clock::None)] {
             let stream = lock.new_stream(Layout::default(), features).unwrap();
-            let mut written = Vec::new();
+            let mut written = Vec::<u8>::new();
             let refused = Writer::new(&mut written, &stream.header, &stream.keys, Vec::new(), clock).err().unwrap();
             assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
             assert!(written.is_empty());
