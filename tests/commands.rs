@@ -179,9 +179,9 @@ fn what_takes_too_long_is_ended_with_its_group_also_if_it_ignores_sigterm() {
         // One that is stopped does not hear of it.
         ("60", "echo $$ $PPID >pid; kill -STOP $$"),
     ] {
-        let options = ["encrypt", "-o", "film.reel", "--timeout", "0.5", "--kill-after", kill_after];
+        let options = ["encrypt", "-o", "film.reel", "--timeout", "3", "--kill-after", kill_after];
         let output = run_with(&folder, &options, &["sh", "-c", script]);
-        let reported = "reelseal: sh: did not finish within 500ms and was ended\n\
+        let reported = "reelseal: sh: did not finish within 3s and was ended\n\
                         reelseal: hint: allow more time with --timeout DURATION\n";
         assert_eq!(text(&output.stderr), reported);
         assert_eq!(output.status.code(), Some(5));
@@ -591,9 +591,9 @@ fn without_a_path_programs_are_where_they_always_are() {
 #[test]
 fn sigkill_does_not_come_before_its_time() {
     let folder = Folder::new();
-    let options = ["encrypt", "-o", "film.reel", "--timeout", "0.1", "--kill-after", "60"];
+    let options = ["encrypt", "-o", "film.reel", "--timeout", "3", "--kill-after", "60"];
     let script = "trap 'sleep 1; touch cleaned; exit 1' TERM; sleep 600 & wait";
-    assert_refused(&run_with(&folder, &options, &["sh", "-c", script]), 5, "did not finish within 100ms");
+    assert_refused(&run_with(&folder, &options, &["sh", "-c", script]), 5, "did not finish within 3s");
     assert_eq!(folder.names(), ["cleaned"]);
 }
 

@@ -191,7 +191,7 @@ fn no_bar_is_drawn_over_a_command_unless_it_is_asked_for() {
     for (progress, drawn) in [("", false), ("--progress always", true)] {
         run(
             &mut shell,
-            &format!("$reelseal encrypt -o z.reel -f {progress} --key-file key -- sleep 0.3; echo ended with $?"),
+            &format!("$reelseal encrypt -o z.reel -f {progress} --key-file key -- sleep 2; echo ended with $?"),
         );
         let shown = shell.exp_string("ended with 0").unwrap();
         assert_eq!(shown.contains("\u{1b}["), drawn, "{shown:?}");
