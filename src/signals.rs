@@ -218,8 +218,8 @@ impl FatalSignal {
     }
 }
 
-/// Restores the terminal, removes temporary files, and ends the command that runs. The result is held until the end, so that no thread changes the
-/// terminal or makes a temporary file any more.
+/// Restores the terminal, removes temporary files, and ends the command that runs. The result is held until the end, so
+/// that no thread changes the terminal or makes a temporary file any more.
 fn put_right() -> (MutexGuard<'static, Undo>, NoneLeft<'static>) {
     let mut undo = undo();
     undo.restore_terminal();

@@ -45,6 +45,18 @@ fn run(shell: &mut PtySession, line: &str) {
     shell.send_line(line).unwrap();
 }
 
+/// Has the shell run a command, and waits until that says that it is ready.
+fn start(shell: &mut PtySession, line: &str) {
+    run(shell, line);
+    shell.exp_string("ready").unwrap();
+}
+
+/// Waits until the shell says that the command has ended with this exit code.
+fn expect_end(shell: &mut PtySession, code: u8) {
+    shell.exp_string(&format!("ended with {code}")).unwrap();
+    shell.exp_string("prompt> ").unwrap();
+}
+
 fn press(shell: &mut PtySession, key: &str) {
     shell.send(key).unwrap();
     shell.flush().unwrap();
@@ -71,15 +83,13 @@ fn keys_reach_the_command_and_the_terminal_comes_back_as_it_was() {
     let folder = Folder::new();
     let mut shell = interactive(&folder);
     for command in [DECRYPT, ENCRYPT] {
-        run(&mut shell, &format!("{command}; echo ended with $?"));
-        shell.exp_string("ready").unwrap();
+        start(&mut shell, &format!("{command}; echo ended with $?"));
         for key in ["a", "b"] {
             press(&mut shell, key);
             shell.exp_string(&format!("key <{key}>")).unwrap();
         }
         press(&mut shell, "q");
-        shell.exp_string("ended with 0").unwrap();
-        shell.exp_string("prompt> ").unwrap();
+        expect_end(&mut shell, 0);
         assert_shell_has_terminal(&mut shell);
     }
     leave(&mut shell);
@@ -93,12 +103,10 @@ fn a_command_that_fails_leaves_the_terminal_as_it_was_and_is_reported_after_that
         [("x", "reelseal: sh: failed with exit code 3"), ("k", "reelseal: sh: was killed by SIGKILL")]
     {
         folder.write("keys", KEYS.replace("exit 0", "exit 0; fi; if [ \"$key\" = k ]; then kill -9 $$").as_bytes());
-        run(&mut shell, &format!("{DECRYPT}; echo ended with $?"));
-        shell.exp_string("ready").unwrap();
+        start(&mut shell, &format!("{DECRYPT}; echo ended with $?"));
         press(&mut shell, end);
         shell.exp_string(reported).unwrap();
-        shell.exp_string("ended with 5").unwrap();
-        shell.exp_string("prompt> ").unwrap();
+        expect_end(&mut shell, 5);
         assert_shell_has_terminal(&mut shell);
     }
     leave(&mut shell);
@@ -109,23 +117,19 @@ fn an_interrupt_reaches_the_command_and_its_exit_code_decides() {
     let folder = Folder::new();
     let mut shell = interactive(&folder);
     for command in [DECRYPT, ENCRYPT] {
-        run(&mut shell, &format!("{command}; echo ended with $?"));
-        shell.exp_string("ready").unwrap();
+        start(&mut shell, &format!("{command}; echo ended with $?"));
         shell.send_control('c').unwrap();
         shell.exp_string("interrupted").unwrap();
         press(&mut shell, "q");
-        shell.exp_string("ended with 0").unwrap();
-        shell.exp_string("prompt> ").unwrap();
+        expect_end(&mut shell, 0);
     }
-    run(
+    start(
         &mut shell,
         "$reelseal encrypt -o cat.reel --key-file key -- sh -c 'echo rea''dy >&2; exec cat'; echo ended with $?",
     );
-    shell.exp_string("ready").unwrap();
     shell.send_control('c').unwrap();
     shell.exp_string("reelseal: sh: was killed by SIGINT").unwrap();
-    shell.exp_string("ended with 5").unwrap();
-    shell.exp_string("prompt> ").unwrap();
+    expect_end(&mut shell, 5);
     assert_shell_has_terminal(&mut shell);
     assert!(!folder.path("cat.reel").exists());
     leave(&mut shell);
@@ -135,8 +139,7 @@ fn an_interrupt_reaches_the_command_and_its_exit_code_decides() {
 fn a_stop_is_passed_on_and_the_command_goes_on_in_the_foreground() {
     let folder = Folder::new();
     let mut shell = interactive(&folder);
-    run(&mut shell, DECRYPT);
-    shell.exp_string("ready").unwrap();
+    start(&mut shell, DECRYPT);
     for key in ["a", "b"] {
         shell.send_control('z').unwrap();
         shell.exp_string("Stopped").unwrap();
@@ -160,8 +163,7 @@ fn in_the_background_a_command_stops_when_it_wants_the_terminal_and_goes_on_with
     let mut shell = interactive(&folder);
     run(&mut shell, &format!("set -b; {DECRYPT} &"));
     shell.exp_string("Stopped").unwrap();
-    run(&mut shell, "fg");
-    shell.exp_string("ready").unwrap();
+    start(&mut shell, "fg");
     press(&mut shell, "q");
     shell.exp_string("key <q>").unwrap();
     shell.exp_string("prompt> ").unwrap();
@@ -173,13 +175,11 @@ fn in_the_background_a_command_stops_when_it_wants_the_terminal_and_goes_on_with
 fn beside_another_program_the_command_has_the_terminal_once_it_wants_it() {
     let folder = Folder::new();
     let mut shell = interactive(&folder);
-    run(&mut shell, &format!("{DECRYPT} | cat; echo ended with $?"));
-    shell.exp_string("ready").unwrap();
+    start(&mut shell, &format!("{DECRYPT} | cat; echo ended with $?"));
     press(&mut shell, "a");
     shell.exp_string("key <a>").unwrap();
     press(&mut shell, "q");
-    shell.exp_string("ended with 0").unwrap();
-    shell.exp_string("prompt> ").unwrap();
+    expect_end(&mut shell, 0);
     assert_shell_has_terminal(&mut shell);
     leave(&mut shell);
 }

@@ -12,6 +12,6 @@ pub(crate) mod naming;
 pub(crate) mod output;
 pub(crate) mod protected;
 mod recognition;
-mod standard_stream;
+pub(crate) mod standard_stream;
 pub(crate) mod temporaries;
 pub(crate) mod walk;

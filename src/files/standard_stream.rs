@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
 const NULL_DEVICE: &str = "/dev/null";
 
@@ -31,6 +31,12 @@ pub(super) fn is_maybe_closed(stream: &File, metadata: &Metadata) -> io::Result<
         return Ok(false);
     }
     Ok(fcntl_getfl(stream)?.intersection(OFlags::RWMODE) == OFlags::RDWR)
+}
+
+/// Whether `stream` is a pipe or a socket, with another program at its other end.
+pub(crate) fn is_pipe(stream: &impl AsFd) -> bool {
+    let kind = fstat(stream).map(|status| FileType::from_raw_mode(status.st_mode));
+    matches!(kind, Ok(FileType::Fifo | FileType::Socket))
 }
 
 fn is_null_device(metadata: &Metadata) -> bool {

@@ -6,7 +6,7 @@ use std::{
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{net::UnixStream, process::CommandExt},
+        unix::process::CommandExt,
     },
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, atomic::AtomicBool},
@@ -15,15 +15,15 @@ use std::{
 };
 
 use rustix::{
-    fs::FileType,
     pipe::{PipeFlags, pipe_with},
-    process::{Pid, Signal},
+    process::Pid,
 };
 
 use super::{
     GUARD,
     channel::Channel,
     command_output::CommandOutput,
+    continuations::Continuations,
     failure::CommandFailure,
     inherited::with_mask,
     message::{Order, Report, Role},
@@ -33,7 +33,7 @@ use super::{
     terminal::Terminal,
     watch::Watch,
 };
-use crate::{signals::Watching, stream::widen_pipe};
+use crate::{files::standard_stream::is_pipe, signals::Watching, stream::widen_pipe};
 
 /// How long a group takes to end after SIGKILL, unless its guardian does not answer.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -67,11 +67,10 @@ impl CommandLine {
     ///
     /// [`CommandFailure`]: it does not run.
     pub fn produce(&self, watching: &Watching) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
-        let refused = |error: io::Error| CommandFailure::not_started(&error);
-        let (output, into) = pipe().map_err(refused)?;
-        let input = io::stdin().as_fd().try_clone_to_owned().map_err(refused)?;
+        let (output, into) = pipe().map_err(CommandFailure::not_started)?;
+        let input = io::stdin().as_fd().try_clone_to_owned().map_err(CommandFailure::not_started)?;
         let running = self.start(watching, Role::Producer, [input, into], None)?;
-        let output = CommandOutput::new(File::from(output), running.watch()).map_err(refused)?;
+        let output = CommandOutput::new(File::from(output), running.watch()).map_err(CommandFailure::not_started)?;
         Ok((running, output))
     }
 
@@ -81,9 +80,8 @@ impl CommandLine {
     ///
     /// [`CommandFailure`]: it does not run.
     pub fn consume(&self, watching: &Watching) -> Result<(RunningCommand, File), CommandFailure> {
-        let refused = |error: io::Error| CommandFailure::not_started(&error);
-        let (input, into) = pipe().map_err(refused)?;
-        let [held, kept] = [into.try_clone(), into.try_clone()].map(|copy| copy.map_err(refused));
+        let (input, into) = pipe().map_err(CommandFailure::not_started)?;
+        let [held, kept] = [into.try_clone(), into.try_clone()].map(|copy| copy.map_err(CommandFailure::not_started));
         let running = self.start(watching, Role::Consumer, [input, held?], Some(kept?))?;
         Ok((running, File::from(into)))
     }
@@ -95,15 +93,15 @@ impl CommandLine {
         pipes: [OwnedFd; 2],
         to_consumer: Option<OwnedFd>,
     ) -> Result<RunningCommand, CommandFailure> {
-        let refused = |error: io::Error| CommandFailure::not_started(&error);
         let terminal = Terminal::open();
         let takes_terminal = terminal.as_ref().is_some_and(Terminal::is_ours) && !is_in_a_pipeline();
         let terminal = terminal.map(|terminal| {
             let mode = terminal.is_ours().then(|| terminal.mode()).flatten();
             (terminal, mode)
         });
-        let (watch, (continued, told)) = (Watch::new().map_err(refused)?, UnixStream::pair().map_err(refused)?);
-        let (channel, mut guardian) = self.spawn_guardian(watching, role).map_err(refused)?;
+        let watch = Watch::new().map_err(CommandFailure::not_started)?;
+        let continuations = Continuations::watch().map_err(CommandFailure::not_started)?;
+        let (channel, mut guardian) = self.spawn_guardian(watching, role).map_err(CommandFailure::not_started)?;
         let start = Order::Start { role, takes_terminal, kill_after: self.kill_after };
         let started = Instant::now();
         let first = channel.send(&start.encode(), &pipes.each_ref().map(AsFd::as_fd)).and_then(|()| channel.receive());
@@ -129,20 +127,17 @@ impl CommandLine {
             started,
             terminal,
             takes_terminal,
-            continued,
+            continuations,
             to_consumer: Arc::new(Mutex::new(to_consumer)),
         };
         let to_consumer = Arc::clone(&monitor.to_consumer);
-        // It is told of each continuation of this process, for as long as that lives.
-        let registered = signal_hook::low_level::pipe::register(Signal::CONT.as_raw(), told);
-        let monitor = registered.and_then(|_| thread::Builder::new().spawn(move || monitor.run()));
-        let monitor = match monitor {
+        let monitor = match thread::Builder::new().spawn(move || monitor.run()) {
             Ok(monitor) => monitor,
             Err(error) => {
                 // The guardian ends the command once the channel is closed.
                 channel.close();
                 let _ = guardian.wait();
-                return Err(refused(error));
+                return Err(CommandFailure::not_started(error));
             }
         };
         let end_limit = self.kill_after.saturating_add(END_LIMIT);
@@ -179,9 +174,5 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Whether we are connected to another program, which may share the terminal with us: a command then takes it only once it
 /// wants it.
 fn is_in_a_pipeline() -> bool {
-    let is_pipe = |stream: &dyn AsFd| {
-        rustix::fs::fstat(stream.as_fd())
-            .is_ok_and(|status| matches!(FileType::from_raw_mode(status.st_mode), FileType::Fifo | FileType::Socket))
-    };
     is_pipe(&io::stdin()) || is_pipe(&io::stdout())
 }

@@ -40,13 +40,15 @@ impl CommandOutput {
     /// Waits until there is something to read, a stop was requested, or the command has ended: then, until `limit`.
     fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let stop = self.input.stop();
-        let mut events = vec![PollFd::new(&self.pipe, PollFlags::IN)];
-        events.extend(stop.iter().map(|stop| PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN)));
-        if limit.is_none() {
-            events.push(PollFd::from_borrowed_fd(self.watch.ended(), PollFlags::IN));
-        }
+        let pipe = PollFd::new(&self.pipe, PollFlags::IN);
+        let stop =
+            stop.as_ref().map_or(pipe.clone(), |stop| PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN));
+        let ended = PollFd::from_borrowed_fd(self.watch.ended(), PollFlags::IN);
+        let mut events = [pipe, stop, ended];
+        // Once it has ended, that is not waited for.
+        let events = if limit.is_some() { &mut events[..2] } else { &mut events[..] };
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-        match poll(&mut events, limit.as_ref()) {
+        match poll(events, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -35,7 +35,7 @@ pub(crate) enum CommandFailure {
 
 impl CommandFailure {
     /// What `error` says of a guardian that cannot be started.
-    pub(super) fn not_started(error: &io::Error) -> Self {
+    pub(super) fn not_started(error: io::Error) -> Self {
         Self::NotStarted(error.raw_os_error().unwrap_or(0))
     }
 }

@@ -34,7 +34,7 @@ use super::{
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How long processes take to disappear after SIGKILL, unless the kernel holds them.
-const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
+pub(super) const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
 
 /// Runs the command `words`. Standard input is the channel to the process that started it.
 pub(super) fn guard(words: Vec<OsString>) -> ExitCode {

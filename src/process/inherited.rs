@@ -24,11 +24,11 @@ pub(super) fn close_inherited_descriptors() {
     }
 }
 
-/// Does `start` with the signals of `mask` blocked in this thread, which the process that it starts inherits.
-pub(super) fn with_mask<T>(mask: &SigSet, start: impl FnOnce() -> T) -> T {
+/// Does `work` with the signals of `mask` blocked in this thread; a process that it starts inherits them.
+pub(super) fn with_mask<T>(mask: &SigSet, work: impl FnOnce() -> T) -> T {
     let own = SigSet::thread_get_mask();
     let changed = mask.thread_set_mask().is_ok();
-    let result = start();
+    let result = work();
     if let (true, Ok(own)) = (changed, own) {
         let _ = own.thread_set_mask();
     }

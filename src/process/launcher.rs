@@ -31,9 +31,9 @@ use super::{
 /// What a shell exits with if it cannot find a command.
 const NOT_RUN: u8 = 127;
 
-/// The first byte of the message that lets it start.
-pub(super) const TAKES_TERMINAL: [u8; 1] = [1];
-pub(super) const LEAVES_TERMINAL: [u8; 1] = [0];
+/// The messages that let it start.
+const TAKES_TERMINAL: [u8; 1] = [1];
+const LEAVES_TERMINAL: [u8; 1] = [0];
 
 /// Becomes the command `words`. Standard input is a channel, on which its own standard input comes, and on which the error
 /// number goes out if the system refuses to run it; nothing, if it runs.

@@ -13,6 +13,7 @@
 mod channel;
 mod command;
 mod command_output;
+mod continuations;
 mod failure;
 mod guardian;
 mod inherited;

@@ -2,8 +2,7 @@
 //! back and forth, as a shell does.
 
 use std::{
-    io::Read,
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -12,12 +11,14 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::{Pid, Signal, kill_current_process_group, kill_process_group},
+    process::{Pid, Signal, getpgrp, kill_current_process_group, kill_process_group},
     termios::Termios,
 };
 
 use super::{
     channel::Channel,
+    continuations::Continuations,
+    guardian::KILLED_ARE_GONE,
     message::{Order, Report},
     terminal::Terminal,
     watch::Watch,
@@ -28,9 +29,6 @@ const STOPS_ARE_SEEN: Duration = Duration::from_millis(200);
 
 /// How often it looks whether what a command has left still reads.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// How long processes take to disappear after SIGKILL, unless the kernel holds them.
-const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
 
 /// Why a wait ended.
 enum Woken {
@@ -49,8 +47,7 @@ pub(super) struct Monitor {
     pub started: Instant,
     /// Whether the command has the terminal in the foreground without asking for it.
     pub takes_terminal: bool,
-    /// Readable after this process was continued.
-    pub continued: UnixStream,
+    pub continuations: Continuations,
     /// The terminal, and the mode in which we had it, if there is one.
     pub terminal: Option<(Terminal, Option<Termios>)>,
     /// The pipe to a consumer, to see whether anybody reads it.
@@ -103,7 +100,8 @@ impl Monitor {
             let looks = self.watch.has_ended() && !self.watch.has_no_reader() && self.is_open();
             let limit = left.into_iter().chain(looks.then_some(LOOK)).min();
             let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-            let mut events = [PollFd::new(&*self.channel, PollFlags::IN), PollFd::new(&self.continued, PollFlags::IN)];
+            let mut events =
+                [PollFd::new(&*self.channel, PollFlags::IN), PollFd::new(&self.continuations, PollFlags::IN)];
             match poll(&mut events, limit.as_ref()) {
                 Ok(0) if looks => return Woken::ForReaders,
                 Ok(0) | Err(Errno::INTR) => continue,
@@ -141,8 +139,8 @@ impl Monitor {
     }
 
     /// This process was continued: in the foreground, the command has the terminal.
-    fn continued(&mut self) {
-        let _ = self.continued.read(&mut [0; 64]);
+    fn continued(&self) {
+        self.continuations.forget();
         if let Some((terminal, _)) = &self.terminal
             && self.takes_terminal
             && terminal.is_ours()
@@ -162,7 +160,7 @@ impl Monitor {
 
     /// The command has stopped: by a Ctrl-Z, or as it wanted the terminal. So do we, unless it can have that; once we are
     /// continued, so is the command.
-    fn command_stopped(&mut self, signal: i32) {
+    fn command_stopped(&self, signal: i32) {
         let wants_terminal = [Signal::TTIN, Signal::TTOU].iter().any(|wants| wants.as_raw() == signal);
         let Some((terminal, _)) = &self.terminal else { return };
         let had_terminal = terminal.belongs_to(self.command);
@@ -174,16 +172,11 @@ impl Monitor {
             // Whoever stopped it by hand continues it, too.
             return;
         }
-        if !terminal_is_free(&self.terminal) || !wants_terminal {
+        if !terminal.is_ours() || !wants_terminal {
             self.stop(if wants_terminal { Signal::TTIN } else { Signal::TSTP });
         }
-        if let Some((terminal, _)) = &self.terminal
-            && (had_terminal || wants_terminal)
-            && terminal.is_ours()
-        {
-            if let Some(mode) = its_mode {
-                terminal.set_mode(&mode);
-            }
+        if (had_terminal || wants_terminal) && terminal.is_ours() {
+            its_mode.iter().for_each(|mode| terminal.set_mode(mode));
             terminal.give_to(self.command);
         }
         let _ = self.channel.send(&Order::Continue.encode(), &[]);
@@ -192,10 +185,11 @@ impl Monitor {
     /// Stops this process, with its group, until it is continued. Where stops are ignored, as without a shell that controls
     /// jobs, it returns after a short wait.
     fn stop(&self, signal: Signal) {
+        self.continuations.forget();
         // It reaches this process some time soon.
         let _ = kill_current_process_group(signal);
         let limit = Timespec { tv_sec: 0, tv_nsec: STOPS_ARE_SEEN.as_nanos() as i64 };
-        let _ = poll(&mut [PollFd::new(&self.continued, PollFlags::IN)], Some(&limit));
+        let _ = poll(&mut [PollFd::new(&self.continuations, PollFlags::IN)], Some(&limit));
     }
 
     /// Takes the terminal back, in the mode in which we had it, if the command has it.
@@ -203,12 +197,8 @@ impl Monitor {
         if let Some((terminal, mode)) = &self.terminal
             && terminal.belongs_to(self.command)
         {
-            terminal.give_to(rustix::process::getpgrp());
+            terminal.give_to(getpgrp());
             mode.iter().for_each(|mode| terminal.set_mode(mode));
         }
     }
-}
-
-fn terminal_is_free(terminal: &Option<(Terminal, Option<Termios>)>) -> bool {
-    terminal.as_ref().is_some_and(|(terminal, _)| terminal.is_ours())
 }

@@ -8,6 +8,8 @@ use rustix::{
     termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp},
 };
 
+use super::inherited::with_mask;
+
 /// The terminal that controls this process.
 pub(super) struct Terminal(File);
 
@@ -46,11 +48,7 @@ impl Terminal {
 
 /// Does to the terminal what would stop a process in the background.
 fn without_stopping<T>(change: impl FnOnce() -> T) -> T {
-    let own = SigSet::thread_get_mask();
-    let _ = SigSet::from(Signal::SIGTTOU).thread_block();
-    let result = change();
-    if let Ok(own) = own {
-        let _ = own.thread_set_mask();
-    }
-    result
+    let mut mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+    mask.add(Signal::SIGTTOU);
+    with_mask(&mask, change)
 }

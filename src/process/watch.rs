@@ -113,7 +113,8 @@ impl Watch {
     ///
     /// How it failed.
     pub fn wait(&self) -> Result<(), CommandFailure> {
-        let state = self.wait_until(|state| state.end.is_some() || state.is_unwatched);
+        let goes_on = |state: &mut State| state.end.is_none() && !state.is_unwatched;
+        let state = self.changed.wait_while(self.lock(), goes_on).unwrap_or_else(PoisonError::into_inner);
         match (state.timed_out, state.left_output_open, state.end) {
             (Some(after), ..) => Err(CommandFailure::TimedOut(after)),
             (None, true, Some(End::Exited(0))) => Err(CommandFailure::LeftOutputOpen),
@@ -129,11 +130,6 @@ impl Watch {
         let is_over = |state: &State| state.is_gone || state.is_unwatched;
         let waited = self.changed.wait_timeout_while(self.lock(), limit, |state| !is_over(state));
         is_over(&waited.unwrap_or_else(PoisonError::into_inner).0)
-    }
-
-    fn wait_until(&self, met: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let waited = self.changed.wait_while(self.lock(), |state| !met(state));
-        waited.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

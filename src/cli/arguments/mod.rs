@@ -72,10 +72,14 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// Encrypt files or a stream
-    #[command(visible_alias = "enc", after_help = SECRET_HELP, mut_arg("output", |output| output.help(SEALED_OUTPUT)), mut_arg("command", |command| command.help(PRODUCER_HELP)))]
+    #[command(visible_alias = "enc", after_help = SECRET_HELP)]
+    #[command(mut_arg("output", |output| output.help(SEALED_OUTPUT)))]
+    #[command(mut_arg("command", |command| command.help(PRODUCER_HELP)))]
     Encrypt(EncryptArguments),
     /// Decrypt files or a stream
-    #[command(visible_alias = "dec", after_help = SECRET_HELP, mut_arg("output", |output| output.help(OPENED_OUTPUT)), mut_arg("command", |command| command.help(CONSUMER_HELP)))]
+    #[command(visible_alias = "dec", after_help = SECRET_HELP)]
+    #[command(mut_arg("output", |output| output.help(OPENED_OUTPUT)))]
+    #[command(mut_arg("command", |command| command.help(CONSUMER_HELP)))]
     Decrypt(DecryptArguments),
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]

@@ -25,11 +25,11 @@ use crate::{
     },
     container::Header,
     files::{input::Access, walk::NamedInput},
-    keys::SlotKind,
+    keys::{NewStream, SlotKind},
     pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
     signals::Startup,
     stage::Chain,
-    stream::{Clock, DescriptorInput, StreamError, widen_pipe},
+    stream::{Clock, DescriptorInput, Input, StreamError, widen_pipe},
 };
 
 /// What all files share, except the lock, which is dropped once the last file has been started.
@@ -78,8 +78,7 @@ impl Encryption<'_> {
         let length = size.filter(|_| self.plan.max_delay.is_none()).and_then(|size| layout.stream_length(size));
         let delivery = Delivery::open(&input.label, destination, layout, length, input.carried())?;
         self.admission.note_output(&delivery);
-        let copies = stream.keys.seal_header(&stream.header);
-        let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+        let copies = header_copies(&stream)?;
         delivery.write_header(&copies)?;
 
         let threads = self.plan.many.threads;
@@ -109,6 +108,27 @@ fn check_cost(plan: &EncryptPlan, secret: &SecretSource) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Both copies of the header, as they are written.
+fn header_copies(stream: &NewStream) -> Result<Vec<u8>, Failure> {
+    let copies = stream.keys.seal_header(&stream.header);
+    copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))
+}
+
+/// The frames of a stream with this `header`, from an input that is read in order.
+fn plaintext_source<'a, I: Input>(
+    input: I,
+    header: &Header,
+    max_delay: Option<Duration>,
+    snapshot: Option<FileSnapshot<'a>>,
+) -> PlaintextSource<'a, I> {
+    let prefix = &header.prefix;
+    let source = PlaintextSource::new(input, prefix.frame_size, Clock::of(prefix.features), snapshot);
+    match max_delay {
+        Some(max_delay) => source.live(max_delay),
+        None => source,
+    }
+}
+
 fn seal_frames(
     job: &Job,
     header: &Header,
@@ -120,23 +140,20 @@ fn seal_frames(
 ) -> Result<(), Failure> {
     let Job { input, access, .. } = job;
     let prefix = &header.prefix;
-    let clock = Clock::of(prefix.features);
     let sealing = Sealing(chain);
     let workers = workers.with_progress(progress.delivered());
     let failed = |error| delivery.failure(&error);
     match access {
         Access::AtPlaces if max_delay.is_none() => {
             let snapshot = FileSnapshot::of(&input.file, &input.metadata).map_err(failed)?;
-            let source = PlaintextFile::new(&input.file, snapshot, prefix.frame_size, clock).map_err(failed)?;
+            let source = PlaintextFile::new(&input.file, snapshot, prefix.frame_size, Clock::of(prefix.features))
+                .map_err(failed)?;
             delivery.deliver(&workers, &source, &sealing).map_err(failed)
         }
         Access::AtPlaces | Access::InOrderFrom(_) | Access::InOrder => {
             let snapshot = input.snapshot().map_err(failed)?;
             let input = DescriptorInput::new(&input.file).map_err(StreamError::Read).map_err(failed)?;
-            let mut source = PlaintextSource::new(input, prefix.frame_size, clock, snapshot);
-            if let Some(max_delay) = max_delay {
-                source = source.live(max_delay);
-            }
+            let source = plaintext_source(input, header, max_delay, snapshot);
             delivery.deliver(&workers, &source, &sealing).map_err(failed)
         }
     }

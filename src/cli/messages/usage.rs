@@ -48,18 +48,10 @@ fn report_text(text: &str, hint: Option<&str>) {
 /// What follows `--` is a command, so clap's advice to put an argument there is left out.
 fn without_tip_of_dashes(text: &str) -> String {
     let is_tip = |line: &str| line.trim_start().starts_with("tip: ") && line.contains("'-- ");
-    let mut kept = String::new();
-    for paragraph in text.split("\n\n") {
-        let lines: Vec<_> = paragraph.lines().filter(|line| !is_tip(line)).collect();
-        if !lines.is_empty() || paragraph.is_empty() {
-            kept.push_str(&lines.join("\n"));
-            kept.push_str("\n\n");
-        }
-    }
-    let end = text.len() - text.trim_end_matches('\n').len();
-    kept.truncate(kept.trim_end_matches('\n').len());
-    kept.push_str(&"\n".repeat(end));
-    kept
+    let mut lines: Vec<_> = text.lines().filter(|line| !is_tip(line)).collect();
+    // The one that was before it and the one after it.
+    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Whether the arguments, which as a whole mean nothing, ask for objects all the same.

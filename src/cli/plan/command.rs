@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, fs, time::Duration};
 
-use super::{Many, ProgressForm};
+use super::{Many, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE};
 use crate::{
     cli::{
         arguments::{CommandArguments, CommonArguments, FilesArguments, ProgressArgument},
@@ -12,9 +12,6 @@ use crate::{
 };
 
 const KILL_AFTER: Duration = Duration::from_secs(10);
-
-/// What a command does not see of our environment.
-const SECRET_VARIABLES: &[&str] = &["REELSEAL_PASSPHRASE", "REELSEAL_NEW_PASSPHRASE"];
 
 /// What cannot go with a command: whether it is there, its name, and what to do about it.
 pub(super) type Excluded = (bool, &'static str, &'static str);
@@ -33,7 +30,7 @@ pub(super) fn command_line(
         arguments: rest.to_vec(),
         timeout: arguments.timeout.filter(|timeout| !timeout.is_zero()),
         kill_after: arguments.kill_after.unwrap_or(KILL_AFTER),
-        hidden_variables: SECRET_VARIABLES,
+        hidden_variables: &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE],
     };
     let always = [
         (files.recursive, "--recursive", "a command is at one end of one stream; give each file a run of its own"),
@@ -70,9 +67,9 @@ fn names_a_file(word: &OsStr) -> bool {
 }
 
 impl Many {
-    /// A command may use the terminal for itself: there is no bar that was not asked for.
-    pub(super) fn beside_a_command(mut self, common: &CommonArguments) -> Self {
-        if common.progress == ProgressArgument::Auto && self.reporting.progress == Some(ProgressForm::Bars) {
+    /// Beside a `command`, which may use the terminal for itself, there is no bar that was not asked for.
+    pub(super) fn beside(mut self, command: &Option<CommandLine>, common: &CommonArguments) -> Self {
+        if command.is_some() && common.progress == ProgressArgument::Auto {
             self.reporting.progress = None;
         }
         self

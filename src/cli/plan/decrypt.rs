@@ -1,14 +1,11 @@
 //! What `reelseal decrypt` is to do.
 
-use std::{
-    io,
-    os::{fd::AsFd, unix::fs::FileTypeExt},
-};
+use std::io;
 
 use super::{ByteRange, Inputs, Many, OutputChoice, Placement, command::command_line};
 use crate::{
     cli::{arguments::DecryptArguments, messages::failure::Failure},
-    files::walk::FileKind,
+    files::{standard_stream::is_pipe, walk::FileKind},
     process::CommandLine,
 };
 
@@ -62,14 +59,13 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
             }
         };
         let mut placement = Placement::of_plaintext(files);
-        let mut many = Many::of(inputs.clone(), secret, common);
         if let Some(consumer) = &consumer {
             placement.output = OutputChoice::Command(consumer.program.clone());
-            many = many.beside_a_command(common);
         }
         if part.is_some() {
             place_part(&inputs, &mut placement)?;
         }
+        let many = Many::of(inputs, secret, common).beside(&consumer, common);
         Ok(Self { many, placement, part, consumer })
     }
 }
@@ -82,17 +78,11 @@ fn place_part(inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure>
         );
     }
     if placement.output == OutputChoice::BesideInput && !inputs.from_standard_input {
-        if !standard_output_is_piped() {
+        if !is_pipe(&io::stdout()) {
             return Err(Failure::usage("a part needs an output of its own, which does not take the name of the whole")
                 .with_hint("name it with -o FILE, or pipe it on"));
         }
         placement.output = OutputChoice::StandardOutput;
     }
     Ok(())
-}
-
-fn standard_output_is_piped() -> bool {
-    let output = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
-    let kind = output.and_then(|output| output.metadata()).map(|metadata| metadata.file_type());
-    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
 }

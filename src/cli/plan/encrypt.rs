@@ -52,11 +52,7 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
             check_live(arguments, &inputs)?;
         }
         Ok(Self {
-            many: if producer.is_some() {
-                Many::of(inputs, secret, common).beside_a_command(common)
-            } else {
-                Many::of(inputs, secret, common)
-            },
+            many: Many::of(inputs, secret, common).beside(&producer, common),
             placement: Placement::of_streams(files),
             cost: arguments.scrypt_cost(),
             layout: Layout { frame_size: arguments.frame_size, ..Layout::default() },

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use crate::cli::arguments::{NewSecretArguments, SecretArguments};
 
+/// The environment's passphrase, and the new one of passwd.
+pub(in crate::cli) const PASSPHRASE_VARIABLE: &str = "REELSEAL_PASSPHRASE";
+pub(in crate::cli) const NEW_PASSPHRASE_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
+
 /// Where a user asked a secret to come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum SecretRequest {

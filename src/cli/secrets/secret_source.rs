@@ -24,7 +24,7 @@ use crate::cli::{
         message::{Message, Subject},
         report, secret_failure,
     },
-    plan::SecretRequest,
+    plan::{NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest},
     secrets::{
         exposed_secret::warn_if_exposed,
         new_passphrase,
@@ -35,9 +35,6 @@ use crate::cli::{
 use crate::files::label::Label;
 use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind};
 use crate::signals::Startup;
-
-const VARIABLE: &str = "REELSEAL_PASSPHRASE";
-const NEW_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
 
 /// Where the secret comes from, and of what kind it is; nothing is read yet.
 pub(in crate::cli) struct SecretSource {
@@ -70,13 +67,13 @@ impl SecretSource {
                 .about(&Label::StandardInput)
                 .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
         }
-        Self::requested(request, VARIABLE, startup)
+        Self::requested(request, PASSPHRASE_VARIABLE, startup)
     }
 
     /// Chooses the source of a new secret: a flag, else the environment, else the terminal.
     pub fn choose_new(request: &SecretRequest, startup: &Startup) -> Result<Self, Failure> {
         let or_terminal = || prompt::is_possible().then(|| Self::passphrase(Place::Terminal));
-        Self::requested(request, NEW_VARIABLE, startup)?.or_else(or_terminal).ok_or_else(no_new_source)
+        Self::requested(request, NEW_PASSPHRASE_VARIABLE, startup)?.or_else(or_terminal).ok_or_else(no_new_source)
     }
 
     fn requested(request: &SecretRequest, variable: &'static str, startup: &Startup) -> Result<Option<Self>, Failure> {
@@ -163,13 +160,13 @@ impl SecretSource {
 
 fn no_source() -> Failure {
     Failure::usage("no passphrase, and no terminal to ask for one").with_hint(format!(
-        "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment's {VARIABLE}"
+        "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment's {PASSPHRASE_VARIABLE}"
     ))
 }
 
 fn no_new_source() -> Failure {
     Failure::usage("no new passphrase, and no terminal to ask for one").with_hint(format!(
-        "give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the environment's {NEW_VARIABLE}, or a key file with --new-key-file FILE"
+        "give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the environment's {NEW_PASSPHRASE_VARIABLE}, or a key file with --new-key-file FILE"
     ))
 }
 

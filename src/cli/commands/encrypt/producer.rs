@@ -1,14 +1,10 @@
 //! Encrypting what a command writes.
 
-use super::check_cost;
+use super::{check_cost, header_copies, plaintext_source};
 use crate::{
     cli::{
         job::{assignments::spare_terminal, delivery::Delivery},
-        messages::{
-            command_failure::command_failure,
-            failure::{Exit, Failure},
-            progress::Progress,
-        },
+        messages::{command_failure::command_failure, failure::Failure, progress::Progress},
         plan::{EncryptPlan, OutputChoice},
         secrets::{new_lock::NewLock, question::Question, secret_source::SecretSource},
     },
@@ -21,7 +17,7 @@ use crate::{
     process::{CommandFailure, CommandLine, CommandOutput, RunningCommand},
     signals::{Answer, Startup},
     stage::Chain,
-    stream::{Clock, StreamError},
+    stream::StreamError,
 };
 
 /// Encrypts what the command `line` writes. All that can be refused before it runs is refused before it runs.
@@ -39,26 +35,20 @@ pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup:
     check_cost(plan, &secret)?;
     let label = Label::Command(line.program.clone());
     let question = Question::to_encrypt_output_of(&label);
-    let features = plan.features(false);
-    let stream = NewLock::new(secret, plan.cost, question).new_stream(plan.layout, features)?;
-    let copies = stream.keys.seal_header(&stream.header);
-    let copies = copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+    let stream = NewLock::new(secret, plan.cost, question).new_stream(plan.layout, plan.features(false))?;
+    let copies = header_copies(&stream)?;
     let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
 
     let layout = stream.header.layout();
     let delivery = Delivery::open(&label, &destination, layout, None, None)?;
-    let sizes = [None].into_iter();
-    let progress = Progress::start(&watching, plan.many.reporting, sizes);
+    let progress = Progress::start(&watching, plan.many.reporting, [None].into_iter());
     let (running, output) = line.produce(&watching).map_err(|failure| command_failure(&line.program, &failure))?;
     let file = progress.file(&label, None, destination.is_terminal());
     delivery.write_header(&copies)?;
     let threads = plan.many.threads;
     let threads = if delivery.to_pipe { threads.between_pipes() } else { threads.most() };
     let workers = Workers::new(threads, layout.frame_size).with_progress(file.delivered());
-    let mut source = PlaintextSource::new(output, layout.frame_size, Clock::of(features), None);
-    if let Some(max_delay) = plan.max_delay {
-        source = source.live(max_delay);
-    }
+    let source = plaintext_source(output, &stream.header, plan.max_delay, None);
     seal_output(&running, source, &delivery, &workers, &chain).map_err(|error| match error {
         Failed::Ours(error) => delivery.failure(&error),
         Failed::Command(failure) => {
