@@ -8,6 +8,7 @@ use std::{
     hint::black_box,
     io::Write,
     os::unix::fs::FileExt,
+    sync::Barrier,
     thread,
     time::{Duration, Instant},
 };
@@ -76,25 +77,29 @@ fn one_read(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The time that `threads` threads take for this many reads of random frames each.
+/// The time that `threads` threads, once all are running, take for this many reads of random frames each.
 fn threads_reading(threads: u64, reads: u64, read: impl Fn(&mut [u8], u64) + Sync) -> Duration {
-    let (started, read) = (Instant::now(), &read);
-    thread::scope(|scope| {
+    let (ready, read) = (&Barrier::new(threads as usize + 1), &read);
+    let started = thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
                 let (mut area, mut random) = (vec![0; FrameSize::default().wire()], thread * 77 + 1);
+                ready.wait();
                 for _ in 0..reads {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     read(black_box(&mut area), (random >> 33) % FRAMES);
                 }
             });
         }
+        ready.wait();
+        Instant::now()
     });
     started.elapsed()
 }
 
 fn two_threads(criterion: &mut Criterion) {
-    const READS: u64 = 500;
+    // Long enough that the scheduler has moved the threads to cores of their own.
+    const READS: u64 = 5_000;
     let (film, parts) = (sealed_file(), Parts::new());
     let mut group = criterion.benchmark_group("random frames, per read");
     for threads in [1, 2] {
