@@ -7,10 +7,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use rand::{TryRng, rngs::SysRng};
 use rustix::fs::{AtFlags, unlinkat};
 
 use super::folders::Folder;
+use crate::keys::random_bytes;
 
 const PREFIX: &str = ".reelseal-";
 const SUFFIX: &str = ".partial";
@@ -110,8 +110,7 @@ impl Drop for Registered<'_> {
 pub(super) fn with_temporary_name<T>(mut make: impl FnMut(&OsStr) -> io::Result<T>) -> io::Result<T> {
     let mut made = Err(ErrorKind::AlreadyExists.into());
     for _ in 0..MAX_NAMES {
-        let mut random = [0; RANDOM_BYTES];
-        SysRng.try_fill_bytes(&mut random).map_err(io::Error::other)?;
+        let random: [u8; RANDOM_BYTES] = random_bytes().map_err(io::Error::other)?;
         let name = format!("{PREFIX}{}{SUFFIX}", base16ct::lower::encode_string(&random));
         made = make(OsStr::new(&name));
         if !made.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {

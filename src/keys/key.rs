@@ -31,7 +31,7 @@ impl Key {
     /// [`RandomnessUnavailable`].
     pub fn random() -> Result<Self, RandomnessUnavailable> {
         let mut key = Self::zeroed();
-        SysRng.try_fill_bytes(key.bytes_mut()).map_err(|_| RandomnessUnavailable)?;
+        fill(key.bytes_mut())?;
         Ok(key)
     }
 
@@ -69,6 +69,43 @@ impl fmt::Debug for Key {
 /// [`RandomnessUnavailable`].
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], RandomnessUnavailable> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|_| RandomnessUnavailable)?;
+    fill(&mut bytes)?;
     Ok(bytes)
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+    SysRng.try_fill_bytes(bytes).or_else(|_| fill_by_system_call(bytes))
+}
+
+/// A static binary has no `getrandom` for `SysRng` to look up at run time, and without /dev there is no other source.
+#[cfg(target_os = "linux")]
+fn fill_by_system_call(mut bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+    while !bytes.is_empty() {
+        match rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty()) {
+            Ok(filled) => bytes = bytes.get_mut(filled..).ok_or(RandomnessUnavailable)?,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return Err(RandomnessUnavailable),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fill_by_system_call(_: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+    Err(RandomnessUnavailable)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_call_fills_more_than_it_gives_at_once() {
+        // More than 32 MiB less a byte is never given at once.
+        let mut bytes = vec![0; (32 << 20) + 64];
+        fill_by_system_call(&mut bytes).unwrap();
+        for part in [&bytes[..64], &bytes[(32 << 20) - 32..32 << 20], &bytes[32 << 20..]] {
+            assert!(part.iter().any(|&byte| byte != 0));
+        }
+    }
 }
