@@ -317,7 +317,9 @@ fn passphrase_slot(slot: &Slot) -> Option<&PassphraseSlot> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
+    use crate::container::{
+        Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, RecipientSlotError, Search, search_header,
+    };
 
     fn header(records: Vec<Record>) -> Header {
         let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
@@ -422,12 +424,17 @@ mod tests {
         let full = Header { length, ..header((0..5).map(|mark| (&key_file(mark)).into()).collect()) };
         let full = slots(&full);
         let (cost, limits) = (ScryptCost::new(10, 8, 1).unwrap(), KdfLimits::default());
-        let no_room = |result| matches!(result, Err(SlotChangeError::Records(RecordError::NoRoom)));
+        let no_room = |result| matches!(result, Err(SlotChangeError::NoRoom { .. }));
         assert!(no_room(full.check_added(&[SlotDemand::key_file()], NOTHING)));
         assert!(no_room(full.with_added(&[key_file(9)], NOTHING).map(drop)));
         let last = numbered(&full, 5);
         assert!(full.check_replaced(last, &[SlotDemand::passphrase(cost)], limits).is_ok());
         assert!(no_room(full.check_replaced(last, &[SlotDemand::key_file(); 2], limits)));
+
+        // The message says how much would be enough.
+        let refused = full.check_added(&[SlotDemand::key_file(); 2], NOTHING).unwrap_err();
+        let fact = "the header has no room: the new key slots need 152 bytes, and 36 are free";
+        assert_eq!(refused.to_string(), fact);
 
         // The check agrees with what fits into a header, to the byte.
         let records = full.with_replaced(last, &[Slot::Passphrase(passphrase_slot_of(10, 1))], limits).unwrap();
@@ -454,6 +461,41 @@ mod tests {
         assert!(full.with_replaced(numbered(&full, 8), &made, limits).is_ok());
         let two = full.check_replaced(numbered(&full, 8), &[new, new].concat(), limits);
         assert!(matches!(two, Err(SlotChangeError::Full)));
+    }
+
+    fn recipient(kinds: &[&str]) -> Slot {
+        let stanzas: String = kinds.iter().map(|kind| format!("-> {kind}\n\n")).collect();
+        let body = format!("age-encryption.org/v1\n{stanzas}--- {}\n{}", "A".repeat(43), "x".repeat(64));
+        Slot::Recipient(RecipientSlot { body: body.into_bytes() })
+    }
+
+    #[test]
+    fn a_33rd_recipient_slot_is_refused_and_the_32nd_may_be_replaced() {
+        let of = |count: usize| {
+            let records = vec![Record::from(&recipient(&["a"])); count];
+            Header { length: HeaderLength::MAX, ..header(records) }
+        };
+        assert!(matches!(KeySlots::of(&of(33)), Err(UnlockError::TooManyRecipientSlots(33))));
+        let full = slots(&of(32));
+        let (demand, made) = ([SlotDemand::recipient()], [recipient(&["b"])]);
+        assert!(matches!(full.check_added(&demand, NOTHING), Err(SlotChangeError::TooManyRecipients)));
+        assert!(matches!(full.with_added(&made, NOTHING), Err(SlotChangeError::TooManyRecipients)));
+        assert!(full.check_replaced(numbered(&full, 32), &demand, NOTHING).is_ok());
+        assert!(full.with_replaced(numbered(&full, 32), &made, NOTHING).is_ok());
+        assert!(full.with_added(&[key_file(1)], NOTHING).is_ok());
+    }
+
+    #[test]
+    fn a_recipient_slot_of_a_wrong_form_is_refused_whatever_else_opens_the_header() {
+        let with = |slot| KeySlots::of(&header(vec![(&key_file(1)).into(), Record::from(&slot)]));
+        assert!(with(recipient(&["X25519 a"])).is_ok());
+        for (slot, error) in [
+            (recipient(&["scrypt a 30"]), RecipientSlotError::Scrypt),
+            (recipient(&["a"; 17]), RecipientSlotError::TooManyStanzas),
+            (Slot::Recipient(RecipientSlot { body: vec![b'a'] }), RecipientSlotError::NotAge),
+        ] {
+            assert!(matches!(with(slot), Err(UnlockError::RecipientSlot(found)) if found == error));
+        }
     }
 
     #[test]

@@ -16,3 +16,6 @@ pub use new_identity::NewIdentity;
 pub use recipient::Recipient;
 pub use recipient_error::{RecipientError, RecipientFailure};
 pub use recipient_list::{ListedRecipientError, recipients_in};
+
+#[cfg(test)]
+mod tests;
