@@ -23,7 +23,7 @@ pub(in crate::cli) fn described(slot: &SlotFindings) -> String {
         Quantum::Unknown => "; whether a quantum computer will open it is not known",
         Quantum::Holds => "",
     };
-    format!("{kind}{details}, {bytes} bytes{quantum}")
+    format!("{kind}, {bytes} bytes{details}{quantum}")
 }
 
 fn scrypt_text(ScryptParameters { log2_n, r, p, memory }: &ScryptParameters) -> String {
