@@ -1,6 +1,7 @@
 //! Streams frozen in tests/vectors, each with a line in its INDEX of what must happen: the name, the secret, the outcome,
 //! the bytes released. With REELSEAL_WRITE_VECTORS=1, this file, which makes them all, writes them again.
 
+#![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
 #[path = "vectors/maker.rs"]

@@ -30,8 +30,8 @@ known:
             recipient, their types); quantum (holds, falls or unknown: what a quantum computer to
             come does to it, if the file was recorded now)
   length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut
-  authenticated (with a secret)  header; slot (its number) and slot_kind that opened; frames, plaintext,
-            interrupted, first_time, last_time
+  authenticated (with a secret)  header; slot (its number) and slot_kind that opened it;
+            frames, plaintext, interrupted, first_time, last_time
   problems  a list of facts, empty where nothing wrong was seen
 With --frames, a line for each frame follows: file, frame (its index), position, and either offset,
 length, time, final, interrupted, or refused (why).
