@@ -205,6 +205,7 @@ fn what_is_not_what_it_should_be_is_refused_with_what_to_do_and_no_secret_is_sho
         2,
         "cannot be used with",
     );
+    assert_refused(&run(&folder, &["encrypt", "film", "-i", "one"]), 2, "hint: an identity opens streams; to encrypt");
 }
 
 #[test]

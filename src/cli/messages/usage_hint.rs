@@ -13,6 +13,10 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
         ErrorKind::UnknownArgument if names(error, &["--pass", "--passphrase", "--password", "-p"]) => {
             Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")
         }
+        #[cfg(feature = "age")]
+        ErrorKind::UnknownArgument if names(error, &["-i", "--identity"]) => {
+            Some("an identity opens streams; to encrypt for its owner, give its recipient with -r")
+        }
         #[cfg(not(feature = "age"))]
         ErrorKind::UnknownArgument if names(error, &["-i", "--identity", "-R", "--recipient", "--age"]) => {
             Some("this reelseal was built without age, and so without public keys")
