@@ -57,7 +57,7 @@
 //! * [`pipeline`], many frames on all cores: sources, the worker loop and its turns, sinks.
 //! * [`stream`], one stream, without workers: opened, read, written, and read at any place.
 //! * [`stage`], what happens to a frame: the chain, and how a stage of one's own joins it.
-//! * [`keys`], from a passphrase or a key file to the stages' keys.
+//! * [`keys`], from a passphrase, a key file or an identity to the stages' keys.
 //! * [`container`], what the bytes mean; its page is the format's specification.
 //!
 //! Lengths and positions are in bytes, times in microseconds since 1970 (UTC), indexes count from 0.
@@ -65,7 +65,8 @@
 //! # Features
 //!
 //! `cli`, on by default, is the command with its dependencies. A user of the library does without it:
-//! `default-features = false`.
+//! `default-features = false`. `age`, on by default too, is key slots for public keys, with the age crate:
+//! `keys::Recipient` and `keys::Identities`. Without it such slots are still counted, checked and kept.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -5,6 +5,7 @@
 //! are in the files: the folder of which a case gets a copy of its own, and output that is to be empty (what a file
 //! does not mention is not checked).
 
+#![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
 use std::{

@@ -69,7 +69,7 @@ fn a_sound_stream_shows_its_header_and_its_length_without_a_secret_and_without_a
             {"state": "sound", "generation": 1, "counts": true},
             {"state": "sound", "generation": 1, "counts": false},
         ],
-        "slots": [{"kind": "key-file"}],
+        "slots": [{"kind": "key-file", "bytes": 76, "quantum": "holds"}],
         "length": {"stream": stream.len(), "frames": 21, "plaintext": 81925, "at_most": false, "cut": false},
         "authenticated": null,
         "problems": [],

@@ -130,20 +130,23 @@ fn the_same_passphrase_may_take_another_cost() {
         .unwrap();
     assert_done(&changed);
     assert_eq!(text(&changed.stderr), "");
-    assert_eq!(list(&folder, "film.reel"), "1: passphrase, scrypt with N = 2^15, r = 8, p = 1: 32 MiB of memory\n");
+    assert_eq!(
+        list(&folder, "film.reel"),
+        "1: passphrase, 88 bytes, scrypt with N = 2^15, r = 8, p = 1: 32 MiB of memory\n"
+    );
     assert!(opens(&folder, "film.reel", Passphrase("same")));
 }
 
 #[test]
 fn slots_are_added_listed_changed_in_their_place_and_removed() {
     let folder = encrypted(Passphrase("one"));
-    let phrase = "passphrase, scrypt with N = 2^14, r = 8, p = 1: 16 MiB of memory";
+    let phrase = "passphrase, 88 bytes, scrypt with N = 2^14, r = 8, p = 1: 16 MiB of memory";
     key(&folder, "other");
     let added = passwd(&folder, &["--add", "film.reel"], Passphrase("one"), Some(KeyFile("key")));
     assert_done(&added);
     assert_eq!(text(&added.stderr), "");
     assert_done(&passwd(&folder, &["--add", "film.reel"], KeyFile("key"), Some(Passphrase("three"))));
-    assert_eq!(list(&folder, "film.reel"), format!("1: {phrase}\n2: key file\n3: {phrase}\n"));
+    assert_eq!(list(&folder, "film.reel"), format!("1: {phrase}\n2: key file, 76 bytes\n3: {phrase}\n"));
     for secret in [Passphrase("one"), KeyFile("key"), Passphrase("three")] {
         assert!(opens(&folder, "film.reel", secret), "{secret:?}");
     }
@@ -153,7 +156,7 @@ fn slots_are_added_listed_changed_in_their_place_and_removed() {
     assert!(text(&changed.stderr).starts_with("reelseal: the old key file still opens copies"));
     assert_eq!(list(&folder, "film.reel"), format!("1: {phrase}\n2: {phrase}\n3: {phrase}\n"));
     assert_done(&passwd(&folder, &["film.reel"], Passphrase("two"), Some(KeyFile("other"))));
-    assert_eq!(list(&folder, "film.reel"), format!("1: {phrase}\n2: key file\n3: {phrase}\n"));
+    assert_eq!(list(&folder, "film.reel"), format!("1: {phrase}\n2: key file, 76 bytes\n3: {phrase}\n"));
     assert!(!opens(&folder, "film.reel", KeyFile("key")) && opens(&folder, "film.reel", KeyFile("other")));
 
     // By number, with a secret that opens another slot; then the one that the secret opens.
@@ -162,7 +165,7 @@ fn slots_are_added_listed_changed_in_their_place_and_removed() {
     assert_eq!(text(&removed.stderr), STILL_OPENS);
     assert!(!opens(&folder, "film.reel", Passphrase("one")));
     assert_done(&passwd(&folder, &["--remove", "film.reel"], Passphrase("three"), None));
-    assert_eq!(list(&folder, "film.reel"), "1: key file\n");
+    assert_eq!(list(&folder, "film.reel"), "1: key file, 76 bytes\n");
     assert!(opens(&folder, "film.reel", KeyFile("other")));
 }
 
@@ -213,7 +216,7 @@ fn a_file_of_several_names_is_rewritten_once() {
     let files = ["passwd", "film.reel", "hard.reel", "./film.reel", "soft.reel"];
     assert_done(&folder.run(&[files.as_slice(), &["--add", "--new-key-file", "other"]].concat()));
     let listed = folder.reelseal(&["passwd", "--list", "film.reel"]).output().unwrap();
-    assert_eq!(support::text(&listed.stdout), "1: key file\n2: key file\n");
+    assert_eq!(support::text(&listed.stdout), "1: key file, 76 bytes\n2: key file, 76 bytes\n");
 }
 
 #[test]
@@ -236,7 +239,7 @@ fn a_header_without_room_is_refused() {
     for _ in 1..52 {
         assert_done(&passwd(&folder, &["--add", "film.reel"], KeyFile("key"), Some(KeyFile("key"))));
     }
-    let fact = "film.reel: the header has no room for its records";
+    let fact = "film.reel: the header has no room: the new key slots need 76 bytes, and 48 are free";
     assert_kept(&folder, &["--add", "film.reel"], KeyFile("key"), Some(KeyFile("key")), 2, fact);
 }
 

@@ -147,6 +147,28 @@ fn verify_asks_once_for_many_files() {
     assert_terminal_restored(&session);
 }
 
+#[cfg(feature = "age")]
+#[test]
+fn the_passphrase_of_an_ssh_key_is_asked_for_once_for_many_files() {
+    let folder = Folder::new();
+    let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let list = data.join("ssh-key.pub");
+    let key = folder.write("locked", &std::fs::read(data.join("ssh-key-locked")).unwrap());
+    std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    for name in ["one", "two"] {
+        folder.write(name, name.as_bytes());
+        let encrypted = folder.reelseal(&["encrypt", name, "-R", list.to_str().unwrap()]).output().unwrap();
+        support::assert_done(&encrypted);
+    }
+    for (passphrase, code, shown) in [("passphrase", 0, "two.reel: whole"), ("other", 3, "locked: wrong passphrase")] {
+        let mut session = on_terminal(&folder, &["verify", "one.reel", "two.reel", "-i", "locked"]);
+        session.exp_string("Passphrase of locked: ").unwrap();
+        session.send_line(passphrase).unwrap();
+        session.exp_string(shown).unwrap();
+        assert_eq!(exit_code(&mut session), code);
+    }
+}
+
 #[test]
 fn inspect_asks_only_when_told_to() {
     let folder = Folder::new();

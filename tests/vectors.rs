@@ -1,6 +1,7 @@
 //! Streams frozen in tests/vectors, each with a line in its INDEX of what must happen: the name, the secret, the outcome,
 //! the bytes released. With REELSEAL_WRITE_VECTORS=1, this file, which makes them all, writes them again.
 
+#![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
 #[path = "vectors/maker.rs"]
@@ -15,14 +16,15 @@ use std::{
 };
 
 use maker::{
-    FILE_KEY_FOR_AGE, HEADER, KEY_FILE_SLOT, Maker, PAYLOAD, PHRASE, RECORDS_START, WIRE, checked, costly_slot,
-    file_key, flipped, key_file, passphrase_slot, passphrase_slot_at_cost, plaintext, tag,
+    FILE_KEY_FOR_AGE, FILE_KEY_WITH_GREASE, HEADER, KEY_FILE_SLOT, Maker, OTHER_FILE_KEY_FOR_AGE, PAYLOAD, PHRASE,
+    RECORDS_START, WIRE, checked, costly_slot, crafted_slot, file_key, flipped, key_file, passphrase_slot,
+    passphrase_slot_at_cost, plaintext, recipient_slot, tag,
 };
 use reelseal::{
     container::{
         Features, FrameSize, FrameTag, HeaderError, HeaderLength, IV_LENGTH, Prefix, RecordError, Slot, TagFlags,
     },
-    keys::{Credential, KdfError, Key, KeyFile, Passphrase, ScryptCost, UnlockError, new_key_file_slot},
+    keys::{Credential, Identities, KdfError, Key, KeyFile, Passphrase, ScryptCost, UnlockError, new_key_file_slot},
     stage::FrameFault,
     stream::{Clock, HeaderReadError, OpenError, Reader, SealedFile, StreamError},
 };
@@ -69,6 +71,7 @@ fn sound() -> Vec<Vector> {
     let foreign_slot = Slot::KeyFile(new_key_file_slot(&Key::from_bytes([8; 32]), &key_file(), [4; 32]));
     let second_opens = Maker::with_slots(vec![passphrase_slot("another", 1), passphrase_slot(PHRASE, 2)]);
     let with_record = |kind, body| [plain.header_with_record(kind, body), plain.frames(5).concat()].concat();
+    let for_recipient = |body| Maker::with_slots(vec![recipient_slot(body)]).stream(5);
     let untimed_live = Maker::new(Features::LIVE);
     let live_stream = [
         live.header(),
@@ -131,6 +134,34 @@ fn sound() -> Vec<Vector> {
         ("cost-n-2-to-15-and-r-1", "passphrase", "whole", 5, at_cost(15, 1, 1)),
         ("unknown-record-0xbf", "key", "whole", 5, with_record(0xbf, &[1, 2])),
         ("age-recipient-slot", "key", "whole", 5, with_record(3, FILE_KEY_FOR_AGE)),
+        ("recipient", "identity", "whole", 5, for_recipient(FILE_KEY_FOR_AGE)),
+        ("recipient-and-grease", "identity", "whole", 5, for_recipient(FILE_KEY_WITH_GREASE)),
+        ("recipient-after-a-key", "identity", "whole", 5, with_record(3, FILE_KEY_FOR_AGE)),
+        (
+            "recipient-after-others",
+            "identity",
+            "whole",
+            5,
+            Maker::with_slots(vec![
+                recipient_slot(&flipped(FILE_KEY_FOR_AGE.to_vec(), &[40])),
+                recipient_slot(OTHER_FILE_KEY_FOR_AGE),
+                crafted_slot("-> other a b\n\n", 64),
+                crafted_slot("-> X25519\n\n", 64),
+                recipient_slot(FILE_KEY_FOR_AGE),
+            ])
+            .stream(5),
+        ),
+        (
+            "recipient-16-stanzas-and-a-key",
+            "key",
+            "whole",
+            5,
+            Maker::with_slots(vec![plain.slots[0].clone(), crafted_slot(&"-> a\n\n".repeat(16), 64)]).stream(5),
+        ),
+        ("recipients-32", "identity", "whole", 5, {
+            let slots = [vec![crafted_slot("-> a\n\n", 64); 31], vec![recipient_slot(FILE_KEY_FOR_AGE)]].concat();
+            Maker::with_slots(slots).stream(5)
+        }),
         ("continued", "key", "whole", 5, plain.final_frame(|tag| tag.flags = TagFlags::from_bits(1 | 1 << 16))),
         ("live-empty-full-frame", "key", "whole", 105, live_from_an_empty_frame.concat()),
         ("timed-live-empty-final-frame", "key", "whole", 109, live_to_an_empty_frame.concat()),
@@ -154,6 +185,11 @@ fn bad_headers() -> Vec<Vector> {
         maker.altered(|copy| copy[start..start + value.len()].copy_from_slice(value))
     };
     let with_record = |kind| [plain.header_with_record(kind, &[1, 2]), plain.frames(5).concat()].concat();
+    let of_slots = |slots| Maker::with_slots(slots).stream(5);
+    let of_length = |length| {
+        let slots = vec![plain.slots[0].clone(), recipient_slot(&vec![b'a'; length])];
+        Maker::with_slots(slots).stream(5)
+    };
     let unauthenticated = checked(flipped(plain.copy(), &[40])).repeat(2);
     let distinct = |log_n, p, count: u8| {
         Maker::with_slots((0..count).map(|salt| costly_slot(log_n, 8, p, salt)).collect()).header()
@@ -264,6 +300,74 @@ fn bad_headers() -> Vec<Vector> {
         ("cost-n-2-to-16-and-r-1", "passphrase", "cost-bounds", 0, slot_field(0, &[16, 0, 0, 0, 1, 0, 0, 0])),
         ("critical-record-0xc0", "key", "critical-record", 0, with_record(0xc0)),
         ("critical-record-0xff", "key", "critical-record", 0, with_record(0xff)),
+        ("no-slot-for-an-identity", "identity", "no-slot", 0, plain.stream(5)),
+        ("no-slot-for-a-key", "key", "no-slot", 0, of_slots(vec![recipient_slot(FILE_KEY_FOR_AGE)])),
+        (
+            "wrong-identity",
+            "identity",
+            "wrong-secret",
+            0,
+            of_slots(vec![recipient_slot(&flipped(FILE_KEY_FOR_AGE.to_vec(), &[40]))]),
+        ),
+        (
+            "recipient-damaged-payload",
+            "identity",
+            "wrong-secret",
+            0,
+            of_slots(vec![recipient_slot(&flipped(FILE_KEY_FOR_AGE.to_vec(), &[FILE_KEY_FOR_AGE.len() - 1]))]),
+        ),
+        (
+            "recipient-damaged-mac",
+            "identity",
+            "wrong-secret",
+            0,
+            of_slots(vec![recipient_slot(&flipped(FILE_KEY_FOR_AGE.to_vec(), &[FILE_KEY_FOR_AGE.len() - 80]))]),
+        ),
+        (
+            "recipient-of-another-file-key",
+            "identity",
+            "altered",
+            0,
+            of_slots(vec![recipient_slot(OTHER_FILE_KEY_FOR_AGE)]),
+        ),
+        ("recipient-empty", "key", "slot-length", 0, of_slots(vec![plain.slots[0].clone(), recipient_slot(&[])])),
+        ("recipient-longest", "key", "recipient-slot", 0, of_length(16_384)),
+        ("recipient-too-long", "key", "slot-length", 0, of_length(16_385)),
+        ("recipient-armoured", "key", "recipient-slot", 0, {
+            of_slots(vec![plain.slots[0].clone(), recipient_slot(b"-----BEGIN AGE ENCRYPTED FILE-----\n")])
+        }),
+        ("recipient-of-age-2", "key", "recipient-slot", 0, {
+            of_slots(vec![plain.slots[0].clone(), recipient_slot(b"age-encryption.org/v2\n")])
+        }),
+        ("recipient-scrypt", "identity", "recipient-slot", 0, of_slots(vec![crafted_slot("-> scrypt a 30\n\n", 64)])),
+        (
+            "recipient-scrypt-and-a-key",
+            "key",
+            "recipient-slot",
+            0,
+            of_slots(vec![plain.slots[0].clone(), crafted_slot("-> X25519 a\n\n-> scrypt a 30\n\n", 64)]),
+        ),
+        (
+            "recipient-17-stanzas",
+            "identity",
+            "recipient-slot",
+            0,
+            of_slots(vec![crafted_slot(&"-> a\n\n".repeat(17), 64)]),
+        ),
+        ("recipient-no-stanza", "identity", "recipient-slot", 0, of_slots(vec![crafted_slot("", 64)])),
+        ("recipient-31-bytes", "identity", "recipient-slot", 0, of_slots(vec![crafted_slot("-> a\n\n", 63)])),
+        ("recipient-33-bytes", "identity", "recipient-slot", 0, of_slots(vec![crafted_slot("-> a\n\n", 65)])),
+        (
+            "recipient-long-line",
+            "identity",
+            "recipient-slot",
+            0,
+            of_slots(vec![crafted_slot(&format!("-> a\n{}\n", "A".repeat(65)), 64)]),
+        ),
+        ("recipients-33", "key", "too-many-slots", 0, {
+            let slots = [plain.slots.clone(), vec![crafted_slot("-> a\n\n", 64); 33]].concat();
+            Maker::with_slots(slots).stream(5)
+        }),
     ]
 }
 
@@ -472,8 +576,11 @@ fn the_vectors_are_frozen_byte_for_byte() {
 
 #[test]
 fn the_independent_reader_is_short_enough_to_be_read() {
-    let lines = fs::read_to_string(independent_reader()).unwrap().lines().count();
-    assert!(lines <= 200, "{lines}");
+    let beside = independent_reader().with_file_name("age_slot.py");
+    for (path, most) in [(independent_reader(), 210), (beside, 100)] {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= most, "{}: {lines}", path.display());
+    }
 }
 
 fn independent_reader() -> PathBuf {
@@ -483,6 +590,11 @@ fn independent_reader() -> PathBuf {
 fn credential(secret: &str) -> Credential {
     match secret {
         "key" => key_file().into(),
+        "identity" => {
+            let mut identities = Identities::default();
+            identities.add_file("identity", &fs::read(folder().join("identity")).unwrap(), &age::NoCallbacks).unwrap();
+            identities.into()
+        }
         _ => Passphrase::new(PHRASE).unwrap().into(),
     }
 }
@@ -517,7 +629,7 @@ fn header_outcome(error: &HeaderError) -> &'static str {
         HeaderError::Records(error) => match error {
             RecordError::Overrun => "record-overrun",
             RecordError::ReservedNotZero => "reserved",
-            RecordError::SlotLength { .. } => "slot-length",
+            RecordError::SlotLength { .. } | RecordError::RecipientSlotLength { .. } => "slot-length",
             RecordError::UnknownCritical { .. } => "critical-record",
             other => panic!("{other}"),
         },
@@ -528,7 +640,8 @@ fn header_outcome(error: &HeaderError) -> &'static str {
 fn unlock_outcome(error: &UnlockError) -> &'static str {
     match error {
         UnlockError::Header(error) => header_outcome(error),
-        UnlockError::TooManySlots(_) => "too-many-slots",
+        UnlockError::TooManySlots(_) | UnlockError::TooManyRecipientSlots(_) => "too-many-slots",
+        UnlockError::RecipientSlot(_) => "recipient-slot",
         UnlockError::Kdf(KdfError::OutOfBounds { .. }) => "cost-bounds",
         UnlockError::Kdf(KdfError::Memory { .. } | KdfError::Work { .. }) => "cost",
         UnlockError::NoSuchSlot { .. } => "no-slot",
@@ -639,6 +752,7 @@ fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
             let mut command = folder.reelseal(arguments);
             match secret {
                 "key" => command.arg("--key-file").arg(self::folder().join("key")),
+                "identity" => command.arg("--identity").arg(self::folder().join("identity")),
                 _ => command.env("REELSEAL_PASSPHRASE", PHRASE),
             };
             command
@@ -670,6 +784,7 @@ fn verify_says_whole_of_those_that_are_and_of_no_other() {
             let mut command = folder.reelseal(&["verify", input]);
             match secret {
                 "key" => command.arg("--key-file").arg(self::folder().join("key")),
+                "identity" => command.arg("--identity").arg(self::folder().join("identity")),
                 _ => command.env("REELSEAL_PASSPHRASE", PHRASE),
             };
             command
@@ -733,6 +848,7 @@ fn an_independent_reader_says_the_same_of_each() {
         command.arg(&reader).arg(path(name));
         match secret {
             "key" => command.arg("--key-file").arg(folder().join("key")),
+            "identity" => command.arg("--identity").arg(folder().join("identity")),
             _ => command.args(["--passphrase", PHRASE]),
         };
         let output = command.output().unwrap();

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use reelseal::{
     container::{
         CHECKSUM_LENGTH, Features, Header, HeaderClaims, HeaderError, HeaderSearch, MAC_LENGTH, MAX_PASSPHRASE_SLOTS,
-        ParsedHeader, Search, search_header,
+        MAX_RECIPIENT_SLOTS, ParsedHeader, Search, search_header,
     },
     keys::{KdfLimits, KeySlots, SlotChangeError, UnlockError},
 };
@@ -74,6 +74,7 @@ fn assert_claims(parsed: &ParsedHeader) {
 fn change_slots(header: &Header) {
     let slots = match KeySlots::of(header) {
         Err(UnlockError::TooManySlots(count)) => return assert!(count > MAX_PASSPHRASE_SLOTS),
+        Err(UnlockError::TooManyRecipientSlots(count)) => return assert!(count > MAX_RECIPIENT_SLOTS),
         Err(_) => return,
         Ok(slots) => slots,
     };
@@ -89,7 +90,7 @@ fn change_slots(header: &Header) {
                 let slots = KeySlots::of(&longer).unwrap();
                 assert_eq!(slots.without(slots.iter().last().unwrap()).unwrap(), header.records);
             }
-            Err(SlotChangeError::Full | SlotChangeError::Records(_)) => {}
+            Err(SlotChangeError::Full | SlotChangeError::TooManyRecipients | SlotChangeError::NoRoom { .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }

@@ -90,6 +90,17 @@ impl HeaderLength {
         self.bytes() - RECORDS_START - MAC_LENGTH - CHECKSUM_LENGTH
     }
 
+    /// This length or, if records of `bytes` do not fit, the shortest multiple of 4096 bytes in which they do; the longest,
+    /// if there is none.
+    pub fn at_least_for(self, bytes: usize) -> Self {
+        let fits = |length: &Self| length.record_area() >= bytes;
+        if fits(&self) {
+            return self;
+        }
+        let multiples = (1..=16).filter_map(|count| Self::from_units(64 * count));
+        multiples.filter(|length| length.units >= self.units).find(fits).unwrap_or(Self::MAX)
+    }
+
     /// Every allowed length, the shortest first.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         (Self::MIN.units..=Self::MAX.units).map(|units| Self { units })

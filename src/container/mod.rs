@@ -20,6 +20,7 @@ mod header;
 mod header_claims;
 mod header_search;
 mod layout;
+mod recipient_slot;
 mod record;
 
 pub use features::Features;
@@ -31,6 +32,9 @@ pub use header::{
 pub use header_claims::HeaderClaims;
 pub use header_search::{CopyNumber, FoundHeader, HeaderSearch, Search, search_header};
 pub use layout::{Extent, FRAME_OVERHEAD, FrameSize, Layout, MAC_LENGTH, StreamCut, TAG_LENGTH};
+pub use recipient_slot::{
+    MAX_RECIPIENT_BODY, MAX_RECIPIENT_SLOTS, MAX_STANZAS, RecipientSlot, RecipientSlotError, Stanza,
+};
 pub use record::{
     KeyFileSlot, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, RecordError, SALT_LENGTH, Slot, WRAPPED_KEY_LENGTH,
 };

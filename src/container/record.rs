@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::{MAX_RECIPIENT_BODY, RecipientSlot};
+
 /// Bytes of a slot's salt.
 pub const SALT_LENGTH: usize = 32;
 /// Bytes of a wrapped file key: 32 and the 8 of RFC 3394.
@@ -13,6 +15,7 @@ const RECORD_HEADER_LENGTH: usize = 4;
 const KIND_END: u8 = 0;
 const KIND_PASSPHRASE: u8 = 1;
 const KIND_KEY_FILE: u8 = 2;
+const KIND_RECIPIENT: u8 = 3;
 /// From here on records are not key slots.
 const FIRST_OTHER_KIND: u8 = 0x80;
 /// From here on records are critical: a reader that does not know one refuses the stream. Version 1 defines none.
@@ -39,6 +42,12 @@ pub enum RecordError {
         found: usize,
         /// The length that the kind prescribes.
         expected: usize,
+    },
+    /// A recipient's key slot has no body, or too long a one.
+    #[error("a recipient's key slot has {found} bytes, and 1 to {MAX_RECIPIENT_BODY} are allowed")]
+    RecipientSlotLength {
+        /// The body's length.
+        found: usize,
     },
     /// A record without which the stream must not be read, of a kind that version 1 does not define.
     #[error("the header has a critical record of unknown kind {kind:#04x}")]
@@ -90,6 +99,8 @@ pub enum Slot {
     Passphrase(PassphraseSlot),
     /// Kind 2.
     KeyFile(KeyFileSlot),
+    /// Kind 3.
+    Recipient(RecipientSlot),
 }
 
 impl Record {
@@ -124,6 +135,10 @@ impl Record {
                 let (wrapped, _) = field(rest);
                 Ok(Some(Slot::KeyFile(KeyFileSlot { salt, wrapped })))
             }
+            KIND_RECIPIENT if self.body.is_empty() || self.body.len() > MAX_RECIPIENT_BODY => {
+                Err(RecordError::RecipientSlotLength { found: self.body.len() })
+            }
+            KIND_RECIPIENT => Ok(Some(Slot::Recipient(RecipientSlot { body: self.body.clone() }))),
             _ => Ok(None),
         }
     }
@@ -158,6 +173,7 @@ impl From<&Slot> for Record {
             Slot::KeyFile(slot) => {
                 Self { kind: KIND_KEY_FILE, body: [slot.salt.as_slice(), slot.wrapped.as_slice()].concat() }
             }
+            Slot::Recipient(slot) => Self { kind: KIND_RECIPIENT, body: slot.body.clone() },
         }
     }
 }
@@ -227,8 +243,9 @@ mod tests {
     #[test]
     fn an_unknown_slot_is_of_a_kind_below_0x80_that_is_not_defined() {
         let of_kind = |kind| Record { kind, body: Vec::new() };
-        let unknown = [KIND_PASSPHRASE, KIND_KEY_FILE, 3, 0x7f, 0x80, 0xff].map(|kind| of_kind(kind).is_unknown_slot());
-        assert_eq!(unknown, [false, false, true, true, false, false]);
+        let kinds = [KIND_PASSPHRASE, KIND_KEY_FILE, KIND_RECIPIENT, 4, 0x7f, 0x80, 0xff];
+        let unknown = kinds.map(|kind| of_kind(kind).is_unknown_slot());
+        assert_eq!(unknown, [false, false, false, true, true, false, false]);
     }
 
     #[test]
@@ -242,9 +259,9 @@ mod tests {
 
     #[test]
     fn the_kinds_set_aside_for_later_are_kept_without_being_known() {
-        let area = [3, 0x80, 0x81, 0xbf].map(|kind| [kind, 0, 2, 0, 1, 2]).concat();
+        let area = [4, 0x80, 0x81, 0xbf].map(|kind| [kind, 0, 2, 0, 1, 2]).concat();
         let records = parse(&area).unwrap();
-        assert_eq!(records.iter().map(Record::kind).collect::<Vec<_>>(), [3, 0x80, 0x81, 0xbf]);
+        assert_eq!(records.iter().map(Record::kind).collect::<Vec<_>>(), [4, 0x80, 0x81, 0xbf]);
         assert!(records.iter().all(|record| record.slot() == Ok(None)));
         assert_eq!(records.iter().map(Record::is_unknown_slot).collect::<Vec<_>>(), [true, false, false, false]);
         let mut written = vec![0; area.len()];
@@ -268,6 +285,17 @@ mod tests {
         assert_eq!(parse(&[0, 0, 0, 0, 0, 1]), Err(RecordError::ReservedNotZero));
         assert_eq!(parse(&[9, 0, 0, 0, 0, 1]), Err(RecordError::ReservedNotZero));
         assert_eq!(parse(&[9, 1, 0, 0]), Err(RecordError::ReservedNotZero));
+    }
+
+    #[test]
+    fn a_recipient_slot_has_a_body_within_bounds() {
+        let of_length = |length: usize| Record { kind: KIND_RECIPIENT, body: vec![b'a'; length] }.slot();
+        assert_eq!(of_length(0), Err(RecordError::RecipientSlotLength { found: 0 }));
+        assert_eq!(of_length(16_385), Err(RecordError::RecipientSlotLength { found: 16_385 }));
+        for length in [1, 16_384] {
+            let slot = of_length(length).unwrap().unwrap();
+            assert_eq!(Record::from(&slot).slot(), Ok(Some(slot)));
+        }
     }
 
     #[test]

@@ -126,10 +126,10 @@ impl InputFile {
     /// # Errors
     ///
     /// [`InputErrorKind::Secret`].
-    pub fn check_apart_from(&self, secret: Option<&Metadata>) -> Result<(), InputError> {
-        match secret {
-            Some(secret) if is_same_source(secret, &self.metadata) => Err(InputErrorKind::Secret.of(&self.label)),
-            _ => Ok(()),
+    pub fn check_apart_from(&self, secrets: &[Metadata]) -> Result<(), InputError> {
+        match secrets.iter().any(|secret| is_same_source(secret, &self.metadata)) {
+            true => Err(InputErrorKind::Secret.of(&self.label)),
+            false => Ok(()),
         }
     }
 

@@ -4,10 +4,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-use super::scrypt_parameters::ScryptParameters;
+use super::{quantum::Quantum, scrypt_parameters::ScryptParameters};
 use crate::{
-    container::{CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, Slot, StreamCut},
-    keys::SlotKind,
+    container::{
+        CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, RecipientSlot, Record, Slot, StreamCut,
+    },
+    keys::{KeySlot, SlotKind},
     measure::scrypt_time,
     stream::{RefusedHeader, StreamHeader},
 };
@@ -51,13 +53,22 @@ pub(crate) enum CopyState {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum SlotFindings {
-    Known {
-        #[serde(serialize_with = "in_kebab_case")]
-        kind: SlotKind,
-        #[serde(flatten)]
-        scrypt: Option<ScryptFindings>,
-    },
+    Known(KnownSlotFindings),
     Unknown(UnknownSlotFindings),
+}
+
+#[derive(Serialize)]
+pub(crate) struct KnownSlotFindings {
+    #[serde(serialize_with = "in_kebab_case")]
+    pub kind: SlotKind,
+    /// Bytes of its record.
+    pub bytes: usize,
+    #[serde(flatten)]
+    pub scrypt: Option<ScryptFindings>,
+    /// Of a recipient, the types of the stanzas that are for somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stanzas: Option<Vec<String>>,
+    pub quantum: Quantum,
 }
 
 /// A key slot of a kind that this version cannot open.
@@ -84,9 +95,13 @@ pub(crate) struct LengthFindings {
     pub cut: bool,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct Authenticated {
     pub header: bool,
+    /// The number of the key slot that opened, as `passwd --list` has it, and its kind.
+    pub slot: usize,
+    #[serde(serialize_with = "in_kebab_case")]
+    pub slot_kind: SlotKind,
     pub frames: Option<u64>,
     pub plaintext: Option<u64>,
     pub interrupted: Option<bool>,
@@ -158,7 +173,9 @@ impl Findings {
 
     /// Whether a passphrase may open the stream.
     pub fn has_passphrase_slot(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, SlotFindings::Known { kind: SlotKind::Passphrase, .. }))
+        self.slots
+            .iter()
+            .any(|slot| matches!(slot, SlotFindings::Known(KnownSlotFindings { kind: SlotKind::Passphrase, .. })))
     }
 }
 
@@ -177,13 +194,28 @@ impl SlotFindings {
             let time = parameters.cost().and_then(scrypt_time::estimated);
             ScryptFindings { parameters, seconds: time.map(|time| time.as_secs_f64()) }
         });
-        Self::Known { kind: SlotKind::of(slot), scrypt }
+        let stanzas = if let Slot::Recipient(slot) = slot { Some(stanza_types(slot)) } else { None };
+        let (kind, bytes) = (SlotKind::of(slot), Record::from(slot).encoded_length());
+        Self::Known(KnownSlotFindings { kind, bytes, scrypt, stanzas, quantum: Quantum::of(slot) })
     }
+}
+
+/// The types of the stanzas in `slot` that are for somebody, each cut to a length that can be read; none of a malformed one.
+fn stanza_types(slot: &RecipientSlot) -> Vec<String> {
+    const LONGEST: usize = 40;
+    let stanzas = slot.stanzas().unwrap_or_default();
+    let stanzas = stanzas.iter().filter(|stanza| !stanza.is_grease());
+    stanzas.map(|stanza| stanza.kind().chars().take(LONGEST).collect()).collect()
 }
 
 /// In the form of all names in JSON.
 fn in_kebab_case<S: Serializer>(kind: &SlotKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&kind.to_string().replace(' ', "-"))
+    serializer.serialize_str(&kebab_case(*kind))
+}
+
+/// The name of `kind`, likewise.
+pub(crate) fn kebab_case(kind: SlotKind) -> String {
+    kind.to_string().replace(' ', "-")
 }
 
 impl LengthFindings {
@@ -207,6 +239,20 @@ impl LengthFindings {
 }
 
 impl Authenticated {
+    /// The header is authentic, by the key in `slot`.
+    pub fn by(slot: &KeySlot) -> Self {
+        Self {
+            header: true,
+            slot: slot.number().get(),
+            slot_kind: slot.kind(),
+            frames: None,
+            plaintext: None,
+            interrupted: None,
+            first_time: None,
+            last_time: None,
+        }
+    }
+
     /// Takes over what the final frame says.
     pub fn end(&mut self, last: &FrameTag) {
         self.frames = Some(last.index + 1);

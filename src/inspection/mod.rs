@@ -1,4 +1,5 @@
 //! What can be found out about a stream without reading all of it, as data.
 
 pub(crate) mod findings;
+pub(crate) mod quantum;
 pub(crate) mod scrypt_parameters;

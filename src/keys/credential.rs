@@ -1,7 +1,7 @@
 //! A secret for opening streams, with the limits on scrypt and the keys that scrypt has already derived.
 
 use super::{
-    KdfError, KdfLimits, Key, KeyFile, Passphrase, ScryptCost, Secret, SlotKind,
+    KdfError, KdfLimits, Key, KeyFile, Passphrase, ScryptCost, Secret, SlotKind, UnlockError,
     wrapping::{DerivedKey, unwrap_key_file_slot},
 };
 use crate::container::Slot;
@@ -35,6 +35,25 @@ impl Credential {
         self.limits
     }
 
+    /// Begins with the slots of another header.
+    pub(super) fn begin_header(&mut self) {
+        #[cfg(feature = "age")]
+        if let Secret::Identities(identities) = &mut self.secret {
+            identities.begin_header();
+        }
+    }
+
+    /// Why no slot of the header opened.
+    pub(super) fn failure(&self) -> UnlockError {
+        #[cfg(feature = "age")]
+        if let Secret::Identities(identities) = &self.secret
+            && let Some(failure) = identities.failure()
+        {
+            return UnlockError::Identity(failure.clone());
+        }
+        UnlockError::WrongSecret(self.kind())
+    }
+
     /// The file key in `slot`, or `None` if the slot is of another kind or another secret. The caller has checked the
     /// cost.
     ///
@@ -42,7 +61,7 @@ impl Credential {
     ///
     /// [`KdfError::OutOfBounds`], [`KdfError::OutOfMemory`].
     pub(super) fn unwrap(&mut self, slot: &Slot) -> Result<Option<Key>, KdfError> {
-        match (&self.secret, slot) {
+        match (&mut self.secret, slot) {
             (Secret::Passphrase(passphrase), Slot::Passphrase(slot)) => {
                 if let Some(derived) = self.derived.iter().find(|derived| derived.serves(slot)) {
                     return Ok(derived.unwrap(slot));
@@ -53,6 +72,8 @@ impl Credential {
                 Ok(file_key)
             }
             (Secret::KeyFile(key_file), Slot::KeyFile(slot)) => Ok(unwrap_key_file_slot(key_file, slot)),
+            #[cfg(feature = "age")]
+            (Secret::Identities(identities), Slot::Recipient(slot)) => Ok(identities.open(slot, self.limits)),
             _ => Ok(None),
         }
     }
@@ -75,6 +96,13 @@ impl From<Passphrase> for Credential {
 impl From<KeyFile> for Credential {
     fn from(key_file: KeyFile) -> Self {
         Self::new(key_file, KdfLimits::default())
+    }
+}
+
+#[cfg(feature = "age")]
+impl From<super::Identities> for Credential {
+    fn from(identities: super::Identities) -> Self {
+        Self::new(identities, KdfLimits::default())
     }
 }
 

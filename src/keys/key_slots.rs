@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::{ForeignSlot, KdfError, KdfLimits, ScryptCost, SlotKind, UnlockError};
 use crate::container::{
-    Header, HeaderError, KeyFileSlot, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, RecordError, SALT_LENGTH, Slot,
-    WRAPPED_KEY_LENGTH,
+    Header, HeaderError, KeyFileSlot, MAX_PASSPHRASE_SLOTS, MAX_RECIPIENT_SLOTS, PassphraseSlot, RecipientSlot, Record,
+    SALT_LENGTH, Slot, WRAPPED_KEY_LENGTH,
 };
 
 /// The key slots of a header. How many there are and the bounds of their parameters have been checked.
@@ -40,6 +40,7 @@ pub struct SlotDemand {
     length: usize,
     /// `None` for a slot that opens without scrypt.
     scrypt: Option<ScryptCost>,
+    is_for_recipient: bool,
 }
 
 /// Why a change to a header's slots is refused.
@@ -55,15 +56,23 @@ pub enum SlotChangeError {
     /// Readers refuse a ninth passphrase slot.
     #[error("there are {MAX_PASSPHRASE_SLOTS} passphrase slots already, the most that are allowed")]
     Full,
+    /// Readers refuse a 33rd recipient slot.
+    #[error("a file opens with at most {MAX_RECIPIENT_SLOTS} recipients")]
+    TooManyRecipients,
     /// Opening the header would take more scrypt work than allowed.
     #[error("with one more slot, {0}")]
     Work(KdfError),
     /// A new slot costs more than one scrypt run may.
     #[error(transparent)]
     Cost(KdfError),
-    /// The new records do not fit.
-    #[error(transparent)]
-    Records(#[from] RecordError),
+    /// The new slots do not fit.
+    #[error("the header has no room: the new key slots need {needed} bytes, and {free} are free")]
+    NoRoom {
+        /// Bytes that the new slots take.
+        needed: usize,
+        /// Bytes that there are for them.
+        free: usize,
+    },
     /// Nothing would open the stream any more.
     #[error("the only key slot cannot be removed: nothing would open the stream any more")]
     LastSlot,
@@ -92,18 +101,26 @@ impl SlotDemand {
         let (log_n, r, p) = cost.parameters();
         let (salt, wrapped) = ([0; SALT_LENGTH], [0; WRAPPED_KEY_LENGTH]);
         let blank = Slot::Passphrase(PassphraseSlot { log_n, r, p, salt, wrapped });
-        Self { length: Record::from(&blank).encoded_length(), scrypt: Some(cost) }
+        Self { length: Record::from(&blank).encoded_length(), scrypt: Some(cost), is_for_recipient: false }
     }
 
     /// The demand of a key-file slot.
     pub fn key_file() -> Self {
         let blank = Slot::KeyFile(KeyFileSlot { salt: [0; SALT_LENGTH], wrapped: [0; WRAPPED_KEY_LENGTH] });
-        Self { length: Record::from(&blank).encoded_length(), scrypt: None }
+        Self { length: Record::from(&blank).encoded_length(), scrypt: None, is_for_recipient: false }
+    }
+
+    /// The least demand of a recipient's slot; how long it is, is known once it is made.
+    pub fn recipient() -> Self {
+        const SHORTEST_BODY: usize = 232;
+        let blank = Slot::Recipient(RecipientSlot { body: vec![0; SHORTEST_BODY] });
+        Self { length: Record::from(&blank).encoded_length(), scrypt: None, is_for_recipient: true }
     }
 
     fn of(slot: &Slot) -> Result<Self, KdfError> {
         let scrypt = passphrase_slot(slot).map(ScryptCost::of).transpose()?;
-        Ok(Self { length: Record::from(slot).encoded_length(), scrypt })
+        let is_for_recipient = SlotKind::of(slot) == SlotKind::Recipient;
+        Ok(Self { length: Record::from(slot).encoded_length(), scrypt, is_for_recipient })
     }
 }
 
@@ -112,7 +129,8 @@ impl KeySlots {
     ///
     /// # Errors
     ///
-    /// [`UnlockError::TooManySlots`], [`UnlockError::Kdf`] for parameters out of bounds, [`UnlockError::Header`].
+    /// [`UnlockError::TooManySlots`], [`UnlockError::Kdf`] for parameters out of bounds,
+    /// [`UnlockError::TooManyRecipientSlots`], [`UnlockError::RecipientSlot`], [`UnlockError::Header`].
     pub fn of(header: &Header) -> Result<Self, UnlockError> {
         let mut slots = Vec::new();
         for (at, record) in header.records.iter().enumerate() {
@@ -127,6 +145,15 @@ impl KeySlots {
         }
         for slot in &passphrase_slots {
             ScryptCost::of(slot)?;
+        }
+        let recipient_slots = slots.iter().filter(|slot| slot.kind() == SlotKind::Recipient).count();
+        if recipient_slots > MAX_RECIPIENT_SLOTS {
+            return Err(UnlockError::TooManyRecipientSlots(recipient_slots));
+        }
+        for slot in &slots {
+            if let Slot::Recipient(slot) = &slot.slot {
+                slot.stanzas()?;
+            }
         }
         Ok(Self { records: header.records.clone(), slots, record_area: header.length.record_area() })
     }
@@ -257,12 +284,15 @@ impl KeySlots {
         if !costs.is_empty() {
             check_scrypt(&passphrase_slots(kept()), &costs, limits)?;
         }
-        let kept = self.records.iter().enumerate().filter(|(at, _)| old.is_none_or(|old| old.record != *at));
-        let length = kept.map(|(_, record)| record.encoded_length()).chain(new.iter().map(|demand| demand.length));
-        if length.sum::<usize>() > self.record_area {
-            return Err(RecordError::NoRoom.into());
+        let recipients = kept().filter(|slot| slot.kind() == SlotKind::Recipient).count();
+        let added = new.iter().filter(|demand| demand.is_for_recipient).count();
+        if added > 0 && recipients + added > MAX_RECIPIENT_SLOTS {
+            return Err(SlotChangeError::TooManyRecipients);
         }
-        Ok(())
+        let kept = self.records.iter().enumerate().filter(|(at, _)| old.is_none_or(|old| old.record != *at));
+        let taken: usize = kept.map(|(_, record)| record.encoded_length()).sum();
+        let (needed, free) = (new.iter().map(|demand| demand.length).sum(), self.record_area.saturating_sub(taken));
+        if needed > free { Err(SlotChangeError::NoRoom { needed, free }) } else { Ok(()) }
     }
 }
 
@@ -287,7 +317,9 @@ fn passphrase_slot(slot: &Slot) -> Option<&PassphraseSlot> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::{Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, Search, search_header};
+    use crate::container::{
+        Features, FrameSize, HeaderLength, IV_LENGTH, Prefix, RecipientSlotError, Search, search_header,
+    };
 
     fn header(records: Vec<Record>) -> Header {
         let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
@@ -306,10 +338,10 @@ mod tests {
         PassphraseSlot { log_n, r: 8, p: 1, salt: [salt; SALT_LENGTH], wrapped: [0; WRAPPED_KEY_LENGTH] }
     }
 
-    /// Records of kinds 0x90 and 3, which version 1 does not define. They can only come from a header's bytes.
+    /// Records of kinds 0x90 and 4, which version 1 does not define. They can only come from a header's bytes.
     fn unknown() -> [Record; 2] {
         let mut bytes = header(Vec::new()).encode(|_| [0; 32]).unwrap();
-        bytes[48..57].copy_from_slice(&[0x90, 0, 1, 0, 5, 3, 0, 0, 0]);
+        bytes[48..57].copy_from_slice(&[0x90, 0, 1, 0, 5, 4, 0, 0, 0]);
         let start = bytes.len() - 16;
         let checksum = blake3::hash(&bytes[..start]);
         bytes[start..].copy_from_slice(&checksum.as_bytes()[..16]);
@@ -357,7 +389,7 @@ mod tests {
         assert_eq!(shown, [(1, SlotKind::KeyFile), (2, SlotKind::Passphrase)]);
         assert_eq!(numbered(&all, 1).slot(), &key_file(1));
         assert_eq!(all.numbered(NonZero::new(3).unwrap()), None);
-        assert_eq!(all.unknown_kinds().collect::<Vec<_>>(), [3]);
+        assert_eq!(all.unknown_kinds().collect::<Vec<_>>(), [4]);
     }
 
     #[test]
@@ -392,12 +424,17 @@ mod tests {
         let full = Header { length, ..header((0..5).map(|mark| (&key_file(mark)).into()).collect()) };
         let full = slots(&full);
         let (cost, limits) = (ScryptCost::new(10, 8, 1).unwrap(), KdfLimits::default());
-        let no_room = |result| matches!(result, Err(SlotChangeError::Records(RecordError::NoRoom)));
+        let no_room = |result| matches!(result, Err(SlotChangeError::NoRoom { .. }));
         assert!(no_room(full.check_added(&[SlotDemand::key_file()], NOTHING)));
         assert!(no_room(full.with_added(&[key_file(9)], NOTHING).map(drop)));
         let last = numbered(&full, 5);
         assert!(full.check_replaced(last, &[SlotDemand::passphrase(cost)], limits).is_ok());
         assert!(no_room(full.check_replaced(last, &[SlotDemand::key_file(); 2], limits)));
+
+        // The message says how much would be enough.
+        let refused = full.check_added(&[SlotDemand::key_file(); 2], NOTHING).unwrap_err();
+        let fact = "the header has no room: the new key slots need 152 bytes, and 36 are free";
+        assert_eq!(refused.to_string(), fact);
 
         // The check agrees with what fits into a header, to the byte.
         let records = full.with_replaced(last, &[Slot::Passphrase(passphrase_slot_of(10, 1))], limits).unwrap();
@@ -424,6 +461,41 @@ mod tests {
         assert!(full.with_replaced(numbered(&full, 8), &made, limits).is_ok());
         let two = full.check_replaced(numbered(&full, 8), &[new, new].concat(), limits);
         assert!(matches!(two, Err(SlotChangeError::Full)));
+    }
+
+    fn recipient(kinds: &[&str]) -> Slot {
+        let stanzas: String = kinds.iter().map(|kind| format!("-> {kind}\n\n")).collect();
+        let body = format!("age-encryption.org/v1\n{stanzas}--- {}\n{}", "A".repeat(43), "x".repeat(64));
+        Slot::Recipient(RecipientSlot { body: body.into_bytes() })
+    }
+
+    #[test]
+    fn a_33rd_recipient_slot_is_refused_and_the_32nd_may_be_replaced() {
+        let of = |count: usize| {
+            let records = vec![Record::from(&recipient(&["a"])); count];
+            Header { length: HeaderLength::MAX, ..header(records) }
+        };
+        assert!(matches!(KeySlots::of(&of(33)), Err(UnlockError::TooManyRecipientSlots(33))));
+        let full = slots(&of(32));
+        let (demand, made) = ([SlotDemand::recipient()], [recipient(&["b"])]);
+        assert!(matches!(full.check_added(&demand, NOTHING), Err(SlotChangeError::TooManyRecipients)));
+        assert!(matches!(full.with_added(&made, NOTHING), Err(SlotChangeError::TooManyRecipients)));
+        assert!(full.check_replaced(numbered(&full, 32), &demand, NOTHING).is_ok());
+        assert!(full.with_replaced(numbered(&full, 32), &made, NOTHING).is_ok());
+        assert!(full.with_added(&[key_file(1)], NOTHING).is_ok());
+    }
+
+    #[test]
+    fn a_recipient_slot_of_a_wrong_form_is_refused_whatever_else_opens_the_header() {
+        let with = |slot| KeySlots::of(&header(vec![(&key_file(1)).into(), Record::from(&slot)]));
+        assert!(with(recipient(&["X25519 a"])).is_ok());
+        for (slot, error) in [
+            (recipient(&["scrypt a 30"]), RecipientSlotError::Scrypt),
+            (recipient(&["a"; 17]), RecipientSlotError::TooManyStanzas),
+            (Slot::Recipient(RecipientSlot { body: vec![b'a'] }), RecipientSlotError::NotAge),
+        ] {
+            assert!(matches!(with(slot), Err(UnlockError::RecipientSlot(found)) if found == error));
+        }
     }
 
     #[test]

@@ -6,7 +6,12 @@ use super::{
     KdfError, Key, KeyFile, Passphrase, RandomnessUnavailable, ScryptCost, Secret, SlotKind, StageKeys, random_bytes,
     wrapping::{DerivedKey, new_key_file_slot},
 };
-use crate::container::{Features, Header, Layout, MAX_PASSPHRASE_SLOTS, Prefix, SALT_LENGTH, Slot};
+#[cfg(feature = "age")]
+use super::{Recipient, RecipientFailure};
+use crate::container::{
+    Features, Header, HeaderLength, Layout, MAX_PASSPHRASE_SLOTS, MAX_RECIPIENT_SLOTS, Prefix, Record, SALT_LENGTH,
+    Slot,
+};
 
 /// What new streams are locked with: the list of slots to make for each. One lock serves any number of streams. Each
 /// has its own file key; scrypt runs once for each passphrase, when the lock is made.
@@ -42,6 +47,17 @@ impl SlotMaker for KeyFile {
     }
 }
 
+#[cfg(feature = "age")]
+impl SlotMaker for Recipient {
+    fn kind(&self) -> SlotKind {
+        SlotKind::Recipient
+    }
+
+    fn slot(&self, file_key: &Key) -> Result<Slot, LockError> {
+        Ok(Slot::Recipient(Recipient::slot(self, file_key)?))
+    }
+}
+
 /// Why a lock, or a slot of it, was not made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -55,6 +71,17 @@ pub enum LockError {
     /// More than eight passphrases: readers would refuse the streams.
     #[error("a stream opens with at most {MAX_PASSPHRASE_SLOTS} passphrases")]
     TooManyPassphrases,
+    /// More than 32 recipients: readers would refuse the streams.
+    #[error("a stream opens with at most {MAX_RECIPIENT_SLOTS} recipients")]
+    TooManyRecipients,
+    /// The slot of a recipient was not made.
+    #[cfg(feature = "age")]
+    #[error(transparent)]
+    Recipient(#[from] RecipientFailure),
+    /// Identities open streams, and are not what streams are locked with.
+    #[cfg(feature = "age")]
+    #[error("a stream is locked with recipients, not with identities")]
+    Identities,
 }
 
 /// A stream that is still to be written. Use it for one plaintext only: two sealed under the same file key and IV give
@@ -77,6 +104,8 @@ impl Lock {
         match secret {
             Secret::Passphrase(passphrase) => Self::with_passphrase(passphrase, cost),
             Secret::KeyFile(key_file) => Ok(Self::with_key_file(key_file)),
+            #[cfg(feature = "age")]
+            Secret::Identities(_) => Err(LockError::Identities),
         }
     }
 
@@ -109,6 +138,12 @@ impl Lock {
         Self::with_maker(key_file.clone())
     }
 
+    /// A lock that opens with the identity that belongs to `recipient`. The recipient of a plugin runs it for each stream.
+    #[cfg(feature = "age")]
+    pub fn with_recipient(recipient: &Recipient) -> Self {
+        Self::with_maker(recipient.clone())
+    }
+
     fn with_maker(maker: impl SlotMaker + 'static) -> Self {
         Self { makers: vec![Box::new(maker)] }
     }
@@ -118,11 +153,17 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::TooManyPassphrases`].
+    /// [`LockError::TooManyPassphrases`], [`LockError::TooManyRecipients`].
     pub fn or(mut self, other: Self) -> Result<Self, LockError> {
         self.makers.extend(other.makers);
-        let passphrases = self.makers.iter().filter(|maker| maker.kind() == SlotKind::Passphrase).count();
-        if passphrases > MAX_PASSPHRASE_SLOTS { Err(LockError::TooManyPassphrases) } else { Ok(self) }
+        let count = |kind| self.makers.iter().filter(|maker| maker.kind() == kind).count();
+        if count(SlotKind::Passphrase) > MAX_PASSPHRASE_SLOTS {
+            return Err(LockError::TooManyPassphrases);
+        }
+        if count(SlotKind::Recipient) > MAX_RECIPIENT_SLOTS {
+            return Err(LockError::TooManyRecipients);
+        }
+        Ok(self)
     }
 
     /// A stream of this `layout` with a fresh file key and IV. The caller must seal it as `features` says:
@@ -133,10 +174,32 @@ impl Lock {
     ///
     /// [`LockError`].
     pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, LockError> {
+        self.make_stream(layout, features, |_| layout.header_length)
+    }
+
+    /// Like [`Lock::new_stream`], with header copies that are longer than `layout` has it if the slots would leave less than
+    /// 1024 bytes free: two recipients, or a dozen key files, can be added to each of its streams.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`].
+    pub fn new_roomy_stream(&self, layout: Layout, features: Features) -> Result<NewStream, LockError> {
+        const SPARE: usize = 1024;
+        self.make_stream(layout, features, |slots| layout.header_length.at_least_for(slots + SPARE))
+    }
+
+    /// A fresh stream, whose header length follows from the bytes that its slots take.
+    fn make_stream(
+        &self,
+        layout: Layout,
+        features: Features,
+        header_length: impl FnOnce(usize) -> HeaderLength,
+    ) -> Result<NewStream, LockError> {
         let file_key = Key::random()?;
-        let records = self.new_slots(&file_key)?.iter().map(Into::into).collect();
+        let records: Vec<_> = self.new_slots(&file_key)?.iter().map(Record::from).collect();
+        let length = header_length(records.iter().map(Record::encoded_length).sum());
         let prefix = Prefix { frame_size: layout.frame_size, features, iv: random_bytes()? };
-        let header = Header { prefix, length: layout.header_length, generation: 1, records };
+        let header = Header { prefix, length, generation: 1, records };
         Ok(NewStream { header, keys: StageKeys::derive(&file_key, &prefix) })
     }
 

@@ -1,4 +1,4 @@
-//! Keys: from a passphrase or a key file to the file key, and from that to the keys of the stages.
+//! Keys: from a passphrase, a key file or an identity to the file key, and from that to the keys of the stages.
 //!
 //! A [`Lock`] is what new streams are locked with, a [`Credential`] what they are opened with. scrypt is slow on purpose:
 //! a lock runs it once for all its streams, and a credential once for all that share a salt and a cost.
@@ -43,6 +43,8 @@ mod lock;
 mod passphrase;
 #[cfg(feature = "cli")]
 pub(crate) mod passphrase_strength;
+#[cfg(feature = "age")]
+mod public_key;
 mod scrypt_cost;
 mod secret;
 mod slot_kind;
@@ -57,6 +59,11 @@ pub use key_file::{KeyFile, KeyFileError};
 pub use key_slots::{KeySlot, KeySlots, SlotChangeError, SlotDemand};
 pub use lock::{Lock, LockError, NewStream};
 pub use passphrase::{FirstLine, Passphrase, PassphraseError};
+#[cfg(feature = "age")]
+pub use public_key::{
+    Identities, IdentityError, IdentityFailure, IdentityFileError, ListedRecipientError, NewIdentity, Recipient,
+    RecipientError, RecipientFailure, recipients_in,
+};
 pub use scrypt_cost::{DEFAULT_KDF_MEMORY, KdfError, KdfLimits, ScryptCost};
 pub use secret::Secret;
 pub use slot_kind::SlotKind;

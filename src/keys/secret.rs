@@ -1,5 +1,7 @@
 //! A user's secret, with which streams are locked and opened.
 
+#[cfg(feature = "age")]
+use super::Identities;
 use super::{KeyFile, Passphrase, SlotKind};
 
 /// A secret, of one of the kinds that key slots are made for; wiped when it is dropped.
@@ -10,6 +12,9 @@ pub enum Secret {
     Passphrase(Passphrase),
     /// A key file.
     KeyFile(KeyFile),
+    /// Private keys.
+    #[cfg(feature = "age")]
+    Identities(Identities),
 }
 
 impl Secret {
@@ -18,10 +23,12 @@ impl Secret {
         match self {
             Self::Passphrase(_) => SlotKind::Passphrase,
             Self::KeyFile(_) => SlotKind::KeyFile,
+            #[cfg(feature = "age")]
+            Self::Identities(_) => SlotKind::Recipient,
         }
     }
 
-    /// Whether the two open the same slots; not in constant time.
+    /// Whether the two open the same slots; not in constant time. Of identities that is not known.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Passphrase(one), Self::Passphrase(other)) => one == other,
@@ -40,6 +47,13 @@ impl From<Passphrase> for Secret {
 impl From<KeyFile> for Secret {
     fn from(key_file: KeyFile) -> Self {
         Self::KeyFile(key_file)
+    }
+}
+
+#[cfg(feature = "age")]
+impl From<Identities> for Secret {
+    fn from(identities: Identities) -> Self {
+        Self::Identities(identities)
     }
 }
 

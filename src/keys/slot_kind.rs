@@ -12,6 +12,8 @@ pub enum SlotKind {
     Passphrase,
     /// Kind 2.
     KeyFile,
+    /// Kind 3.
+    Recipient,
 }
 
 impl SlotKind {
@@ -20,16 +22,27 @@ impl SlotKind {
         match slot {
             Slot::Passphrase(_) => Self::Passphrase,
             Slot::KeyFile(_) => Self::KeyFile,
+            Slot::Recipient(_) => Self::Recipient,
+        }
+    }
+
+    /// The secret that opens such a slot, in lower case: "passphrase", "key file", "identity".
+    pub fn secret(self) -> &'static str {
+        match self {
+            Self::Passphrase => "passphrase",
+            Self::KeyFile => "key file",
+            Self::Recipient => "identity",
         }
     }
 }
 
 impl fmt::Display for SlotKind {
-    /// What opens such a slot, in lower case: "passphrase", "key file".
+    /// What such a slot is for, in lower case: "passphrase", "key file", "recipient".
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Passphrase => "passphrase",
             Self::KeyFile => "key file",
+            Self::Recipient => "recipient",
         })
     }
 }

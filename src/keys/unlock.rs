@@ -44,6 +44,7 @@ fn unlock_with(
     credential: &mut Credential,
 ) -> Result<Unlocked, UnlockError> {
     slots.check_opening(credential.kind(), credential.limits())?;
+    credential.begin_header();
     let mut unwrapped = false;
     for slot in slots.iter().filter(|slot| is_tried(slot)) {
         let Some(file_key) = credential.unwrap(slot.slot())? else { continue };
@@ -53,7 +54,7 @@ fn unlock_with(
             return Ok(Unlocked { file_key, keys, slot: slot.clone() });
         }
     }
-    Err(if unwrapped { UnlockError::Altered } else { UnlockError::WrongSecret(credential.kind()) })
+    Err(if unwrapped { UnlockError::Altered } else { credential.failure() })
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use thiserror::Error;
 
+#[cfg(feature = "age")]
+use super::IdentityError;
 use super::{KdfError, SlotKind};
-use crate::container::{HeaderError, MAX_PASSPHRASE_SLOTS};
+use crate::container::{HeaderError, MAX_PASSPHRASE_SLOTS, MAX_RECIPIENT_SLOTS, RecipientSlotError};
 
 /// Why a header does not open.
 #[derive(Debug, Error)]
@@ -15,11 +17,17 @@ pub enum UnlockError {
     /// More than eight passphrase slots.
     #[error("the header has {0} passphrase slots, more than the {MAX_PASSPHRASE_SLOTS} allowed")]
     TooManySlots(usize),
+    /// More than 32 recipient slots.
+    #[error("the header has {0} recipient slots, more than the {MAX_RECIPIENT_SLOTS} allowed")]
+    TooManyRecipientSlots(usize),
+    /// A recipient slot is not what one must be.
+    #[error(transparent)]
+    RecipientSlot(#[from] RecipientSlotError),
     /// scrypt would cost too much.
     #[error(transparent)]
     Kdf(#[from] KdfError),
     /// No slot is of the credential's kind.
-    #[error("the stream has no key slot for a {wanted}")]
+    #[error("the stream has no key slot for {} {}", article(*.wanted), .wanted.secret())]
     NoSuchSlot {
         /// What the credential is.
         wanted: SlotKind,
@@ -27,14 +35,29 @@ pub enum UnlockError {
         present: Vec<SlotKind>,
     },
     /// There are slots of the credential's kind, and none of them unwrapped with it.
-    #[error("wrong {0}")]
+    #[error("{}", wrong(*.0))]
     WrongSecret(SlotKind),
+    /// No slot opened, and one of the identities could not be used.
+    #[cfg(feature = "age")]
+    #[error(transparent)]
+    Identity(IdentityError),
     /// A slot unwrapped, but the header MAC does not verify.
     #[error("the header was altered")]
     Altered,
     /// The given slot is not one of this header's.
     #[error(transparent)]
     ForeignSlot(#[from] ForeignSlot),
+}
+
+fn article(kind: SlotKind) -> &'static str {
+    if kind == SlotKind::Recipient { "an" } else { "a" }
+}
+
+fn wrong(kind: SlotKind) -> String {
+    match kind {
+        SlotKind::Passphrase | SlotKind::KeyFile => format!("wrong {kind}"),
+        SlotKind::Recipient => "it opens with none of the identities".to_owned(),
+    }
 }
 
 /// A [`KeySlot`](super::KeySlot) was used with a header that does not contain it.

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{HeaderReadError, Resumed, StreamError, StreamHeader};
 use crate::{
     container::{CopyNumber, Header},
-    keys::{Credential, UnlockError, unlock},
+    keys::{Credential, KeySlot, UnlockError, Unlocked, unlock},
     stage::Chain,
 };
 
@@ -28,6 +28,7 @@ pub enum OpenError {
 pub struct OpenedStream {
     header: Header,
     damaged_copy: Option<CopyNumber>,
+    slot: KeySlot,
     chain: Chain,
 }
 
@@ -39,12 +40,12 @@ impl<I> StreamHeader<I> {
     ///
     /// [`UnlockError`].
     pub fn open(self, credential: &mut Credential) -> Result<(OpenedStream, Resumed<I>), UnlockError> {
-        let keys = unlock(self.parsed(), credential)?.keys;
+        let Unlocked { keys, slot, .. } = unlock(self.parsed(), credential)?;
         let damaged_copy = self.damaged_copy();
         let (parsed, private, input) = self.into_parts();
         let header = parsed.into_header();
         let chain = Chain::new(&keys, &header.prefix, private);
-        Ok((OpenedStream { header, damaged_copy, chain }, input))
+        Ok((OpenedStream { header, damaged_copy, slot, chain }, input))
     }
 }
 
@@ -57,6 +58,11 @@ impl OpenedStream {
     /// The header copy that is damaged, if one is.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
         self.damaged_copy
+    }
+
+    /// The key slot that opened.
+    pub fn slot(&self) -> &KeySlot {
+        &self.slot
     }
 
     /// The chain that opens the stream's frames.

@@ -1,6 +1,6 @@
 """An independent reader of the reelseal container, version 1, written from SPEC.md alone.
 
-    reelseal.py STREAM (--passphrase TEXT | --key-file FILE) [--max-kdf-memory BYTES]
+    reelseal.py STREAM (--passphrase TEXT | --key-file FILE | --identity FILE) [--max-kdf-memory BYTES]
 
 Writes the plaintext to standard output, each frame once it is verified; a refusal is one word on standard error and the
 exit code of the command. Needs the packages cryptography and blake3.
@@ -12,6 +12,8 @@ from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
+
+import age_slot
 
 MAGIC = bytes.fromhex("8952534c0d0a1a0a")
 LIVE, TIMED = 1, 2
@@ -82,6 +84,7 @@ def records(copy):
         require(len(area) >= 4 + length, "record-overrun")
         body, area = area[4 : 4 + length], area[4 + length :]
         require(length == {1: 84, 2: 72}.get(kind, length), "slot-length")
+        require(kind != 3 or 1 <= length <= 16384, "slot-length")
         require(kind != 1 or body[1:4] == bytes(3), "reserved")
         found.append((kind, body))
     require(not any(area), "reserved")
@@ -89,7 +92,7 @@ def records(copy):
     return found
 
 
-def unlock(copy, passphrase, key, max_memory):
+def unlock(copy, passphrase, key, identity, max_memory):
     slots = records(copy)
     costs = []
     for kind, body in slots:
@@ -99,7 +102,10 @@ def unlock(copy, passphrase, key, max_memory):
     require(len(costs) <= 8, "too-many-slots")
     for _, log_n, r, p in costs:
         require(1 <= log_n <= 30 and 1 <= r <= 32 and 1 <= p <= 16 and log_n < 16 * r, "cost-bounds")
-    require(any(kind == (1 if passphrase is not None else 2) for kind, _ in slots), "no-slot", 2)
+    require(sum(kind == 3 for kind, _ in slots) <= 32, "too-many-slots")
+    require(all(age_slot.is_sound(body) for kind, body in slots if kind == 3), "recipient-slot")
+    wanted = 1 if passphrase is not None else 2 if key is not None else 3
+    require(any(kind == wanted for kind, _ in slots), "no-slot", 2)
     if passphrase is not None:
         for _, log_n, r, p in costs:
             require(128 * r * (2**log_n + p + 1) <= max_memory, "cost", 2)
@@ -113,11 +119,13 @@ def unlock(copy, passphrase, key, max_memory):
             kek = Scrypt(salt=salt, length=32, n=2**log_n, r=r, p=p).derive(passphrase)
         elif kind == 2 and key is not None:
             kek, wrapped = derive_key("reelseal v1 key-file slot", key + body[:32]), body[32:]
-        else:
+        elif kind != 3 or identity is None:
             continue
         try:
-            file_key = aes_key_unwrap(kek, wrapped)
+            file_key = age_slot.unwrap(body, identity) if kind == 3 else aes_key_unwrap(kek, wrapped)
         except InvalidUnwrap:
+            continue
+        if file_key is None:
             continue
         unwrapped = True
         keys = [
@@ -163,11 +171,11 @@ def frames(stream, copy, encryption_key, authentication_key):
         next_offset, last_time = offset + length, time
 
 
-def decrypt(stream, passphrase, key, max_memory, release):
+def decrypt(stream, passphrase, key, identity, max_memory, release):
     copy, damaged = find_header(stream)
     require(not copy.features & ~(LIVE | TIMED), "features")
     require(copy.data[10:12] == bytes(2) and copy.data[34:40] == bytes(6), "reserved")
-    keys = unlock(copy, passphrase, key, max_memory)
+    keys = unlock(copy, passphrase, key, identity, max_memory)
     for plaintext in frames(stream, copy, *keys):
         release(plaintext)
     return damaged
@@ -186,13 +194,15 @@ if __name__ == "__main__":
     parser.add_argument("stream")
     parser.add_argument("--passphrase")
     parser.add_argument("--key-file")
+    parser.add_argument("--identity")
     parser.add_argument("--max-kdf-memory", type=int, default=1 << 30)
     chosen = parser.parse_args()
     try:
         secret = chosen.passphrase and unicodedata.normalize("NFC", chosen.passphrase).encode()
         key_bytes = read_key_file(open(chosen.key_file, "rb").read()) if chosen.key_file else None
+        identity_bytes = age_slot.read_identity(open(chosen.identity).read()) if chosen.identity else None
         whole = open(chosen.stream, "rb").read()
-        if decrypt(whole, secret, key_bytes, chosen.max_kdf_memory, sys.stdout.buffer.write):
+        if decrypt(whole, secret, key_bytes, identity_bytes, chosen.max_kdf_memory, sys.stdout.buffer.write):
             print("damaged-copy", file=sys.stderr)
     except Refused as refused:
         sys.stdout.flush()

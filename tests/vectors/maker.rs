@@ -7,7 +7,8 @@ use ctr::{
 };
 use reelseal::{
     container::{
-        Features, FrameSize, FrameTag, Header, HeaderLength, IV_LENGTH, PassphraseSlot, Prefix, Slot, TagFlags,
+        Features, FrameSize, FrameTag, Header, HeaderLength, IV_LENGTH, PassphraseSlot, Prefix, RecipientSlot, Record,
+        Slot, TagFlags,
     },
     keys::{Key, KeyFile, Lock, Passphrase, ScryptCost, StageKeys, new_key_file_slot},
     stream::{Clock, Writer},
@@ -23,6 +24,10 @@ pub const KEY_FILE_SLOT: usize = 76;
 pub const PHRASE: &str = "caf\u{e9} noir";
 /// The file key as an age file, for the X25519 identity whose 32 bytes are all 5.
 pub const FILE_KEY_FOR_AGE: &[u8] = include_bytes!("file-key.age");
+/// Likewise, with a stanza for nobody.
+pub const FILE_KEY_WITH_GREASE: &[u8] = include_bytes!("file-key-and-grease.age");
+/// Another file key, for the same identity.
+pub const OTHER_FILE_KEY_FOR_AGE: &[u8] = include_bytes!("other-file-key.age");
 
 /// The secrets that vectors name.
 pub fn key_file() -> KeyFile {
@@ -54,8 +59,10 @@ impl Maker {
     }
 
     pub fn with_slots(slots: Vec<Slot>) -> Self {
+        let taken: usize = slots.iter().map(|slot| Record::from(slot).encoded_length()).sum();
         // Nine slots take more than the smallest header.
-        let header_length = HeaderLength::from_units(if slots.len() > 4 { 16 } else { 8 }).unwrap();
+        let shortest = HeaderLength::from_units(if slots.len() > 4 { 16 } else { 8 }).unwrap();
+        let header_length = shortest.at_least_for(taken);
         Self { slots, header_length, ..Self::plain() }
     }
 
@@ -160,6 +167,16 @@ pub fn passphrase_slot(passphrase: &str, salt: u8) -> Slot {
 pub fn passphrase_slot_at_cost(passphrase: &str, salt: u8, cost: ScryptCost) -> Slot {
     let passphrase = Passphrase::new(passphrase).unwrap();
     Lock::with_salted_passphrase(&passphrase, [salt; 32], cost).unwrap().new_slots(&file_key()).unwrap().remove(0)
+}
+
+pub fn recipient_slot(body: &[u8]) -> Slot {
+    Slot::Recipient(RecipientSlot { body: body.to_vec() })
+}
+
+/// A recipient's slot that opens with nothing: the stanzas, a MAC, and so many bytes of payload.
+pub fn crafted_slot(stanzas: &str, payload: usize) -> Slot {
+    let header = format!("age-encryption.org/v1\n{stanzas}--- {}\n", "A".repeat(43));
+    recipient_slot(&[header.into_bytes(), vec![6; payload]].concat())
 }
 
 pub fn costly_slot(log_n: u8, r: u32, p: u32, salt: u8) -> Slot {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::{
-    CommandArguments, CommonArguments, FilesArguments, SecretArguments, duration::duration, size::parse_frame_size,
+    CommandArguments, CommonArguments, FilesArguments, LockArguments, duration::duration, size::parse_frame_size,
 };
 use crate::{container::FrameSize, keys::ScryptCost};
 
@@ -14,7 +14,7 @@ pub(in crate::cli) struct EncryptArguments {
     #[command(flatten)]
     pub files: FilesArguments,
     #[command(flatten)]
-    pub secret: SecretArguments,
+    pub lock: LockArguments,
     #[command(flatten)]
     pub common: CommonArguments,
     /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory (18 takes 256 MiB)

@@ -25,10 +25,13 @@ With --json, each file gives one line with an object of these keys, null or abse
 known:
   file, version, frame_size, features (a list of names), header_length
   copies    a list of two: state (sound, damaged, unknown), generation, counts
-  slots     a list: kind (passphrase, key-file, unknown), kind_number (of an unknown kind);
-            log2_n, r, p, memory (bytes), seconds (an estimate)
+  slots     a list: kind (passphrase, key-file, recipient, unknown), kind_number (of an unknown
+            kind); bytes; log2_n, r, p, memory (bytes), seconds (an estimate); stanzas (of a
+            recipient, their types); quantum (holds, falls or unknown: what a quantum computer to
+            come does to it, if the file was recorded now)
   length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut
-  authenticated (with a secret)  header; frames, plaintext, interrupted, first_time, last_time
+  authenticated (with a secret)  header; slot (its number) and slot_kind that opened it;
+            frames, plaintext, interrupted, first_time, last_time
   problems  a list of facts, empty where nothing wrong was seen
 With --frames, a line for each frame follows: file, frame (its index), position, and either offset,
 length, time, final, interrupted, or refused (why).

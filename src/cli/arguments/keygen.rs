@@ -6,10 +6,17 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct KeygenArguments {
-    /// Where the key file goes, - for standard output
+    /// Where the file goes, - for standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Replace an existing file: what was encrypted with its key alone is lost
     #[arg(short, long)]
     pub force: bool,
+    /// Make an age identity instead, for --identity, and print its recipient, for --recipient
+    ///
+    /// The file is one that age-keygen could have made. The recipient is printed on standard output, or with -o - on standard
+    /// error.
+    #[cfg(feature = "age")]
+    #[arg(long)]
+    pub age: bool,
 }

@@ -36,8 +36,10 @@ pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{NewSecretArguments, PasswdArguments};
 pub(in crate::cli) use range::ByteRange;
-use secret::SECRET_HELP;
-pub(in crate::cli) use secret::SecretArguments;
+#[cfg(feature = "age")]
+pub(in crate::cli) use secret::RecipientArguments;
+use secret::{LOCK_HELP, SECRET_HELP};
+pub(in crate::cli) use secret::{LockArguments, SecretArguments};
 pub(in crate::cli) use speed::SpeedArguments;
 pub(in crate::cli) use verify::VerifyArguments;
 use version::long_version;
@@ -72,7 +74,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// Encrypt files or a stream
-    #[command(visible_alias = "enc", after_help = SECRET_HELP)]
+    #[command(visible_alias = "enc", after_help = LOCK_HELP)]
     #[command(mut_arg("output", |output| output.help(SEALED_OUTPUT)))]
     #[command(mut_arg("command", |command| command.help(PRODUCER_HELP)))]
     Encrypt(EncryptArguments),
@@ -87,7 +89,7 @@ pub(in crate::cli) enum Command {
     /// Show what a file or stream says of itself: format, features, key slots, length, times
     #[command(after_help = INSPECT_HELP, after_long_help = INSPECT_LONG_HELP)]
     Inspect(InspectArguments),
-    /// Make a key file, readable by its owner alone
+    /// Make a key file or an age identity, readable by its owner alone
     Keygen(KeygenArguments),
     /// Change, add, remove or list what opens encrypted files, without encrypting them again
     #[command(after_help = PASSWD_HELP)]

@@ -4,6 +4,8 @@ use std::{num::NonZero, path::PathBuf};
 
 use clap::Args;
 
+#[cfg(feature = "age")]
+use super::RecipientArguments;
 use super::SecretArguments;
 use crate::keys::ScryptCost;
 
@@ -14,6 +16,26 @@ or --new-passphrase-fd, else from REELSEAL_NEW_PASSPHRASE, else it is asked for 
 
 Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that
 were made before: to revoke it, decrypt and encrypt again.";
+
+const CURRENT_SECRETS: &[&str] = &[
+    "passphrase_file",
+    "passphrase_fd",
+    "key_file",
+    #[cfg(feature = "age")]
+    "identity",
+    "max_kdf_memory",
+];
+
+const NEW_SECRETS: &[&str] = &[
+    "new_passphrase_file",
+    "new_passphrase_fd",
+    "new_key_file",
+    #[cfg(feature = "age")]
+    "recipient",
+    #[cfg(feature = "age")]
+    "recipients_file",
+    "scrypt_log_n",
+];
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PasswdArguments {
@@ -30,23 +52,14 @@ pub(in crate::cli) struct PasswdArguments {
         group = "mode",
         num_args = 0..=1,
         require_equals = true,
-        conflicts_with_all = ["new_passphrase_file", "new_passphrase_fd", "new_key_file", "scrypt_log_n"]
+        conflicts_with_all = NEW_SECRETS
     )]
     pub remove: Option<Option<NonZero<usize>>>,
     /// List the key slots; needs no secret
     #[arg(
         long,
         group = "mode",
-        conflicts_with_all = [
-            "passphrase_file",
-            "passphrase_fd",
-            "key_file",
-            "max_kdf_memory",
-            "new_passphrase_file",
-            "new_passphrase_fd",
-            "new_key_file",
-            "scrypt_log_n"
-        ]
+        conflicts_with_all = CURRENT_SECRETS.iter().chain(NEW_SECRETS)
     )]
     pub list: bool,
     /// With --list, give JSON, one object a file: file, slots (number, and the rest as inspect --json has it)
@@ -82,6 +95,9 @@ pub(in crate::cli) struct NewSecretArguments {
     /// Use a key file that `reelseal keygen` made, instead of a new passphrase
     #[arg(long, value_name = "FILE", group = "new_secret")]
     pub new_key_file: Option<PathBuf>,
+    #[cfg(feature = "age")]
+    #[command(flatten)]
+    pub recipients: RecipientArguments,
 }
 
 impl PasswdArguments {

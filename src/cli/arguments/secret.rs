@@ -1,4 +1,4 @@
-//! Which secret, and what scrypt may cost.
+//! Which secret opens streams, and which ones new streams are locked with; and what scrypt may cost.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,18 @@ pub(super) const SECRET_HELP: &str = "\
 The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
 REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argument: those are for all to see.";
 
+#[cfg(feature = "age")]
+pub(super) const LOCK_HELP: &str = "\
+The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
+REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argument: those are for all to see.
+With recipients or a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given.";
+#[cfg(not(feature = "age"))]
+pub(super) const LOCK_HELP: &str = "\
+The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
+REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argument: those are for all to see.
+With a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given.";
+
+/// What streams are opened with.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SecretArguments {
     /// Read the passphrase from the first line of a file
@@ -18,7 +30,7 @@ pub(in crate::cli) struct SecretArguments {
     pub passphrase_file: Option<PathBuf>,
     /// Read the passphrase from the first line of an open file descriptor
     ///
-    /// As in: reelseal encrypt --passphrase-fd 3 film.mp4 3<FILE
+    /// As in: reelseal decrypt --passphrase-fd 3 film.mp4.reel 3<FILE
     #[arg(long, value_name = "N", group = "secret", value_parser = clap::value_parser!(i32).range(0..))]
     pub passphrase_fd: Option<i32>,
     /// Use a key file that `reelseal keygen` made, instead of a passphrase
@@ -26,6 +38,59 @@ pub(in crate::cli) struct SecretArguments {
     /// It needs no scrypt, and whoever has the file can open what was encrypted with it.
     #[arg(long, value_name = "FILE", group = "secret")]
     pub key_file: Option<PathBuf>,
+    /// Use the identities in a file: of age, of its plugins, or a private ssh key; can be repeated
+    ///
+    /// If the file or key has a passphrase, that is asked for on the terminal. No identity is used that is not named.
+    #[cfg(feature = "age")]
+    #[arg(short, long, value_name = "FILE", group = "secret")]
+    pub identity: Vec<PathBuf>,
+    #[command(flatten)]
+    limits: LimitArguments,
+}
+
+/// What new streams are locked with, each a key slot of its own.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LockArguments {
+    /// Read the passphrase from the first line of a file
+    #[arg(long, value_name = "FILE", group = "passphrase")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from the first line of an open file descriptor
+    ///
+    /// As in: reelseal encrypt --passphrase-fd 3 film.mp4 3<FILE
+    #[arg(long, value_name = "N", group = "passphrase", value_parser = clap::value_parser!(i32).range(0..))]
+    pub passphrase_fd: Option<i32>,
+    /// Ask for a passphrase on the terminal, whatever else opens the result
+    #[arg(long, group = "passphrase")]
+    pub ask: bool,
+    /// Have a key file open the result that `reelseal keygen` made
+    ///
+    /// It needs no scrypt, and whoever has the file can open what was encrypted with it.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    #[cfg(feature = "age")]
+    #[command(flatten)]
+    pub recipients: RecipientArguments,
+    #[command(flatten)]
+    limits: LimitArguments,
+}
+
+/// The public keys that new key slots are made for.
+#[cfg(feature = "age")]
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecipientArguments {
+    /// Have the owner of a public key open it: age1..., "ssh-ed25519 AAAA..."; can be repeated
+    ///
+    /// Nothing is asked for then, and whoever encrypts cannot decrypt. Also ssh-rsa keys, age1tag..., age1tagpq... and the
+    /// recipients of age's plugins.
+    #[arg(short, long, value_name = "RECIPIENT")]
+    pub recipient: Vec<String>,
+    /// Likewise, with the recipients in a file, one a line; can be repeated
+    #[arg(short = 'R', long, value_name = "FILE")]
+    pub recipients_file: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct LimitArguments {
     /// The memory that scrypt may take; raising it also allows more work
     ///
     /// A stream's header says what scrypt costs to open it, and a stranger may have written it. What would take more is
@@ -34,8 +99,20 @@ pub(in crate::cli) struct SecretArguments {
     max_kdf_memory: u64,
 }
 
+impl LimitArguments {
+    fn kdf_limits(&self) -> KdfLimits {
+        KdfLimits { memory: self.max_kdf_memory }
+    }
+}
+
 impl SecretArguments {
     pub fn kdf_limits(&self) -> KdfLimits {
-        KdfLimits { memory: self.max_kdf_memory }
+        self.limits.kdf_limits()
+    }
+}
+
+impl LockArguments {
+    pub fn kdf_limits(&self) -> KdfLimits {
+        self.limits.kdf_limits()
     }
 }

@@ -21,11 +21,11 @@ use crate::{
             report, stream_failure,
         },
         plan::EncryptPlan,
-        secrets::{new_lock::NewLock, question::Question, secret_source::SecretSource},
+        secrets::{lock_source::LockSource, new_lock::NewLock, question::Question},
     },
     container::Header,
     files::{input::Access, walk::NamedInput},
-    keys::{NewStream, SlotKind},
+    keys::NewStream,
     pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
     signals::Startup,
     stage::Chain,
@@ -100,8 +100,8 @@ impl Encryption<'_> {
 }
 
 /// Refuses a new passphrase slot that would cost more than is allowed.
-fn check_cost(plan: &EncryptPlan, secret: &SecretSource) -> Result<(), Failure> {
-    if secret.kind() == SlotKind::Passphrase {
+fn check_cost(plan: &EncryptPlan, lock: &LockSource) -> Result<(), Failure> {
+    if lock.has_passphrase() {
         let checked = plan.many.limits.check_memory(plan.cost);
         checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
     }
@@ -111,7 +111,7 @@ fn check_cost(plan: &EncryptPlan, secret: &SecretSource) -> Result<(), Failure> 
 /// Both copies of the header, as they are written.
 fn header_copies(stream: &NewStream) -> Result<Vec<u8>, Failure> {
     let copies = stream.keys.seal_header(&stream.header);
-    copies.map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))
+    copies.map_err(|error| Failure::usage(error.to_string()).with_hint("give fewer recipients"))
 }
 
 /// The frames of a stream with this `header`, from an input that is read in order.

@@ -25,12 +25,8 @@ use crate::cli::{
         message::Message,
         report, standard_output, stream_failure,
     },
-    plan::{PasswdMode, PasswdPlan, SecretRequest, SlotChange},
-    secrets::{
-        new_lock::{lock_failure, new_lock},
-        question::Question,
-        secret_source::SecretSource,
-    },
+    plan::{LockRequest, PasswdMode, PasswdPlan, SlotChange},
+    secrets::{lock_source::LockSource, new_lock::lock_failure, question::Question, secret_source::SecretSource},
 };
 use crate::{
     container::Record,
@@ -38,13 +34,8 @@ use crate::{
         input::{InputFile, is_standard},
         label::Label,
     },
-    inspection::{
-        findings::{SlotFindings, UnknownSlotFindings},
-        scrypt_parameters::ScryptParameters,
-    },
-    keys::{
-        Credential, KeySlot, KeySlots, Lock, ScryptCost, SlotDemand, SlotKind, Unlocked, unlock, unlock_with_another,
-    },
+    inspection::findings::{SlotFindings, UnknownSlotFindings},
+    keys::{Credential, KeySlot, KeySlots, Lock, SlotKind, Unlocked, unlock, unlock_with_another},
     signals::{self, Answer, Startup},
     stage::Chain,
     stream::HeaderRewrite,
@@ -76,7 +67,10 @@ fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
     let front = if named { format!("{}: ", display_name(&input.label)) } else { String::new() };
     let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot)));
     let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
-    let text: String = lines.chain(unknown).collect();
+    let mut text: String = lines.chain(unknown).collect();
+    if slots.iter().any(|slot| slot.kind() == SlotKind::Recipient) {
+        text.push_str(&format!("{front}a recipient's slot does not say whose it is\n"));
+    }
     standard_output::text(text.as_bytes())
 }
 
@@ -104,12 +98,12 @@ fn as_object(file: &Label, slots: &KeySlots) -> event::Fields {
 }
 
 fn described(slot: &KeySlot) -> String {
-    key_slot::described(slot.kind(), ScryptParameters::of(slot.slot()).as_ref())
+    key_slot::described(&SlotFindings::of(slot.slot()))
 }
 
 /// First whatever can be refused without a secret, then the questions, once, then the work. Each file is opened, locked
 /// and checked once; if they are very many, the last of them after the questions.
-fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<SecretRequest>, startup: Startup) -> Result<(), Exit> {
+fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: Startup) -> Result<(), Exit> {
     let sources = Sources::choose(plan, change, &startup).map_err(|failure| report::failure(&failure))?;
     let watching = startup.watch(Answer::Die);
     let files = distinct(&plan.files);
@@ -152,12 +146,12 @@ fn distinct(files: &[PathBuf]) -> Vec<&PathBuf> {
 
 struct Sources {
     current: SecretSource,
-    change: SlotChange<SecretSource>,
+    change: SlotChange<LockSource>,
 }
 
 impl Sources {
-    fn choose(plan: &PasswdPlan, change: &SlotChange<SecretRequest>, startup: &Startup) -> Result<Self, Failure> {
-        let new = change.new_secret().and_then(SecretRequest::descriptor);
+    fn choose(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: &Startup) -> Result<Self, Failure> {
+        let new = change.new_secret().and_then(LockRequest::descriptor);
         if new.is_some() && plan.current.descriptor() == new {
             return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
                 .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
@@ -166,8 +160,8 @@ impl Sources {
         if let Some(number) = new.filter(|&number| current.is_copied_to(number)) {
             return Err(SecretSource::not_open(number));
         }
-        let change = change.clone().try_map(|request| SecretSource::choose_new(&request, startup))?;
-        if change.new_secret().is_some_and(|new| new.kind() == SlotKind::Passphrase) {
+        let change = change.clone().try_map(|request| LockSource::choose_new(&request, startup))?;
+        if change.new_secret().is_some_and(LockSource::has_passphrase) {
             let checked = plan.limits.check_memory(plan.cost);
             checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
         }
@@ -188,7 +182,7 @@ fn prepare(path: &Path, plan: &PasswdPlan, sources: &Sources) -> Result<Prepared
     let slots = KeySlots::of(rewrite.header()).map_err(refused)?;
     slots.check_opening(sources.current.kind(), plan.limits).map_err(refused)?;
     let checked = match &sources.change {
-        SlotChange::Add(new) => slots.check_added(&[demand(new, plan.cost)], plan.limits),
+        SlotChange::Add(new) => slots.check_added(&new.demands(plan.cost), plan.limits),
         SlotChange::Remove(Some(number)) => slots.without(numbered(&label, &slots, *number)?).map(drop),
         // Which one it will be does not matter if it is the only one.
         SlotChange::Remove(None) => slots.iter().next().map_or(Ok(()), |first| slots.without(first).map(drop)),
@@ -196,14 +190,6 @@ fn prepare(path: &Path, plan: &PasswdPlan, sources: &Sources) -> Result<Prepared
     };
     checked.map_err(|error| stream_failure::slot_change(&label, &error))?;
     Ok(Prepared { label, rewrite, slots })
-}
-
-/// The demand of the slot that a new secret will be given, a passphrase one at `cost`.
-fn demand(new: &SecretSource, cost: ScryptCost) -> SlotDemand {
-    match new.kind() {
-        SlotKind::Passphrase => SlotDemand::passphrase(cost),
-        SlotKind::KeyFile => SlotDemand::key_file(),
-    }
 }
 
 /// Opens `path` for rewriting, and locks it.
@@ -249,7 +235,7 @@ impl Rewriting {
     fn begin(plan: &PasswdPlan, sources: &Sources, ready: &[Prepared]) -> Result<Self, Failure> {
         let paths = || plan.files.iter().map(|path| Some(path.as_path()));
         let mut current = Credential::new(sources.current.read(&Question::to_open(paths()))?, plan.limits);
-        if sources.change.new_secret().is_some_and(SecretSource::is_terminal) {
+        if sources.change.new_secret().is_some_and(LockSource::is_terminal) {
             let mut opened = ready.iter().map(|Prepared { label, rewrite, .. }| {
                 let unlocked = unlock(rewrite.parsed(), &mut current);
                 unlocked.map(drop).map_err(|error| stream_failure::unlock(label, &error))
@@ -263,8 +249,8 @@ impl Rewriting {
         let mut is_same = false;
         let change = sources.change.as_ref().try_map(|source| {
             let new = source.read(&Question::to_replace(paths()))?;
-            is_same = new.is_same(current.secret());
-            new_lock(&new, plan.cost)
+            is_same = new.iter().any(|new| new.is_same(current.secret()));
+            source.lock(&new, plan.cost)
         })?;
         Ok(Self { current, change, is_same, removed: BTreeSet::new() })
     }
@@ -286,9 +272,12 @@ impl Rewriting {
         rewritten.map_err(|error| stream_failure::header_rewrite(&label, &error))?;
         let Some(kind) = old.map(KeySlot::kind) else { return Ok(()) };
         if opens_another {
+            let secret = kind.secret();
             report::warning(&Message::about(
                 &label,
-                format!("the old {kind} opens another key slot; remove that, too, with --remove and the same {kind}"),
+                format!(
+                    "the old {secret} opens another key slot; remove that, too, with --remove and the same {secret}"
+                ),
             ));
         }
         self.removed.insert(kind);
@@ -321,7 +310,7 @@ impl Rewriting {
             return;
         }
         let (opens, it) = if self.removed.len() == 1 { ("opens", "it") } else { ("open", "them") };
-        let old = self.removed.iter().map(SlotKind::to_string).collect::<Vec<_>>().join(" and the old ");
+        let old = self.removed.iter().map(|kind| kind.secret()).collect::<Vec<_>>().join(" and the old ");
         report::note(&format!(
             "the old {old} still {opens} copies that were made before; to revoke {it}, decrypt and encrypt again"
         ));

@@ -102,7 +102,7 @@ impl Verification<'_> {
         place: &Place<'_>,
     ) -> Result<(InputFile, OpenedStream, Surveyed), Failure> {
         let input = InputFile::open(named.path.as_deref())?;
-        input.check_apart_from(keyring.metadata().as_ref())?;
+        input.check_apart_from(&keyring.metadata())?;
         // Reading moves the place in the input from which its length counts.
         let length = input.access()?.length(&input.metadata);
         let (stream, surveyed) = {
@@ -151,7 +151,7 @@ impl Verification<'_> {
         };
 
         let admitted = self.admission.admit(size, layout.frame_size);
-        let progress = self.progress.file(label, size, false);
+        let progress = self.progress.file(label, size, false).opened_by(stream.slot());
         widen_pipe(&input.file);
         let workers = Workers::new(admitted.workers(self.plan.many.threads.most()), layout.frame_size);
         let workers = workers.with_progress(progress.delivered());

@@ -27,7 +27,7 @@ use crate::{
 /// Assigns outputs to the inputs of one command, no two of them the same, and none over what the command reads.
 pub(in crate::cli) struct Assignments<'a> {
     placement: &'a Placement,
-    secret: Option<Metadata>,
+    secrets: Vec<Metadata>,
     protected: Protected,
     passed_over: &'a PassedOver,
     /// Whether there is more than one input.
@@ -42,11 +42,11 @@ pub(in crate::cli) struct Job {
 }
 
 impl<'a> Assignments<'a> {
-    /// Assignments for these `inputs`; `secret` is the file that holds the secret.
+    /// Assignments for these `inputs`; `secrets` are the files that hold secrets.
     pub fn new(
         placement: &'a Placement,
         inputs: &[Result<NamedInput, Failure>],
-        secret: Option<Metadata>,
+        secrets: Vec<Metadata>,
         passed_over: &'a PassedOver,
     ) -> Result<Self, Failure> {
         let several = inputs.len() > 1;
@@ -55,10 +55,10 @@ impl<'a> Assignments<'a> {
                 .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
         }
         let mut protected = Protected::default();
-        secret.iter().for_each(|metadata| protected.add(metadata));
+        secrets.iter().for_each(|metadata| protected.add(metadata));
         // What the system does not let us see is reported in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
-        Ok(Self { placement, secret, protected, passed_over, several })
+        Ok(Self { placement, secrets, protected, passed_over, several })
     }
 
     /// Opens an input, and assigns it the place that the plan says; `None` if it is passed over, as a file is there.
@@ -70,7 +70,7 @@ impl<'a> Assignments<'a> {
                 .with_hint("give it a run of its own"));
         }
         let access = input.access()?;
-        input.check_apart_from(self.secret.as_ref())?;
+        input.check_apart_from(&self.secrets)?;
         let derived = self.derived(&input, named)?;
         let makes_folder = matches!(self.placement.output, OutputChoice::Folder(_));
         let request = match (&self.placement.output, &derived) {

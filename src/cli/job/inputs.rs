@@ -3,17 +3,17 @@
 use crate::{
     cli::{
         messages::{failure::Failure, passed_over::PassedOver, progress::Progress},
-        plan::Many,
-        secrets::secret_source::SecretSource,
+        plan::{LockRequest, Many, SecretRequest},
+        secrets::{lock_source::LockSource, secret_source::SecretSource},
     },
     files::walk::{self, EmptyFolder, NamedInput},
     signals::{Answer, Startup, Watching},
 };
 
 /// A command that works on many files, once it has started.
-pub(in crate::cli) struct Started {
+pub(in crate::cli) struct Started<Source> {
     pub watching: Watching,
-    pub secret: SecretSource,
+    pub secret: Source,
     /// What could not be found is a failure in its place.
     pub inputs: Vec<Result<NamedInput, Failure>>,
     pub empty_folders: Vec<EmptyFolder>,
@@ -21,9 +21,33 @@ pub(in crate::cli) struct Started {
     pub progress: Progress,
 }
 
+/// What is wanted of a secret, and can be sought.
+pub(in crate::cli) trait Wanted {
+    type Source;
+
+    /// Chooses where it comes from.
+    fn choose(&self, input_is_stdin: bool, startup: &Startup) -> Result<Self::Source, Failure>;
+}
+
+impl Wanted for SecretRequest {
+    type Source = SecretSource;
+
+    fn choose(&self, input_is_stdin: bool, startup: &Startup) -> Result<SecretSource, Failure> {
+        SecretSource::choose(self, input_is_stdin, startup)
+    }
+}
+
+impl Wanted for LockRequest {
+    type Source = LockSource;
+
+    fn choose(&self, input_is_stdin: bool, startup: &Startup) -> Result<LockSource, Failure> {
+        LockSource::choose(self, input_is_stdin, startup)
+    }
+}
+
 /// Starts. Nothing is read of the inputs or of the secret.
-pub(in crate::cli) fn start(many: &Many, startup: Startup) -> Result<Started, Failure> {
-    let secret = SecretSource::choose(&many.secret, many.inputs.from_standard_input, &startup)?;
+pub(in crate::cli) fn start<W: Wanted>(many: &Many<W>, startup: Startup) -> Result<Started<W::Source>, Failure> {
+    let secret = many.secret.choose(many.inputs.from_standard_input, &startup)?;
     let watching = startup.watch(if many.ignores_interrupts { Answer::Ignore } else { Answer::Die });
     let found = walk::expand(&many.inputs.named, many.inputs.below_folders);
     let passed_over = PassedOver::new(many.reporting.quiet);

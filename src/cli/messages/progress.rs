@@ -2,6 +2,7 @@
 
 use std::{
     fs::Metadata,
+    num::NonZero,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::AtomicU64,
@@ -23,6 +24,8 @@ use super::{
 use crate::{
     cli::plan::{ProgressForm, Reporting},
     files::label::Label,
+    inspection::findings::kebab_case,
+    keys::{KeySlot, SlotKind},
     signals::Watching,
 };
 
@@ -48,6 +51,8 @@ pub(in crate::cli) struct FileProgress<'a> {
     progress: &'a Progress,
     /// How its progress is shown, if it is.
     form: Option<ProgressForm>,
+    /// The number and kind of the key slot that opened it, if one did.
+    slot: Option<(NonZero<usize>, SlotKind)>,
 }
 
 impl Progress {
@@ -83,7 +88,7 @@ impl Progress {
         if let Some(form) = form {
             self.show(form, &file);
         }
-        FileProgress { file, progress: self, form }
+        FileProgress { file, progress: self, form, slot: None }
     }
 
     /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
@@ -133,6 +138,12 @@ impl Drop for Progress {
 }
 
 impl FileProgress<'_> {
+    /// It was opened by this key slot.
+    pub fn opened_by(mut self, slot: &KeySlot) -> Self {
+        self.slot = Some((slot.number(), slot.kind()));
+        self
+    }
+
     /// Counts the payload bytes delivered.
     pub fn delivered(&self) -> &AtomicU64 {
         &self.file.delivered
@@ -140,7 +151,7 @@ impl FileProgress<'_> {
 
     /// The file is done, and its `output` written, if it has one.
     pub fn finish(self, output: Option<&Label>) {
-        let Self { file, progress, form } = &self;
+        let Self { file, progress, form, slot } = &self;
         progress.counts.done(file);
         let is_single = progress.counts.files <= 1;
         if is_single {
@@ -155,6 +166,10 @@ impl FileProgress<'_> {
             match output {
                 Some(output) => event::name(&mut fields, "output", output),
                 None => drop(fields.insert("output".to_owned(), Value::Null)),
+            }
+            if let Some((number, kind)) = slot {
+                fields.insert("slot".to_owned(), json!(number));
+                fields.insert("slot_kind".to_owned(), json!(kebab_case(*kind)));
             }
             fields.extend([("bytes".to_owned(), json!(bytes)), ("seconds".to_owned(), json!(elapsed.as_secs_f64()))]);
             fields.into()

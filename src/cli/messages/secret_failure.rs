@@ -2,8 +2,106 @@
 
 use super::{failure::Failure, message::Subject};
 use crate::keys::PassphraseError;
+#[cfg(feature = "age")]
+use crate::{
+    cli::messages::failure::Exit,
+    keys::{IdentityFailure, IdentityFileError, ListedRecipientError, RecipientError, RecipientFailure},
+};
 
 /// A passphrase from `source` that cannot be one.
 pub(in crate::cli) fn passphrase(source: impl Into<Subject>, error: PassphraseError) -> Failure {
     Failure::usage(error.to_string()).about(source).with_hint("a passphrase is 1 to 1024 bytes of text")
 }
+
+/// The `text` of --recipient that is not one. It is not shown: it may be a secret.
+#[cfg(feature = "age")]
+pub(in crate::cli) fn recipient(text: &str, error: &RecipientError) -> Failure {
+    let path = std::path::Path::new(text);
+    let refused = Failure::usage(error.to_string());
+    match error {
+        RecipientError::Form if path.is_dir() => {
+            refused.about(path).with_hint("-r names a recipient; folders are taken with --recursive")
+        }
+        RecipientError::Form if path.exists() => {
+            refused.about(path).with_hint("-r names a recipient; those in a file are named with -R FILE")
+        }
+        _ => refused.about("--recipient").with_hint(recipient_hint(error, text)),
+    }
+}
+
+/// A line of a file of recipients, or all of it, that is refused.
+#[cfg(feature = "age")]
+pub(in crate::cli) fn listed_recipient(source: Subject, error: &ListedRecipientError) -> Failure {
+    let refused = Failure::usage(error.to_string()).about(source);
+    match error {
+        ListedRecipientError::Line { error, .. } => refused.with_hint(recipient_hint(error, "")),
+        _ => refused.with_hint("a file for --recipients-file has a recipient on each line"),
+    }
+}
+
+#[cfg(feature = "age")]
+fn recipient_hint(error: &RecipientError, text: &str) -> &'static str {
+    match error {
+        RecipientError::SecretKey if text.is_empty() => {
+            "give the public key; of an age identity, age-keygen -y prints it, and it is in a comment of its file"
+        }
+        RecipientError::SecretKey => {
+            "others can read arguments, so replace this key; give the public key, which is in a comment of its file"
+        }
+        RecipientError::SshType(_) => "use an ssh-ed25519 key, or make an age identity: reelseal keygen --age -o FILE",
+        RecipientError::RsaTooSmall | RecipientError::RsaTooLarge => "use an ssh-ed25519 key or an age recipient",
+        RecipientError::MissingPlugin { program } if program == "age-plugin-pq" => {
+            "post-quantum recipients need this plugin, which comes with age 1.3; age1tagpq recipients need none"
+        }
+        RecipientError::MissingPlugin { .. } => "install this plugin of age, or use a recipient of another kind",
+        _ => "a recipient is age1..., or the line of a public key: \"ssh-ed25519 AAAA...\"",
+    }
+}
+
+/// A recipient that no slot was made for.
+#[cfg(feature = "age")]
+pub(in crate::cli) fn failed_recipient(error: &RecipientFailure) -> Failure {
+    let failure = Failure::new(Exit::InputOutput, error.to_string());
+    match error {
+        RecipientFailure::Plugin(_) => failure.with_hint(PLUGIN_DEBUG),
+        _ => failure.with_hint("use a recipient of another kind"),
+    }
+}
+
+/// What is `source`, which is not a file of identities.
+#[cfg(feature = "age")]
+pub(in crate::cli) fn identity_file(source: Subject, error: &IdentityFileError) -> Failure {
+    Failure::usage(error.to_string()).about(source).with_hint(identity_file_hint(error))
+}
+
+#[cfg(feature = "age")]
+fn identity_file_hint(error: &IdentityFileError) -> &'static str {
+    match error {
+        IdentityFileError::PublicKey => "give the private key, whose file has no .pub at its end",
+        IdentityFileError::PostQuantum(_) => {
+            "age-plugin-pq, which comes with age 1.3, turns it into a plugin identity: age-plugin-pq -identity"
+        }
+        IdentityFileError::SshForm => "ssh-keygen -p -f COPY rewrites a copy of it in the form of today",
+        IdentityFileError::SshKind(_) => "use an ssh-ed25519 or ssh-rsa key, or an age identity",
+        _ => "an identity file has lines AGE-SECRET-KEY-1... or AGE-PLUGIN-...; reelseal keygen --age makes one",
+    }
+}
+
+/// What to do about an identity that could not be used, and the exit code.
+#[cfg(feature = "age")]
+pub(in crate::cli) fn failed_identity(error: &IdentityFailure) -> (Exit, Option<&'static str>) {
+    match error {
+        IdentityFailure::WrongPassphrase => (Exit::WrongSecret, None),
+        IdentityFailure::NoPassphrase => (
+            Exit::Usage,
+            Some("it is asked for on the terminal; where there is none, use an identity without a passphrase"),
+        ),
+        IdentityFailure::Work(_) => (Exit::Usage, Some("allow it with --max-kdf-memory")),
+        IdentityFailure::File(error) => (Exit::Usage, Some(identity_file_hint(error))),
+        IdentityFailure::MissingPlugin { .. } => (Exit::Usage, Some("install this plugin of age")),
+        _ => (Exit::InputOutput, Some(PLUGIN_DEBUG)),
+    }
+}
+
+#[cfg(feature = "age")]
+const PLUGIN_DEBUG: &str = "to see what the plugin says, set AGEDEBUG=plugin in the environment";

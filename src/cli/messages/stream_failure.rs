@@ -1,5 +1,7 @@
 //! How the library's errors are reported: which file, where in it, what to do.
 
+#[cfg(feature = "age")]
+use crate::cli::messages::secret_failure;
 use crate::cli::messages::{
     damage::OTHER_COPY,
     damaged_part::{DamagedPart, Span},
@@ -51,17 +53,43 @@ pub(in crate::cli) fn unlock(input: &Label, error: &UnlockError) -> Failure {
     match error {
         UnlockError::Header(error) => header(input, error),
         UnlockError::Kdf(error) => kdf(input, error),
-        UnlockError::NoSuchSlot { present, .. } => match present.first() {
-            None => refused(Exit::BadStream).with_hint("a newer reelseal may know what opens it"),
-            Some(SlotKind::Passphrase) => {
-                refused(Exit::Usage).with_hint("it opens with a passphrase; leave --key-file out")
-            }
-            Some(SlotKind::KeyFile) => refused(Exit::Usage).with_hint("it opens with a key file: --key-file FILE"),
-        },
+        UnlockError::NoSuchSlot { present, .. } if present.is_empty() => {
+            refused(Exit::BadStream).with_hint("a newer reelseal may know what opens it")
+        }
+        UnlockError::NoSuchSlot { wanted, present } => {
+            refused(Exit::Usage).with_hint(what_opens_instead(*wanted, present))
+        }
+        UnlockError::WrongSecret(SlotKind::Recipient) => refused(Exit::WrongSecret)
+            .with_hint("key slots do not say for whom they are; name every identity that you have with -i FILE"),
         UnlockError::WrongSecret(_) => refused(Exit::WrongSecret),
-        UnlockError::TooManySlots(_) | UnlockError::Altered | UnlockError::ForeignSlot(_) => {
+        #[cfg(feature = "age")]
+        UnlockError::Identity(error) => {
+            let (exit, hint) = secret_failure::failed_identity(&error.failure);
+            hint.iter().fold(refused(exit), |failure, hint| failure.with_hint(*hint))
+        }
+        UnlockError::TooManySlots(_)
+        | UnlockError::TooManyRecipientSlots(_)
+        | UnlockError::RecipientSlot(_)
+        | UnlockError::Altered
+        | UnlockError::ForeignSlot(_) => {
             refused(Exit::BadStream).with_hint("somebody may have tampered with it; use another copy of the stream")
         }
+    }
+}
+
+/// What opens a stream that has slots of the kinds `present`, and not of the one that was `wanted`.
+fn what_opens_instead(wanted: SlotKind, present: &[SlotKind]) -> String {
+    let ways = present.iter().map(|kind| match kind {
+        SlotKind::Passphrase => "a passphrase",
+        SlotKind::KeyFile => "a key file: --key-file FILE",
+        SlotKind::Recipient if cfg!(feature = "age") => "an identity: -i FILE",
+        SlotKind::Recipient => "an identity, which this reelseal was built without",
+    });
+    let ways = format!("it opens with {}", ways.collect::<Vec<_>>().join("; or with "));
+    match wanted {
+        SlotKind::KeyFile if present == [SlotKind::Passphrase] => ways + "; leave --key-file out",
+        SlotKind::Recipient if present == [SlotKind::Passphrase] => ways + "; leave --identity out",
+        _ => ways,
     }
 }
 
@@ -151,7 +179,12 @@ pub(in crate::cli) fn slot_change(input: &Label, error: &SlotChangeError) -> Fai
     match error {
         SlotChangeError::Slots(error) => unlock(input, error),
         SlotChangeError::Cost(error) => kdf(input, error),
-        SlotChangeError::Records(_) => refused().with_hint(REMOVE_FIRST),
+        SlotChangeError::NoRoom { .. } => refused().with_hint(
+            "remove slots first, with --remove=N; or decrypt and encrypt again: the header is then as long as it takes",
+        ),
+        SlotChangeError::TooManyRecipients => {
+            refused().with_hint("remove one first, with --remove=N; --list shows them")
+        }
         SlotChangeError::ForeignSlot(_) => refused(),
         SlotChangeError::Full => refused().with_hint("remove one first, with --remove; --list shows them"),
         SlotChangeError::Work(_) => refused().with_hint(

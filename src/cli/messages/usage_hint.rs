@@ -8,10 +8,18 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
             Some("a command comes first, as in: reelseal encrypt FILE; reelseal -h lists them")
         }
         ErrorKind::UnknownArgument if names(error, &["-r"]) => {
-            Some("folders are taken with --recursive; -r names a recipient in age and gpg, and will here")
+            Some("folders are taken with --recursive; -r names a recipient, for encrypt and passwd")
         }
         ErrorKind::UnknownArgument if names(error, &["--pass", "--passphrase", "--password", "-p"]) => {
             Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")
+        }
+        #[cfg(feature = "age")]
+        ErrorKind::UnknownArgument if names(error, &["-i", "--identity"]) => {
+            Some("an identity opens streams; to encrypt for its owner, give its recipient with -r")
+        }
+        #[cfg(not(feature = "age"))]
+        ErrorKind::UnknownArgument if names(error, &["-i", "--identity", "-R", "--recipient", "--age"]) => {
+            Some("this reelseal was built without age, and so without public keys")
         }
         ErrorKind::ArgumentConflict => Some("leave one of the two out"),
         _ => None,

@@ -66,7 +66,7 @@ fn names_a_file(word: &OsStr) -> bool {
     fs::symlink_metadata(word).is_ok()
 }
 
-impl Many {
+impl<Wanted> Many<Wanted> {
     /// Beside a `command`, which may use the terminal for itself, there is no bar that was not asked for.
     pub(super) fn beside(mut self, command: &Option<CommandLine>, common: &CommonArguments) -> Self {
         if command.is_some() && common.progress == ProgressArgument::Auto {

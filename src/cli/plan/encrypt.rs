@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Inputs, Many, Placement, Timestamps, command::command_line};
+use super::{Inputs, LockRequest, Many, Placement, Timestamps, command::command_line};
 use crate::{
     cli::{
         arguments::{EncryptArguments, TimestampsArgument},
@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct EncryptPlan {
-    pub many: Many,
+    pub many: Many<LockRequest>,
     pub placement: Placement,
     /// What a new passphrase slot costs.
     pub cost: ScryptCost,
@@ -41,7 +41,7 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
     type Error = Failure;
 
     fn try_from(arguments: &EncryptArguments) -> Result<Self, Failure> {
-        let EncryptArguments { files, secret, common, command, .. } = arguments;
+        let EncryptArguments { files, lock, common, command, .. } = arguments;
         let excluded = [
             (!files.inputs.is_empty(), "an input", "the command writes what is encrypted; leave one of the two out"),
             (files.remove, "--remove", "there is no input file to remove; leave it out"),
@@ -52,7 +52,7 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
             check_live(arguments, &inputs)?;
         }
         Ok(Self {
-            many: Many::of(inputs, secret, common).beside(&producer, common),
+            many: Many::locked(inputs, lock, common).beside(&producer, common),
             placement: Placement::of_streams(files),
             cost: arguments.scrypt_cost(),
             layout: Layout { frame_size: arguments.frame_size, ..Layout::default() },

@@ -10,10 +10,18 @@ pub(in crate::cli) struct KeygenPlan {
     pub output: PathBuf,
     /// Whether an existing file is replaced.
     pub replaces: bool,
+    /// Whether it is an age identity that is made.
+    #[cfg(feature = "age")]
+    pub makes_identity: bool,
 }
 
 impl From<&KeygenArguments> for KeygenPlan {
     fn from(arguments: &KeygenArguments) -> Self {
-        Self { output: arguments.output.clone(), replaces: arguments.force }
+        Self {
+            output: arguments.output.clone(),
+            replaces: arguments.force,
+            #[cfg(feature = "age")]
+            makes_identity: arguments.age,
+        }
     }
 }

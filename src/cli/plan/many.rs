@@ -2,21 +2,21 @@
 
 use std::path::PathBuf;
 
-use super::{Reporting, SecretRequest, Threads};
+use super::{LockRequest, Reporting, SecretRequest, Threads};
 use crate::{
     cli::{
-        arguments::{CommonArguments, SecretArguments},
+        arguments::{CommonArguments, LockArguments, SecretArguments},
         messages::failure::Failure,
     },
     files::{input::is_standard, label::Label, walk::FileKind},
     keys::KdfLimits,
 };
 
-/// Many files, and how they are worked on.
+/// Many files, and how they are worked on. `Wanted` is what opens them, or what they are locked with.
 #[derive(Clone, Debug)]
-pub(in crate::cli) struct Many {
+pub(in crate::cli) struct Many<Wanted = SecretRequest> {
     pub inputs: Inputs,
-    pub secret: SecretRequest,
+    pub secret: Wanted,
     pub limits: KdfLimits,
     pub reporting: Reporting,
     pub threads: Threads,
@@ -36,11 +36,25 @@ pub(in crate::cli) struct Inputs {
 }
 
 impl Many {
+    /// Streams that are opened.
     pub fn of(inputs: Inputs, secret: &SecretArguments, common: &CommonArguments) -> Self {
+        Self::with(inputs, secret.into(), secret.kdf_limits(), common)
+    }
+}
+
+impl Many<LockRequest> {
+    /// Inputs that are locked.
+    pub fn locked(inputs: Inputs, lock: &LockArguments, common: &CommonArguments) -> Self {
+        Self::with(inputs, lock.into(), lock.kdf_limits(), common)
+    }
+}
+
+impl<Wanted> Many<Wanted> {
+    fn with(inputs: Inputs, secret: Wanted, limits: KdfLimits, common: &CommonArguments) -> Self {
         Self {
             inputs,
-            secret: secret.into(),
-            limits: secret.kdf_limits(),
+            secret,
+            limits,
             reporting: Reporting::of(common),
             threads: Threads::of(common),
             ignores_interrupts: common.ignore_interrupts,

@@ -23,7 +23,9 @@ pub(in crate::cli) use many::{Inputs, Many};
 pub(in crate::cli) use passwd::{PasswdMode, PasswdPlan, SlotChange};
 pub(in crate::cli) use placement::{OutputChoice, Placement};
 pub(in crate::cli) use reporting::{ProgressForm, Reporting};
-pub(in crate::cli) use secret_request::{NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest};
+#[cfg(feature = "age")]
+pub(in crate::cli) use secret_request::RecipientRequest;
+pub(in crate::cli) use secret_request::{LockRequest, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest};
 pub(in crate::cli) use threads::Threads;
 pub(in crate::cli) use timestamps::Timestamps;
 pub(in crate::cli) use verify::VerifyPlan;

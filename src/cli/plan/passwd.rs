@@ -2,7 +2,7 @@
 
 use std::{num::NonZero, path::PathBuf};
 
-use super::SecretRequest;
+use super::{LockRequest, SecretRequest};
 use crate::{
     cli::{arguments::PasswdArguments, messages::failure::Failure},
     keys::{KdfLimits, ScryptCost},
@@ -25,7 +25,7 @@ pub(in crate::cli) enum PasswdMode {
     /// The key slots are listed, for people or as JSON.
     List { json: bool },
     /// The key slots are changed.
-    Rewrite(SlotChange<SecretRequest>),
+    Rewrite(SlotChange<LockRequest>),
 }
 
 /// The change to a header's key slots. `New` is the new secret, or whatever it is known by so far.
@@ -67,7 +67,7 @@ impl TryFrom<&PasswdArguments> for PasswdPlan {
     type Error = Failure;
 
     fn try_from(arguments: &PasswdArguments) -> Result<Self, Failure> {
-        let new = || SecretRequest::from(&arguments.new_secret);
+        let new = || LockRequest::from(&arguments.new_secret);
         let mode = match arguments.remove {
             Some(number) => PasswdMode::Rewrite(SlotChange::Remove(number)),
             None if arguments.add => PasswdMode::Rewrite(SlotChange::Add(new())),

@@ -1,8 +1,8 @@
-//! Where a secret should come from.
+//! Where the secrets should come from that open streams, and that new streams are locked with.
 
 use std::path::PathBuf;
 
-use crate::cli::arguments::{NewSecretArguments, SecretArguments};
+use crate::cli::arguments::{LockArguments, NewSecretArguments, SecretArguments};
 
 /// The environment's passphrase, and the new one of passwd.
 pub(in crate::cli) const PASSPHRASE_VARIABLE: &str = "REELSEAL_PASSPHRASE";
@@ -14,17 +14,38 @@ pub(in crate::cli) enum SecretRequest {
     KeyFile(PathBuf),
     PassphraseFile(PathBuf),
     PassphraseDescriptor(i32),
+    /// A passphrase from the terminal.
+    Asked,
+    /// Identities, from one file or several.
+    #[cfg(feature = "age")]
+    Identities(Vec<PathBuf>),
     /// No flag given: a passphrase from the environment, or else from the terminal.
     Unnamed,
+}
+
+/// What a user asked new key slots to be made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct LockRequest {
+    /// A passphrase, a key file, or both.
+    pub secrets: Vec<SecretRequest>,
+    #[cfg(feature = "age")]
+    pub recipients: Vec<RecipientRequest>,
+}
+
+/// Where a user asked recipients to come from.
+#[cfg(feature = "age")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum RecipientRequest {
+    /// One, as it was typed.
+    Text(String),
+    /// All in a file.
+    File(PathBuf),
 }
 
 impl SecretRequest {
     /// The inherited descriptor, if it names one.
     pub fn descriptor(&self) -> Option<i32> {
-        match self {
-            Self::PassphraseDescriptor(number) => Some(*number),
-            Self::KeyFile(_) | Self::PassphraseFile(_) | Self::Unnamed => None,
-        }
+        if let Self::PassphraseDescriptor(number) = self { Some(*number) } else { None }
     }
 
     fn of(key_file: &Option<PathBuf>, passphrase_file: &Option<PathBuf>, passphrase_fd: Option<i32>) -> Self {
@@ -37,14 +58,71 @@ impl SecretRequest {
     }
 }
 
+impl LockRequest {
+    /// The inherited descriptor that it names, if it does.
+    pub fn descriptor(&self) -> Option<i32> {
+        self.secrets.iter().find_map(SecretRequest::descriptor)
+    }
+
+    /// A passphrase, a key file and recipients. If no passphrase is named, there is one only if there is nothing else.
+    fn of(
+        passphrase: SecretRequest,
+        key_file: &Option<PathBuf>,
+        #[cfg(feature = "age")] recipients: Vec<RecipientRequest>,
+    ) -> Self {
+        let key_file = key_file.clone().map(SecretRequest::KeyFile);
+        #[cfg(feature = "age")]
+        let has_others = key_file.is_some() || !recipients.is_empty();
+        #[cfg(not(feature = "age"))]
+        let has_others = key_file.is_some();
+        let passphrase = Some(passphrase).filter(|passphrase| *passphrase != SecretRequest::Unnamed || !has_others);
+        Self {
+            secrets: passphrase.into_iter().chain(key_file).collect(),
+            #[cfg(feature = "age")]
+            recipients,
+        }
+    }
+}
+
 impl From<&SecretArguments> for SecretRequest {
     fn from(arguments: &SecretArguments) -> Self {
+        #[cfg(feature = "age")]
+        if !arguments.identity.is_empty() {
+            return Self::Identities(arguments.identity.clone());
+        }
         Self::of(&arguments.key_file, &arguments.passphrase_file, arguments.passphrase_fd)
     }
 }
 
-impl From<&NewSecretArguments> for SecretRequest {
-    fn from(arguments: &NewSecretArguments) -> Self {
-        Self::of(&arguments.new_key_file, &arguments.new_passphrase_file, arguments.new_passphrase_fd)
+impl From<&LockArguments> for LockRequest {
+    fn from(arguments: &LockArguments) -> Self {
+        let passphrase = match arguments.ask {
+            true => SecretRequest::Asked,
+            false => SecretRequest::of(&None, &arguments.passphrase_file, arguments.passphrase_fd),
+        };
+        Self::of(
+            passphrase,
+            &arguments.key_file,
+            #[cfg(feature = "age")]
+            recipient_requests(&arguments.recipients),
+        )
     }
+}
+
+impl From<&NewSecretArguments> for LockRequest {
+    fn from(arguments: &NewSecretArguments) -> Self {
+        Self::of(
+            SecretRequest::of(&None, &arguments.new_passphrase_file, arguments.new_passphrase_fd),
+            &arguments.new_key_file,
+            #[cfg(feature = "age")]
+            recipient_requests(&arguments.recipients),
+        )
+    }
+}
+
+#[cfg(feature = "age")]
+fn recipient_requests(arguments: &crate::cli::arguments::RecipientArguments) -> Vec<RecipientRequest> {
+    let texts = arguments.recipient.iter().cloned().map(RecipientRequest::Text);
+    let files = arguments.recipients_file.iter().cloned().map(RecipientRequest::File);
+    texts.chain(files).collect()
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     cli::{
-        messages::{failure::Failure, stream_failure},
+        messages::{display_name::display_name, failure::Failure, report, stream_failure},
         secrets::{question::Question, secret_source::SecretSource},
     },
     container::Header,
@@ -30,8 +30,8 @@ impl Keyring {
         Self { source, limits, question, credential: Mutex::default() }
     }
 
-    /// The file that holds the secret, so that it is not taken for an input.
-    pub fn metadata(&self) -> Option<Metadata> {
+    /// The files that hold the secret, so that none is taken for an input.
+    pub fn metadata(&self) -> Vec<Metadata> {
         self.source.metadata()
     }
 
@@ -53,7 +53,10 @@ impl Keyring {
                 none.insert(Credential::new(secret, self.limits))
             }
         };
-        header.open(credential).map_err(refused)
+        let (stream, rest) = header.open(credential).map_err(refused)?;
+        let (number, kind) = (stream.slot().number(), stream.slot().kind());
+        report::detail(&format!("{}: opened by key slot {number}, of a {kind}", display_name(label)));
+        Ok((stream, rest))
     }
 
     fn check(&self, header: &Header) -> Result<(), UnlockError> {

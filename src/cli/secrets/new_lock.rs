@@ -2,13 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "age")]
+use crate::cli::messages::secret_failure;
 use crate::{
     cli::{
         messages::{
             failure::{Exit, Failure},
             stream_failure,
         },
-        secrets::{question::Question, secret_source::SecretSource},
+        secrets::{lock_source::LockSource, question::Question},
     },
     container::{Features, Layout},
     keys::{Lock, LockError, NewStream, ScryptCost, Secret},
@@ -16,32 +18,32 @@ use crate::{
 
 /// Locks new streams, whoever asks.
 pub(in crate::cli) struct NewLock {
-    source: SecretSource,
+    source: LockSource,
     cost: ScryptCost,
     question: Question,
     lock: Mutex<Option<Lock>>,
 }
 
 impl NewLock {
-    /// Streams that open with the secret that `source` gives, on the terminal as the answer to `question`; with a
-    /// passphrase, at `cost`.
-    pub fn new(source: SecretSource, cost: ScryptCost, question: Question) -> Self {
+    /// Streams that open with what `source` gives, on the terminal as the answer to `question`; with a passphrase, at
+    /// `cost`.
+    pub fn new(source: LockSource, cost: ScryptCost, question: Question) -> Self {
         Self { source, cost, question, lock: Mutex::default() }
     }
 
-    /// A fresh stream.
+    /// A fresh stream, in whose header there is room for more slots.
     pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, Failure> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = match &mut *lock {
             Some(lock) => lock,
             none => none.insert(self.make().map_err(Failure::for_all)?),
         };
-        lock.new_stream(layout, features).map_err(|error| lock_failure(&error))
+        lock.new_roomy_stream(layout, features).map_err(|error| lock_failure(&error))
     }
 
-    /// The secret is wiped on the way out: the lock does not need it any more.
+    /// The secrets are wiped on the way out: the lock does not need them any more.
     fn make(&self) -> Result<Lock, Failure> {
-        new_lock(&self.source.read(&self.question)?, self.cost)
+        self.source.lock(&self.source.read(&self.question)?, self.cost)
     }
 }
 
@@ -56,5 +58,12 @@ pub(in crate::cli) fn lock_failure(error: &LockError) -> Failure {
         LockError::Kdf(error) => stream_failure::kdf("passphrase", error),
         LockError::Randomness(_) => Failure::new(Exit::InputOutput, error.to_string()),
         LockError::TooManyPassphrases => Failure::usage(error.to_string()),
+        LockError::TooManyRecipients => {
+            Failure::usage(error.to_string()).with_hint("give fewer, or give one key to several people")
+        }
+        #[cfg(feature = "age")]
+        LockError::Recipient(error) => secret_failure::failed_recipient(error),
+        #[cfg(feature = "age")]
+        LockError::Identities => Failure::usage(error.to_string()),
     }
 }

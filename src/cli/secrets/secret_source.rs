@@ -35,6 +35,11 @@ use crate::cli::{
 use crate::files::label::Label;
 use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind};
 use crate::signals::Startup;
+#[cfg(feature = "age")]
+use crate::{
+    cli::{messages::display_name::display_path, secrets::terminal_callbacks::TerminalCallbacks},
+    keys::{Identities, IdentityFileError},
+};
 
 /// Where the secret comes from, and of what kind it is; nothing is read yet.
 pub(in crate::cli) struct SecretSource {
@@ -44,6 +49,8 @@ pub(in crate::cli) struct SecretSource {
 
 enum Place {
     File(PathBuf),
+    #[cfg(feature = "age")]
+    Identities(Vec<PathBuf>),
     Descriptor(OwnedFd, i32),
     Environment(&'static str, Zeroizing<Vec<u8>>),
     Terminal,
@@ -81,6 +88,11 @@ impl SecretSource {
             SecretRequest::KeyFile(path) => Ok(Some(Self::key_file(path))),
             SecretRequest::PassphraseFile(path) => Ok(Some(Self::passphrase(Place::File(path.clone())))),
             SecretRequest::PassphraseDescriptor(number) => Self::descriptor(*number, startup).map(Some),
+            SecretRequest::Asked => Self::terminal().map(Some),
+            #[cfg(feature = "age")]
+            SecretRequest::Identities(paths) => {
+                Ok(Some(Self { kind: SlotKind::Recipient, place: Place::Identities(paths.clone()) }))
+            }
             SecretRequest::Unnamed => Ok(Self::environment(variable)),
         }
     }
@@ -129,13 +141,16 @@ impl SecretSource {
         self.kind
     }
 
-    /// The file that holds the secret, so that no output goes over it.
-    pub fn metadata(&self) -> Option<Metadata> {
-        match &self.place {
+    /// The files that hold the secret, so that no output goes over them.
+    pub fn metadata(&self) -> Vec<Metadata> {
+        let file = match &self.place {
             Place::File(path) => path.metadata().ok(),
+            #[cfg(feature = "age")]
+            Place::Identities(paths) => return paths.iter().filter_map(|path| path.metadata().ok()).collect(),
             Place::Descriptor(copied, _) => copied.try_clone().and_then(|copied| File::from(copied).metadata()).ok(),
             Place::Environment(..) | Place::Terminal => None,
-        }
+        };
+        file.into_iter().collect()
     }
 
     /// Reads the secret, or asks `question` on the terminal.
@@ -145,6 +160,8 @@ impl SecretSource {
             Place::Descriptor(copied, number) => {
                 self.read_file(descriptor_name(*number).into(), copied.try_clone().map(File::from))
             }
+            #[cfg(feature = "age")]
+            Place::Identities(paths) => read_identities(paths),
             Place::Environment(variable, value) => passphrase(*variable, Passphrase::from_variable(value)),
             Place::Terminal => ask(question),
         }
@@ -154,6 +171,7 @@ impl SecretSource {
         match self.kind {
             SlotKind::Passphrase => read_passphrase(source, opened),
             SlotKind::KeyFile => read_key_file(source, opened),
+            SlotKind::Recipient => Err(Failure::usage("a recipient is no secret").about(source)),
         }
     }
 }
@@ -201,6 +219,22 @@ fn read_key_file(source: Subject, opened: io::Result<File>) -> Result<Secret, Fa
             .about(source)
             .with_hint("make a key file with: reelseal keygen -o FILE")
     })
+}
+
+#[cfg(feature = "age")]
+fn read_identities(paths: &[PathBuf]) -> Result<Secret, Failure> {
+    let mut identities = Identities::default();
+    for path in paths {
+        let source = Subject::from(path.as_path());
+        let text = read_at_most(&source, File::open(path), Identities::MAX_FILE_LENGTH)
+            .map_err(|error| Failure::system(source.clone(), "cannot read the identity", &error))?;
+        if text.len() > Identities::MAX_FILE_LENGTH {
+            return Err(secret_failure::identity_file(source, &IdentityFileError::Form));
+        }
+        let added = identities.add_file(&display_path(path), &text, &TerminalCallbacks);
+        added.map_err(|error| secret_failure::identity_file(source, &error))?;
+    }
+    Ok(identities.into())
 }
 
 /// Up to `most` bytes and one more, by which too many are recognised; in one place, which is wiped. Warns if others can

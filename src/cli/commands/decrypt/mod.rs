@@ -89,7 +89,7 @@ impl Decryption<'_> {
         let threads = self.plan.many.threads;
         let between_pipes = widen_pipe(&input.file) && delivery.to_pipe;
         let threads = admitted.workers(if between_pipes { threads.between_pipes() } else { threads.most() });
-        let progress = self.progress.file(&input.label, size, destination.is_terminal());
+        let progress = self.progress.file(&input.label, size, destination.is_terminal()).opened_by(stream.slot());
         let workers = Workers::new(threads, layout.frame_size).with_progress(progress.delivered());
         let (source, opening) = (frames.source(layout.frame_size), Opening::new(stream.chain()));
         let delivered = admitted.at_work(|| delivery.deliver(&workers, &source, &opening));

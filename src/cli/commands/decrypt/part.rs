@@ -57,6 +57,7 @@ impl Decryption<'_> {
         let layout = stream.header().layout();
         let failed =
             |error: StreamError| stream_failure::pipeline(&input.label, &destination.label, false, layout, &error);
+        let slot = stream.slot().clone();
         let sealed = SealedFile::of(stream, file).map_err(failed)?;
         let range = match part {
             Part::Bytes(range) => {
@@ -76,7 +77,7 @@ impl Decryption<'_> {
         let admitted = self.admission.admit(Some(length), layout.frame_size);
         let (delivery, consumer) = self.open_delivery(job, layout, Some(length), None)?;
         let workers = Workers::new(admitted.workers(self.plan.many.threads.most()), layout.frame_size);
-        let progress = self.progress.file(&input.label, Some(length), destination.is_terminal());
+        let progress = self.progress.file(&input.label, Some(length), destination.is_terminal()).opened_by(&slot);
         let workers = workers.with_progress(progress.delivered());
         let delivered = delivery.deliver_range(&workers, &source, &opening, PlaintextRange(range));
         self.end_delivery(delivery, consumer, delivered)?;
@@ -102,7 +103,7 @@ impl Decryption<'_> {
         let _admitted = self.admission.admit(None, layout.frame_size);
         widen_pipe(&input.file);
         let (delivery, consumer) = self.open_delivery(job, layout, None, rest.stop())?;
-        let progress = self.progress.file(&input.label, None, destination.is_terminal());
+        let progress = self.progress.file(&input.label, None, destination.is_terminal()).opened_by(stream.slot());
         let mut frames = VerifiedFrames::new(stream, rest);
         let delivered = delivery.deliver_selection(&mut frames, &selection, progress.delivered());
         match (part, &delivered) {

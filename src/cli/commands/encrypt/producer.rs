@@ -6,7 +6,7 @@ use crate::{
         job::{assignments::spare_terminal, delivery::Delivery},
         messages::{command_failure::command_failure, failure::Failure, progress::Progress},
         plan::{EncryptPlan, OutputChoice},
-        secrets::{new_lock::NewLock, question::Question, secret_source::SecretSource},
+        secrets::{lock_source::LockSource, new_lock::NewLock, question::Question},
     },
     files::{
         label::Label,
@@ -22,7 +22,7 @@ use crate::{
 
 /// Encrypts what the command `line` writes. All that can be refused before it runs is refused before it runs.
 pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup: Startup) -> Result<(), Failure> {
-    let secret = SecretSource::choose(&plan.many.secret, false, &startup)?;
+    let secret = LockSource::choose(&plan.many.secret, false, &startup)?;
     let watching = startup.watch(Answer::Die);
     let mut protected = Protected::default();
     secret.metadata().iter().for_each(|metadata| protected.add(metadata));

@@ -45,8 +45,9 @@ fn keyring(plan: &InspectPlan, inputs: &[Option<&Path>], startup: &Startup) -> R
         InspectSecret::IfGiven(request) => SecretSource::given(request, plan.inputs.from_standard_input, startup)?,
     };
     if source.is_none() && plan.frames {
-        return Err(Failure::usage("--frames needs a secret: what frames say is encrypted")
-            .with_hint("give one with --passphrase-file FILE or --key-file FILE, or have it asked for with --ask"));
+        return Err(Failure::usage("--frames needs a secret: what frames say is encrypted").with_hint(
+            "give one with --passphrase-file FILE, --key-file FILE or -i FILE, or have it asked for with --ask",
+        ));
     }
     let question = Question::to_open(inputs.iter().copied());
     Ok(source.map(|source| Keyring::new(source, plan.limits, question)))
@@ -69,7 +70,7 @@ impl Inspection<'_> {
     fn run(&mut self, path: Option<&Path>) -> Result<(), Failure> {
         let input = InputFile::open(path)?;
         if let Some(keyring) = &self.keyring {
-            input.check_apart_from(keyring.metadata().as_ref())?;
+            input.check_apart_from(&keyring.metadata())?;
         }
         let mut findings = Findings::new(&display_name(&input.label), input.access()?.length(&input.metadata));
 
@@ -110,7 +111,7 @@ impl Inspection<'_> {
         match self.fitting_keyring(findings) {
             Some(keyring) => {
                 let (stream, frames) = input_header.open(keyring)?;
-                findings.authenticated = Some(Authenticated { header: true, ..Authenticated::default() });
+                findings.authenticated = Some(Authenticated::by(stream.slot()));
                 Ok(Seen::Opened(stream, frames))
             }
             None => {

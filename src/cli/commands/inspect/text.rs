@@ -34,7 +34,8 @@ pub(super) fn block(findings: &Findings) -> String {
         None => {}
     }
     if let Some(authenticated) = &findings.authenticated {
-        lines.push(("secret", "opens it; the header is authentic".to_owned()));
+        let (number, kind) = (authenticated.slot, authenticated.slot_kind);
+        lines.push(("secret", format!("opens key slot {number}, of a {kind}; the header is authentic")));
         if let (Some(plaintext), Some(frames)) = (authenticated.plaintext, authenticated.frames) {
             let text =
                 format!("{} in {}, by its authentic final frame", count(plaintext, "byte"), count(frames, "frame"));
@@ -80,13 +81,10 @@ fn copy_text(copy: &CopyFindings) -> String {
 }
 
 fn slot_text(slot: &SlotFindings) -> String {
-    let (kind, scrypt) = match slot {
-        SlotFindings::Known { kind, scrypt } => (*kind, scrypt.as_ref()),
-        SlotFindings::Unknown(unknown) => return format!("of unknown kind {}", unknown.kind_number),
-    };
+    let scrypt = if let SlotFindings::Known(slot) = slot { slot.scrypt.as_ref() } else { None };
     let seconds = scrypt.and_then(|scrypt| scrypt.seconds);
     let time = seconds.map(|seconds| format!(", about {} here", duration(seconds))).unwrap_or_default();
-    key_slot::described(kind, scrypt.map(|scrypt| &scrypt.parameters)) + &time
+    key_slot::described(slot) + &time
 }
 
 fn duration(seconds: f64) -> String {

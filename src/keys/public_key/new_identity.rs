@@ -1,0 +1,28 @@
+//! A fresh age identity, in the form of a file of age-keygen.
+
+use age::{secrecy::ExposeSecret, x25519};
+use zeroize::Zeroizing;
+
+/// A fresh X25519 identity.
+pub struct NewIdentity {
+    /// The text of its file; a secret.
+    pub text: Zeroizing<String>,
+    /// Its public key, `age1...`.
+    pub recipient: String,
+}
+
+impl NewIdentity {
+    /// A fresh identity, whose file says that it was `created` then.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system gives no randomness.
+    pub fn generate(created: &str) -> Self {
+        let identity = x25519::Identity::generate();
+        let (secret, recipient) = (identity.to_string(), identity.to_public().to_string());
+        let parts = ["# created: ", created, "\n# public key: ", &recipient, "\n", secret.expose_secret(), "\n"];
+        let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
+        parts.iter().for_each(|part| text.push_str(part));
+        Self { text, recipient }
+    }
+}

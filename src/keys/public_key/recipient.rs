@@ -1,0 +1,173 @@
+//! A public key that streams are locked with.
+
+use std::{fmt, sync::Arc};
+
+use age::{
+    Callbacks, EncryptError,
+    plugin::{self, RecipientPluginV1, ResolveError},
+    ssh::{self, ParseRecipientKeyError},
+    tag, tagpq, x25519,
+};
+
+use super::{
+    RecipientError, RecipientFailure,
+    identity_error::{one_line, plugin_messages},
+    slot_body,
+};
+use crate::{
+    container::{MAX_RECIPIENT_BODY, RecipientSlot},
+    keys::Key,
+};
+
+/// What private keys begin with, as age and ssh write them.
+pub(super) const SECRET_STARTS: [&str; 3] = ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "-----BEGIN "];
+
+/// A public key: whoever has the private one opens the streams that are locked with it.
+#[derive(Clone)]
+pub struct Recipient {
+    inner: Arc<dyn age::Recipient + Send + Sync>,
+    /// The public key, if it is one of those that are known without a plugin.
+    native: Option<Native>,
+}
+
+/// What is known of public keys whose plugin is this library.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Native {
+    Rsa,
+    Other,
+}
+
+impl Recipient {
+    /// The recipient that `text` says: `age1...`, `age1tag...`, `age1tagpq...`, that of a plugin, or the line of an
+    /// ssh-ed25519 or ssh-rsa public key. `callbacks` are those of a plugin, which is looked for but not run here.
+    ///
+    /// # Errors
+    ///
+    /// [`RecipientError`].
+    pub fn parse(text: &str, callbacks: impl Callbacks) -> Result<Self, RecipientError> {
+        let text = text.trim();
+        if SECRET_STARTS.iter().any(|start| starts_with_ignoring_case(text, start)) {
+            return Err(RecipientError::SecretKey);
+        }
+        if let Ok(recipient) = text.parse::<x25519::Recipient>() {
+            return Ok(Self::native(recipient, Native::Other));
+        }
+        if let Ok(recipient) = text.parse::<tag::Recipient>() {
+            return Ok(Self::native(recipient, Native::Other));
+        }
+        if let Ok(recipient) = text.parse::<tagpq::Recipient>() {
+            return Ok(Self::native(recipient, Native::Other));
+        }
+        match text.parse::<ssh::Recipient>() {
+            Ok(recipient @ ssh::Recipient::SshRsa(..)) => return Ok(Self::native(recipient, Native::Rsa)),
+            Ok(recipient) => return Ok(Self::native(recipient, Native::Other)),
+            Err(ParseRecipientKeyError::RsaModulusTooSmall) => return Err(RecipientError::RsaTooSmall),
+            Err(ParseRecipientKeyError::RsaModulusTooLarge) => return Err(RecipientError::RsaTooLarge),
+            Err(ParseRecipientKeyError::Unsupported(kind)) => return Err(RecipientError::SshType(kind)),
+            Err(_) => {}
+        }
+        let recipient: plugin::Recipient = text.parse().map_err(|_| RecipientError::Form)?;
+        let name = recipient.plugin().to_owned();
+        match RecipientPluginV1::new(&name, &[recipient], &[], callbacks) {
+            Ok(plugin) => Ok(Self { inner: Arc::new(plugin), native: None }),
+            Err(ResolveError::MissingPlugin { binary_name }) => {
+                Err(RecipientError::MissingPlugin { program: binary_name })
+            }
+            Err(_) => Err(RecipientError::Form),
+        }
+    }
+
+    pub(super) fn of_ssh(recipient: ssh::Recipient) -> Self {
+        Self::native(recipient, Native::Other)
+    }
+
+    fn native(recipient: impl age::Recipient + Send + Sync + 'static, native: Native) -> Self {
+        Self { inner: Arc::new(recipient), native: Some(native) }
+    }
+
+    /// Whether it is an RSA key, whose private part decryption may leak over time (RUSTSEC-2023-0071).
+    pub fn is_rsa(&self) -> bool {
+        self.native == Some(Native::Rsa)
+    }
+
+    /// A slot that holds `file_key` for it. Runs the plugin, if the recipient is one of a plugin.
+    ///
+    /// # Errors
+    ///
+    /// [`RecipientFailure`].
+    pub(in crate::keys) fn slot(&self, file_key: &Key) -> Result<RecipientSlot, RecipientFailure> {
+        let slot = slot_body::seal(&*self.inner, file_key)
+            .map_err(|error| RecipientFailure::Plugin(plugin_message(&error)))?;
+        if slot.body.len() > MAX_RECIPIENT_BODY {
+            return Err(RecipientFailure::TooLong(slot.body.len()));
+        }
+        slot.stanzas()?;
+        Ok(slot)
+    }
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Recipient(..)")
+    }
+}
+
+/// What a plugin says of its failure, in one line.
+fn plugin_message(error: &EncryptError) -> String {
+    match error {
+        EncryptError::Plugin(errors) => plugin_messages(errors),
+        EncryptError::MixedRecipientAndPassphrase => "it made an scrypt stanza".to_owned(),
+        error => one_line(&error.to_string()),
+    }
+}
+
+fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use age::{NoCallbacks, secrecy::ExposeSecret};
+
+    use super::*;
+
+    fn refused(text: &str) -> RecipientError {
+        Recipient::parse(text, NoCallbacks).unwrap_err()
+    }
+
+    #[test]
+    fn a_secret_key_is_recognised_and_not_repeated() {
+        let identity = x25519::Identity::generate();
+        let secret = identity.to_string();
+        for text in [secret.expose_secret(), &secret.expose_secret().to_lowercase(), "AGE-PLUGIN-X-1", "-----BEGIN X"] {
+            assert_eq!(refused(text), RecipientError::SecretKey);
+        }
+        assert!(Recipient::parse(&identity.to_public().to_string(), NoCallbacks).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_recipient_is_refused_and_a_plugin_is_named_after_its_name_was_checked() {
+        let mistyped = x25519::Identity::generate().to_public().to_string().replace("age1", "age2");
+        for text in ["", "clips", "age1", "age1../x", &mistyped, "ssh-ed25519", "ssh-ed25519 AAAA"] {
+            assert_eq!(refused(text), RecipientError::Form, "{text}");
+        }
+        let missing = RecipientError::MissingPlugin { program: "age-plugin-reelsealnone".to_owned() };
+        // age1reelsealnone with no data, and the same with a slash in the name.
+        assert_eq!(refused(&bech32("age1reelsealnone")), missing);
+        assert_eq!(refused(&bech32("age1../../bin/true")), RecipientError::Form);
+    }
+
+    /// BIP 173: `prefix` with no data, and its checksum.
+    fn bech32(prefix: &str) -> String {
+        const LETTERS: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+        const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+        let high = prefix.bytes().map(|byte| byte >> 5);
+        let values = high.chain([0]).chain(prefix.bytes().map(|byte| byte & 31)).chain([0; 6]);
+        let sum = values.fold(1u32, |sum, value| {
+            let shifted = (sum & 0x1ff_ffff) << 5 ^ u32::from(value);
+            (0..5).filter(|bit| sum >> 25 >> bit & 1 == 1).fold(shifted, |sum, bit| sum ^ GENERATOR[bit])
+        }) ^ 1;
+        let checksum = (0..6).map(|at| char::from(LETTERS[(sum >> (5 * (5 - at)) & 31) as usize]));
+        format!("{prefix}1{}", checksum.collect::<String>())
+    }
+}

@@ -1,0 +1,450 @@
+//! Public keys: what is locked with one opens with its private key, here and in age, and what does not is refused.
+
+#![cfg(feature = "age")]
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use support::{CHEAP, Folder, assert_done, assert_refused, mode, plaintext, text};
+
+const LENGTH: usize = 70_000;
+
+/// A folder with a film, and the age identities of these names, each with its recipient in a file beside it.
+fn folder(identities: &[&str]) -> Folder {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(LENGTH));
+    for name in identities {
+        let made = folder.reelseal(&["keygen", "--age", "-o", name]).output().unwrap();
+        assert_done(&made);
+        folder.write(&format!("{name}.pub"), &made.stdout);
+    }
+    folder
+}
+
+fn recipient(folder: &Folder, name: &str) -> String {
+    text(&folder.read(&format!("{name}.pub"))).trim().to_owned()
+}
+
+fn run(folder: &Folder, arguments: &[&str]) -> Output {
+    folder.reelseal(arguments).output().unwrap()
+}
+
+fn listed(folder: &Folder, name: &str) -> Vec<Value> {
+    let output = run(folder, &["passwd", "--list", "--json", name]);
+    assert_done(&output);
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()["slots"].as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn assert_opens(folder: &Folder, secret: &[&str], name: &str) {
+    let output = folder.reelseal(&["decrypt", name, "-o", "-"]).args(secret).output().unwrap();
+    assert_done(&output);
+    assert!(output.stdout == plaintext(LENGTH));
+}
+
+#[test]
+fn each_recipient_opens_with_its_own_identity_and_nothing_is_asked() {
+    let folder = folder(&["one", "two", "other"]);
+    let encrypt = &mut folder.reelseal(&["encrypt", "-r", &recipient(&folder, "one"), "-R", "two.pub", "film"]);
+    // The passphrase in the environment is ignored.
+    assert_done(&encrypt.env("REELSEAL_PASSPHRASE", "sesame").output().unwrap());
+    let kinds: Vec<_> = listed(&folder, "film.reel").iter().map(|slot| slot["kind"].clone()).collect();
+    assert_eq!(kinds, ["recipient", "recipient"]);
+    assert_opens(&folder, &["-i", "one"], "film.reel");
+    assert_opens(&folder, &["-i", "other", "-i", "two"], "film.reel");
+    let refused = run(&folder, &["decrypt", "film.reel", "-o", "-", "-i", "other"]);
+    assert_refused(&refused, 3, "film.reel: it opens with none of the identities\nreelseal: hint: ");
+    assert_eq!(refused.stdout, b"");
+    let refused = &mut folder.reelseal(&["decrypt", "film.reel", "-o", "-"]);
+    let refused = refused.env("REELSEAL_PASSPHRASE", "sesame").output().unwrap();
+    assert_refused(&refused, 2, "no key slot for a passphrase\nreelseal: hint: it opens with an identity: -i FILE");
+    let refused = folder.run(&["decrypt", "film.reel", "-o", "-"]);
+    assert_refused(&refused, 2, "no key slot for a key file");
+}
+
+#[test]
+fn a_passphrase_a_key_file_and_recipients_each_open_what_was_encrypted_with_all_of_them() {
+    let folder = folder(&["one"]);
+    folder.write("phrase", b"sesame\n");
+    fs::set_permissions(folder.path("phrase"), Permissions::from_mode(0o600)).unwrap();
+    let all = ["encrypt", "film", "--passphrase-file", "phrase", "--key-file", "key", "-R", "one.pub"];
+    assert_done(&folder.reelseal(&all).args(CHEAP).output().unwrap());
+    let kinds: Vec<_> = listed(&folder, "film.reel").iter().map(|slot| slot["kind"].clone()).collect();
+    assert_eq!(kinds, ["passphrase", "key-file", "recipient"]);
+    for (secret, number) in
+        [(["--passphrase-file", "phrase"], 1), (["--key-file", "key"], 2), (["--identity", "one"], 3)]
+    {
+        assert_opens(&folder, &secret, "film.reel");
+        let verified = folder.reelseal(&["verify", "--progress", "json", "film.reel"]).args(secret).output().unwrap();
+        assert!(text(&verified.stderr).contains(&format!("\"slot\":{number},\"slot_kind\":")), "{verified:?}");
+        let verbose = folder.reelseal(&["verify", "-v", "film.reel"]).args(secret).output().unwrap();
+        assert!(text(&verbose.stderr).contains(&format!("film.reel: opened by key slot {number}, ")), "{verbose:?}");
+    }
+}
+
+#[test]
+fn a_stream_from_a_pipe_ranges_and_inspect_take_identities_too() {
+    let folder = folder(&["one"]);
+    let mut encrypt = folder.reelseal(&["encrypt", "-R", "one.pub"]);
+    let sealed = support::feed(&mut encrypt, &plaintext(LENGTH));
+    assert_done(&sealed);
+    let mut decrypt = folder.reelseal(&["decrypt", "-i", "one"]);
+    assert!(support::feed(&mut decrypt, &sealed.stdout).stdout == plaintext(LENGTH));
+    folder.write("film.reel", &sealed.stdout);
+    let part = run(&folder, &["decrypt", "film.reel", "-i", "one", "--range", "65530-65545", "-o", "-"]);
+    assert_eq!(part.stdout, plaintext(LENGTH)[65_530..=65_545]);
+    let inspected = run(&folder, &["inspect", "--json", "-i", "one", "film.reel"]);
+    assert_done(&inspected);
+    let found: Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    assert_eq!(
+        (&found["authenticated"]["slot"], &found["authenticated"]["slot_kind"]),
+        (&1.into(), &"recipient".into())
+    );
+    let slot = &found["slots"][0];
+    assert_eq!((&slot["stanzas"][0], &slot["quantum"]), (&"X25519".into(), &"falls".into()));
+    assert!(slot["bytes"].as_u64().unwrap() >= 236);
+}
+
+#[test]
+fn slots_of_recipients_are_added_removed_and_take_the_place_of_a_passphrase() {
+    let folder = folder(&["one", "two"]);
+    assert_done(&folder.run(&["encrypt", "film"]));
+    let frames = folder.read("film.reel")[8192..].to_vec();
+    assert_done(&folder.run(&["passwd", "--add", "-r", &recipient(&folder, "one"), "film.reel"]));
+    assert_done(&run(&folder, &["passwd", "-i", "one", "--add", "-R", "two.pub", "film.reel"]));
+    assert_opens(&folder, &["-i", "two"], "film.reel");
+    let removed = run(&folder, &["passwd", "-i", "two", "--remove=2", "film.reel"]);
+    assert_done(&removed);
+    assert!(text(&removed.stderr).contains("the old identity still opens copies"), "{removed:?}");
+    assert_refused(&run(&folder, &["verify", "-i", "one", "film.reel"]), 3, "none of the identities");
+    // A recipient instead of the key file.
+    assert_done(&folder.run(&["passwd", "-R", "one.pub", "film.reel"]));
+    let kinds: Vec<_> = listed(&folder, "film.reel").iter().map(|slot| slot["kind"].clone()).collect();
+    assert_eq!(kinds, ["recipient", "recipient"]);
+    assert_opens(&folder, &["-i", "one"], "film.reel");
+    assert_refused(&folder.run(&["verify", "film.reel"]), 2, "no key slot for a key file");
+    assert!(folder.read("film.reel")[8192..] == frames);
+    let list = text(&run(&folder, &["passwd", "--list", "film.reel"]).stdout);
+    assert!(
+        list.starts_with("1: recipient, ") && list.contains(" bytes, X25519; a quantum computer will open it"),
+        "{list}"
+    );
+    assert!(list.ends_with("a recipient's slot does not say whose it is\n"), "{list}");
+}
+
+#[test]
+fn the_header_is_as_long_as_many_recipients_take_and_32_are_the_most() {
+    let folder = folder(&["one", "last"]);
+    let list = |count: usize| {
+        let one = text(&folder.read("one.pub"));
+        folder.write("team.txt", format!("# team\n{}{}", one.repeat(count - 1), recipient(&folder, "last")).as_bytes());
+        run(&folder, &["encrypt", "--force", "-R", "team.txt", "film"])
+    };
+    assert_done(&list(32));
+    let header_length = |name| {
+        let found: Value = serde_json::from_slice(&run(&folder, &["inspect", "--json", name]).stdout).unwrap();
+        found["header_length"].as_u64().unwrap()
+    };
+    assert!(header_length("film.reel") > 8192 && header_length("film.reel") % 4096 == 0);
+    assert_opens(&folder, &["-i", "last"], "film.reel");
+    let refused = run(&folder, &["passwd", "--add", "-i", "last", "-R", "one.pub", "film.reel"]);
+    assert_refused(&refused, 2, "at most 32 recipients\nreelseal: hint: remove one first");
+    assert_refused(&list(40), 2, "a stream opens with at most 32 recipients");
+    assert_opens(&folder, &["-i", "last"], "film.reel");
+}
+
+#[test]
+fn what_is_not_what_it_should_be_is_refused_with_what_to_do_and_no_secret_is_shown() {
+    let folder = folder(&["one"]);
+    fs::create_dir(folder.path("clips")).unwrap();
+    let secret = text(&folder.read("one")).lines().last().unwrap().to_owned();
+    for (recipient, fact) in [
+        ("clips", "clips: not a recipient\nreelseal: hint: -r names a recipient; folders are taken with --recursive"),
+        ("film", "film: not a recipient\nreelseal: hint: -r names a recipient; those in a file are named with -R FILE"),
+        ("age1", "--recipient: not a recipient\nreelseal: hint: a recipient is age1..."),
+        (&secret, "--recipient: this is a secret key, not a recipient\nreelseal: hint: others can read arguments"),
+        ("age1../x", "--recipient: not a recipient"),
+    ] {
+        let refused = run(&folder, &["encrypt", "-r", recipient, "film"]);
+        assert_refused(&refused, 2, fact);
+        assert!(!text(&refused.stderr).contains(&secret), "{refused:?}");
+    }
+    for (file, code, fact) in [
+        ("film", 2, "film: "),
+        ("one", 2, "one: line 3: this is a secret key, not a recipient"),
+        ("clips", 1, "clips: cannot read the recipients: is a directory"),
+        ("/dev/zero", 2, "/dev/zero: is longer than a file of recipients can be"),
+        ("none", 1, "none: cannot read the recipients: no such file or directory"),
+    ] {
+        assert_refused(&run(&folder, &["encrypt", "-R", file, "film"]), code, fact);
+    }
+    assert_eq!(folder.names(), ["clips", "film", "one", "one.pub"]);
+
+    assert_done(&run(&folder, &["encrypt", "-R", "one.pub", "film"]));
+    for (file, code, fact) in [
+        ("one.pub", 2, "one.pub: this is a public key, which opens nothing"),
+        ("film", 2, "film: not an identity file or a private ssh key"),
+        ("key", 2, "key: not an identity file or a private ssh key"),
+        ("clips", 1, "clips: cannot read the identity: is a directory"),
+        ("/dev/zero", 2, "/dev/zero: not an identity file"),
+        ("none", 1, "none: cannot read the identity: no such file or directory"),
+        ("film.reel", 2, "film.reel: cannot be both the input and the secret"),
+    ] {
+        assert_refused(&run(&folder, &["decrypt", "film.reel", "-o", "-", "-i", file]), code, fact);
+    }
+    assert_refused(
+        &run(&folder, &["decrypt", "film.reel", "-i", "one", "--key-file", "key"]),
+        2,
+        "cannot be used with",
+    );
+    assert_refused(&run(&folder, &["encrypt", "film", "-i", "one"]), 2, "hint: an identity opens streams; to encrypt");
+}
+
+#[test]
+fn files_that_open_with_different_secrets_are_reported_one_by_one() {
+    let folder = folder(&["one", "two"]);
+    for (output, list) in [("a.reel", "one.pub"), ("b.reel", "two.pub"), ("c.reel", "one.pub")] {
+        assert_done(&run(&folder, &["encrypt", "film", "-o", output, "-R", list]));
+    }
+    let output = run(&folder, &["decrypt", "a.reel", "b.reel", "c.reel", "-i", "one"]);
+    assert_refused(&output, 3, "b.reel: it opens with none of the identities");
+    assert!(folder.read("a") == plaintext(LENGTH) && folder.read("c") == plaintext(LENGTH));
+    assert!(!folder.path("b").exists());
+}
+
+#[test]
+fn an_output_does_not_go_over_an_identity_or_a_file_of_recipients() {
+    let folder = folder(&["one"]);
+    let refused = run(&folder, &["encrypt", "film", "-R", "one.pub", "-o", "one.pub", "--force"]);
+    assert_refused(&refused, 2, "one.pub: is an input or the secret, too");
+    assert_done(&run(&folder, &["encrypt", "film", "-R", "one.pub"]));
+    let refused = run(&folder, &["decrypt", "film.reel", "-i", "one", "-o", "one", "--force"]);
+    assert_refused(&refused, 2, "one: is an input or the secret, too");
+}
+
+#[test]
+fn a_new_identity_is_private_and_its_recipient_is_printed_where_the_secret_is_not() {
+    let folder = folder(&["one"]);
+    assert_eq!(mode(&folder.path("one")), 0o600);
+    let identity = text(&folder.read("one"));
+    assert!(identity.contains(&format!("# public key: {}\nAGE-SECRET-KEY-1", recipient(&folder, "one"))), "{identity}");
+    let piped = run(&folder, &["keygen", "--age", "-o", "-"]);
+    assert_done(&piped);
+    let (identity, reported) = (text(&piped.stdout), text(&piped.stderr));
+    let recipient = identity.lines().nth(1).unwrap().strip_prefix("# public key: ").unwrap();
+    assert!(reported.contains(recipient) && !reported.contains("SECRET"), "{reported}");
+    assert_refused(&run(&folder, &["keygen", "--age", "-o", "one"]), 2, "one: exists already");
+}
+
+#[test]
+fn an_ssh_key_opens_what_its_public_key_locked_and_one_under_a_passphrase_needs_a_terminal() {
+    let folder = folder(&[]);
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    for name in ["ssh-key", "ssh-key-locked"] {
+        fs::copy(data.join(name), folder.path(name)).unwrap();
+        fs::set_permissions(folder.path(name), Permissions::from_mode(0o600)).unwrap();
+    }
+    let public = fs::read_to_string(data.join("ssh-key.pub")).unwrap();
+    assert_done(&run(&folder, &["encrypt", "-r", &public, "film"]));
+    assert_opens(&folder, &["-i", "ssh-key"], "film.reel");
+    let mut locked = Command::new("setsid");
+    locked.arg("-w").arg(env!("CARGO_BIN_EXE_reelseal")).args(["verify", "film.reel", "-i", "ssh-key-locked"]);
+    let refused = locked.current_dir(folder.path(".")).output().unwrap();
+    assert_refused(&refused, 2, "ssh-key-locked: no passphrase was given for it\nreelseal: hint: ");
+}
+
+/// A shell with the tools of the reference reader in its path.
+fn python(folder: &Folder, script: &str, arguments: &[&str]) -> Output {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", reference).arg("-c").arg(script).args(arguments).current_dir(folder.path("."));
+    python.output().unwrap()
+}
+
+/// Takes the bodies of the recipient slots out of a stream: 1.age, 2.age and so on.
+fn take_bodies_out(folder: &Folder, stream: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/age_slot.py");
+    let taken = Command::new("python3").arg(script).arg(stream).current_dir(folder.path(".")).output().unwrap();
+    assert_done(&taken);
+}
+
+fn tool(folder: &Folder, name: &str, arguments: &[&str]) -> Output {
+    let output = Command::new(name).args(arguments).current_dir(folder.path(".")).output().unwrap();
+    assert_done(&output);
+    output
+}
+
+#[test]
+#[ignore = "needs age, ssh-keygen, and python3 with pyrage, cryptography and blake3"]
+fn bodies_of_slots_are_age_files_that_age_and_pyrage_open_to_one_file_key() {
+    let folder = folder(&["ours"]);
+    let theirs = tool(&folder, "age-keygen", &["-o", "theirs"]);
+    let theirs = text(&theirs.stderr).trim().strip_prefix("Public key: ").unwrap().to_owned();
+    for kind in ["ed25519", "rsa"] {
+        tool(&folder, "ssh-keygen", &["-q", "-t", kind, "-N", "", "-f", kind]);
+    }
+    let of = |name: &str| text(&folder.read(&format!("{name}.pub")));
+    let all = ["encrypt", "film", "-r", &of("ours"), "-r", &theirs, "-r", &of("ed25519"), "-r", &of("rsa")];
+    let encrypted = run(&folder, &all);
+    assert_done(&encrypted);
+    assert_eq!(text(&encrypted.stderr).matches("RUSTSEC-2023-0071").count(), 1);
+    take_bodies_out(&folder, "film.reel");
+    let mut keys = Vec::new();
+    for (at, identity) in ["ours", "theirs", "ed25519", "rsa"].iter().enumerate() {
+        assert_opens(&folder, &["-i", identity], "film.reel");
+        let body = format!("{}.age", at + 1);
+        keys.push(tool(&folder, "age", &["-d", "-i", identity, &body]).stdout);
+        let script = "import sys, pyrage; t = open(sys.argv[1]).read(); \
+                      i = pyrage.ssh.Identity.from_buffer(t.encode()) if 'BEGIN' in t else \
+                      pyrage.x25519.Identity.from_str(t.splitlines()[-1]); \
+                      sys.stdout.buffer.write(pyrage.decrypt(open(sys.argv[2], 'rb').read(), [i]))";
+        keys.push(python(&folder, script, &[identity, &body]).stdout);
+    }
+    assert!(keys.iter().all(|key| key.len() == 32 && *key == keys[0]), "{keys:?}");
+    // The public key of an identity of ours, as age-keygen finds it.
+    assert_eq!(text(&tool(&folder, "age-keygen", &["-y", "ours"]).stdout), of("ours"));
+}
+
+#[test]
+#[ignore = "needs age, ssh-keygen, and python3 with pyrage, cryptography and blake3"]
+fn slots_that_age_and_pyrage_wrapped_open_here() {
+    let folder = folder(&["ours"]);
+    tool(&folder, "ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "ed25519"]);
+    assert_done(&run(&folder, &["encrypt", "film", "-R", "ours.pub"]));
+    take_bodies_out(&folder, "film.reel");
+    let key = tool(&folder, "age", &["-d", "-i", "ours", "-o", "file-key", "1.age"]);
+    assert_eq!(key.stdout, b"");
+    tool(&folder, "age", &["-R", "ours.pub", "-o", "by-age", "file-key"]);
+    tool(&folder, "age", &["-R", "ed25519.pub", "-o", "by-age-for-ssh", "file-key"]);
+    let wrap = "import sys, pyrage; r = pyrage.x25519.Recipient.from_str(open('ours.pub').read().strip()); \
+                open('by-pyrage', 'wb').write(pyrage.encrypt(open('file-key', 'rb').read(), [r]))";
+    assert_done(&python(&folder, wrap, &[]));
+    // A header with that body instead, authenticated again by the independent reader's means.
+    let replace = "
+import sys, reelseal
+from blake3 import blake3
+stream, body = open('film.reel', 'rb').read(), open(sys.argv[1], 'rb').read()
+copy, _ = reelseal.find_header(stream)
+area = bytes([3, 0]) + len(body).to_bytes(2, 'little') + body
+covered = copy.data[:48] + area + bytes(copy.length - 96 - len(area))
+key = reelseal.derive_key('reelseal v1 header authentication', open('file-key', 'rb').read() + copy.data[:32])
+covered += blake3(covered, key=key).digest()
+header = covered + blake3(covered).digest()[:16]
+open('replaced.reel', 'wb').write(header * 2 + stream[2 * copy.length:])";
+    for (body, identity) in [("by-age", "ours"), ("by-pyrage", "ours"), ("by-age-for-ssh", "ed25519")] {
+        assert_done(&python(&folder, replace, &[body]));
+        assert_opens(&folder, &["-i", identity], "replaced.reel");
+    }
+}
+
+/// A plugin in the folder `bin`, which wraps with XOR, writes a line to `runs` when it is run, and fails if the file `fails`
+/// is there.
+fn write_plugin(folder: &Folder) -> PathBuf {
+    let bin = folder.path("bin");
+    fs::create_dir(&bin).unwrap();
+    let script = r#"#!/usr/bin/env python3
+import base64, os, sys
+home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+open(home + "/runs", "a").write(sys.argv[1] + "\n")
+def receive():
+    words = sys.stdin.readline().rstrip("\n").split(" ")[1:]
+    body = ""
+    while True:
+        line = sys.stdin.readline().rstrip("\n")
+        body += line
+        if len(line) < 64:
+            return words, base64.b64decode(body + "=" * (-len(body) % 4))
+def send(words, body=b""):
+    text = base64.b64encode(body).decode().rstrip("=")
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    if not lines or len(lines[-1]) == 64:
+        lines.append("")
+    print("-> " + " ".join(words) + "\n" + "\n".join(lines), flush=True)
+def xored(key):
+    return bytes(byte ^ 0x55 for byte in key)
+commands = []
+while not commands or commands[-1][0][0] != "done":
+    commands.append(receive())
+wraps = sys.argv[1] == "--age-plugin=recipient-v1"
+if os.path.exists(home + "/fails"):
+    send(["error", "internal"], b"no device\x1b[2J is there")
+    receive()
+else:
+    for words, body in commands:
+        if words[0] == "wrap-file-key":
+            send(["recipient-stanza", "0", "xor"], xored(body))
+            receive()
+        elif words[0] == "recipient-stanza" and words[2] == "xor":
+            send(["file-key", words[1]], xored(body))
+            receive()
+send(["done"])
+"#;
+    let path = bin.join("age-plugin-reelsealtest");
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    bin
+}
+
+/// BIP 173: `prefix` with no data, and its checksum; made by this test's own means.
+fn bech32(prefix: &str) -> String {
+    const LETTERS: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+    let high = prefix.bytes().map(|byte| byte >> 5);
+    let values = high.chain([0]).chain(prefix.bytes().map(|byte| byte & 31)).chain([0; 6]);
+    let sum = values.fold(1u32, |sum, value| {
+        let shifted = (sum & 0x1ff_ffff) << 5 ^ u32::from(value);
+        (0..5).filter(|bit| sum >> 25 >> bit & 1 == 1).fold(shifted, |sum, bit| sum ^ GENERATOR[bit])
+    }) ^ 1;
+    let checksum = (0..6).map(|at| char::from(LETTERS[(sum >> (5 * (5 - at)) & 31) as usize]));
+    format!("{prefix}1{}", checksum.collect::<String>())
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn a_plugin_runs_for_what_the_user_gave_and_for_nothing_else() {
+    let folder = folder(&["one"]);
+    let recipient = bech32("age1reelsealtest");
+    folder.write("plugin-identity", format!("{}\n", bech32("age-plugin-reelsealtest-").to_uppercase()).as_bytes());
+    fs::set_permissions(folder.path("plugin-identity"), Permissions::from_mode(0o600)).unwrap();
+    let refused = run(&folder, &["encrypt", "film", "-r", &recipient]);
+    assert_refused(
+        &refused,
+        2,
+        "--recipient: age-plugin-reelsealtest is not in PATH\nreelseal: hint: install this plugin",
+    );
+
+    let path = format!("{}:{}", write_plugin(&folder).display(), std::env::var("PATH").unwrap());
+    let with_plugin = |arguments: &[&str]| folder.reelseal(arguments).env("PATH", &path).output().unwrap();
+    let runs = || fs::read_to_string(folder.path("runs")).unwrap_or_default().lines().count();
+    assert_done(&with_plugin(&["encrypt", "film", "-r", &recipient, "-R", "one.pub"]));
+    assert_eq!(runs(), 1);
+    let list = with_plugin(&["passwd", "--list", "film.reel"]);
+    assert!(
+        text(&list.stdout).contains(" bytes, xor; whether a quantum computer will open it is not known"),
+        "{list:?}"
+    );
+    assert_done(&with_plugin(&["verify", "film.reel", "-i", "one"]));
+    assert_eq!(runs(), 1, "the stanza of a plugin runs nothing");
+    assert_done(&with_plugin(&["verify", "film.reel", "-i", "plugin-identity"]));
+    assert_eq!(runs(), 2);
+
+    folder.write("fails", b"");
+    let failed = with_plugin(&["verify", "film.reel", "-i", "plugin-identity"]);
+    assert_refused(&failed, 1, "plugin-identity: its plugin failed: ");
+    assert!(text(&failed.stderr).contains("no device") && !failed.stderr.contains(&0x1b), "{failed:?}");
+    // Another identity opens it all the same.
+    assert_done(&with_plugin(&["verify", "film.reel", "-i", "plugin-identity", "-i", "one"]));
+    let failed = with_plugin(&["encrypt", "film", "-o", "none.reel", "-r", &recipient]);
+    assert_refused(&failed, 1, "the plugin of a recipient failed: ");
+    assert!(!folder.path("none.reel").exists());
+    let missing = run(&folder, &["verify", "film.reel", "-i", "plugin-identity"]);
+    assert_refused(&missing, 2, "plugin-identity: age-plugin-reelsealtest is not in PATH");
+}
