@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io, mem,
+    io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -87,17 +87,7 @@ impl DamagedFrames {
     }
 
     fn is_followed_by(&self, next: &Self) -> bool {
-        self.last + 1 == next.first && is_alike(self.damage, next.damage)
-    }
-}
-
-fn is_alike(one: FrameDamage, other: FrameDamage) -> bool {
-    match (one, other) {
-        (FrameDamage::Refused(one), FrameDamage::Refused(other)) => {
-            mem::discriminant(&one) == mem::discriminant(&other)
-        }
-        (FrameDamage::Unreadable { .. }, FrameDamage::Unreadable { .. }) => true,
-        _ => false,
+        self.last + 1 == next.first && self.damage.is_like(&next.damage)
     }
 }
 
