@@ -302,9 +302,12 @@ mod tests {
     fn the_account_is_the_same_in_whatever_order_frames_are_noted() {
         let expected = vec![sound(0..2), missing(2..4), sound(4..6), missing(6..7), sound(7..10)];
         let totals = Totals { sound_frames: 7, sound_bytes: 70, missing_frames: 3, missing_bytes: 30, gaps: 2 };
-        for order in
-            [[0, 1, 2, 3, 4, 5, 6, 7, 8], [8, 7, 6, 5, 4, 3, 2, 1, 0], [3, 5, 1, 7, 0, 2, 8, 4, 6], [2, 6, 0, 8, 3, 1, 5, 7, 4]]
-        {
+        for order in [
+            [0, 1, 2, 3, 4, 5, 6, 7, 8],
+            [8, 7, 6, 5, 4, 3, 2, 1, 0],
+            [3, 5, 1, 7, 0, 2, 8, 4, 6],
+            [2, 6, 0, 8, 3, 1, 5, 7, 4],
+        ] {
             assert_eq!(told(&order), (expected.clone(), totals), "{order:?}");
         }
     }
@@ -342,6 +345,9 @@ mod tests {
         ledger.damaged(DamagedFrame { damage: FrameDamage::Unreadable { os_error: Some(5) }, ..damaged(1) });
         ledger.finish_with(&tag(2));
         let stretches = told.0.into_inner().unwrap();
-        assert_eq!(stretches[0], Stretch::Missing { part: MissingFrames { is_mixed: true, ..part(0..2) }, plaintext: 0..20 });
+        assert_eq!(
+            stretches[0],
+            Stretch::Missing { part: MissingFrames { is_mixed: true, ..part(0..2) }, plaintext: 0..20 }
+        );
     }
 }

@@ -90,7 +90,13 @@ impl<'a> Opening<'a> {
 
     fn with(chain: &'a Chain, continuity: Continuity) -> Self {
         let needs_turns = Continuity::is_needed(chain.features());
-        Self { chain, needs_turns, past_the_end: false, found_extension: AtomicBool::new(false), continuity: Mutex::new(continuity) }
+        Self {
+            chain,
+            needs_turns,
+            past_the_end: false,
+            found_extension: AtomicBool::new(false),
+            continuity: Mutex::new(continuity),
+        }
     }
 }
 

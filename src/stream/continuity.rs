@@ -45,7 +45,8 @@ impl Continuity {
     /// [`FrameFault::Offset`], [`FrameFault::Time`], and [`FrameFault::Index`] for a frame out of order; the frame then
     /// counts as missing.
     pub fn check(&mut self, tag: &FrameTag) -> Result<(), FrameFault> {
-        let missing = tag.index.checked_sub(self.next_index).filter(|&missing| missing == 0 || self.across_gaps.is_some());
+        let missing =
+            tag.index.checked_sub(self.next_index).filter(|&missing| missing == 0 || self.across_gaps.is_some());
         let missing = missing.ok_or(FrameFault::Index(tag.index))?;
         let payload = self.across_gaps.map_or(0, |frame_size| frame_size.payload() as u64);
         let gap = tag.offset.checked_sub(self.offset);
@@ -134,7 +135,11 @@ mod tests {
             assert_eq!(lenient().check(&tag(index, offset, 5, 0)), Ok(()), "{index}, {offset}");
         }
         for (index, offset) in [(1, 6), (2, 6 + 4096), (3, 6 + 2 * 4096), (3, 1 << 62), (3, 4)] {
-            assert_eq!(lenient().check(&tag(index, offset, 5, 0)), Err(FrameFault::Offset(offset)), "{index}, {offset}");
+            assert_eq!(
+                lenient().check(&tag(index, offset, 5, 0)),
+                Err(FrameFault::Offset(offset)),
+                "{index}, {offset}"
+            );
         }
     }
 }

@@ -19,6 +19,7 @@ mod known_tags;
 #[cfg(test)]
 mod model;
 mod opened;
+mod patched_reader;
 mod pipe_size;
 mod read_at;
 mod reader;
@@ -39,8 +40,9 @@ pub(crate) use frame_reader::{Arrived, FrameFiller, FrameReader, received};
 pub use header_read::{HeaderReadError, RefusedHeader, StreamHeader};
 pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
 pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
-pub(crate) use input::{Filled, fill, read_once};
+pub(crate) use input::{Filled, fill, read_once, skip};
 pub use opened::{OpenError, OpenedStream};
+pub use patched_reader::PatchedReader;
 pub use pipe_size::widen_pipe;
 pub use read_at::ReadAt;
 pub use reader::Reader;

@@ -27,7 +27,10 @@ known:
   copies    a list of two: state (sound, damaged, unknown), generation, counts
   slots     a list: kind (passphrase, key-file, unknown), kind_number (of an unknown kind);
             log2_n, r, p, memory (bytes), seconds (an estimate)
-  length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut
+  length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut (or
+            unfinished)
+  resealed  a list of what salvage --reseal said: end_lost, left_out, missing (ranges of plaintext:
+            first, end), unlisted (how many more); or malformed
   authenticated (with a secret)  header; frames, plaintext, interrupted, first_time, last_time
   problems  a list of facts, empty where nothing wrong was seen
 With --frames, a line for each frame follows: file, frame (its index), position, and either offset,
@@ -48,6 +51,15 @@ pub(in crate::cli) struct InspectArguments {
     /// Give JSON, one object a line
     #[arg(long)]
     pub json: bool,
+    /// Keep the header in a file of its own, for salvage --header; with a secret, only if that opens it
+    ///
+    /// If both header copies of the stream are damaged some day, this is what opens it. It holds no secret, but opens the stream
+    /// with today's passphrase even after passwd has changed that: keep it as you keep the stream. Takes one FILE.
+    #[arg(long, value_name = "SAVED", conflicts_with = "json")]
+    pub save_header: Option<PathBuf>,
+    /// With --save-header, replace an existing file
+    #[arg(short, long, requires = "save_header")]
+    pub force: bool,
     /// Ask for the passphrase on the terminal
     #[arg(long, group = "secret")]
     pub ask: bool,

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::cli::arguments::{NewSecretArguments, SecretArguments};
+use crate::cli::{
+    arguments::{NewSecretArguments, SecretArguments},
+    messages::failure::Failure,
+};
 
 /// The environment's passphrase, and the new one of passwd.
 pub(in crate::cli) const PASSPHRASE_VARIABLE: &str = "REELSEAL_PASSPHRASE";
@@ -25,6 +28,15 @@ impl SecretRequest {
             Self::PassphraseDescriptor(number) => Some(*number),
             Self::KeyFile(_) | Self::PassphraseFile(_) | Self::Unnamed => None,
         }
+    }
+
+    /// Refuses `new` as the new secret beside this one, if both are on one descriptor.
+    pub fn check_apart_from(&self, new: &Self) -> Result<(), Failure> {
+        if new.descriptor().is_some() && self.descriptor() == new.descriptor() {
+            return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
+                .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
+        }
+        Ok(())
     }
 
     fn of(key_file: &Option<PathBuf>, passphrase_file: &Option<PathBuf>, passphrase_fd: Option<i32>) -> Self {

@@ -82,7 +82,8 @@ impl<'a> ResealedOutput<'a> {
         let mut buffer = state.buffer.take().unwrap_or_else(|| FrameBuffer::new(self.layout.frame_size));
         fill(buffer.payload_area().get_mut(..length).unwrap_or_default());
         let position = self.layout.frame_position(state.maker.next_index());
-        let frame = state.maker.copied(buffer, length, time, ending).map_err(|error: StreamError| io::Error::other(error))?;
+        let frame =
+            state.maker.copied(buffer, length, time, ending).map_err(|error: StreamError| io::Error::other(error))?;
         let sealed = self.chain.seal(frame);
         self.file.write_all_at(sealed.wire(), position)?;
         state.buffer = Some(sealed.into_buffer());

@@ -76,12 +76,7 @@ impl<W: Write + Send> FilledOutput<W> {
         Self { writer: Mutex::new((writer, 0)), filling }
     }
 
-    fn put_pieces<'a>(
-        &self,
-        offset: u64,
-        end: u64,
-        pieces: impl ExactSizeIterator<Item = &'a [u8]>,
-    ) -> io::Result<()> {
+    fn put_pieces<'a>(&self, offset: u64, end: u64, pieces: impl ExactSizeIterator<Item = &'a [u8]>) -> io::Result<()> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (writer, at) = &mut *writer;
         if self.filling == Filling::Zeros {

@@ -1,0 +1,84 @@
+//! The arguments of `reelseal salvage`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CommonArguments, NewSecretArguments, SecretArguments};
+use crate::keys::ScryptCost;
+
+pub(super) const SALVAGE_HELP: &str = "\
+Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
+
+pub(super) const SALVAGE_LONG_HELP: &str = "\
+Every byte in the output was authenticated at its place; where frames are missing, it has zeros.
+The missing ranges are listed on standard error, the first 100 of them; --map and --progress json
+have all.
+
+SURVIVAL
+
+To know that a stream has no secret to lose but this one, keep its header: inspect --save-header.
+An old header opens with the old passphrase.
+
+Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SalvageArguments {
+    /// The stream; standard input without any, or for -
+    #[arg(value_name = "INPUT")]
+    pub input: Option<PathBuf>,
+    /// Where what is sound goes, - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace existing output files
+    #[arg(short, long)]
+    pub force: bool,
+    /// Leave missing frames out, instead of writing zeros; most players then cannot read an MP4
+    ///
+    /// Every byte after the first missing frame moves up. MPEG-TS and Matroska bear that; what holds positions of its own, as
+    /// MP4, disk images, databases and archives do, is misread from there on.
+    #[arg(long)]
+    pub skip: bool,
+    /// Write a map of the plaintext, in the format of ddrescue's mapfile: + what is sound, - what is missing
+    ///
+    /// Its positions are those in the plaintext, with --skip too. Where the end of the stream is missing, the map ends with
+    /// the last sound frame.
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Use a header that inspect --save-header kept, instead of the stream's own
+    ///
+    /// For a stream of which both header copies are damaged. It opens with what opened the stream when the header was kept: an
+    /// old header opens with the old passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub header: Option<PathBuf>,
+    /// Write a new stream under new keys, instead of the plaintext
+    ///
+    /// Its header says what was missing. Frames keep their times and, without --skip, their places. The new secret comes from
+    /// --new-passphrase-file, --new-passphrase-fd or --new-key-file, else from the environment's REELSEAL_NEW_PASSPHRASE, else
+    /// it is asked for. The output must be a file.
+    #[arg(long)]
+    pub reseal: bool,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub new_secret: NewSecretArguments,
+    /// With --reseal, scrypt's cost for the new passphrase: log2 N, with r = 8 and p = 1
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 18,
+        value_parser = clap::value_parser!(u8).range(14..=30),
+        requires = "reseal",
+        conflicts_with = "new_key_file"
+    )]
+    scrypt_log_n: u8,
+    #[command(flatten)]
+    pub common: CommonArguments,
+}
+
+impl SalvageArguments {
+    #[expect(clippy::expect_used, reason = "clap has checked the range")]
+    pub fn scrypt_cost(&self) -> ScryptCost {
+        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
+    }
+}
