@@ -204,6 +204,9 @@ pub(in crate::cli) fn not_whole(input: &Label, survey: &Survey, ended: Ended) ->
         Ended::Cut => facts.push("the end is missing".to_owned()),
         Ended::Unreadable => facts.push("the rest cannot be read".to_owned()),
     }
+    if ended == Ended::AtTheEnd && survey.is_sound_up_to_an_end() {
+        facts.push("it may be unfinished".to_owned());
+    }
     let sound = match survey.sound {
         0 => "no frame is sound".to_owned(),
         1 => "1 frame is sound".to_owned(),

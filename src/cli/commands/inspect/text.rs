@@ -113,7 +113,7 @@ fn resealed_text(resealed: &ResealedFindings) -> String {
     let fate = if *left_out { "left out" } else { "now zeros" };
     let mut facts = Vec::new();
     if !ranges.is_empty() {
-        facts.push(format!("plaintext {} was missing, and is {fate}", ranges.join(", ")));
+        facts.push(format!("bytes {} of the plaintext were missing, and are {fate}", ranges.join(", ")));
     }
     if *end_lost {
         facts.push("the end was missing".to_owned());
