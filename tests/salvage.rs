@@ -423,3 +423,46 @@ fn ddrescuelog_reads_the_map() {
     assert_done(&folder.run(&["salvage", "film.reel", "-o", "out", "--map", "map", "--force"]));
     ddrescuelog(&["--done-status", "map"]);
 }
+
+/// How many frames of video ffmpeg decodes of a file.
+fn decoded(folder: &Folder, name: &str) -> usize {
+    let arguments = ["-v", "quiet", "-i", name, "-map", "0:v", "-f", "null", "-progress", "-", "-"];
+    let output = Command::new("ffmpeg").args(arguments).current_dir(folder.path("")).output().unwrap();
+    let told = text(&output.stdout);
+    told.lines().rev().find_map(|line| line.strip_prefix("frame=")).map_or(0, |count| count.trim().parse().unwrap())
+}
+
+#[test]
+#[ignore = "needs ffmpeg"]
+fn a_film_of_which_256_kib_are_lost_still_plays_with_zeros_for_them() {
+    let folder = Folder::new();
+    let ffmpeg = |arguments: &str| {
+        let arguments = arguments.split(' ');
+        let status = Command::new("ffmpeg").args(["-v", "error"]).args(arguments).current_dir(folder.path("")).status();
+        assert!(status.unwrap().success());
+    };
+    let encoded = "-c:v libx264 -preset ultrafast -b:v 2500k -pix_fmt yuv420p -g 60";
+    ffmpeg(&format!("-f lavfi -i testsrc2=size=1280x720:rate=30 -t 30 {encoded} end.mp4"));
+    ffmpeg("-i end.mp4 -c copy -movflags +faststart start.mp4");
+    ffmpeg("-i end.mp4 -c copy -movflags frag_keyframe+empty_moov fragmented.mp4");
+    ffmpeg("-i end.mp4 -c copy film.mkv");
+    ffmpeg("-i end.mp4 -c copy film.ts");
+    for (name, least_with_zeros) in
+        [("end.mp4", 800), ("start.mp4", 800), ("fragmented.mp4", 300), ("film.mkv", 700), ("film.ts", 800)]
+    {
+        assert_done(&folder.run(&["encrypt", name]));
+        let sealed = format!("{name}.reel");
+        let mut stream = folder.read(&sealed);
+        let middle = stream.len() / 2;
+        stream[middle..middle + (256 << 10)].fill(0);
+        folder.write(&sealed, &stream);
+        let (zeros, skipped) = (format!("zeros-{name}"), format!("skipped-{name}"));
+        assert_salvaged(&folder.run(&["salvage", &sealed, "-o", &zeros]), 4);
+        assert_salvaged(&folder.run(&["salvage", &sealed, "-o", &skipped, "--skip"]), 4);
+        let counts = [name, &zeros, &skipped].map(|name| decoded(&folder, name));
+        eprintln!("{name}: {} frames, with zeros {}, with --skip {}", counts[0], counts[1], counts[2]);
+        assert!(counts[0] == 900 && counts[1] >= least_with_zeros && counts[1] < 900, "{name}: {counts:?}");
+        assert!(counts[2] <= counts[1], "{name}: {counts:?}");
+    }
+    assert_eq!(decoded(&folder, "skipped-end.mp4"), 0);
+}

@@ -216,5 +216,5 @@ pub(in crate::cli) fn not_whole(input: &Label, survey: &Survey, ended: Ended) ->
     let hint = if survey.unreadable > 0 || ended == Ended::Unreadable { OFF_THIS_DISK } else { OTHER_COPY };
     Failure::new(Exit::BadStream, format!("not whole: {}", facts.join(", ")))
         .about(input)
-        .with_hint(or_salvage(hint, input))
+        .with_hint(if survey.sound > 0 { or_salvage(hint, input) } else { hint.to_owned() })
 }
