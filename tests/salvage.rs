@@ -311,6 +311,9 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
 fn a_full_disk_and_a_closed_pipe_are_failures() {
     let folder = prepared(&[3]);
     assert_refused(&folder.run(&["salvage", "film.reel", "-o", "/dev/full"]), 1, "no space left on device");
+    let output = folder.run(&["salvage", "film.reel", "-o", "out", "--map", "/dev/full"]);
+    assert_refused(&output, 4, "/dev/full: cannot write: no space left on device");
+    assert!(folder.read("out") == with_zeros(&[3]));
     let mut command = folder.reelseal(&["salvage", "film.reel", "-o", "-", "--key-file", "key"]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

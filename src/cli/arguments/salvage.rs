@@ -11,10 +11,10 @@ pub(super) const SALVAGE_HELP: &str = "\
 Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
 
 pub(super) const SALVAGE_LONG_HELP: &str = "\
-Every byte in the output was authenticated at its place. Where frames are missing between sound ones,
-the output has zeros; where the end is missing, it ends with the last sound frame. If nothing is
-sound, nothing is written. The missing ranges are listed on standard error, the first 100 of them;
---map and --progress json have all.
+Every byte in the output was authenticated at its place. Where frames are missing between sound
+ones, the output has zeros; where the end is missing, it ends with the last sound frame. If nothing
+is sound, nothing is written. The missing ranges are listed on standard error, the first 100 of
+them; --map and --progress json have all.
 
 What ffmpeg decoded of 1,800 frames of video (19 MB) after 256 KiB in the middle were lost:
 

@@ -108,7 +108,7 @@ fn resealed_text(resealed: &ResealedFindings) -> String {
     let mut ranges: Vec<_> = ranges.collect();
     let more = (missing.len().saturating_sub(MOST_RANGES) as u64).saturating_add(*unlisted);
     if more > 0 {
-        ranges.push(format!("{more} more"));
+        ranges.push(format!("and {more} more range{}", if more == 1 { "" } else { "s" }));
     }
     let fate = if *left_out { "left out" } else { "now zeros" };
     let mut facts = Vec::new();

@@ -86,8 +86,15 @@ pub(in crate::cli) fn salvage(plan: &SalvagePlan, startup: Startup) -> Result<()
         return Err(nothing_sound(label, plan, &salvaged));
     }
     finish(plan, &stream, &account, &salvaged, new_stream.as_ref(), (output, &destination))?;
-    account.finish_map(map_destination.as_ref())?;
-    conclude(plan, label, &destination.label, &account, &salvaged, file_progress)
+    let mapped = account.finish_map(map_destination.as_ref());
+    let concluded = conclude(plan, label, &destination.label, &account, &salvaged, file_progress);
+    match (mapped, concluded) {
+        (Err(of_map), Err(worse)) => {
+            report::failure(&of_map);
+            Err(worse)
+        }
+        (mapped, concluded) => mapped.and(concluded),
+    }
 }
 
 /// The run over the frames.
@@ -207,7 +214,7 @@ fn conclude(
 }
 
 /// The features that a resealed stream has of the old one.
-pub(self) fn kept(features: Features) -> Features {
+fn kept(features: Features) -> Features {
     [Features::LIVE, Features::TIMED]
         .into_iter()
         .filter(|feature| features.contains(*feature))
@@ -215,6 +222,6 @@ pub(self) fn kept(features: Features) -> Features {
 }
 
 /// The layout of a new stream in frames as large as those of the old one.
-pub(self) fn new_layout(old: Layout) -> Layout {
+fn new_layout(old: Layout) -> Layout {
     Layout { frame_size: old.frame_size, ..Layout::default() }
 }
