@@ -95,7 +95,7 @@ mod tests {
             |body| body[1] = 4,
             |body| body[2] = 1,
             |body| body.truncate(11),
-            |body| drop(body.pop()),
+            |body| body.truncate(body.len() - 1),
             |body| body.push(0),
             |body| body[12] = 7,
             |body| body[28] = 7,

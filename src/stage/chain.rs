@@ -15,7 +15,7 @@ pub struct Chain {
     features: Features,
     frame_size: FrameSize,
     /// Reads what a tag claims.
-    claims: FrameEncryption,
+    claims: Box<FrameEncryption>,
 }
 
 impl Chain {
@@ -28,7 +28,7 @@ impl Chain {
         let encryption = || FrameEncryption::new(&keys.frame_encryption, prefix.iv, prefix.frame_size);
         stages.push(Box::new(encryption()));
         stages.push(Box::new(FrameAuthentication::new(&keys.frame_authentication)));
-        Self { stages, features: prefix.features, frame_size: prefix.frame_size, claims: encryption() }
+        Self { stages, features: prefix.features, frame_size: prefix.frame_size, claims: Box::new(encryption()) }
     }
 
     /// The frame size of the stream.

@@ -76,7 +76,7 @@ pub(in crate::cli) fn salvage(plan: &SalvagePlan, startup: Startup) -> Result<()
     let workers = Workers::new(threads, stream.chain().frame_size()).with_progress(file_progress.delivered());
     let account = Account::new(label, stream.header(), map);
     let run = Run { stream: &stream, account: &account, workers: &workers, filling: plan.filling };
-    let salvaged = run.into_output(frames, &output, new_stream.as_ref());
+    let salvaged = run.write_to(frames, &output, new_stream.as_ref());
     let salvaged = salvaged.map_err(|error| {
         let direct = matches!(output, Output::Direct(_));
         stream_failure::pipeline(label, &destination.label, direct, stream.header().layout(), &error)
@@ -107,7 +107,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Moves what is sound of `frames` to an open `output`, or into a new stream there.
-    fn into_output<I: Input>(
+    fn write_to<I: Input>(
         &self,
         frames: SalvageInput<'_, I>,
         output: &Output,
@@ -115,20 +115,24 @@ impl Run<'_> {
     ) -> Result<Salvaged, StreamError> {
         match (output, new_stream) {
             (Output::Direct(file), _) => {
-                self.into(frames, FilledOutput::new(DescriptorOutput::new(file), self.filling))
+                self.write(frames, FilledOutput::new(DescriptorOutput::new(file), self.filling))
             }
             (Output::Atomic(file), Some(new)) => {
                 let chain = Chain::new(&new.keys, &new.header.prefix, Vec::new());
-                self.into(frames, ResealedOutput::new(file.file(), new.header.layout(), &chain, self.filling))
+                self.write(frames, ResealedOutput::new(file.file(), new.header.layout(), &chain, self.filling))
             }
             (Output::Atomic(file), None) => match self.filling {
-                Filling::Zeros => self.into(frames, SparseOutput::new(file.file())),
-                Filling::Nothing => self.into(frames, FilledOutput::new(file.file(), self.filling)),
+                Filling::Zeros => self.write(frames, SparseOutput::new(file.file())),
+                Filling::Nothing => self.write(frames, FilledOutput::new(file.file(), self.filling)),
             },
         }
     }
 
-    fn into<I: Input>(&self, frames: SalvageInput<'_, I>, output: impl SalvageOutput) -> Result<Salvaged, StreamError> {
+    fn write<I: Input>(
+        &self,
+        frames: SalvageInput<'_, I>,
+        output: impl SalvageOutput,
+    ) -> Result<Salvaged, StreamError> {
         run_salvage(frames, self.stream.chain(), output, self.account, self.workers)
     }
 }
