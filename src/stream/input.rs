@@ -190,7 +190,7 @@ pub(crate) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize) 
 /// # Errors
 ///
 /// What the input says.
-pub(crate) fn skip(input: &mut impl Input, mut count: u64) -> io::Result<()> {
+pub fn skip(input: &mut impl Input, mut count: u64) -> io::Result<()> {
     let mut room = [0; 4096];
     while count > 0 {
         let length = usize::try_from(count).map_or(room.len(), |count| count.min(room.len()));

@@ -39,8 +39,9 @@ pub(crate) use frame_maker::{Ending, FrameMaker};
 pub(crate) use frame_reader::{Arrived, FrameFiller, FrameReader, received};
 pub use header_read::{HeaderReadError, RefusedHeader, StreamHeader};
 pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
-pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait};
-pub(crate) use input::{Filled, fill, read_once, skip};
+pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait, skip};
+pub(crate) use input::{Filled, fill, read_once};
+
 pub use opened::{OpenError, OpenedStream};
 pub use patched_reader::PatchedReader;
 pub use pipe_size::widen_pipe;
