@@ -41,7 +41,6 @@ pub use header_read::{HeaderReadError, RefusedHeader, StreamHeader};
 pub use header_rewrite::{HeaderRewrite, HeaderRewriteError};
 pub use input::{DescriptorInput, Input, ReaderInput, Readiness, Resumed, Wait, skip};
 pub(crate) use input::{Filled, fill, read_once};
-
 pub use opened::{OpenError, OpenedStream};
 pub use patched_reader::PatchedReader;
 pub use pipe_size::widen_pipe;
