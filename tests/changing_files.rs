@@ -209,7 +209,7 @@ fn a_stream_tampered_with_in_the_middle_of_a_run_is_refused_as_damaged_and_gives
     for how in TAMPERING {
         let folder = prepared(length);
         let (released, output) = changed_in_the_middle(&folder, &["decrypt", "film.reel"], || tamper(&folder, how));
-        assert_refused(&output, 4, "film.reel: cut short");
+        assert_refused(&output, 4, "cut short");
         assert!(released.len() < length && plaintext(length).starts_with(&released), "{how:?}");
     }
 }

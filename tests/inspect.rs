@@ -264,7 +264,7 @@ fn refused_frames_are_marked_and_the_list_goes_on() {
         assert_eq!(refused.iter().map(|line| line["frame"].as_u64().unwrap()).collect::<Vec<_>>(), [3, 4, 20]);
     }
     let cut = folder.pipe(&["inspect", "--json", "--frames"], &stream[..FRAMES_START + 2 * WIRE]);
-    assert_refused(&cut, 4, "not whole: the end is missing, 2 frames are sound");
+    assert_refused(&cut, 4, "not whole: unfinished, or cut short, 2 frames are sound");
     assert_eq!(lines(&cut)[3]["refused"], "the stream ends before this frame");
 }
 

@@ -180,11 +180,7 @@ fn a_cut_stream_is_refused_whatever_the_range() {
     let stream = folder.read("film.reel");
     for length in [stream.len() - 1, 8192 + 4160 * 9] {
         folder.write("film.reel", &stream[..length]);
-        assert_refused(
-            &folder.run(&["decrypt", "film.reel", "--range", "0-9", "-o", "cut"]),
-            4,
-            "film.reel: cut short",
-        );
+        assert_refused(&folder.run(&["decrypt", "film.reel", "--range", "0-9", "-o", "cut"]), 4, "cut short");
         assert!(!folder.path("cut").exists());
     }
 }

@@ -33,6 +33,12 @@ use support::Folder;
 /// A vector: its name, the secret to open it with, the outcome, how much plaintext is released, its bytes.
 type Vector = (&'static str, &'static str, &'static str, usize, Vec<u8>);
 
+/// The body of a record of kind 0x81: the end was missing, and bytes 4096 to 8191, and three more ranges.
+const RESEALED: [u8; 28] = [
+    1, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, //
+    0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0,
+];
+
 /// A frame of a live stream, full on the wire unless it is the last.
 fn live_frame(live: &Maker, index: u64, offset: usize, length: usize, time: i64, last: bool) -> Vec<u8> {
     let flags = if last { TagFlags::FINAL } else { TagFlags::NONE };
@@ -133,6 +139,8 @@ fn sound() -> Vec<Vector> {
         ),
         ("cost-n-2-to-15-and-r-1", "passphrase", "whole", 5, at_cost(15, 1, 1)),
         ("unknown-record-0xbf", "key", "whole", 5, with_record(0xbf, &[1, 2])),
+        ("resealed", "key", "whole", 5, with_record(0x81, &RESEALED)),
+        ("resealed-with-a-malformed-record", "key", "whole", 5, with_record(0x81, &[1, 2])),
         ("age-recipient-slot", "key", "whole", 5, with_record(3, FILE_KEY_FOR_AGE)),
         ("recipient", "identity", "whole", 5, for_recipient(FILE_KEY_FOR_AGE)),
         ("recipient-and-grease", "identity", "whole", 5, for_recipient(FILE_KEY_WITH_GREASE)),

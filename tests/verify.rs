@@ -118,9 +118,9 @@ fn a_missing_end_is_reported_first_and_once_beside_the_damage_before_it() {
     let three = "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged";
     let end = FRAMES_START + 10 * WIRE;
     let summary = "not whole: 1 frame is damaged, the end is missing, 9 frames are sound";
-    let at_boundary = "cut short: it ends before frame 10, at byte 49792";
+    let at_boundary = "unfinished, or cut short: it ends before frame 10, at byte 49792";
     assert_damaged_end(&folder, &damaged[..end], three, at_boundary, summary);
-    let in_a_tag = "cut short or extended: it ends inside frame 10, at byte 49792";
+    let in_a_tag = "unfinished, cut short or extended: it ends inside frame 10, at byte 49792";
     assert_damaged_end(&folder, &damaged[..end + 63], three, in_a_tag, summary);
     let in_a_payload = "frame 10, bytes 49792 to 49891 (plaintext from 40960 on): cut short, extended or damaged";
     let summary = "not whole: 2 frames are damaged, 9 frames are sound";
@@ -133,7 +133,7 @@ fn bytes_after_the_end_are_damage() {
     stream.extend([0; 100]);
     let lines = [
         "frame 20, bytes 91392 to 91560 (plaintext from 81920 on): cut short, extended or damaged",
-        "not whole: 1 frame is damaged, 20 frames are sound",
+        "not whole: 1 frame is damaged, it may be unfinished, 20 frames are sound",
     ];
     assert_damaged(&folder, &stream, &lines);
 }

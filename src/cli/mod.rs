@@ -11,7 +11,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, speed, verify};
+use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, salvage, speed, verify};
 pub use messages::usage::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Encrypt(arguments) => planned(arguments, |plan| encrypt::encrypt(&plan, startup)),
         Command::Decrypt(arguments) => planned(arguments, |plan| decrypt::decrypt(&plan, startup)),
         Command::Verify(arguments) => planned(arguments, |plan| verify::verify(&plan, startup)),
+        Command::Salvage(arguments) => planned(arguments, |plan| one(salvage::salvage(&plan, startup))),
         Command::Inspect(arguments) => planned(arguments, |plan| inspect::inspect(&plan, startup)),
         Command::Keygen(arguments) => one(keygen::keygen(&arguments.into(), startup)),
         Command::Passwd(arguments) => planned(arguments, |plan| passwd::passwd(plan, startup)),

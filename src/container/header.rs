@@ -289,6 +289,11 @@ pub struct ParsedHeader {
 }
 
 impl ParsedHeader {
+    /// The copy as it is in the stream, all H bytes of it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.copy.bytes
+    }
+
     /// The header's fields. Nothing says that they are authentic before the MAC was verified.
     pub fn header(&self) -> &Header {
         &self.header

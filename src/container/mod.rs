@@ -22,6 +22,7 @@ mod header_search;
 mod layout;
 mod recipient_slot;
 mod record;
+mod resealing;
 
 pub use features::Features;
 pub use frame_tag::{FrameTag, TagFlags};
@@ -38,3 +39,4 @@ pub use recipient_slot::{
 pub use record::{
     KeyFileSlot, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, RecordError, SALT_LENGTH, Slot, WRAPPED_KEY_LENGTH,
 };
+pub use resealing::Resealing;

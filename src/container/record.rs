@@ -104,6 +104,14 @@ pub enum Slot {
 }
 
 impl Record {
+    pub(super) fn new(kind: u8, body: Vec<u8>) -> Self {
+        Self { kind, body }
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The record's kind.
     pub fn kind(&self) -> u8 {
         self.kind

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use super::{quantum::Quantum, scrypt_parameters::ScryptParameters};
 use crate::{
     container::{
-        CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, RecipientSlot, Record, Slot, StreamCut,
+        CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, RecipientSlot, Record, Resealing, Slot,
+        StreamCut,
     },
     keys::{KeySlot, SlotKind},
     measure::scrypt_time,
@@ -26,6 +27,9 @@ pub(crate) struct Findings {
     pub header_length: Option<usize>,
     pub copies: Vec<CopyFindings>,
     pub slots: Vec<SlotFindings>,
+    /// What was missing when the stream was made of a damaged one, and of that one before, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resealed: Vec<ResealedFindings>,
     /// `None` for a pipe.
     pub length: Option<LengthFindings>,
     /// `None` without a secret.
@@ -85,6 +89,31 @@ pub(crate) struct ScryptFindings {
     pub seconds: Option<f64>,
 }
 
+/// What a record of a resealing says.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum ResealedFindings {
+    Known { end_lost: bool, left_out: bool, missing: Vec<MissingBytes>, unlisted: u64 },
+    Malformed { malformed: bool },
+}
+
+/// Bytes of a plaintext.
+#[derive(Serialize)]
+pub(crate) struct MissingBytes {
+    pub first: u64,
+    pub end: u64,
+}
+
+impl ResealedFindings {
+    fn of(record: &Record) -> Self {
+        let Some(Resealing { end_lost, left_out, gaps, unlisted }) = Resealing::of(record) else {
+            return Self::Malformed { malformed: true };
+        };
+        let missing = gaps.into_iter().map(|gap| MissingBytes { first: gap.start, end: gap.end }).collect();
+        Self::Known { end_lost, left_out, missing, unlisted }
+    }
+}
+
 #[derive(Serialize)]
 pub(crate) struct LengthFindings {
     pub stream: u64,
@@ -120,6 +149,7 @@ impl Findings {
             header_length: None,
             copies: Vec::new(),
             slots: Vec::new(),
+            resealed: Vec::new(),
             length: length.map(LengthFindings::unread),
             authenticated: None,
             problems: Vec::new(),
@@ -156,6 +186,8 @@ impl Findings {
         let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
         let unknown = unknown.map(|record| UnknownSlotFindings { kind_number: record.kind() });
         self.slots = slots.map(|slot| SlotFindings::of(&slot)).chain(unknown.map(SlotFindings::Unknown)).collect();
+        let resealed = header.records.iter().filter(|record| Resealing::is(record));
+        self.resealed = resealed.map(ResealedFindings::of).collect();
         let (layout, features) = (header.layout(), header.prefix.features);
         self.length = self.length.take().map(|length| LengthFindings::of(length.stream, layout, features));
     }

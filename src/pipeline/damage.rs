@@ -1,5 +1,7 @@
 //! Damaged frames, and where they are reported.
 
+use std::mem;
+
 use crate::stage::FrameFault;
 
 /// A frame of a stream that is not sound.
@@ -24,6 +26,17 @@ pub enum FrameDamage {
         /// The system's number of the error, if it has one.
         os_error: Option<i32>,
     },
+}
+
+impl FrameDamage {
+    /// Whether the same thing is wrong, whatever its numbers.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Refused(one), Self::Refused(other)) => mem::discriminant(one) == mem::discriminant(other),
+            (Self::Unreadable { .. }, Self::Unreadable { .. }) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Where damaged frames are reported, in any order and from any thread.

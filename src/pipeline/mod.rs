@@ -47,11 +47,13 @@
 //! `examples/statistics_stage.rs` decrypts as well.
 
 mod damage;
+mod ledger;
 mod lowest_failure;
 #[cfg(test)]
 mod model;
 mod range;
 mod read_back;
+mod salvage;
 mod sink;
 mod source;
 mod sync;
@@ -60,11 +62,13 @@ mod turns;
 mod worker;
 
 pub use damage::{DamageListener, DamagedFrame, FrameDamage};
+pub use ledger::{MissingFrames, Stretch, StretchListener, Totals};
 pub use range::{Selection, bytes_of_times, copy_selection, frames_of_range};
 pub use read_back::decrypts_to;
+pub use salvage::{SalvageInput, Salvaged, salvage};
 pub use sink::{
-    ComparisonSink, DamagedFrames, MAX_HAND, OrderedSink, Outgoing, PlaintextRange, PositionalSink, RangeSink, Sink,
-    Survey, SurveySink,
+    ComparisonSink, DamagedFrames, FilledOutput, Filling, FinalFrame, MAX_HAND, OrderedSink, Outgoing, PlaintextRange,
+    PositionalSink, RangeSink, ResealedOutput, SalvageOutput, Sink, SparseOutput, Survey, SurveySink,
 };
 pub use source::{
     CiphertextFile, CiphertextSource, ConfirmedSource, FileSnapshot, PlaintextFile, PlaintextSource, Source,

@@ -1,6 +1,9 @@
 //! What a run does to frames: the chain in one direction, and the checks that depend on order.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crate::{
     container::FrameTag,
@@ -53,6 +56,8 @@ impl Transform for Sealing<'_> {
 pub struct Opening<'a> {
     chain: &'a Chain,
     needs_turns: bool,
+    past_the_end: bool,
+    found_extension: AtomicBool,
     continuity: Mutex<Continuity>,
 }
 
@@ -69,11 +74,29 @@ impl<'a> Opening<'a> {
 
     /// Opening the sound frames, for a sink that lets the run go on past damage.
     pub fn across_gaps(chain: &'a Chain) -> Self {
-        Self::with(chain, Continuity::across_gaps(chain.features()))
+        Self::with(chain, Continuity::across_gaps(chain.features(), chain.frame_size()))
+    }
+
+    /// Opening the sound frames of a stream that may also have been extended: its final frame is found, too, where
+    /// something was appended to it.
+    pub fn salvaging(chain: &'a Chain) -> Self {
+        Self { past_the_end: true, ..Self::across_gaps(chain) }
+    }
+
+    /// Whether a final frame was found to which something was appended.
+    pub(super) fn found_extension(&self) -> bool {
+        self.found_extension.load(Ordering::Relaxed)
     }
 
     fn with(chain: &'a Chain, continuity: Continuity) -> Self {
-        Self { chain, needs_turns: Continuity::is_needed(chain.features()), continuity: Mutex::new(continuity) }
+        let needs_turns = Continuity::is_needed(chain.features());
+        Self {
+            chain,
+            needs_turns,
+            past_the_end: false,
+            found_extension: AtomicBool::new(false),
+            continuity: Mutex::new(continuity),
+        }
     }
 }
 
@@ -82,7 +105,15 @@ impl Transform for Opening<'_> {
     type To = Verified;
 
     fn apply(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
-        self.chain.open(frame)
+        if !self.past_the_end {
+            return self.chain.open(frame);
+        }
+        let received = frame.wire_length();
+        let opened = self.chain.open_extended(frame)?;
+        if opened.wire_length() < received {
+            self.found_extension.store(true, Ordering::Relaxed);
+        }
+        Ok(opened)
     }
 
     fn check_in_turn(&self, frame: &Frame<Verified>) -> Result<(), FrameFault> {

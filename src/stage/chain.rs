@@ -1,11 +1,11 @@
 //! The chain of stages: seals forwards, opens backwards.
 
 use super::{
-    Clear, Frame, FrameFault, Received, Sealed, Stage, Verified, frame_authentication::FrameAuthentication,
+    Clear, Frame, FrameFault, FrameParts, Received, Sealed, Stage, Verified, frame_authentication::FrameAuthentication,
     frame_encryption::FrameEncryption, frame_tagging::FrameTagging,
 };
 use crate::{
-    container::{Features, Prefix},
+    container::{FRAME_OVERHEAD, Features, FrameSize, Prefix},
     keys::StageKeys,
 };
 
@@ -13,6 +13,9 @@ use crate::{
 pub struct Chain {
     stages: Vec<Box<dyn Stage>>,
     features: Features,
+    frame_size: FrameSize,
+    /// Reads what a tag claims.
+    claims: Box<FrameEncryption>,
 }
 
 impl Chain {
@@ -22,9 +25,15 @@ impl Chain {
         let mut stages = private;
         stages.retain(|stage| prefix.features.contains(stage.features()));
         stages.push(Box::new(FrameTagging::new(prefix.features)));
-        stages.push(Box::new(FrameEncryption::new(&keys.frame_encryption, prefix.iv, prefix.frame_size)));
+        let encryption = || FrameEncryption::new(&keys.frame_encryption, prefix.iv, prefix.frame_size);
+        stages.push(Box::new(encryption()));
         stages.push(Box::new(FrameAuthentication::new(&keys.frame_authentication)));
-        Self { stages, features: prefix.features }
+        Self { stages, features: prefix.features, frame_size: prefix.frame_size, claims: Box::new(encryption()) }
+    }
+
+    /// The frame size of the stream.
+    pub fn frame_size(&self) -> FrameSize {
+        self.frame_size
     }
 
     /// The features of the stream.
@@ -58,10 +67,35 @@ impl Chain {
     /// [`FrameFault`]; nothing of the frame is given out then.
     pub fn open(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
         let mut parts = frame.parts;
-        for stage in self.stages.iter().rev() {
-            stage.open(&mut parts)?;
-        }
+        self.open_parts(&mut parts)?;
         Ok(Frame::from_parts(parts))
+    }
+
+    /// Like [`Chain::open`], for a stream to whose end something may have been appended. Where a frame does not
+    /// authenticate, its tag, which nothing vouches for yet, is asked whether it is a final frame that is shorter; if so,
+    /// that many bytes are authenticated as any frame is, and the rest is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameFault`]; nothing of the frame is given out then.
+    pub fn open_extended(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
+        let mut parts = frame.parts;
+        match self.open_parts(&mut parts) {
+            // The MAC comes before anything that alters the frame.
+            Err(FrameFault::Mac) => {}
+            opened => return opened.map(|()| Frame::from_parts(parts)),
+        }
+        let claimed = self.claims.claimed_tag(&parts).filter(|tag| tag.index == parts.index() && tag.flags.is_final());
+        let wire_length = claimed.and_then(|tag| (tag.length as usize).checked_add(FRAME_OVERHEAD));
+        if !wire_length.is_some_and(|length| parts.shorten(length)) {
+            return Err(FrameFault::Mac);
+        }
+        self.open_parts(&mut parts)?;
+        Ok(Frame::from_parts(parts))
+    }
+
+    fn open_parts(&self, parts: &mut FrameParts) -> Result<(), FrameFault> {
+        self.stages.iter().rev().try_for_each(|stage| stage.open(parts))
     }
 }
 
@@ -69,9 +103,9 @@ impl Chain {
 mod tests {
     use super::*;
     use crate::{
-        container::{FRAME_OVERHEAD, FrameSize, FrameTag, IV_LENGTH, TagFlags},
+        container::{FrameTag, IV_LENGTH, TagFlags},
         keys::Key,
-        stage::{FrameBuffer, FrameParts},
+        stage::FrameBuffer,
     };
 
     const SIZE: FrameSize = FrameSize::MIN;
@@ -159,6 +193,34 @@ mod tests {
         for length in FRAME_OVERHEAD..wire.len() {
             assert_eq!(open(&chain, 0, &wire[..length]), Err(FrameFault::Mac), "cut to {length}");
         }
+    }
+
+    #[test]
+    fn a_final_frame_is_found_before_whatever_was_appended_to_it_and_no_other_frame_is() {
+        let chain = chain(Features::NONE);
+        let extended = |wire: &[u8]| {
+            let mut buffer = FrameBuffer::new(SIZE);
+            buffer.wire_area()[..wire.len()].copy_from_slice(wire);
+            let opened = chain.open_extended(Frame::received(buffer, 3, wire.len()).unwrap());
+            opened.map(|frame| (frame.payload().to_vec(), frame.wire_length()))
+        };
+        for length in [0, 1, 4000, 4095] {
+            let last = seal(&chain, tag(3, length, TagFlags::FINAL), 7);
+            for junk in [0, 1, SIZE.wire() - last.len()] {
+                let wire = [last.clone(), vec![9; junk]].concat();
+                assert_eq!(extended(&wire), Ok((vec![7; length as usize], last.len())), "{length}, {junk}");
+            }
+            assert_eq!(extended(&last[..last.len().saturating_sub(1).max(FRAME_OVERHEAD)]).is_err(), length > 0);
+            for at in [0, 31, last.len() - 1] {
+                let mut wire = [last.clone(), vec![9; 1]].concat();
+                wire[at] ^= 1;
+                assert_eq!(extended(&wire), Err(FrameFault::Mac), "{length}, {at}");
+            }
+        }
+        let full = seal(&chain, tag(3, 4096, TagFlags::NONE), 7);
+        assert_eq!(extended(&full).unwrap().1, SIZE.wire());
+        let lying = seal(&chain, tag(3, 4096, TagFlags::FINAL), 7);
+        assert_eq!(extended(&lying), Err(FrameFault::FinalButFull));
     }
 
     #[test]

@@ -133,6 +133,15 @@ impl FrameParts {
         &self.buffer.bytes[self.payload_end()..self.text_length]
     }
 
+    /// Takes only the first `wire_length` bytes for the frame; `false`, and nothing done, if no shorter frame has that length.
+    pub(super) fn shorten(&mut self, wire_length: usize) -> bool {
+        let is_shorter = (FRAME_OVERHEAD..self.text_length + MAC_LENGTH).contains(&wire_length);
+        if is_shorter {
+            self.text_length = wire_length - MAC_LENGTH;
+        }
+        is_shorter
+    }
+
     // A tag's length is input until the tagging has checked it: cap it at the field.
     fn payload_end(&self) -> usize {
         TAG_LENGTH + (self.tag.length as usize).min(self.payload_field_length())

@@ -8,7 +8,7 @@ use ctr::{CtrCore, flavors};
 
 use super::{FrameFault, FrameParts, Stage};
 use crate::{
-    container::{FrameSize, IV_LENGTH},
+    container::{FrameSize, FrameTag, IV_LENGTH, TAG_LENGTH},
     keys::Key,
 };
 
@@ -27,9 +27,20 @@ impl FrameEncryption {
         Self { cipher: Aes256Enc::new(key.bytes().into()), iv: u128::from_be_bytes(iv), frame_size }
     }
 
+    /// What the tag of an encrypted frame claims, before anything of it is authenticated; `None` if there is no room for one.
+    pub(super) fn claimed_tag(&self, frame: &FrameParts) -> Option<FrameTag> {
+        let mut tag = *frame.text().first_chunk::<TAG_LENGTH>()?;
+        apply_keystream(&self.cipher, self.counter(frame), &mut tag);
+        Some(FrameTag::decode(&tag))
+    }
+
     fn apply(&self, frame: &mut FrameParts) {
-        let counter = self.iv.wrapping_add(self.frame_size.first_block(frame.index()));
+        let counter = self.counter(frame);
         apply_keystream(&self.cipher, counter, frame.text_mut());
+    }
+
+    fn counter(&self, frame: &FrameParts) -> u128 {
+        self.iv.wrapping_add(self.frame_size.first_block(frame.index()))
     }
 }
 
@@ -62,10 +73,7 @@ mod tests {
     use aes::cipher::BlockCipherEncrypt;
 
     use super::*;
-    use crate::{
-        container::FrameTag,
-        stage::{Frame, FrameBuffer},
-    };
+    use crate::stage::{Frame, FrameBuffer};
 
     fn hex<const N: usize>(digits: &str) -> [u8; N] {
         let mut bytes = [0; N];

@@ -105,6 +105,9 @@ pub enum FrameFault {
     /// The last, short frame is not marked as the final one, or is marked as interrupted without that.
     #[error("the last frame is not marked final")]
     NotFinal,
+    /// The frame is marked as the final one, and sound frames follow it.
+    #[error("the frame is marked final, and others follow it")]
+    FinalButNotLast,
     /// Critical flags that version 1 does not define.
     #[error("the frame has unknown critical flags {0:#06x}")]
     UnknownFlags(u32),

@@ -1,7 +1,7 @@
 //! The checks that depend on order: whether each frame continues the one before.
 
 use crate::{
-    container::{Features, FrameTag},
+    container::{Features, FrameSize, FrameTag},
     stage::FrameFault,
 };
 
@@ -9,7 +9,8 @@ use crate::{
 /// timed one no time falls. Whatever a single frame shows, the chain has already checked.
 pub struct Continuity {
     features: Features,
-    across_gaps: bool,
+    /// Where frames may be missing, the most that one of them can have held.
+    across_gaps: Option<FrameSize>,
     next_index: u64,
     offset: u64,
     time: i64,
@@ -18,18 +19,18 @@ pub struct Continuity {
 impl Continuity {
     /// Checks a stream with `features` from its first frame on, without gaps.
     pub fn new(features: Features) -> Self {
-        Self { features, across_gaps: false, next_index: 0, offset: 0, time: 0 }
+        Self { features, across_gaps: None, next_index: 0, offset: 0, time: 0 }
     }
 
-    /// Checks a stream with `features` from which damaged frames may be missing. How much a missing frame held is
-    /// unknown, but offsets and times still must not fall.
-    pub fn across_gaps(features: Features) -> Self {
-        Self { across_gaps: true, ..Self::new(features) }
+    /// Checks a stream with `features`, in frames of `frame_size`, from which damaged frames may be missing. How much a
+    /// missing frame held is unknown, but it is no more than fits, and offsets and times still must not fall.
+    pub fn across_gaps(features: Features, frame_size: FrameSize) -> Self {
+        Self { across_gaps: Some(frame_size), ..Self::new(features) }
     }
 
     /// Checks a stream with `features` from the frame with this `tag` on, which is known to be right.
     pub fn starting_with(features: Features, tag: &FrameTag) -> Self {
-        Self { features, across_gaps: false, next_index: tag.index, offset: tag.offset, time: tag.time }
+        Self { features, across_gaps: None, next_index: tag.index, offset: tag.offset, time: tag.time }
     }
 
     /// Whether a stream with `features` needs these checks at all.
@@ -44,11 +45,12 @@ impl Continuity {
     /// [`FrameFault::Offset`], [`FrameFault::Time`], and [`FrameFault::Index`] for a frame out of order; the frame then
     /// counts as missing.
     pub fn check(&mut self, tag: &FrameTag) -> Result<(), FrameFault> {
-        let after_gap = self.across_gaps && tag.index > self.next_index;
-        if tag.index != self.next_index && !after_gap {
-            return Err(FrameFault::Index(tag.index));
-        }
-        let continues = if after_gap { tag.offset >= self.offset } else { tag.offset == self.offset };
+        let missing =
+            tag.index.checked_sub(self.next_index).filter(|&missing| missing == 0 || self.across_gaps.is_some());
+        let missing = missing.ok_or(FrameFault::Index(tag.index))?;
+        let payload = self.across_gaps.map_or(0, |frame_size| frame_size.payload() as u64);
+        let gap = tag.offset.checked_sub(self.offset);
+        let continues = gap.is_some_and(|gap| gap <= missing.saturating_mul(payload));
         if self.features.contains(Features::LIVE) && !continues {
             return Err(FrameFault::Offset(tag.offset));
         }
@@ -97,7 +99,7 @@ mod tests {
     fn a_frame_out_of_order_is_refused_unless_it_comes_after_a_gap_that_is_allowed() {
         let mut strict = Continuity::new(live_and_timed());
         assert_eq!(strict.check(&tag(1, 0, 5, 1)), Err(FrameFault::Index(1)));
-        let mut lenient = Continuity::across_gaps(live_and_timed());
+        let mut lenient = Continuity::across_gaps(live_and_timed(), FrameSize::MIN);
         assert_eq!(lenient.check(&tag(0, 0, 5, 1)), Ok(()));
         assert_eq!(lenient.check(&tag(2, 4, 5, 1)), Err(FrameFault::Offset(4)));
         assert_eq!(lenient.check(&tag(2, 50, 5, 3)), Ok(()));
@@ -117,7 +119,27 @@ mod tests {
 
     #[test]
     fn an_end_beyond_64_bits_is_refused() {
-        let mut continuity = Continuity::across_gaps(Features::LIVE);
+        let mut continuity = Continuity::across_gaps(Features::LIVE, FrameSize::MIN);
         assert_eq!(continuity.check(&tag(9, u64::MAX, 1, 0)), Err(FrameFault::Offset(u64::MAX)));
+        assert_eq!(continuity.check(&tag(u64::MAX - 1, u64::MAX, 1, 0)), Err(FrameFault::Offset(u64::MAX)));
+    }
+
+    #[test]
+    fn a_gap_is_no_longer_than_the_frames_that_are_missing_can_hold() {
+        let lenient = || {
+            let mut continuity = Continuity::across_gaps(Features::LIVE, FrameSize::MIN);
+            assert_eq!(continuity.check(&tag(0, 0, 5, 0)), Ok(()));
+            continuity
+        };
+        for (index, offset) in [(2, 5 + 4096), (3, 5 + 2 * 4096), (3, 5)] {
+            assert_eq!(lenient().check(&tag(index, offset, 5, 0)), Ok(()), "{index}, {offset}");
+        }
+        for (index, offset) in [(1, 6), (2, 6 + 4096), (3, 6 + 2 * 4096), (3, 1 << 62), (3, 4)] {
+            assert_eq!(
+                lenient().check(&tag(index, offset, 5, 0)),
+                Err(FrameFault::Offset(offset)),
+                "{index}, {offset}"
+            );
+        }
     }
 }

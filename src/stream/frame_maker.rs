@@ -28,6 +28,15 @@ pub(crate) enum Ending {
     Interrupted,
 }
 
+impl Ending {
+    fn flags(self) -> TagFlags {
+        match self {
+            Self::Finished => TagFlags::FINAL,
+            Self::Interrupted => TagFlags::FINAL.union(TagFlags::INTERRUPTED),
+        }
+    }
+}
+
 impl FrameMaker {
     /// Makes frames of at most `frame_size` payload bytes, from frame 0 on, with times from `clock`.
     pub fn new(frame_size: FrameSize, clock: Clock) -> Self {
@@ -79,11 +88,28 @@ impl FrameMaker {
     /// [`StreamError::TooLong`].
     pub fn last(&mut self, buffer: FrameBuffer, length: usize, ending: Ending) -> Result<Frame<Clear>, StreamError> {
         self.time = self.clock.now();
-        let flags = match ending {
-            Ending::Finished => TagFlags::FINAL,
-            Ending::Interrupted => TagFlags::FINAL.union(TagFlags::INTERRUPTED),
-        };
-        self.make(buffer, length, flags)
+        self.make(buffer, length, ending.flags())
+    }
+
+    /// The next frame, with a `time` that another stream gave it; the final one if it has an `ending`.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::TooLong`].
+    pub fn copied(
+        &mut self,
+        buffer: FrameBuffer,
+        length: usize,
+        time: i64,
+        ending: Option<Ending>,
+    ) -> Result<Frame<Clear>, StreamError> {
+        self.time = time;
+        self.make(buffer, length, ending.map_or(TagFlags::NONE, Ending::flags))
+    }
+
+    /// The index of the next frame.
+    pub fn next_index(&self) -> u64 {
+        self.index
     }
 
     fn make(&mut self, buffer: FrameBuffer, length: usize, flags: TagFlags) -> Result<Frame<Clear>, StreamError> {

@@ -185,6 +185,24 @@ pub(crate) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize) 
     }
 }
 
+/// Reads `count` bytes, or to the end, and drops them.
+///
+/// # Errors
+///
+/// What the input says.
+pub fn skip(input: &mut impl Input, mut count: u64) -> io::Result<()> {
+    let mut room = [0; 4096];
+    while count > 0 {
+        let length = usize::try_from(count).map_or(room.len(), |count| count.min(room.len()));
+        let mut filled = 0;
+        if fill(input, room.get_mut(..length).unwrap_or_default(), &mut filled)? != Filled::Full {
+            break;
+        }
+        count -= length as u64;
+    }
+    Ok(())
+}
+
 /// Reads once into the rest of `area`, which already holds `filled` bytes.
 ///
 /// # Errors

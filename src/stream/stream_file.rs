@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use super::{ReadAt, StreamError, received};
 use crate::{
-    container::{Extent, Layout, StreamCut},
+    container::{Extent, FRAME_OVERHEAD, Layout, StreamCut},
     stage::{Chain, Frame, FrameBuffer, FrameFault, Received, Verified},
 };
 
@@ -71,6 +71,13 @@ impl<R: ReadAt> StreamFile<R> {
             Ok(Extent { last_index, .. }) => last_index,
             Err(StreamCut { index, .. }) => index,
         }
+    }
+
+    /// The number of frames, or if the stream is cut, of those that are long enough for one.
+    pub fn frames(&self) -> u64 {
+        let last = self.last_index();
+        let frames = last.saturating_add(u64::from(self.wire_length(last) >= FRAME_OVERHEAD));
+        frames.min(self.layout.frame_size.max_frames())
     }
 
     /// The frame at `index`, as it is in the file, not authenticated.

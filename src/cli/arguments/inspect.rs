@@ -29,7 +29,10 @@ known:
             kind); bytes; log2_n, r, p, memory (bytes), seconds (an estimate); stanzas (of a
             recipient, their types); quantum (holds, falls or unknown: what a quantum computer to
             come does to it, if the file was recorded now)
-  length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut
+  length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut (or
+            unfinished)
+  resealed  a list of what salvage --reseal said: end_lost, left_out, missing (ranges of plaintext:
+            first, end), unlisted (how many more); or malformed
   authenticated (with a secret)  header; slot (its number) and slot_kind that opened it;
             frames, plaintext, interrupted, first_time, last_time
   problems  a list of facts, empty where nothing wrong was seen
@@ -51,6 +54,15 @@ pub(in crate::cli) struct InspectArguments {
     /// Give JSON, one object a line
     #[arg(long)]
     pub json: bool,
+    /// Keep the header in a file of its own, for salvage --header; with a secret, only if that opens it
+    ///
+    /// If both header copies of the stream are damaged some day, this is what opens it. It holds no secret, but opens the stream
+    /// with today's passphrase even after passwd has changed that: keep it as you keep the stream. Takes one FILE.
+    #[arg(long, value_name = "SAVED", conflicts_with = "json")]
+    pub save_header: Option<PathBuf>,
+    /// With --save-header, replace an existing file
+    #[arg(short, long, requires = "save_header")]
+    pub force: bool,
     /// Ask for the passphrase on the terminal
     #[arg(long, group = "secret")]
     pub ask: bool,

@@ -12,6 +12,7 @@ mod keygen;
 mod man;
 mod passwd;
 mod range;
+mod salvage;
 mod secret;
 mod size;
 mod speed;
@@ -36,6 +37,8 @@ pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{NewSecretArguments, PasswdArguments};
 pub(in crate::cli) use range::ByteRange;
+pub(in crate::cli) use salvage::SalvageArguments;
+use salvage::{SALVAGE_HELP, SALVAGE_LONG_HELP};
 #[cfg(feature = "age")]
 pub(in crate::cli) use secret::RecipientArguments;
 use secret::{LOCK_HELP, SECRET_HELP};
@@ -86,6 +89,9 @@ pub(in crate::cli) enum Command {
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]
     Verify(VerifyArguments),
+    /// Get out what is sound of a damaged or unfinished stream, and list what is missing
+    #[command(after_help = SALVAGE_HELP, after_long_help = SALVAGE_LONG_HELP)]
+    Salvage(SalvageArguments),
     /// Show what a file or stream says of itself: format, features, key slots, length, times
     #[command(after_help = INSPECT_HELP, after_long_help = INSPECT_LONG_HELP)]
     Inspect(InspectArguments),
@@ -136,6 +142,7 @@ impl Command {
             Self::Encrypt(arguments) => Some(&arguments.common),
             Self::Decrypt(arguments) => Some(&arguments.common),
             Self::Verify(arguments) => Some(&arguments.common),
+            Self::Salvage(arguments) => Some(&arguments.common),
             _ => None,
         }
     }

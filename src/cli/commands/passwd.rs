@@ -152,10 +152,7 @@ struct Sources {
 impl Sources {
     fn choose(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: &Startup) -> Result<Self, Failure> {
         let new = change.new_secret().and_then(LockRequest::descriptor);
-        if new.is_some() && plan.current.descriptor() == new {
-            return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
-                .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
-        }
+        change.new_secret().map_or(Ok(()), |new| plan.current.check_apart_from(new))?;
         let current = SecretSource::choose(&plan.current, false, startup)?;
         if let Some(number) = new.filter(|&number| current.is_copied_to(number)) {
             return Err(SecretSource::not_open(number));

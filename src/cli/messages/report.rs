@@ -95,7 +95,7 @@ pub(super) fn event(object: impl FnOnce() -> Value) {
     }
 }
 
-pub(super) fn is_json() -> bool {
+pub(in crate::cli) fn is_json() -> bool {
     JSON.load(Ordering::Relaxed)
 }
 

@@ -7,6 +7,7 @@ use crate::cli::messages::{
     damaged_part::{DamagedPart, Span},
     failure::{Exit, Failure},
     message::{Message, Subject},
+    salvage_hint::{or_salvage, or_salvage_with_header},
 };
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling, RecordError},
@@ -43,6 +44,7 @@ pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
         }
         HeaderError::Records(RecordError::UnknownCritical { .. }) => failure.with_hint("a newer reelseal may read it"),
         HeaderError::Cut => failure.with_hint("the transfer may have been cut off; get the stream again"),
+        HeaderError::Damaged => failure.with_hint(or_salvage_with_header(OTHER_COPY, input)),
         _ => failure.with_hint(OTHER_COPY),
     }
 }
@@ -131,21 +133,24 @@ pub(in crate::cli) fn pipeline(
     let place = |index: u64| format!("frame {index}, at byte {}", layout.frame_position(index));
     let damaged = |index: &u64, fact: String| {
         let part = damaged_from(layout, *index);
-        Failure::new(Exit::BadStream, fact).about(input).in_part(part).with_hint(
-            if matches!(output, Label::Command(_)) {
-                "the command was ended before it saw the end of its input; use another copy of the stream"
-            } else if released {
-                "what was written before that frame is authentic, and not the whole; use another copy of the stream"
-            } else {
-                "nothing was written; use another copy of the stream"
-            },
-        )
+        let hint = if matches!(output, Label::Command(_)) {
+            "the command was ended before it saw the end of its input; use another copy of the stream"
+        } else if released {
+            "what was written before that frame is authentic, and not the whole; use another copy of the stream"
+        } else {
+            "nothing was written; use another copy of the stream"
+        };
+        Failure::new(Exit::BadStream, fact).about(input).in_part(part).with_hint(or_salvage(hint, input))
     };
     match error {
         StreamError::Read(error) => Failure::system(input, "cannot read", error),
         StreamError::ReadFrame { index, error } => {
-            Failure::system(input, &format!("cannot read {}", place(*index)), error)
-                .in_part(damaged_from(layout, *index))
+            let failure = Failure::system(input, &format!("cannot read {}", place(*index)), error)
+                .in_part(damaged_from(layout, *index));
+            match input.path() {
+                Some(_) => failure.with_hint(or_salvage(OTHER_DISK, input)),
+                None => failure,
+            }
         }
         StreamError::Write(error) => Failure::write(output, error),
         StreamError::Frame { index, fault: FrameFault::Mac } => {
@@ -153,10 +158,10 @@ pub(in crate::cli) fn pipeline(
         }
         StreamError::Frame { index, fault } => damaged(index, format!("{}: {fault}", place(*index))),
         StreamError::EndBeforeFinalFrame { index } => {
-            damaged(index, format!("cut short: it ends before {}", place(*index)))
+            damaged(index, format!("unfinished, or cut short: it ends before {}", place(*index)))
         }
         StreamError::CutFrame { index } => {
-            damaged(index, format!("cut short or extended: it ends inside {}", place(*index)))
+            damaged(index, format!("unfinished, cut short or extended: it ends inside {}", place(*index)))
         }
         StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was read")
             .about(input)
@@ -221,6 +226,7 @@ pub(in crate::cli) fn header_rewrite(input: &Label, error: &HeaderRewriteError) 
     }
 }
 
+const OTHER_DISK: &str = "the disk may be failing; use another copy of the stream";
 const REMOVE_FIRST: &str = "remove a slot first, with --remove";
 const HALF_WRITTEN: &str = "the file opens with the old secret or with the new one; try both before you try again";
 

@@ -1,5 +1,7 @@
 //! What `reelseal inspect` is to do.
 
+use std::path::PathBuf;
+
 use super::{Inputs, SecretRequest};
 use crate::{
     cli::{arguments::InspectArguments, messages::failure::Failure},
@@ -12,6 +14,8 @@ pub(in crate::cli) struct InspectPlan {
     /// Whether every frame is listed.
     pub frames: bool,
     pub json: bool,
+    /// Where the header is kept, and whether an existing file is replaced.
+    pub saved_header: Option<(PathBuf, bool)>,
     pub secret: InspectSecret,
     pub limits: KdfLimits,
 }
@@ -33,8 +37,13 @@ impl TryFrom<&InspectArguments> for InspectPlan {
             true => InspectSecret::Asked,
             false => InspectSecret::IfGiven((&arguments.secret).into()),
         };
+        if arguments.save_header.is_some() && arguments.inputs.len() > 1 {
+            return Err(Failure::usage("the headers of several streams cannot go to one file")
+                .with_hint("give each stream a run of its own"));
+        }
         Ok(Self {
             inputs: Inputs::of(&arguments.inputs, None)?,
+            saved_header: arguments.save_header.clone().map(|file| (file, arguments.force)),
             frames: arguments.frames,
             json: arguments.json,
             secret,

@@ -10,6 +10,7 @@ mod many;
 mod passwd;
 mod placement;
 mod reporting;
+mod salvage;
 mod secret_request;
 mod threads;
 mod timestamps;
@@ -23,6 +24,7 @@ pub(in crate::cli) use many::{Inputs, Many};
 pub(in crate::cli) use passwd::{PasswdMode, PasswdPlan, SlotChange};
 pub(in crate::cli) use placement::{OutputChoice, Placement};
 pub(in crate::cli) use reporting::{ProgressForm, Reporting};
+pub(in crate::cli) use salvage::{NewSecret, SalvagePlan};
 #[cfg(feature = "age")]
 pub(in crate::cli) use secret_request::RecipientRequest;
 pub(in crate::cli) use secret_request::{LockRequest, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest};

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::cli::arguments::{LockArguments, NewSecretArguments, SecretArguments};
+use crate::cli::{
+    arguments::{LockArguments, NewSecretArguments, SecretArguments},
+    messages::failure::Failure,
+};
 
 /// The environment's passphrase, and the new one of passwd.
 pub(in crate::cli) const PASSPHRASE_VARIABLE: &str = "REELSEAL_PASSPHRASE";
@@ -48,6 +51,15 @@ impl SecretRequest {
         if let Self::PassphraseDescriptor(number) = self { Some(*number) } else { None }
     }
 
+    /// Refuses `new` as the new secret beside this one, if both are on one descriptor.
+    pub fn check_apart_from(&self, new: &LockRequest) -> Result<(), Failure> {
+        if new.descriptor().is_some() && self.descriptor() == new.descriptor() {
+            return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
+                .with_hint("use two of them: --passphrase-fd 3 3<OLD --new-passphrase-fd 4 4<NEW"));
+        }
+        Ok(())
+    }
+
     fn of(key_file: &Option<PathBuf>, passphrase_file: &Option<PathBuf>, passphrase_fd: Option<i32>) -> Self {
         match (key_file, passphrase_file, passphrase_fd) {
             (Some(path), ..) => Self::KeyFile(path.clone()),
@@ -62,6 +74,15 @@ impl LockRequest {
     /// The inherited descriptor that it names, if it does.
     pub fn descriptor(&self) -> Option<i32> {
         self.secrets.iter().find_map(SecretRequest::descriptor)
+    }
+
+    /// Whether no flag was given.
+    pub fn is_unnamed(&self) -> bool {
+        #[cfg(feature = "age")]
+        if !self.recipients.is_empty() {
+            return false;
+        }
+        self.secrets == [SecretRequest::Unnamed]
     }
 
     /// A passphrase, a key file and recipients. If no passphrase is named, there is one only if there is nothing else.

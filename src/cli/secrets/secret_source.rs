@@ -70,11 +70,16 @@ impl SecretSource {
     /// The source that a flag, else the environment, gives.
     pub fn given(request: &SecretRequest, input_is_stdin: bool, startup: &Startup) -> Result<Option<Self>, Failure> {
         if input_is_stdin && request.descriptor() == Some(0) {
-            return Err(Failure::usage("cannot be both the input and the secret")
-                .about(&Label::StandardInput)
-                .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE"));
+            return Err(Self::is_input());
         }
         Self::requested(request, PASSPHRASE_VARIABLE, startup)
+    }
+
+    /// That standard input, which is the input, is to hold the secret, too.
+    pub fn is_input() -> Failure {
+        Failure::usage("cannot be both the input and the secret")
+            .about(&Label::StandardInput)
+            .with_hint("name the input as a file, or use another descriptor: --passphrase-fd 3 3<FILE")
     }
 
     /// Chooses the source of a new secret: a flag, else the environment, else the terminal.

@@ -4,12 +4,19 @@ mod comparison;
 mod ordered;
 mod positional;
 mod range;
+mod reseal;
+mod salvage;
+mod salvage_output;
 mod survey;
 
 pub use comparison::ComparisonSink;
 pub use ordered::OrderedSink;
 pub use positional::PositionalSink;
 pub use range::{PlaintextRange, RangeSink};
+pub use reseal::ResealedOutput;
+pub(super) use salvage::SalvageSink;
+pub use salvage::{FinalFrame, SalvageOutput};
+pub use salvage_output::{FilledOutput, Filling, SparseOutput};
 pub use survey::{DamagedFrames, Survey, SurveySink};
 
 use std::io::{self, ErrorKind, IoSlice};

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io, mem,
+    io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,7 +10,7 @@ use super::Sink;
 use crate::{
     container::TagFlags,
     pipeline::{DamageListener, DamagedFrame, FrameDamage},
-    stage::{Frame, Verified},
+    stage::{Frame, FrameFault, Verified},
 };
 
 /// Ranges beyond this number are counted but not listed.
@@ -61,6 +61,17 @@ impl Survey {
         self.unlisted + self.damaged().map(DamagedFrames::count).sum::<u64>()
     }
 
+    /// Whether all sound frames come before all damaged ones, of which none has another fault than that it does not
+    /// authenticate: so an unfinished stream looks.
+    pub fn is_sound_up_to_an_end(&self) -> bool {
+        let mut damaged = self.damaged();
+        let (first, second) = (damaged.next(), damaged.next());
+        let is_end = |range: &DamagedFrames| {
+            range.first == self.sound && matches!(range.damage, FrameDamage::Refused(FrameFault::Mac))
+        };
+        self.unlisted == 0 && self.sound > 0 && second.is_none() && first.is_some_and(is_end)
+    }
+
     fn note(&mut self, DamagedFrame { index, wire_length, damage }: DamagedFrame) {
         let mut noted = DamagedFrames { first: index, last: index, last_wire: wire_length, damage };
         let before = self.damaged.range(..index).next_back().map(|(_, range)| *range);
@@ -87,17 +98,7 @@ impl DamagedFrames {
     }
 
     fn is_followed_by(&self, next: &Self) -> bool {
-        self.last + 1 == next.first && is_alike(self.damage, next.damage)
-    }
-}
-
-fn is_alike(one: FrameDamage, other: FrameDamage) -> bool {
-    match (one, other) {
-        (FrameDamage::Refused(one), FrameDamage::Refused(other)) => {
-            mem::discriminant(&one) == mem::discriminant(&other)
-        }
-        (FrameDamage::Unreadable { .. }, FrameDamage::Unreadable { .. }) => true,
-        _ => false,
+        self.last + 1 == next.first && self.damage.is_like(&next.damage)
     }
 }
 
@@ -149,7 +150,7 @@ mod tests {
         container::{Features, FrameSize, FrameTag, IV_LENGTH, Prefix},
         keys::{Key, StageKeys},
         pipeline::{CiphertextSource, Opening, Workers},
-        stage::{Chain, FrameBuffer, FrameFault},
+        stage::{Chain, FrameBuffer},
         stream::ReaderInput,
     };
 
@@ -194,6 +195,15 @@ mod tests {
             let mut survey = Survey::default();
             order.into_iter().for_each(|index| survey.note(damaged(index, MAC)));
             assert_eq!(ranges(&survey), [(3, 5), (9, 9)], "{order:?}");
+        }
+    }
+
+    #[test]
+    fn only_sound_frames_and_then_damaged_ones_may_be_an_unfinished_stream() {
+        for (indexes, may_be) in [([3, 4], true), ([2, 4], false), ([2, 3], false), ([4, 5], false)] {
+            let mut survey = Survey { sound: 3, ..Survey::default() };
+            indexes.into_iter().for_each(|index| survey.note(damaged(index, MAC)));
+            assert_eq!(survey.is_sound_up_to_an_end(), may_be, "{indexes:?}");
         }
     }
 

@@ -5,12 +5,14 @@ mod file_snapshot;
 mod ordered;
 mod positional;
 mod stream_source;
+mod unconfirmed;
 
 pub use confirmed::ConfirmedSource;
 pub use file_snapshot::FileSnapshot;
 pub use ordered::{CiphertextSource, PlaintextSource};
 pub use positional::{CiphertextFile, PlaintextFile};
 pub use stream_source::StreamSource;
+pub(super) use unconfirmed::UnconfirmedSource;
 
 use crate::{
     stage::{Frame, FrameBuffer},

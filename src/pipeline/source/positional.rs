@@ -162,6 +162,12 @@ impl<'a> CiphertextFile<'a> {
         Self { past_unreadable: Some(listener), ..Self::new(stream) }
     }
 
+    /// Likewise, up to the last that is long enough for a frame, of which there must be one.
+    pub fn salvaged(stream: StreamFile<&'a File>, listener: &'a dyn DamageListener) -> Self {
+        let hands = Hands::new(0..=stream.frames().saturating_sub(1));
+        Self { hands, ..Self::past_unreadable(stream, listener) }
+    }
+
     fn read(&self, buffer: FrameBuffer, index: u64) -> Result<Option<Frame<Received>>, StreamError> {
         match (self.stream.read(buffer, index), self.past_unreadable) {
             (Err(StreamError::ReadFrame { index, error }), Some(listener)) => {

@@ -1,7 +1,6 @@
 //! The end of a stream whose final frame was never written, or has not been written yet.
 
 use crate::{
-    container::FRAME_OVERHEAD,
     stage::{Frame, FrameBuffer, Verified},
     stream::{OpenedStream, ReadAt, StreamError, StreamFile},
 };
@@ -24,8 +23,7 @@ pub(super) fn sound_frames<R: ReadAt>(
         }
         Err(_) => None,
     };
-    let last = file.last_index();
-    let count = last + u64::from(file.wire_length(last) >= FRAME_OVERHEAD);
+    let count = file.frames();
     let (mut end, mut step) = (count, 1_u64);
     // No frame from `end` on was found sound.
     let mut found = None;

@@ -1,6 +1,7 @@
 //! `reelseal inspect`: what a stream says of itself, and with a secret what of that is authentic.
 
 mod frames;
+mod saved_header;
 mod text;
 
 use std::path::Path;
@@ -14,7 +15,9 @@ use crate::cli::{
         damage,
         display_name::display_name,
         failure::{Exit, Failure},
-        report, standard_output, stream_failure,
+        report,
+        salvage_hint::or_salvage,
+        standard_output, stream_failure,
     },
     plan::{InspectPlan, InspectSecret},
     secrets::{keyring::Keyring, question::Question, secret_source::SecretSource},
@@ -107,18 +110,24 @@ impl Inspection<'_> {
         if let Some(copy) = header.damaged_copy() {
             findings.problems.push(stream_failure::damaged_copy(label, copy).fact);
         }
+        let copy = self.plan.saved_header.as_ref().map(|_| header.parsed().bytes().to_vec());
         KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(label, &error))?;
-        match self.fitting_keyring(findings) {
+        let seen = match self.fitting_keyring(findings) {
             Some(keyring) => {
                 let (stream, frames) = input_header.open(keyring)?;
                 findings.authenticated = Some(Authenticated::by(stream.slot()));
-                Ok(Seen::Opened(stream, frames))
+                Seen::Opened(stream, frames)
             }
             None => {
                 let (header, frames) = input_header.without_secret();
-                Ok(Seen::Header(header, frames))
+                Seen::Header(header, frames)
             }
+        };
+        if let Some(((path, replaces), copy)) = self.plan.saved_header.as_ref().zip(copy) {
+            let secrets = self.keyring.as_ref().map(Keyring::metadata).unwrap_or_default();
+            saved_header::save(&copy, path, *replaces, &[vec![input.metadata.clone()], secrets].concat())?;
         }
+        Ok(seen)
     }
 
     /// A passphrase that merely happens to be in the environment is not meant for a stream that opens with key files
@@ -151,5 +160,5 @@ fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Resu
 
 fn failure_about(label: &Label, header: &Header, error: &StreamError) -> Failure {
     let failure = stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error);
-    if stream_failure::is_damage(error) { failure.with_hint(damage::OTHER_COPY) } else { failure }
+    if stream_failure::is_damage(error) { failure.with_hint(or_salvage(damage::OTHER_COPY, label)) } else { failure }
 }

@@ -3,7 +3,9 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::cli::messages::key_slot;
-use crate::inspection::findings::{CopyFindings, CopyState, Findings, LengthFindings, SlotFindings};
+use crate::inspection::findings::{
+    CopyFindings, CopyState, Findings, LengthFindings, MissingBytes, ResealedFindings, SlotFindings,
+};
 
 /// The block, without a line's end at its end.
 pub(super) fn block(findings: &Findings) -> String {
@@ -26,6 +28,7 @@ pub(super) fn block(findings: &Findings) -> String {
     let copies = ["first copy", "second copy"].into_iter().zip(&findings.copies);
     lines.extend(copies.map(|(name, copy)| (name, copy_text(copy))));
     lines.extend(findings.slots.iter().map(|slot| ("key slot", slot_text(slot))));
+    lines.extend(findings.resealed.iter().map(|resealed| ("resealed", resealed_text(resealed))));
     match &findings.length {
         Some(length) => lines.push(("length", length_text(length))),
         None if findings.version.is_some() => {
@@ -87,6 +90,36 @@ fn slot_text(slot: &SlotFindings) -> String {
     key_slot::described(slot) + &time
 }
 
+fn resealed_text(resealed: &ResealedFindings) -> String {
+    /// People get to read so many ranges; programs are given all.
+    const MOST_RANGES: usize = 4;
+    let (end_lost, left_out, missing, unlisted) = match resealed {
+        ResealedFindings::Known { end_lost, left_out, missing, unlisted } => (end_lost, left_out, missing, unlisted),
+        ResealedFindings::Malformed { .. } => {
+            return "from another stream; the record of what was missing is malformed".to_owned();
+        }
+    };
+    let ranges = missing
+        .iter()
+        .take(MOST_RANGES)
+        .map(|MissingBytes { first, end }| format!("{first} to {}", end.saturating_sub(1)));
+    let mut ranges: Vec<_> = ranges.collect();
+    let more = (missing.len().saturating_sub(MOST_RANGES) as u64).saturating_add(*unlisted);
+    if more > 0 {
+        ranges.push(format!("and {more} more range{}", if more == 1 { "" } else { "s" }));
+    }
+    let fate = if *left_out { "left out" } else { "now zeros" };
+    let mut facts = Vec::new();
+    if !ranges.is_empty() {
+        facts.push(format!("bytes {} of the plaintext were missing, and are {fate}", ranges.join(", ")));
+    }
+    if *end_lost {
+        facts.push("the end was missing".to_owned());
+    }
+    let facts = if facts.is_empty() { "frames without plaintext were missing".to_owned() } else { facts.join("; ") };
+    format!("from a damaged or unfinished stream: {facts}")
+}
+
 fn duration(seconds: f64) -> String {
     match seconds {
         ..1.0 => format!("{seconds:.2} s"),
@@ -104,7 +137,7 @@ fn length_text(length: &LengthFindings) -> String {
             let plaintext = count(plaintext, "byte");
             format!("{stream}, consistent with {at_most}{plaintext} of plaintext in {}", count(frames, "frame"))
         }
-        _ if length.cut => format!("{stream}: cut short"),
+        _ if length.cut => format!("{stream}: unfinished, or cut short"),
         _ => stream,
     }
 }

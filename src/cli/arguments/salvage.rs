@@ -1,0 +1,92 @@
+//! The arguments of `reelseal salvage`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CommonArguments, NewSecretArguments, SecretArguments};
+use crate::keys::ScryptCost;
+
+pub(super) const SALVAGE_HELP: &str = "\
+Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
+
+pub(super) const SALVAGE_LONG_HELP: &str = "\
+Every byte in the output was authenticated at its place. Where frames are missing between sound
+ones, the output has zeros; where the end is missing, it ends with the last sound frame. If nothing
+is sound, nothing is written. The missing ranges are listed on standard error, the first 100 of
+them; --map and --progress json have all.
+
+What ffmpeg decoded of 1,800 frames of video (19 MB) after 256 KiB in the middle were lost:
+
+                               zeros    --skip
+  MP4, index at the end        1,770         0
+  MP4, index at the start      1,770       892
+  MP4, fragmented                892       892
+  Matroska                     1,732     1,732
+  MPEG-TS                      1,771     1,771
+
+A frame whose tag contradicts those of other frames counts as damaged, though it authenticates:
+whoever can open a stream can forge one.
+
+Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SalvageArguments {
+    /// The stream; standard input without any, or for -
+    #[arg(value_name = "INPUT")]
+    pub input: Option<PathBuf>,
+    /// Where what is sound goes, - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace existing output files
+    #[arg(short, long)]
+    pub force: bool,
+    /// Leave missing frames out, instead of writing zeros; most players then cannot read an MP4
+    ///
+    /// Every byte after the first missing frame moves up. MPEG-TS and Matroska bear that; what holds positions of its own, as
+    /// MP4, disk images, databases and archives do, is misread from there on.
+    #[arg(long)]
+    pub skip: bool,
+    /// Write a map of the plaintext, in the format of ddrescue's mapfile: + what is sound, - what is missing
+    ///
+    /// Its positions are those in the plaintext, with --skip too. Where the end of the stream is missing, the map ends with
+    /// the last sound frame.
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Use a header that inspect --save-header kept, instead of the stream's own
+    ///
+    /// For a stream of which both header copies are damaged. It opens with what opened the stream when the header was kept: an
+    /// old header opens with the old passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub header: Option<PathBuf>,
+    /// Write a new stream under new keys, instead of the plaintext
+    ///
+    /// Its header says what was missing. Frames keep their times and, without --skip, their places. The new secret comes from
+    /// --new-passphrase-file, --new-passphrase-fd or --new-key-file, else from the environment's REELSEAL_NEW_PASSPHRASE, else
+    /// it is asked for. The output must be a file.
+    #[arg(long)]
+    pub reseal: bool,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub new_secret: NewSecretArguments,
+    /// With --reseal, scrypt's cost for the new passphrase: log2 N, with r = 8 and p = 1
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 18,
+        value_parser = clap::value_parser!(u8).range(14..=30),
+        requires = "reseal",
+        conflicts_with = "new_key_file"
+    )]
+    scrypt_log_n: u8,
+    #[command(flatten)]
+    pub common: CommonArguments,
+}
+
+impl SalvageArguments {
+    #[expect(clippy::expect_used, reason = "clap has checked the range")]
+    pub fn scrypt_cost(&self) -> ScryptCost {
+        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
+    }
+}

@@ -1,0 +1,32 @@
+//! What leads to `reelseal salvage`: the command to type for a stream that other commands refuse.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use super::shell_word::shell_word;
+use crate::files::{label::Label, naming::without_suffix};
+
+/// `hint`, and after it how to get out what is sound of `input`, if that has a name.
+pub(in crate::cli) fn or_salvage(hint: &str, input: &Label) -> String {
+    match command(input, "") {
+        Some(command) => format!("{hint}, or get out what is sound: {command}"),
+        None => hint.to_owned(),
+    }
+}
+
+/// Likewise for a stream of which no header copy is sound.
+pub(super) fn or_salvage_with_header(hint: &str, input: &Label) -> String {
+    match command(input, " --header SAVED") {
+        Some(command) => format!("{hint}, or a header that inspect --save-header kept: {command}"),
+        None => hint.to_owned(),
+    }
+}
+
+fn command(input: &Label, arguments: &str) -> Option<String> {
+    let path = input.path()?;
+    let output: PathBuf = without_suffix(path).unwrap_or_else(|| {
+        let mut name = OsString::from(path);
+        name.push(".salvaged");
+        name.into()
+    });
+    Some(format!("reelseal salvage {}{arguments} -o {}", shell_word(path), shell_word(&output)))
+}

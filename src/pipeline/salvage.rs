@@ -1,0 +1,84 @@
+//! Getting out what is sound of a damaged, cut, extended or unfinished stream.
+
+use std::{fs::File, io};
+
+use super::{
+    CiphertextFile, CiphertextSource, Opening, StreamSource, Workers,
+    ledger::{StretchListener, Totals},
+    sink::{SalvageOutput, SalvageSink},
+    source::UnconfirmedSource,
+};
+use crate::{
+    container::FrameTag,
+    stage::Chain,
+    stream::{Input, StreamError, StreamFile},
+};
+
+/// The frames of a stream to be salvaged.
+pub enum SalvageInput<'a, I> {
+    /// In a file, where frames that cannot be read are passed over.
+    File(StreamFile<&'a File>),
+    /// From an input that starts with the first of them, up to where it cannot be read.
+    InOrder(I),
+}
+
+/// What was got out of a stream.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// Frames and bytes.
+    pub totals: Totals,
+    /// The tag of the final frame, if that is sound.
+    pub last: Option<FrameTag>,
+    /// Whether something follows the final frame, as far as that was seen.
+    pub is_extended: bool,
+    /// The error with which an input in order ended early.
+    pub unreadable: Option<io::Error>,
+}
+
+impl Salvaged {
+    /// Whether nothing is missing.
+    pub fn is_whole(&self) -> bool {
+        self.last.is_some() && self.totals.missing_frames == 0
+    }
+}
+
+/// Moves every sound frame of `input`, opened with `chain`, to `output`, on all `workers`, and reports what is sound and what
+/// is missing to `listener`. If no frame is sound, the output was given nothing.
+///
+/// Every byte in the output was authenticated at its place. Tags must agree with each other: of frames that anyone with the
+/// stream's keys may have forged, one is damaged that overlaps the sound ones before it, that claims a longer gap than the
+/// missing frames can hold, or that is marked final before others. So no output is longer than the stream.
+///
+/// # Errors
+///
+/// [`StreamError::Write`], and other errors that are not about the stream's frames.
+pub fn salvage<I: Input, O: SalvageOutput>(
+    input: SalvageInput<'_, I>,
+    chain: &Chain,
+    output: O,
+    listener: &dyn StretchListener,
+    workers: &Workers<'_>,
+) -> Result<Salvaged, StreamError> {
+    let sink = SalvageSink::new(output, listener);
+    let opening = Opening::salvaging(chain);
+    let ended = {
+        let source = match input {
+            SalvageInput::File(file) if file.frames() == 0 => None,
+            SalvageInput::File(file) => Some(StreamSource::AtPlaces(CiphertextFile::salvaged(file, &sink))),
+            SalvageInput::InOrder(input) => {
+                Some(StreamSource::InOrder(CiphertextSource::new(input, chain.frame_size())))
+            }
+        };
+        source.map_or(Ok(()), |source| workers.run(&UnconfirmedSource(source), &opening, &sink))
+    };
+    let unreadable = match ended {
+        Ok(()) => None,
+        Err(StreamError::ReadFrame { error, .. }) => Some(error),
+        // The end of the input, or of what may be a stream.
+        Err(StreamError::EndBeforeFinalFrame { .. } | StreamError::CutFrame { .. } | StreamError::TooLong) => None,
+        Err(error) => return Err(error),
+    };
+    let end = sink.finish().map_err(StreamError::Write)?;
+    let is_extended = end.is_extended || end.last.is_some() && opening.found_extension();
+    Ok(Salvaged { totals: end.totals, last: end.last, is_extended, unreadable })
+}

@@ -1,0 +1,79 @@
+//! A file read from one place on, zeros where it cannot be read: for a header of which one copy is on a bad sector.
+
+use std::io::{self, ErrorKind, Read};
+
+use super::ReadAt;
+
+/// What a disk reads or does not, as a whole; some have eight in one.
+const SECTOR: usize = 512;
+
+/// Reads a source from one place on. What cannot be read counts as zeros, sector by sector.
+pub struct PatchedReader<R> {
+    source: R,
+    position: u64,
+}
+
+impl<R: ReadAt> PatchedReader<R> {
+    /// Reads `source` from the byte `position` on.
+    pub fn new(source: R, position: u64) -> Self {
+        Self { source, position }
+    }
+}
+
+impl<R: ReadAt> Read for PatchedReader<R> {
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        let in_sector = (self.position % SECTOR as u64) as usize;
+        let size = self.source.size()?;
+        let read = match self.source.read_at(area, self.position) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            Err(_) if self.position < size => {
+                let left = usize::try_from(size - self.position).unwrap_or(usize::MAX);
+                let length = area.len().min(left).min(SECTOR - in_sector);
+                let sector = area.get_mut(..length).unwrap_or_default();
+                match self.source.read_at(sector, self.position) {
+                    Ok(read) if read > 0 => read,
+                    _ => {
+                        sector.fill(0);
+                        length
+                    }
+                }
+            }
+            read => read?,
+        };
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails where any of these bytes are read.
+    struct Failing(Vec<u8>, std::ops::Range<usize>);
+
+    impl ReadAt for Failing {
+        fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize> {
+            let at = position as usize;
+            if at < self.1.end && at + area.len() > self.1.start {
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            self.0.read_at(area, position)
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            self.0.size()
+        }
+    }
+
+    #[test]
+    fn only_the_sectors_that_cannot_be_read_are_zeros() {
+        for bad in [0..512, 512..1024, 1024..2048, 3584..4096] {
+            let mut read = Vec::new();
+            PatchedReader::new(Failing(vec![7; 4096], bad.clone()), 0).read_to_end(&mut read).unwrap();
+            let is_bad = |at: usize| at / SECTOR >= bad.start / SECTOR && at / SECTOR <= (bad.end - 1) / SECTOR;
+            assert_eq!(read.len(), 4096, "{bad:?}");
+            assert!(read.iter().enumerate().all(|(at, &byte)| byte == if is_bad(at) { 0 } else { 7 }), "{bad:?}");
+        }
+    }
+}
