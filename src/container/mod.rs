@@ -21,6 +21,7 @@ mod header_claims;
 mod header_search;
 mod layout;
 mod record;
+mod segment_record;
 
 pub use features::Features;
 pub use frame_tag::{FrameTag, TagFlags};
@@ -34,3 +35,4 @@ pub use layout::{Extent, FRAME_OVERHEAD, FrameSize, Layout, MAC_LENGTH, StreamCu
 pub use record::{
     KeyFileSlot, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, RecordError, SALT_LENGTH, Slot, WRAPPED_KEY_LENGTH,
 };
+pub use segment_record::{Predecessor, RECORDING_ID_LENGTH, SegmentRecord};

@@ -93,6 +93,16 @@ pub enum Slot {
 }
 
 impl Record {
+    /// A record of this kind, which is no key slot.
+    pub(super) fn other(kind: u8, body: Vec<u8>) -> Self {
+        Self { kind, body }
+    }
+
+    /// The record's body.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The record's kind.
     pub fn kind(&self) -> u8 {
         self.kind

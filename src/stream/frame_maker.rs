@@ -26,6 +26,8 @@ pub(crate) enum Ending {
     Finished,
     /// By an interruption, before its input ended.
     Interrupted,
+    /// As the segment of a recording that goes on in another one.
+    Continued,
 }
 
 impl FrameMaker {
@@ -49,6 +51,11 @@ impl FrameMaker {
     pub fn starting_at(&self, index: u64, time: i64) -> Self {
         let offset = index.saturating_mul(self.frame_size.payload() as u64);
         Self { index, offset, time, ..self.clone() }
+    }
+
+    /// The length of the plaintext so far.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// What the times are taken from.
@@ -82,6 +89,7 @@ impl FrameMaker {
         let flags = match ending {
             Ending::Finished => TagFlags::FINAL,
             Ending::Interrupted => TagFlags::FINAL.union(TagFlags::INTERRUPTED),
+            Ending::Continued => TagFlags::FINAL.union(TagFlags::CONTINUED),
         };
         self.make(buffer, length, flags)
     }
@@ -156,8 +164,10 @@ mod tests {
     fn an_end_is_marked_as_what_it_is() {
         let flags = |ending| tag_of(FrameMaker::new(SIZE, Clock::None).last(buffer(), 1, ending)).flags;
         let (finished, interrupted) = (flags(Ending::Finished), flags(Ending::Interrupted));
-        assert!(finished.is_final() && !finished.is_interrupted());
-        assert!(interrupted.is_final() && interrupted.is_interrupted());
+        assert!(finished.is_final() && !finished.is_interrupted() && !finished.is_continued());
+        assert!(interrupted.is_final() && interrupted.is_interrupted() && !interrupted.is_continued());
+        let continued = flags(Ending::Continued);
+        assert!(continued.is_final() && !continued.is_interrupted() && continued.is_continued());
     }
 
     #[test]

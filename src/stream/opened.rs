@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{HeaderReadError, Resumed, StreamError, StreamHeader};
 use crate::{
     container::{CopyNumber, Header},
-    keys::{Credential, UnlockError, unlock},
+    keys::{Credential, LinkKey, UnlockError, unlock},
     stage::Chain,
 };
 
@@ -29,6 +29,7 @@ pub struct OpenedStream {
     header: Header,
     damaged_copy: Option<CopyNumber>,
     chain: Chain,
+    link: LinkKey,
 }
 
 impl<I> StreamHeader<I> {
@@ -44,7 +45,7 @@ impl<I> StreamHeader<I> {
         let (parsed, private, input) = self.into_parts();
         let header = parsed.into_header();
         let chain = Chain::new(&keys, &header.prefix, private);
-        Ok((OpenedStream { header, damaged_copy, chain }, input))
+        Ok((OpenedStream { header, damaged_copy, chain, link: keys.link }, input))
     }
 }
 
@@ -57,6 +58,11 @@ impl OpenedStream {
     /// The header copy that is damaged, if one is.
     pub fn damaged_copy(&self) -> Option<CopyNumber> {
         self.damaged_copy
+    }
+
+    /// What links the next segment to this one, if it is one of a recording.
+    pub fn link(&self) -> &LinkKey {
+        &self.link
     }
 
     /// The chain that opens the stream's frames.

@@ -1,0 +1,123 @@
+//! Packets of MPEG-TS: whether the input is made of them, and where they begin.
+
+const PACKET: usize = 188;
+const SYNC: u8 = 0x47;
+/// Three packets in a row are no accident.
+const ENOUGH: usize = 2 * PACKET + 1;
+
+/// Where the next byte of the input is in its packets; an input of other bytes can be cut anywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Packets {
+    /// Too little has arrived to tell.
+    #[default]
+    Unknown,
+    /// So many bytes into a packet.
+    Within(usize),
+    Other,
+}
+
+/// Whether `front`, the first bytes of an input of which no more are waited for, begins with packets of MPEG-TS; `None` if
+/// more bytes could tell.
+pub(super) fn is_transport_stream(front: &[u8]) -> Option<bool> {
+    if front.iter().step_by(PACKET).any(|&byte| byte != SYNC) {
+        return Some(false);
+    }
+    if front.len() >= ENOUGH { Some(true) } else { None }
+}
+
+impl Packets {
+    /// Those of an input that begins with `front`. What is too short to tell is taken for packets if it could be some.
+    pub fn of(front: &[u8]) -> Self {
+        let is_maybe = is_transport_stream(front).unwrap_or(front.len() >= PACKET);
+        if is_maybe { Self::Within(0) } else { Self::Other }
+    }
+
+    /// Whether they are packets.
+    pub fn are_there(self) -> bool {
+        matches!(self, Self::Within(_))
+    }
+
+    /// How many bytes are left until the next packet begins; 0 where the input can be cut.
+    pub fn to_boundary(self) -> usize {
+        match self {
+            Self::Unknown | Self::Other | Self::Within(0) => 0,
+            Self::Within(at) => PACKET - at,
+        }
+    }
+
+    /// Goes past `bytes`. Where no packet begins where one should, as after a loss, it goes on from the next byte that may
+    /// begin one.
+    pub fn pass(&mut self, bytes: &[u8]) {
+        let Self::Within(at) = self else { return };
+        let mut start = (PACKET - *at) % PACKET;
+        while let Some(&byte) = bytes.get(start) {
+            if byte != SYNC
+                && let Some(next) = (start..bytes.len()).find(|&next| begins_packet(bytes, next))
+            {
+                start = next;
+            }
+            start += PACKET;
+        }
+        *at = PACKET - (start - bytes.len());
+        if *at == PACKET {
+            *at = 0;
+        }
+    }
+}
+
+fn begins_packet(bytes: &[u8], at: usize) -> bool {
+    let is_sync = |at: usize| bytes.get(at).is_none_or(|&byte| byte == SYNC);
+    is_sync(at) && is_sync(at + PACKET)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(count: usize) -> Vec<u8> {
+        (0..count).flat_map(|index| [vec![SYNC], vec![index as u8; PACKET - 1]].concat()).collect()
+    }
+
+    #[test]
+    fn three_sync_bytes_in_their_places_make_a_transport_stream() {
+        assert_eq!(is_transport_stream(b""), None);
+        assert_eq!(is_transport_stream(&packets(2)), None);
+        assert_eq!(is_transport_stream(&packets(3)[..ENOUGH]), Some(true));
+        assert_eq!(is_transport_stream(b"ftyp"), Some(false));
+        assert_eq!(is_transport_stream(&[SYNC; PACKET + 1]), None);
+        assert_eq!(is_transport_stream(&[&packets(1)[..], b"x"].concat()), Some(false));
+        assert_eq!((Packets::of(b"G"), Packets::of(&packets(1))), (Packets::Other, Packets::Within(0)));
+    }
+
+    #[test]
+    fn boundaries_are_found_however_the_bytes_arrive() {
+        let stream = packets(50);
+        for piece in [1, 7, 187, 188, 189, 1000, stream.len()] {
+            let mut packets = Packets::Within(0);
+            let mut passed = 0;
+            for bytes in stream.chunks(piece) {
+                packets.pass(bytes);
+                passed += bytes.len();
+                assert_eq!((passed + packets.to_boundary()) % PACKET, 0, "{piece} {passed}");
+                assert!(packets.to_boundary() < PACKET);
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_loss_boundaries_are_those_of_what_follows() {
+        let stream = [&packets(3)[..], &packets(3)[100..]].concat();
+        let mut packets = Packets::Within(0);
+        packets.pass(&stream);
+        assert_eq!(packets, Packets::Within(0));
+        packets.pass(&[SYNC]);
+        assert_eq!(packets.to_boundary(), PACKET - 1);
+    }
+
+    #[test]
+    fn other_input_can_be_cut_anywhere() {
+        let mut packets = Packets::of(b"other");
+        packets.pass(b"other");
+        assert_eq!((packets.to_boundary(), packets.are_there()), (0, false));
+    }
+}

@@ -1,0 +1,120 @@
+//! What a segment that is opened says of itself, as far as that is authentic.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    container::{FrameTag, MAC_LENGTH, Prefix, SegmentRecord, TagFlags},
+    keys::LinkKey,
+    stage::FrameBuffer,
+    stream::{Continuity, OpenedStream, ReadAt, StreamError, StreamFile},
+};
+
+/// A segment, and how it ends.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentFacts {
+    pub record: SegmentRecord,
+    pub prefix: Prefix,
+    pub link: LinkKey,
+    pub end: SegmentEnd,
+    /// How many frames there are; of an unfinished segment, those that verify in order.
+    pub frames: u64,
+    /// The plaintext bytes in them.
+    pub length: u64,
+    /// The MACs of some frames, by how many frames there are up to them.
+    pub(super) macs: BTreeMap<u64, [u8; MAC_LENGTH]>,
+}
+
+/// How a segment ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentEnd {
+    /// With its final frame, which has these flags.
+    Final(TagFlags),
+    /// Its final frame is missing or does not authenticate.
+    Missing,
+}
+
+impl SegmentFacts {
+    /// The facts about the segment with this `record` that was opened as `stream` and is in `file`. Of an unfinished one,
+    /// all frames are read; the MACs of its frames are noted where there are as many as `wanted` says.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::ReadFrame`].
+    pub fn of<R: ReadAt>(
+        record: SegmentRecord,
+        stream: &OpenedStream,
+        file: &StreamFile<R>,
+        wanted: &[u64],
+    ) -> Result<Self, StreamError> {
+        let (prefix, link) = (stream.header().prefix, stream.link().clone());
+        let facts = |end, frames, length, macs| Self { record, prefix, link, end, frames, length, macs };
+        match file.verify_final_frame(stream.chain()) {
+            Ok(last) if last.tag().flags.is_final() => {
+                let frames = last.index() + 1;
+                let macs = BTreeMap::from([(frames, last.mac())]);
+                let length = last.tag().end().unwrap_or(u64::MAX);
+                Ok(facts(SegmentEnd::Final(last.tag().flags), frames, length, macs))
+            }
+            Err(error @ (StreamError::Read(_) | StreamError::ReadFrame { .. })) => Err(error),
+            _ => {
+                let (frames, length, macs) = in_order(stream, file, wanted)?;
+                Ok(facts(SegmentEnd::Missing, frames, length, macs))
+            }
+        }
+    }
+
+    /// The MAC of the last of the first `frames` frames, if it is noted.
+    pub fn mac_after(&self, frames: u64) -> Option<[u8; MAC_LENGTH]> {
+        self.macs.get(&frames).copied()
+    }
+
+    /// Where the segment ends in the plaintext of the whole recording, as far as it is here.
+    pub fn recorded_until(&self) -> u64 {
+        self.record.offset.saturating_add(self.length)
+    }
+
+    #[cfg(test)]
+    pub fn made_up(
+        record: SegmentRecord,
+        prefix: Prefix,
+        link: LinkKey,
+        end: SegmentEnd,
+        length: u64,
+        macs: &[[u8; MAC_LENGTH]],
+    ) -> Self {
+        let frames = macs.len() as u64;
+        let macs = (1..).zip(macs.iter().copied()).collect();
+        Self { record, prefix, link, end, frames, length, macs }
+    }
+}
+
+/// The frames that verify, from the first one on: how many, how many bytes are in them, and the wanted MACs.
+fn in_order<R: ReadAt>(
+    stream: &OpenedStream,
+    file: &StreamFile<R>,
+    wanted: &[u64],
+) -> Result<(u64, u64, BTreeMap<u64, [u8; MAC_LENGTH]>), StreamError> {
+    let header = stream.header();
+    let mut continuity = Continuity::new(header.prefix.features);
+    let (mut frames, mut length, mut macs) = (0, 0, BTreeMap::new());
+    let mut buffer = FrameBuffer::new(header.prefix.frame_size);
+    loop {
+        let frame = match file.read(buffer, frames) {
+            Ok(frame) => frame,
+            Err(error @ StreamError::ReadFrame { .. }) => return Err(error),
+            Err(_) => break,
+        };
+        let Ok(frame) = stream.chain().open(frame) else { break };
+        let tag: FrameTag = *frame.tag();
+        if continuity.check(&tag).is_err() {
+            break;
+        }
+        frames += 1;
+        length = tag.end().unwrap_or(u64::MAX);
+        if wanted.contains(&frames) {
+            macs.insert(frames, frame.mac());
+        }
+        buffer = frame.into_buffer();
+    }
+    Ok((frames, length, macs))
+}
