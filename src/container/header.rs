@@ -2,9 +2,7 @@
 
 use thiserror::Error;
 
-use super::{
-    Features, FrameSize, Layout, MAC_LENGTH, Record, RecordError, SegmentRecord, record, segment_record,
-};
+use super::{Features, FrameSize, Layout, MAC_LENGTH, Record, RecordError, SegmentRecord, record, segment_record};
 
 /// Bytes of the prefix, which is never rewritten and bound into every frame key.
 pub const PREFIX_LENGTH: usize = 32;

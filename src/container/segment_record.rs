@@ -69,13 +69,8 @@ impl SegmentRecord {
         };
         let predecessor = Predecessor { frames: u64::from_le_bytes(*frames), mac: *mac, is_final };
         let number = u64::from_le_bytes(*number);
-        let record = Self {
-            recording: *recording,
-            number,
-            offset: u64::from_le_bytes(*offset),
-            predecessor,
-            link: *link,
-        };
+        let record =
+            Self { recording: *recording, number, offset: u64::from_le_bytes(*offset), predecessor, link: *link };
         record.is_consistent().then_some(record)
     }
 

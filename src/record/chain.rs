@@ -38,6 +38,13 @@ pub(crate) enum Break {
     },
 }
 
+impl Break {
+    /// Whether only something is missing, and what is there is what it should be.
+    pub fn is_gap(&self) -> bool {
+        matches!(self, Self::OtherRecording | Self::Gap(_) | Self::Unfinished | Self::EndMissing { .. })
+    }
+}
+
 /// Whether `next` continues `segment`.
 ///
 /// # Errors
@@ -258,7 +265,8 @@ mod tests {
         assert_eq!(altered(|segment| segment.frames = 3), Err(Break::Altered));
         assert_eq!(altered(|segment| segment.length += 1), Err(Break::Altered));
         assert_eq!(altered(|segment| segment.macs = BTreeMap::from([(2, [0; 32])])), Err(Break::Altered));
-        let cut = |segment: &mut SegmentFacts| (segment.end, segment.frames, segment.length) = (SegmentEnd::Missing, 1, 30);
+        let cut =
+            |segment: &mut SegmentFacts| (segment.end, segment.frames, segment.length) = (SegmentEnd::Missing, 1, 30);
         assert_eq!(altered(cut), Err(Break::EndMissing { bytes: 70 }));
     }
 

@@ -41,7 +41,8 @@ mod tests {
         let layout = Layout::default();
         let cutting = Cutting { size: Some(Cutting::least_size(layout)), time: None };
         assert_eq!([0, 1, 2].map(|frames| cutting.is_due_by_size(layout, frames)), [false, true, true]);
-        let one_more = Cutting { size: Some(Cutting::least_size(layout) + layout.frame_size.wire() as u64), time: None };
+        let one_more =
+            Cutting { size: Some(Cutting::least_size(layout) + layout.frame_size.wire() as u64), time: None };
         assert_eq!([0, 1, 2].map(|frames| one_more.is_due_by_size(layout, frames)), [false, false, true]);
     }
 

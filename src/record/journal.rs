@@ -256,7 +256,11 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
             }
         }
         // The first segment is named by what is in it.
-        if self.segment.is_none() && is_transport_stream(self.frame.payload()).is_some() { self.begin() } else { Ok(()) }
+        if self.segment.is_none() && is_transport_stream(self.frame.payload()).is_some() {
+            self.begin()
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes what there is of a frame, if need be to another segment.

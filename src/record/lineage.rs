@@ -1,7 +1,7 @@
 //! What a recorder knows of its segments so far, to link the next one to them.
 
 use crate::{
-    container::{Prefix, Predecessor, RECORDING_ID_LENGTH, SegmentRecord},
+    container::{Predecessor, Prefix, RECORDING_ID_LENGTH, SegmentRecord},
     keys::LinkKey,
 };
 

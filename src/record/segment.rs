@@ -70,8 +70,19 @@ impl<F: SegmentFile> Segment<F> {
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
         let maker = maker.starting_at(0, arrived);
         let (link, reserve, end) = (keys.link, Reserve::default(), Predecessor::default());
-        let mut segment =
-            Self { name, file, layout, chain, link, maker, reserve, end, length: 0, has_unsynced: true, is_spent: false };
+        let mut segment = Self {
+            name,
+            file,
+            layout,
+            chain,
+            link,
+            maker,
+            reserve,
+            end,
+            length: 0,
+            has_unsynced: true,
+            is_spent: false,
+        };
         match segment.begin(folder, &copies) {
             Ok(()) => Ok(segment),
             Err(error) => {

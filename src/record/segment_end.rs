@@ -63,6 +63,21 @@ impl SegmentFacts {
         }
     }
 
+    /// The facts about a segment of which all frames up to the one with this tag and MAC were read, or none.
+    pub fn read_up_to(
+        record: SegmentRecord,
+        stream: &OpenedStream,
+        last: Option<&(FrameTag, [u8; MAC_LENGTH])>,
+    ) -> Self {
+        let (prefix, link) = (stream.header().prefix, stream.link().clone());
+        let missing =
+            Self { record, prefix, link, end: SegmentEnd::Missing, frames: 0, length: 0, macs: BTreeMap::new() };
+        let Some((tag, mac)) = last else { return missing };
+        let end = if tag.flags.is_final() { SegmentEnd::Final(tag.flags) } else { SegmentEnd::Missing };
+        let frames = tag.index + 1;
+        Self { end, frames, length: tag.end().unwrap_or(u64::MAX), macs: BTreeMap::from([(frames, *mac)]), ..missing }
+    }
+
     /// The MAC of the last of the first `frames` frames, if it is noted.
     pub fn mac_after(&self, frames: u64) -> Option<[u8; MAC_LENGTH]> {
         self.macs.get(&frames).copied()

@@ -151,8 +151,11 @@ impl Recording<'_> {
                 Err(command_failure(&line.program, &failure).with_hint(kept))
             }
             Ok(SourceEnd::Finished | SourceEnd::Asked) if ended.is_doubtful => {
-                Err(Failure::new(Exit::InputOutput, "not all of the recording may be there").about(self.folder.path())
-                    .with_hint("what was reported before says what may be lost; reelseal verify DIR shows what is there"))
+                Err(Failure::new(Exit::InputOutput, "not all of the recording may be there")
+                    .about(self.folder.path())
+                    .with_hint(
+                        "what was reported before says what may be lost; reelseal verify DIR shows what is there",
+                    ))
             }
             Ok(SourceEnd::Finished | SourceEnd::Asked) => Ok(()),
             Err(JournalError::Read(error)) => {

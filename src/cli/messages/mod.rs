@@ -17,6 +17,7 @@ mod lines;
 pub(super) mod message;
 pub(super) mod passed_over;
 pub(super) mod progress;
+pub(super) mod recording;
 pub(super) mod report;
 mod screen;
 pub(super) mod secret_failure;

@@ -16,7 +16,7 @@ mod threads;
 mod timestamps;
 mod verify;
 
-pub(in crate::cli) use decrypt::{DecryptPlan, Part};
+pub(in crate::cli) use decrypt::{DecryptPlan, Part, WholeRecording};
 pub(in crate::cli) use encrypt::EncryptPlan;
 pub(in crate::cli) use inspect::{InspectPlan, InspectSecret};
 pub(in crate::cli) use keygen::KeygenPlan;

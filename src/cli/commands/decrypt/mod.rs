@@ -1,6 +1,8 @@
 //! `reelseal decrypt`.
 
+mod following;
 mod part;
+mod recording;
 
 use std::sync::Arc;
 
@@ -42,6 +44,11 @@ struct Decryption<'a> {
 }
 
 pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<(), Exit> {
+    match (plan.recording, plan.follows) {
+        (_, Some(how)) => return following::follow(plan, how, startup),
+        (Some(how), None) => return recording::decrypt_recording(plan, how, startup),
+        (None, None) => {}
+    }
     let many = &plan.many;
     let refused = |failure| report::failure(&failure);
     let started = inputs::start(many, startup).map_err(refused)?;
