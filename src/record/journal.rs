@@ -432,3 +432,6 @@ fn arrival() -> (Clock, i64) {
     let now = clock.now();
     (clock, now)
 }
+
+#[cfg(test)]
+mod tests;
