@@ -22,6 +22,8 @@ const RECORD: [&str; 5] = ["record", "--output-dir", "cam", "--key-file", "key"]
 /// A recorder of what is written to the pipe.
 fn recorder(folder: &Folder, arguments: &[&str]) -> (Child, PipeWriter) {
     let (input, writer) = pipe().unwrap();
+    // A follower may be there first.
+    fs::create_dir_all(folder.path("cam")).unwrap();
     let mut command = folder.reelseal(&[&RECORD, arguments].concat());
     (command.stdin(input).stderr(Stdio::piped()).spawn().unwrap(), writer)
 }
@@ -120,6 +122,7 @@ fn a_recording_ends_well_by_each_signal_that_asks_for_it() {
 fn what_a_command_still_writes_when_it_is_asked_to_end_is_recorded() {
     let folder = Folder::new();
     let script = "trap 'echo last words; exit 3' TERM; echo begun; while :; do sleep 0.05; done";
+    fs::create_dir(folder.path("cam")).unwrap();
     let mut command = folder.reelseal(&[&RECORD[..], &["--", "sh", "-c", script]].concat());
     let recorder = command.stderr(Stdio::piped()).spawn().unwrap();
     let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
@@ -225,6 +228,28 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
 }
 
 #[test]
+fn a_recording_goes_on_when_its_segment_is_removed_and_ends_when_its_folder_is() {
+    let folder = Folder::new();
+    let (recorder, mut writer) = recorder(&folder, &["--sync", "0"]);
+    let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+    writer.write_all(b"first").unwrap();
+    assert_comes_out(&mut output, b"first");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    fs::remove_file(folder.path(&segments(&folder, "cam")[0])).unwrap();
+    writer.write_all(b"second").unwrap();
+    while segments(&folder, "cam").is_empty() {
+        std::thread::yield_now();
+    }
+    fs::remove_dir_all(folder.path("cam")).unwrap();
+    writer.write_all(b"third").unwrap();
+    let (status, reported) = wait(recorder);
+    assert_eq!(status.code(), Some(1), "{reported}");
+    assert!(reported.contains("was removed while it was written; the recording goes on in another"), "{reported}");
+    assert!(reported.contains("cannot make the segment: no such file or directory"), "{reported}");
+}
+
+#[test]
 fn a_limit_on_the_length_of_files_ends_a_recording_well() {
     let folder = Folder::new();
     let script = format!("ulimit -f 100; exec {} {}", env!("CARGO_BIN_EXE_reelseal"), RECORD.join(" "));
@@ -308,7 +333,7 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
     assert_answers(&folder, 4, "cam: segments 1 to 2 are missing at the start, by retention or removal", None);
 
     let folder = with(&|_, paths| remove(paths.last().unwrap()));
-    assert_answers(&folder, 4, "is continued, and the next segment, 5, is not here", None);
+    assert_answers(&folder, 4, "is continued, and the next segment, 6, is not here", None);
 
     let folder = with(&|folder, paths| drop(fs::copy(&paths[1], folder.path("cam/copy.ts.reel")).unwrap()));
     let doubled = "has the same number in the recording as";
@@ -320,7 +345,7 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
         fs::rename(&paths[2], &paths[1]).unwrap();
         fs::rename(folder.path("cam/aside"), &paths[2]).unwrap();
     });
-    assert_answers(&folder, 0, ": whole, 5 segments, 200000 bytes", None);
+    assert_answers(&folder, 0, ": whole, 6 segments, 200000 bytes", None);
 
     let folder = with(&|_, paths| {
         let length = paths[1].metadata().unwrap().len();

@@ -60,6 +60,8 @@ pub(crate) enum Event<'a> {
     },
     /// What was written to it lately may be lost by a power cut; the recording goes on in another.
     NotSynced(&'a OsStr, &'a io::Error),
+    /// Somebody has removed it; the recording goes on in another.
+    Removed(&'a OsStr),
     /// A frame could not be written to it, or its final frame; it stays unfinished.
     Unfinished(&'a OsStr, &'a io::Error),
     /// The wall clock was set, or the machine slept.
@@ -173,6 +175,9 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 break;
             }
         }
+        // How it ended may take long to be known.
+        self.flush()?;
+        self.sync()?;
         Ok(self.journal.source.end())
     }
 
@@ -303,7 +308,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let Err(error) = segment.sync() else {
             self.failures = 0;
-            return Ok(());
+            return if segment.is_removed() { self.replace_removed() } else { Ok(()) };
         };
         // What the kernel has of the file cannot be trusted any more.
         let name = segment.name().to_owned();
@@ -311,6 +316,16 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         (self.journal.report)(Event::NotSynced(&name, &error));
         self.finish(Ending::Continued, true);
         self.count_failure(name, error)?;
+        self.begin()
+    }
+
+    /// Goes on in another segment, as somebody has removed the one that grows.
+    fn replace_removed(&mut self) -> Result<(), JournalError> {
+        self.is_doubtful = true;
+        if let Some(segment) = &self.segment {
+            (self.journal.report)(Event::Removed(segment.name()));
+        }
+        self.finish(Ending::Continued, true);
         self.begin()
     }
 

@@ -99,6 +99,10 @@ mod tests {
         fn sync(&self) -> io::Result<()> {
             Ok(())
         }
+
+        fn is_removed(&self) -> bool {
+            false
+        }
     }
 
     #[test]

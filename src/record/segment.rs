@@ -178,6 +178,11 @@ impl<F: SegmentFile> Segment<F> {
         Ok(())
     }
 
+    /// Whether somebody has removed it.
+    pub fn is_removed(&self) -> bool {
+        self.file.is_removed()
+    }
+
     /// How it ends, as it is now, and what links another segment to it.
     pub fn into_end(self) -> (Predecessor, LinkKey) {
         (self.end, self.link)

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FallocateFlags, Mode, OFlags, fallocate, fdatasync, unlinkat},
+    fs::{AtFlags, FallocateFlags, Mode, OFlags, fallocate, fdatasync, fstat, unlinkat},
     process::{Resource, getrlimit},
 };
 
@@ -31,6 +31,9 @@ pub(crate) trait SegmentFile {
 
     /// Waits until what was written is on the disk.
     fn sync(&self) -> io::Result<()>;
+
+    /// Whether it has no name any more: what is written to it is lost once it is closed.
+    fn is_removed(&self) -> bool;
 }
 
 /// A folder in which files are made.
@@ -111,5 +114,9 @@ impl SegmentFile for File {
 
     fn sync(&self) -> io::Result<()> {
         Ok(fdatasync(self)?)
+    }
+
+    fn is_removed(&self) -> bool {
+        fstat(self).is_ok_and(|status| status.st_nlink == 0)
     }
 }

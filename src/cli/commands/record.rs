@@ -206,6 +206,12 @@ fn report_event(folder: &Path, event: Event<'_>) {
             name,
             format!("cannot be synced, and a power cut may lose what was written to it last: {}", describe(error)),
         )),
+        Event::Removed(name) => {
+            report::warning(&about(
+                name,
+                "was removed while it was written; the recording goes on in another".to_owned(),
+            ));
+        }
         Event::Unfinished(name, error) => {
             report::warning(&about(name, format!("is left unfinished: cannot write: {}", describe(error))));
         }

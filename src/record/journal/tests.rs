@@ -112,6 +112,10 @@ impl SegmentFile for Rc<MemoryFile> {
     fn sync(&self) -> io::Result<()> {
         self.disk.meet(Call::Sync).map_or(Ok(()), |fault| Err(fault.error.into()))
     }
+
+    fn is_removed(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Default)]
