@@ -107,6 +107,8 @@ fn on_a_full_disk_the_recording_ends_well_and_uses_all_of_it() {
     let (input, mut writer) = pipe().unwrap();
     let mut command = folder.reelseal(&RECORD.split(' ').collect::<Vec<_>>());
     let recorder = command.stdin(input).stderr(Stdio::piped()).spawn().unwrap();
+    // It holds an end of the pipe, too.
+    drop(command);
     let (output, follower_end) = pipe().unwrap();
     let arguments = ["decrypt", "--follow", "cam", "-o", "-", "--key-file", "key"];
     let mut follower = folder.reelseal(&arguments).stdout(follower_end).spawn().unwrap();
@@ -120,6 +122,8 @@ fn on_a_full_disk_the_recording_ends_well_and_uses_all_of_it() {
     assert!(!filled.unwrap().status.success());
     writer.write_all(&film[1000..]).unwrap_err();
     let ended = recorder.wait_with_output().unwrap();
+    // The follower sees the end.
+    output.read_to_end(&mut Vec::new()).unwrap();
     assert_ended_well_on_a_full_disk(&folder, &ended, &film, 1000);
     assert!(follower.wait().unwrap().success());
     drop(mounted);

@@ -40,7 +40,7 @@ impl Segment {
         let mut fields = vec![recording; 16];
         fields.extend(number.to_le_bytes());
         fields.extend((offset as u64).to_le_bytes());
-        let (frames, mac, is_final) = before.map_or((0, [0; 32]), |(segment, frames, is_final)| {
+        let (frames, mac, is_final) = before.map_or((0, [0; 32], false), |(segment, frames, is_final)| {
             let last = frames.checked_sub(1).map(|last| &segment.frames[last]);
             (frames, last.map_or([0; 32], |last| last[last.len() - 32..].try_into().unwrap()), is_final)
         });

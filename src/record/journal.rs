@@ -343,7 +343,6 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     fn begin(&mut self) -> Result<(), JournalError> {
         if self.packets == Packets::Unknown {
             self.packets = Packets::of(self.frame.payload());
-            self.packets.pass(self.frame.payload());
         }
         let (clock, arrived) = self.frame.arrived.take().unwrap_or_else(arrival);
         let name = self.journal.plan.name.name(self.journal.time.wall(), self.packets.are_there());
