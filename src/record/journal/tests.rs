@@ -483,9 +483,9 @@ fn a_frame_is_written_in_time_and_synced_in_time() {
     ];
     let recorded = record(Cutting::default(), steps);
     let facts = recorded.facts();
-    // Two in the first 200 ms, one, one, and the final frame; of an idle minute, one sync.
+    // Two in the first 200 ms, one, one, and the final frame; of an idle minute, one sync, and two at the end.
     assert_eq!((facts[0].frames, facts[0].length), (4, 4));
-    assert_eq!(recorded.disk.count(Call::Sync), 3, "{:?}", recorded.disk.calls);
+    assert_eq!(recorded.disk.count(Call::Sync), 4, "{:?}", recorded.disk.calls);
 }
 
 #[test]
