@@ -93,6 +93,12 @@ fn what_is_piped_in_comes_back_from_the_segments_together() {
     let consumed = folder.reelseal(&["decrypt", "cam", "--key-file", "key", "--", "cat"]).output().unwrap();
     assert_done(&consumed);
     assert!(consumed.stdout == film);
+    let inspected = text(&folder.run(&["inspect", names[1]]).stdout);
+    let segment = inspected.lines().find(|line| line.starts_with("segment:")).unwrap();
+    assert!(segment.contains("2 of the recording ") && segment.ends_with(", 36864 bytes into it"), "{segment}");
+    let inspected: serde_json::Value =
+        serde_json::from_slice(&folder.run(&["inspect", "--json", names[1]]).stdout).unwrap();
+    assert_eq!((&inspected["segment"]["number"], &inspected["segment"]["offset"]), (&2.into(), &36_864.into()));
     // The first and the last may be any.
     let part = folder.run(&[&["decrypt"], &names[1..3], &["-o", "-"]].concat());
     assert_done(&part);

@@ -261,14 +261,13 @@ fn cut_power(name: &str, when: usize, film: &[u8]) -> Option<(usize, Vec<u8>)> {
             break if has_ended { None } else { Some(log) };
         }
     };
-    let copied = log.map(|log| {
+    if log.is_some() {
         fs::copy(folder.path("image"), folder.path("copy")).unwrap();
-        log
-    });
+    }
     let _ = kill(Pid::from_raw(-(strace.id() as i32)), Signal::SIGKILL);
     strace.wait().unwrap();
     feeding.join().unwrap();
-    let log = copied?;
+    let log = log?;
     drop(mounted);
     let restored = Folder::new();
     fs::copy(folder.path("key"), restored.path("key")).unwrap();

@@ -24,6 +24,9 @@ pub(crate) struct Findings {
     pub header_length: Option<usize>,
     pub copies: Vec<CopyFindings>,
     pub slots: Vec<SlotFindings>,
+    /// Of the segment of a recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentFindings>,
     /// `None` for a pipe.
     pub length: Option<LengthFindings>,
     /// `None` without a secret.
@@ -74,6 +77,16 @@ pub(crate) struct ScryptFindings {
     pub seconds: Option<f64>,
 }
 
+/// What a segment says of its place in a recording.
+#[derive(Serialize)]
+pub(crate) struct SegmentFindings {
+    /// The recording's id, in hexadecimal digits.
+    pub recording: String,
+    pub number: u64,
+    /// Where it begins in the plaintext of the recording.
+    pub offset: u64,
+}
+
 #[derive(Serialize)]
 pub(crate) struct LengthFindings {
     pub stream: u64,
@@ -105,6 +118,7 @@ impl Findings {
             header_length: None,
             copies: Vec::new(),
             slots: Vec::new(),
+            segment: None,
             length: length.map(LengthFindings::unread),
             authenticated: None,
             problems: Vec::new(),
@@ -141,6 +155,11 @@ impl Findings {
         let unknown = header.records.iter().filter(|record| record.is_unknown_slot());
         let unknown = unknown.map(|record| UnknownSlotFindings { kind_number: record.kind() });
         self.slots = slots.map(|slot| SlotFindings::of(&slot)).chain(unknown.map(SlotFindings::Unknown)).collect();
+        self.segment = header.segment().map(|segment| SegmentFindings {
+            recording: base16ct::lower::encode_string(&segment.recording),
+            number: segment.number,
+            offset: segment.offset,
+        });
         let (layout, features) = (header.layout(), header.prefix.features);
         self.length = self.length.take().map(|length| LengthFindings::of(length.stream, layout, features));
     }

@@ -1,6 +1,6 @@
 //! What a segment that is opened says of itself, as far as that is authentic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     container::{FrameTag, MAC_LENGTH, Prefix, SegmentRecord, TagFlags},
@@ -57,9 +57,39 @@ impl SegmentFacts {
             }
             Err(error @ (StreamError::Read(_) | StreamError::ReadFrame { .. })) => Err(error),
             _ => {
-                let (frames, length, macs) = in_order(stream, file, wanted)?;
-                Ok(facts(SegmentEnd::Missing, frames, length, macs))
+                let mut facts = facts(SegmentEnd::Missing, 0, 0, BTreeMap::new());
+                facts.read_in_order(stream, file, wanted)?;
+                Ok(facts)
             }
+        }
+    }
+
+    /// Counts the frames that verify, from the first one on, and notes the wanted MACs.
+    fn read_in_order<R: ReadAt>(
+        &mut self,
+        stream: &OpenedStream,
+        file: &StreamFile<R>,
+        wanted: &[u64],
+    ) -> Result<(), StreamError> {
+        let wanted: HashSet<_> = wanted.iter().copied().collect();
+        let mut continuity = Continuity::new(self.prefix.features);
+        let mut buffer = FrameBuffer::new(self.prefix.frame_size);
+        loop {
+            let frame = match file.read(buffer, self.frames) {
+                Ok(frame) => frame,
+                Err(error @ StreamError::ReadFrame { .. }) => return Err(error),
+                Err(_) => return Ok(()),
+            };
+            let Ok(frame) = stream.chain().open(frame) else { return Ok(()) };
+            if continuity.check(frame.tag()).is_err() {
+                return Ok(());
+            }
+            self.frames += 1;
+            self.length = frame.tag().end().unwrap_or(u64::MAX);
+            if wanted.contains(&self.frames) {
+                self.macs.insert(self.frames, frame.mac());
+            }
+            buffer = frame.into_buffer();
         }
     }
 
@@ -101,35 +131,4 @@ impl SegmentFacts {
         let macs = (1..).zip(macs.iter().copied()).collect();
         Self { record, prefix, link, end, frames, length, macs }
     }
-}
-
-/// The frames that verify, from the first one on: how many, how many bytes are in them, and the wanted MACs.
-fn in_order<R: ReadAt>(
-    stream: &OpenedStream,
-    file: &StreamFile<R>,
-    wanted: &[u64],
-) -> Result<(u64, u64, BTreeMap<u64, [u8; MAC_LENGTH]>), StreamError> {
-    let header = stream.header();
-    let mut continuity = Continuity::new(header.prefix.features);
-    let (mut frames, mut length, mut macs) = (0, 0, BTreeMap::new());
-    let mut buffer = FrameBuffer::new(header.prefix.frame_size);
-    loop {
-        let frame = match file.read(buffer, frames) {
-            Ok(frame) => frame,
-            Err(error @ StreamError::ReadFrame { .. }) => return Err(error),
-            Err(_) => break,
-        };
-        let Ok(frame) = stream.chain().open(frame) else { break };
-        let tag: FrameTag = *frame.tag();
-        if continuity.check(&tag).is_err() {
-            break;
-        }
-        frames += 1;
-        length = tag.end().unwrap_or(u64::MAX);
-        if wanted.contains(&frames) {
-            macs.insert(frames, frame.mac());
-        }
-        buffer = frame.into_buffer();
-    }
-    Ok((frames, length, macs))
 }

@@ -27,6 +27,7 @@ known:
   copies    a list of two: state (sound, damaged, unknown), generation, counts
   slots     a list: kind (passphrase, key-file, unknown), kind_number (of an unknown kind);
             log2_n, r, p, memory (bytes), seconds (an estimate)
+  segment   recording (its id), number, offset (bytes); only of a segment of a recording
   length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut
   authenticated (with a secret)  header; frames, plaintext, interrupted, first_time, last_time
   problems  a list of facts, empty where nothing wrong was seen

@@ -8,13 +8,12 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use super::Decryption;
+use super::{Decryption, halt::Halt};
 use crate::{
     cli::{
         job::{
             admission::Admission,
             assignments::Assignments,
-            consumer::Consumer,
             delivery::Delivery,
             inputs::{self, Started},
         },
@@ -84,19 +83,6 @@ struct Followed {
     end: Option<TagFlags>,
 }
 
-/// Why following ended.
-enum Halt {
-    Failed(Failure),
-    /// The delivery failed: the reader may have left.
-    NotDelivered(StreamError),
-}
-
-impl From<Failure> for Halt {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 impl Following<'_> {
     fn run(mut self, named: &Path, is_folder: bool) -> Result<(), Failure> {
         let first = match is_folder {
@@ -110,21 +96,8 @@ impl Following<'_> {
         let (delivery, consumer) = decryption.open_delivery(&job, layout, None, None)?;
         widen_pipe(delivery.file());
         let progress = decryption.progress.file(&followed.label, None, job.destination.is_terminal());
-        let ended = self.follow(followed, &delivery, &progress);
-        match (ended, consumer) {
-            (Ok(()), consumer) => drop(decryption.end_delivery(delivery, consumer, Ok(()))?),
-            (Err(Halt::NotDelivered(error)), Some(consumer)) if consumer.has_left(&error) => {
-                decryption.end_delivery(delivery, Some(consumer), Err(error))?;
-            }
-            (Err(Halt::NotDelivered(error)), consumer) => {
-                consumer.into_iter().for_each(Consumer::end);
-                return Err(delivery.failure(&error));
-            }
-            (Err(Halt::Failed(failure)), consumer) => {
-                consumer.into_iter().for_each(Consumer::end);
-                return Err(failure);
-            }
-        }
+        let followed = self.follow(followed, &delivery, &progress);
+        decryption.end_pieces(delivery, consumer, followed)?;
         progress.finish(Some(&job.destination.label));
         Ok(())
     }
@@ -181,7 +154,7 @@ impl Following<'_> {
         let output = delivery.is_direct().then(|| delivery.file().as_fd());
         match self.wait_for_change(output)? {
             Woken::Changed => Ok(()),
-            Woken::NoReader => Err(Halt::NotDelivered(StreamError::Write(io::ErrorKind::BrokenPipe.into()))),
+            Woken::NoReader => Err(Halt::NotTaken(StreamError::Write(io::ErrorKind::BrokenPipe.into()))),
         }
     }
 
@@ -310,7 +283,7 @@ impl Followed {
                 stream_failure::pipeline(&self.label, &Label::StandardOutput, delivery.is_direct(), layout, &error)
             })?;
             let Some(frame) = next else { break };
-            delivery.deliver_bytes(frame.payload()).map_err(Halt::NotDelivered)?;
+            delivery.deliver_bytes(frame.payload()).map_err(Halt::NotTaken)?;
             progress.delivered().fetch_add(frame.payload().len() as u64, Ordering::Relaxed);
             self.end = Some(frame.tag().flags).filter(|flags| flags.is_final());
             self.frames.give_back(frame);

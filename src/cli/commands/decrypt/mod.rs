@@ -1,6 +1,7 @@
 //! `reelseal decrypt`.
 
 mod following;
+mod halt;
 mod part;
 mod recording;
 

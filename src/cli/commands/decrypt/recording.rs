@@ -5,13 +5,12 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use super::Decryption;
+use super::{Decryption, halt::Halt};
 use crate::{
     cli::{
         job::{
             admission::Admission,
             assignments::{Assignments, Job},
-            consumer::Consumer,
             delivery::Delivery,
             inputs::{self, Started},
             opened_input::{InputHeader, warn_of_damaged_copy},
@@ -156,9 +155,6 @@ fn replaced(label: &Label) -> Failure {
     Failure::new(Exit::InputOutput, "was replaced while it was read").about(label).with_hint("try again")
 }
 
-/// A failure in a segment, and the error of the delivery that it comes from, if it comes from one.
-type SegmentFailure = (Failure, Option<StreamError>);
-
 impl Decryption<'_> {
     /// Decrypts `segments`, which have been checked, to the output of `job`.
     fn segments(&self, job: &Job, segments: &[Checked], keyring: &Keyring) -> Result<(), Failure> {
@@ -169,16 +165,7 @@ impl Decryption<'_> {
         let progress = self.progress.file(&job.input.label, Some(length), job.destination.is_terminal());
         let delivered =
             segments.iter().try_for_each(|segment| self.segment(segment, job, &delivery, &progress, keyring));
-        match (delivered, consumer) {
-            (Ok(()), consumer) => self.end_delivery(delivery, consumer, Ok(()))?,
-            (Err((_, Some(error))), Some(consumer)) if consumer.has_left(&error) => {
-                self.end_delivery(delivery, Some(consumer), Err(error))?
-            }
-            (Err((failure, _)), consumer) => {
-                consumer.into_iter().for_each(Consumer::end);
-                return Err(failure);
-            }
-        };
+        self.end_pieces(delivery, consumer, delivered)?;
         progress.finish(Some(&job.destination.label));
         Ok(())
     }
@@ -190,19 +177,19 @@ impl Decryption<'_> {
         delivery: &Delivery<'_>,
         progress: &FileProgress<'_>,
         keyring: &Keyring,
-    ) -> Result<(), SegmentFailure> {
-        let ours = |failure: Failure| (failure, None);
-        let input = InputFile::open(Some(&segment.path)).map_err(|error| ours(error.into()))?;
-        let header = InputHeader::read(&input, |_| {}).map_err(ours)?;
-        let (stream, frames) = header.open(keyring).map_err(ours)?;
+    ) -> Result<(), Halt> {
+        let input = InputFile::open(Some(&segment.path)).map_err(Failure::from)?;
+        let (stream, frames) = InputHeader::read(&input, |_| {})?.open(keyring)?;
         let Checked { facts, length, .. } = segment;
         if stream.header().prefix != facts.prefix || stream.header().segment() != Some(facts.record) {
-            return Err(ours(replaced(&input.label)));
+            return Err(replaced(&input.label).into());
         }
         let layout = stream.header().layout();
         let failed = |error: StreamError| {
             let destination = &job.destination.label;
-            (stream_failure::pipeline(&input.label, destination, delivery.is_direct(), layout, &error), Some(error))
+            Halt::of(error, |error| {
+                stream_failure::pipeline(&input.label, destination, delivery.is_direct(), layout, error)
+            })
         };
         if matches!(facts.end, SegmentEnd::Final(_)) && *length == facts.length {
             widen_pipe(delivery.file());
@@ -214,7 +201,7 @@ impl Decryption<'_> {
         // Of one that is unfinished, what was verified before is read again, and no more.
         let (mut left, mut frames) = (*length, GrowingStream::new(&input.file, stream, 0));
         while left > 0 {
-            let frame = frames.next_frame().map_err(failed)?.ok_or_else(|| ours(replaced(&input.label)))?;
+            let frame = frames.next_frame().map_err(failed)?.ok_or_else(|| replaced(&input.label))?;
             let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(frame.payload().len());
             delivery.deliver_bytes(frame.payload().get(..wanted).unwrap_or_default()).map_err(failed)?;
             progress.delivered().fetch_add(wanted as u64, Ordering::Relaxed);

@@ -51,14 +51,18 @@ impl Recordings {
         for path in std::mem::take(&mut inputs.named) {
             let streams = if path.is_dir() { streams_in(&path) } else { Ok(Vec::new()) };
             let streams = streams.map_err(|error| Failure::system(path.as_path(), "cannot read", &error))?;
-            let records: Vec<_> = streams.iter().filter_map(|stream| segment_at(stream)).collect();
-            if records.is_empty() {
+            let mut streams: Vec<_> = streams.into_iter().map(|stream| (segment_at(&stream), stream)).collect();
+            if streams.iter().all(|(record, _)| record.is_none()) {
                 named.push(path);
-            } else {
-                recordings.wanted.extend(records.iter().map(|record| record.predecessor.frames));
-                recordings.folders.push(path);
-                named.extend(streams);
+                continue;
             }
+            // What is no segment comes last.
+            streams.sort_by_key(|(record, _)| record.map_or(u64::MAX, |record| record.number));
+            for (record, stream) in streams {
+                recordings.wanted.extend(record.map(|record| record.predecessor.frames));
+                named.push(stream);
+            }
+            recordings.folders.push(path);
         }
         inputs.named = named;
         Ok(recordings)
