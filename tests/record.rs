@@ -342,7 +342,9 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
     let folder = with(&|_, paths| remove(paths.last().unwrap()));
     assert_answers(&folder, 4, "is continued, and the next segment, 6, is not here", None);
 
-    let folder = with(&|folder, paths| drop(fs::copy(&paths[1], folder.path("cam/copy.ts.reel")).unwrap()));
+    let folder = with(&|folder, paths| {
+        fs::copy(&paths[1], folder.path("cam/copy.ts.reel")).unwrap();
+    });
     let doubled = "has the same number in the recording as";
     assert_answers(&folder, 4, doubled, Some((2, doubled)));
 
@@ -466,7 +468,7 @@ fn segments_end_in_time_and_their_times_go_on() {
     let folder = Folder::new();
     let (recorder, mut writer) = recorder(&folder, &["--segment-time", "1s"]);
     let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
-    let mut recorded = Vec::new();
+    let mut recorded: Vec<u8> = Vec::new();
     while segments_or_none(&folder) < 3 {
         writer.write_all(b"tick").unwrap();
         assert_comes_out(&mut output, b"tick");

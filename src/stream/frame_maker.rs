@@ -27,6 +27,7 @@ pub(crate) enum Ending {
     /// By an interruption, before its input ended.
     Interrupted,
     /// As the segment of a recording that goes on in another one.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
     Continued,
 }
 
@@ -54,6 +55,7 @@ impl FrameMaker {
     }
 
     /// The length of the plaintext so far.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
     pub fn offset(&self) -> u64 {
         self.offset
     }
