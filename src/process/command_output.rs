@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    io::{Errno, ioctl_fionread},
+    io::Errno,
     pipe::fcntl_getpipe_size,
 };
 
@@ -39,7 +39,7 @@ impl CommandOutput {
 
     /// How many bytes can be read without waiting; none where the system does not say.
     pub fn pending(&self) -> usize {
-        ioctl_fionread(&self.pipe).ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+        self.input.pending()
     }
 
     /// Waits until there is something to read, a stop was requested, or the command has ended, unless it `has_ended` before;

@@ -60,6 +60,8 @@ pub(crate) enum Event<'a> {
     },
     /// What was written to it lately may be lost by a power cut; the recording goes on in another.
     NotSynced(&'a OsStr, &'a io::Error),
+    /// It could not be written or synced when it was made, and is removed; another is made.
+    NotMade(&'a OsStr, &'a io::Error),
     /// Somebody has removed it; the recording goes on in another.
     Removed(&'a OsStr),
     /// A frame could not be written to it, or its final frame; it stays unfinished.
@@ -347,10 +349,20 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let (clock, arrived) = self.frame.arrived.take().unwrap_or_else(arrival);
         let name = self.journal.plan.name.name(self.journal.time.wall(), self.packets.are_there());
         let name = name.map_err(JournalError::Name)?;
-        let NewStream { mut header, keys } = (self.journal.streams)().map_err(JournalError::Keys)?;
-        header.records.push((&self.lineage.next(&header.prefix)).into());
-        let made = Segment::create(self.journal.folder, &name, &header, keys, clock, arrived);
-        let segment = made.map_err(|NotMade { name, error }| JournalError::Create { segment: name, error })?;
+        let segment = loop {
+            let NewStream { mut header, keys } = (self.journal.streams)().map_err(JournalError::Keys)?;
+            header.records.push((&self.lineage.next(&header.prefix)).into());
+            match Segment::create(self.journal.folder, &name, &header, keys, clock.clone(), arrived) {
+                Ok(segment) => break segment,
+                Err(NotMade { name, error, was_there: true })
+                    if !is_no_room(&error) && self.failures < MOST_FAILURES =>
+                {
+                    self.failures += 1;
+                    (self.journal.report)(Event::NotMade(&name, &error));
+                }
+                Err(NotMade { name, error, .. }) => return Err(JournalError::Create { segment: name, error }),
+            }
+        };
         (self.journal.report)(Event::Began(segment.name()));
         (self.segment, self.segment_began) = (Some(segment), self.journal.time.now());
         (self.cut_is_due, self.sync_due) = (false, None);

@@ -48,6 +48,8 @@ pub(super) struct Unwritten {
 pub(super) struct NotMade {
     pub name: OsString,
     pub error: io::Error,
+    /// Whether it was there, and could not be written or synced.
+    pub was_there: bool,
 }
 
 impl<F: SegmentFile> Segment<F> {
@@ -61,8 +63,8 @@ impl<F: SegmentFile> Segment<F> {
         clock: Clock,
         arrived: i64,
     ) -> Result<Self, NotMade> {
-        let not_made = |name: &OsStr, error| NotMade { name: name.to_owned(), error };
-        let copies = keys.seal_header(header).map_err(|error| not_made(OsStr::new(name), io::Error::other(error)))?;
+        let not_sealed = |error| NotMade { name: name.into(), error: io::Error::other(error), was_there: false };
+        let copies = keys.seal_header(header).map_err(not_sealed)?;
         let (name, file) = make(folder, name)?;
         let layout = header.layout();
         let mut maker = FrameMaker::new(layout.frame_size, clock);
@@ -88,7 +90,7 @@ impl<F: SegmentFile> Segment<F> {
             Err(error) => {
                 // There is nothing in it.
                 let _ = folder.remove(&segment.name);
-                Err(NotMade { name: segment.name, error })
+                Err(NotMade { name: segment.name, error, was_there: true })
             }
         }
     }
@@ -225,10 +227,10 @@ fn make<D: SegmentFolder>(folder: &D, name: &str) -> Result<(OsString, D::File),
         match folder.create(&name) {
             Ok(file) => return Ok((name, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = name,
-            Err(error) => return Err(NotMade { name, error }),
+            Err(error) => return Err(NotMade { name, error, was_there: false }),
         }
     }
-    Err(NotMade { name: last, error: io::ErrorKind::AlreadyExists.into() })
+    Err(NotMade { name: last, error: io::ErrorKind::AlreadyExists.into(), was_there: false })
 }
 
 /// Writes all of `bytes` at `position`. After a short write, the rest of the same bytes follows it.

@@ -37,7 +37,7 @@ pub(crate) fn streams_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The segments of a folder in which more may appear.
+/// The segments of a folder in which more may appear. Each is read once: a name is never given to another.
 pub(crate) struct SegmentFiles {
     folder: PathBuf,
     known: HashMap<PathBuf, SegmentRecord>,
@@ -56,14 +56,15 @@ impl SegmentFiles {
     /// What the system says of the folder.
     pub fn look(&mut self) -> io::Result<Vec<(PathBuf, SegmentRecord)>> {
         let mut segments = Vec::new();
-        for path in streams_in(&self.folder)? {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
             let known = self.known.get(&path).copied().or_else(|| segment_at(&path));
             if let Some(record) = known {
                 self.known.insert(path.clone(), record);
                 segments.push((path, record));
             }
         }
-        segments.sort_by_key(|(_, record)| record.number);
+        segments.sort_by(|(one, first), (other, second)| (first.number, one).cmp(&(second.number, other)));
         Ok(segments)
     }
 }

@@ -10,8 +10,6 @@ use std::{
     time::Instant,
 };
 
-use rustix::io::ioctl_fionread;
-
 use crate::{
     process::{CommandOutput, RunningCommand},
     stream::{DescriptorInput, Input, Readiness, Stop, Wait},
@@ -46,7 +44,6 @@ pub(crate) enum SourceEnd {
 
 /// Standard input, or another file that is open.
 pub(crate) struct StandardInputSource<'a> {
-    file: &'a File,
     input: DescriptorInput<&'a File>,
     asked: Arc<AtomicBool>,
 }
@@ -58,7 +55,7 @@ impl<'a> StandardInputSource<'a> {
     ///
     /// What the system says.
     pub fn new(file: &'a File) -> io::Result<Self> {
-        Ok(Self { file, input: DescriptorInput::new(file)?, asked: Arc::default() })
+        Ok(Self { input: DescriptorInput::new(file)?, asked: Arc::default() })
     }
 
     /// What ends it: what is there is still read.
@@ -85,7 +82,7 @@ impl Source for StandardInputSource<'_> {
     }
 
     fn pending(&self) -> usize {
-        pending_in(self.file)
+        self.input.pending()
     }
 
     fn end(&mut self) -> SourceEnd {
@@ -148,9 +145,4 @@ impl Source for ProducerSource<'_> {
             Err(_) => SourceEnd::Failed,
         }
     }
-}
-
-/// How many bytes of `file` can be read without waiting; none where the system does not say.
-pub(crate) fn pending_in(file: &File) -> usize {
-    ioctl_fionread(file).ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
 }

@@ -206,6 +206,9 @@ fn report_event(folder: &Path, event: Event<'_>) {
             name,
             format!("cannot be synced, and a power cut may lose what was written to it last: {}", describe(error)),
         )),
+        Event::NotMade(name, error) => {
+            report::warning(&about(name, format!("cannot be made, and another is tried: {}", describe(error))));
+        }
         Event::Removed(name) => {
             report::warning(&about(
                 name,

@@ -74,11 +74,17 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
         if let Some(consumer) = &consumer {
             placement.output = OutputChoice::Command(consumer.program.clone());
         }
-        if part.is_some() || *follow {
-            place_part(&inputs, &mut placement)?;
+        match (*follow, part.is_some()) {
+            (true, _) => place_part("what --follow gives", &inputs, &mut placement)?,
+            (false, true) => place_part("a part", &inputs, &mut placement)?,
+            (false, false) => {}
         }
         let how = WholeRecording { allows_gaps: *allow_gaps };
         let recording = (!follow && part.is_none() && is_recording(&inputs, &placement)).then_some(how);
+        if recording.is_some() && placement.removes {
+            return Err(Failure::usage("--remove is for streams that each have an output of their own")
+                .with_hint("verify the recording, and remove its segments yourself"));
+        }
         if *allow_gaps && recording.is_none() && !follow {
             return Err(Failure::usage("--allow-gaps is for the segments of a recording, which go to one output")
                 .with_hint("name the segments, or their folder, and an output with -o FILE"));
@@ -99,16 +105,15 @@ fn is_recording(inputs: &Inputs, placement: &Placement) -> bool {
 }
 
 /// Refuses what a part cannot have: several inputs, or the default output, which is named like the whole.
-fn place_part(inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
+fn place_part(part: &str, inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
     if inputs.named.len() > 1 {
-        return Err(
-            Failure::usage("a part can be taken of one input only").with_hint("give each input a run of its own")
-        );
+        return Err(Failure::usage(format!("{part} can be taken of one input only"))
+            .with_hint("give each input a run of its own"));
     }
     if placement.output == OutputChoice::BesideInput && !inputs.from_standard_input {
         if !is_pipe(&io::stdout()) {
-            return Err(Failure::usage("a part needs an output of its own, which does not take the name of the whole")
-                .with_hint("name it with -o FILE, or pipe it on"));
+            let fact = format!("{part} needs an output of its own, which does not take the name of the whole");
+            return Err(Failure::usage(fact).with_hint("name it with -o FILE, or pipe it on"));
         }
         placement.output = OutputChoice::StandardOutput;
     }

@@ -225,11 +225,12 @@ impl Following<'_> {
     ) -> Result<(), Halt> {
         let mut has_successor = false;
         loop {
-            followed.deliver(delivery, progress)?;
+            let has_grown = followed.deliver(delivery, progress)?;
             let goes_on = followed.end.is_none_or(TagFlags::is_continued);
             match followed.record.filter(|_| goes_on) {
                 None if followed.end.is_some() => return Ok(()),
                 None => self.wait(delivery)?,
+                Some(_) if followed.end.is_none() && has_grown => self.wait(delivery)?,
                 Some(record) => match self.successor(&record)? {
                     None => self.wait(delivery)?,
                     // Once another segment has begun, this one does not grow: all of it is there now.
@@ -274,8 +275,9 @@ impl Following<'_> {
 }
 
 impl Followed {
-    /// Delivers the frames that are there.
-    fn deliver(&mut self, delivery: &Delivery<'_>, progress: &FileProgress<'_>) -> Result<(), Halt> {
+    /// Delivers the frames that are there; returns whether there were any.
+    fn deliver(&mut self, delivery: &Delivery<'_>, progress: &FileProgress<'_>) -> Result<bool, Halt> {
+        let mut has_grown = false;
         while self.end.is_none() {
             let layout = self.frames.stream().header().layout();
             let next = self.frames.next_frame();
@@ -287,8 +289,9 @@ impl Followed {
             progress.delivered().fetch_add(frame.payload().len() as u64, Ordering::Relaxed);
             self.end = Some(frame.tag().flags).filter(|flags| flags.is_final());
             self.frames.give_back(frame);
+            has_grown = true;
         }
-        Ok(())
+        Ok(has_grown)
     }
 }
 
