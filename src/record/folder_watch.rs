@@ -13,12 +13,12 @@ use rustix::{
     io::Errno,
 };
 
-/// How long a wait takes at most: a folder on another machine may change without a word of it.
+/// How long a wait takes at most: a folder on another machine may change without notice.
 const NO_LONGER_THAN: Duration = Duration::from_secs(1);
-/// The same where the system does not tell of changes.
-const WITHOUT_WORD: Duration = Duration::from_millis(200);
+/// The same where the system reports no changes.
+const WITHOUT_NOTICE: Duration = Duration::from_millis(200);
 
-/// Tells of changes in a folder.
+/// Notices changes in a folder.
 pub(crate) struct FolderWatch(Option<OwnedFd>);
 
 /// Why a wait ended.
@@ -45,7 +45,7 @@ impl FolderWatch {
     ///
     /// What the system says.
     pub fn wait(&self, output: Option<BorrowedFd<'_>>) -> io::Result<Woken> {
-        let limit = if self.0.is_some() { NO_LONGER_THAN } else { WITHOUT_WORD };
+        let limit = if self.0.is_some() { NO_LONGER_THAN } else { WITHOUT_NOTICE };
         let limit = Timespec::try_from(limit).ok();
         let watched = self.0.iter().map(|watch| PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN));
         let output = output.map(|output| PollFd::from_borrowed_fd(output, PollFlags::empty()));
