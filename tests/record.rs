@@ -99,6 +99,8 @@ fn what_is_piped_in_comes_back_from_the_segments_together() {
     let inspected: serde_json::Value =
         serde_json::from_slice(&folder.run(&["inspect", "--json", names[1]]).stdout).unwrap();
     assert_eq!((&inspected["segment"]["number"], &inspected["segment"]["offset"]), (&2.into(), &36_864.into()));
+    let alone = folder.run(&["decrypt", "cam"]);
+    assert_refused(&alone, 2, "cam: is the folder of a recording, and its segments have no output together");
     // The first and the last may be any.
     let part = folder.run(&[&["decrypt"], &names[1..3], &["-o", "-"]].concat());
     assert_done(&part);
@@ -440,10 +442,13 @@ fn a_follower_begins_where_it_is_told_and_needs_no_recording() {
     folder.write("film", &film);
     assert_done(&folder.run(&["encrypt", "film"]));
     assert!(folder.run(&["decrypt", "--follow", "film.reel", "-o", "-"]).stdout == film);
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     for (inputs, fact) in [
         (["film.reel", "--since", "-1h"].as_slice(), "carries no times"),
         (&["film.reel", "cam"], "one input"),
         (&["film.reel", "--range", "0-4"], "cannot be used with"),
+        (&["fifo"], "fifo: is not a regular file"),
+        (&["-"], "--follow needs a file or a folder"),
     ] {
         let output = folder.run(&[&["decrypt", "--follow", "-o", "-"], inputs].concat());
         assert_refused(&output, 2, fact);

@@ -12,7 +12,7 @@ use super::{
     cutting::Cutting,
     error::JournalError,
     lineage::Lineage,
-    packets::{Packets, is_transport_stream},
+    packets::{ENOUGH, Packets, is_transport_stream},
     reserve::is_no_room,
     segment::{NotMade, Segment, Unwritten},
     segment_name::SegmentName,
@@ -234,6 +234,9 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         }
         let until_cut = self.packets.to_boundary();
         let most = if self.cut_is_due && until_cut > 0 { most.min(until_cut) } else { most };
+        // Before the first segment, no more is read than its name needs: there may be no room for it.
+        let most =
+            if self.segment.is_none() { most.min(ENOUGH.saturating_sub(self.frame.filled).max(1)) } else { most };
         let frame_size = self.journal.plan.layout.frame_size;
         let area = self.frame.buffer.get_or_insert_with(|| FrameBuffer::new(frame_size)).payload_area();
         let area = area.get_mut(self.frame.filled..).unwrap_or_default();

@@ -2,8 +2,8 @@
 
 const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
-/// Three packets in a row are no accident.
-const ENOUGH: usize = 2 * PACKET + 1;
+/// So many bytes tell what an input is: three packets in a row are no accident.
+pub(super) const ENOUGH: usize = 2 * PACKET + 1;
 const SURE: u8 = 3;
 
 /// Where the next byte of the input is in its packets; an input of other bytes can be cut anywhere.

@@ -132,7 +132,7 @@ impl Recording<'_> {
             delivered: file.delivered(),
         };
         let ended = journal.record(*recording);
-        if ended.how.is_ok() {
+        if matches!(ended.how, Ok(SourceEnd::Finished | SourceEnd::Asked)) {
             file.finish(Some(&Label::Path(path)));
         }
         ended

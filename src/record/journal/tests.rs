@@ -51,12 +51,19 @@ struct Disk {
     stays: bool,
     /// How many bytes one write takes at most.
     most_at_once: Option<usize>,
+    /// How long a file can be.
+    room: Option<u64>,
     calls: RefCell<Vec<Call>>,
 }
 
 impl Disk {
     fn failing(fault: Fault) -> Rc<Self> {
         Rc::new(Self { fault: Some(fault), ..Self::default() })
+    }
+
+    /// Whether a file can have a byte before `end`.
+    fn check_room(&self, end: u64) -> io::Result<()> {
+        if self.room.is_some_and(|room| end > room) { Err(Errno::NOSPC.into()) } else { Ok(()) }
     }
 
     /// The fault that this call meets.
@@ -80,6 +87,7 @@ struct MemoryFile {
 
 impl SegmentFile for Rc<MemoryFile> {
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        self.disk.check_room(position + bytes.len() as u64)?;
         for (place, &byte) in (position..).zip(bytes) {
             let before = self.tried.borrow_mut().insert(place, byte);
             assert!(before.is_none_or(|before| before == byte), "two ciphertexts at {place}");
@@ -96,7 +104,8 @@ impl SegmentFile for Rc<MemoryFile> {
         }
     }
 
-    fn reserve(&self, _: u64, _: u64) -> io::Result<()> {
+    fn reserve(&self, from: u64, length: u64) -> io::Result<()> {
+        self.disk.check_room(from + length)?;
         self.disk.meet(Call::Reserve).map_or(Ok(()), |fault| Err(fault.error.into()))
     }
 
@@ -443,6 +452,31 @@ fn on_a_full_disk_the_segment_gets_its_final_frame_and_nothing_is_read_that_cann
         assert!(flags.is_interrupted() || matches!(recorded.ended.how, Err(JournalError::Create { .. })));
         assert!(plaintext.starts_with(&recorded.plaintext()));
         assert!(recorded.events.iter().all(|event| !event.starts_with("Lost")), "{:?}", recorded.events);
+    }
+}
+
+#[test]
+fn however_much_room_there_is_all_of_it_is_used_and_the_final_frame_has_its_place() {
+    let (steps, plaintext) = long_script();
+    let whole = record(Cutting::default(), steps.clone()).streams[0].len() as u64;
+    for room in (0..whole + 8192).step_by(501) {
+        let disk = Rc::new(Disk { room: Some(room), ..Disk::default() });
+        let recorded = record_on(disk, Cutting::default(), steps.clone(), SourceEnd::Finished);
+        let is_made = room >= LAYOUT.frame_position(1) + 64;
+        let lost = if is_made { Vec::new() } else { vec!["Lost(377)".to_owned()] };
+        let events: Vec<_> = recorded.events.iter().filter(|event| event.starts_with("Lost")).cloned().collect();
+        assert_eq!((recorded.ended.is_doubtful, events), (!is_made, lost), "{room}");
+        match &recorded.ended.how {
+            Ok(_) => assert!(room >= whole && recorded.plaintext() == plaintext, "{room}"),
+            Err(JournalError::Create { .. }) => assert!(!is_made, "{room}"),
+            Err(JournalError::Full { .. }) => {
+                let SegmentEnd::Final(flags) = recorded.facts()[0].end else { panic!("unfinished") };
+                assert!(flags.is_interrupted() && plaintext.starts_with(&recorded.plaintext()));
+                let left = room - recorded.streams[0].len() as u64;
+                assert!(left < FrameSize::MIN.wire() as u64, "{left} of {room}");
+            }
+            other => panic!("{room}: {other:?}"),
+        }
     }
 }
 

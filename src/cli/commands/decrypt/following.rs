@@ -194,12 +194,13 @@ impl Following<'_> {
 
     /// Opens the stream at `path`, to be read from frame `first` on; `None` if its header is not there yet.
     fn try_open(&self, path: &Path, first: u64) -> Result<Option<Followed>, Failure> {
-        let InputFile { file, label, metadata } = InputFile::open(Some(path))?;
-        if !metadata.is_file() {
+        // To open a pipe waits for its other end.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Failure::usage("is not a regular file, which --follow could read again")
-                .about(&label)
+                .about(path)
                 .with_hint("leave --follow out: a pipe is read as it comes"));
         }
+        let InputFile { file, label, .. } = InputFile::open(Some(path))?;
         let header = {
             let input = DescriptorInput::new(file).map_err(|error| Failure::system(&label, "cannot read", &error))?;
             StreamHeader::read(input, Vec::new())

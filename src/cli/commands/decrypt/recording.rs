@@ -65,6 +65,20 @@ fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), 
     decryption.segments(&job, &checked, &keyring)
 }
 
+/// Refuses the folder of a recording where there is no one output for it.
+pub(super) fn refuse_without_output(inputs: &Inputs) -> Result<(), Failure> {
+    let holds_segments = |folder: &Path| {
+        let streams = if folder.is_dir() { streams_in(folder) } else { Ok(Vec::new()) };
+        streams.is_ok_and(|streams| streams.iter().any(|path| segment_at(path).is_some()))
+    };
+    match inputs.named.iter().find(|path| inputs.below_folders.is_none() && holds_segments(path)) {
+        None => Ok(()),
+        Some(folder) => Err(Failure::usage("is the folder of a recording, and its segments have no output together")
+            .about(folder.as_path())
+            .with_hint("name it with -o FILE; or decrypt each by itself: reelseal decrypt --recursive FOLDER")),
+    }
+}
+
 /// The segments that are `named`, those of folders by their numbers.
 fn segments(named: &[PathBuf]) -> Result<Vec<(PathBuf, SegmentRecord)>, Failure> {
     let mut segments = Vec::new();
