@@ -83,6 +83,8 @@ pub mod pipeline;
 #[cfg(feature = "cli")]
 mod process;
 #[cfg(feature = "cli")]
+mod record;
+#[cfg(feature = "cli")]
 mod signals;
 pub mod stage;
 pub mod stream;

@@ -69,10 +69,25 @@ pub(crate) enum Answer {
     /// The work is asked to stop, once: it leaves the rest undone and then lets the process die of the signal. A second
     /// interrupt does not wait for that. At the prompt there is nothing to stop yet: the process dies.
     AskToStop(StopRequest),
+    /// The work is asked to end well, once, by SIGTERM and SIGHUP as much as by an interrupt, and the process does not die of
+    /// the signal. Only a second interrupt ends it at once.
+    AskToEnd(EndRequest),
+    /// The work has been asked to end; whether by an interrupt.
+    Ending(bool),
 }
 
 /// Asks the work to stop; called in a thread of its own.
 pub(crate) type StopRequest = Box<dyn FnOnce(FatalSignal) + Send>;
+
+/// Asks the work to end; called in a thread of its own.
+pub(crate) struct EndRequest {
+    pub end: Box<dyn Fn() + Send>,
+    /// Whether interrupts do nothing.
+    pub ignores_interrupts: bool,
+}
+
+/// While this lives, signals ask the work to end. After that, they end the process.
+pub(crate) struct EndOnSignal<'a>(&'a Watching);
 
 /// A signal that the process is still to die of.
 pub(crate) struct FatalSignal(i32);
@@ -138,6 +153,12 @@ impl Watching {
         StopOnInterrupt { watching: self, is_set: lock(self.interrupts).set_request(request) }
     }
 
+    /// Until the result is dropped, has the signals that end a process ask the work to end by `request`.
+    pub fn ask_to_end(&self, request: EndRequest) -> EndOnSignal<'_> {
+        lock(self.interrupts).answer = Answer::AskToEnd(request);
+        EndOnSignal(self)
+    }
+
     /// The signals that were blocked when the process was started.
     pub fn inherited_mask(&self) -> &SigSet {
         &self.inherited_mask
@@ -159,18 +180,36 @@ impl Drop for StopOnInterrupt<'_> {
     }
 }
 
+impl Drop for EndOnSignal<'_> {
+    fn drop(&mut self) {
+        lock(self.0.interrupts).answer = Answer::Die;
+    }
+}
+
 impl Interrupts {
     const fn new() -> Self {
         Self { answer: Answer::Die, at_prompt: false, are_handled: false }
     }
 
-    /// What the interrupt that has come does. A request is given out once: the next interrupt kills.
-    fn next(&mut self) -> Answer {
-        match &self.answer {
+    /// What the signal that has come does. A request is given out once: the next interrupt kills.
+    fn next(&mut self, signal: Signal) -> Answer {
+        let is_interrupt = signal == Signal::SIGINT;
+        let asks_to_end = is_interrupt || matches!(signal, Signal::SIGTERM | Signal::SIGHUP);
+        match &mut self.answer {
             _ if self.at_prompt => Answer::Die,
-            Answer::Die => Answer::Die,
-            Answer::Ignore => Answer::Ignore,
-            Answer::AskToStop(_) => mem::replace(&mut self.answer, Answer::Die),
+            Answer::AskToEnd(request) if is_interrupt && request.ignores_interrupts => Answer::Ignore,
+            Answer::AskToEnd(_) if asks_to_end => mem::replace(&mut self.answer, Answer::Ending(is_interrupt)),
+            // A terminal that goes away sends more than one, and a service manager more than one kind.
+            Answer::Ending(was_interrupted) if asks_to_end => match mem::replace(was_interrupted, is_interrupt) {
+                true if is_interrupt => Answer::Die,
+                was => {
+                    *was_interrupted |= was;
+                    Answer::Ignore
+                }
+            },
+            Answer::Ignore if is_interrupt => Answer::Ignore,
+            Answer::AskToStop(_) if is_interrupt => mem::replace(&mut self.answer, Answer::Die),
+            _ => Answer::Die,
         }
     }
 
@@ -244,9 +283,10 @@ fn start_watching(handled: SigSet, report_status: fn()) -> bool {
                 continue;
             }
             let is_interrupt = signal == Signal::SIGINT as i32;
-            let answer = if is_interrupt { interrupts().next() } else { Answer::Die };
+            let answer = Signal::try_from(signal).map_or(Answer::Die, |signal| interrupts().next(signal));
             match answer {
-                Answer::Ignore => {}
+                Answer::Ignore | Answer::Ending(_) => {}
+                Answer::AskToEnd(EndRequest { end, .. }) => end(),
                 Answer::AskToStop(request) => {
                     asked = true;
                     in_a_thread(signal, request);
@@ -372,8 +412,8 @@ mod tests {
     fn the_first_interrupt_asks_to_stop_and_the_next_one_kills() {
         let mut interrupts = Interrupts::new();
         assert!(interrupts.set_request(request()));
-        assert!(matches!(interrupts.next(), Answer::AskToStop(_)));
-        assert!(matches!(interrupts.next(), Answer::Die));
+        assert!(matches!(interrupts.next(Signal::SIGINT), Answer::AskToStop(_)));
+        assert!(matches!(interrupts.next(Signal::SIGINT), Answer::Die));
         assert!(!interrupts.withdraw_request());
     }
 
@@ -382,7 +422,7 @@ mod tests {
         let mut interrupts = Interrupts::new();
         interrupts.set_request(request());
         assert!(interrupts.withdraw_request());
-        assert!(matches!(interrupts.next(), Answer::Die));
+        assert!(matches!(interrupts.next(Signal::SIGINT), Answer::Die));
     }
 
     #[test]
@@ -398,18 +438,44 @@ mod tests {
     fn interrupts_that_are_ignored_ask_nobody_to_stop() {
         let mut interrupts = Interrupts { answer: Answer::Ignore, ..Interrupts::new() };
         assert!(!interrupts.set_request(request()));
-        assert!(matches!(interrupts.next(), Answer::Ignore));
+        assert!(matches!(interrupts.next(Signal::SIGINT), Answer::Ignore));
+    }
+
+    #[test]
+    fn work_is_asked_to_end_once_and_only_a_second_interrupt_kills() {
+        let asking = |ignores_interrupts| Interrupts {
+            answer: Answer::AskToEnd(EndRequest { end: Box::new(|| {}), ignores_interrupts }),
+            ..Interrupts::new()
+        };
+        for first in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+            let mut interrupts = asking(false);
+            assert!(matches!(interrupts.next(first), Answer::AskToEnd(_)));
+            for again in [Signal::SIGTERM, Signal::SIGHUP] {
+                assert!(matches!(interrupts.next(again), Answer::Ignore));
+            }
+            if first != Signal::SIGINT {
+                assert!(matches!(interrupts.next(Signal::SIGINT), Answer::Ignore));
+                assert!(matches!(interrupts.next(Signal::SIGTERM), Answer::Ignore));
+            }
+            assert!(matches!(interrupts.next(Signal::SIGINT), Answer::Die));
+        }
+        assert!(matches!(asking(false).next(Signal::SIGQUIT), Answer::Die));
+        let mut ignoring = asking(true);
+        assert!(matches!(ignoring.next(Signal::SIGINT), Answer::Ignore));
+        assert!(matches!(ignoring.next(Signal::SIGTERM), Answer::AskToEnd(_)));
+        let mut at_prompt = Interrupts { at_prompt: true, ..asking(false) };
+        assert!(matches!(at_prompt.next(Signal::SIGTERM), Answer::Die));
     }
 
     #[test]
     fn at_the_prompt_an_interrupt_kills_whatever_else_it_does() {
         for answer in [Answer::Die, Answer::Ignore, Answer::AskToStop(request())] {
             let mut interrupts = Interrupts { answer, at_prompt: true, ..Interrupts::new() };
-            assert!(matches!(interrupts.next(), Answer::Die));
+            assert!(matches!(interrupts.next(Signal::SIGINT), Answer::Die));
         }
         let mut interrupts = Interrupts { answer: Answer::AskToStop(request()), at_prompt: true, ..Interrupts::new() };
-        interrupts.next();
+        interrupts.next(Signal::SIGINT);
         interrupts.at_prompt = false;
-        assert!(matches!(interrupts.next(), Answer::AskToStop(_)));
+        assert!(matches!(interrupts.next(Signal::SIGINT), Answer::AskToStop(_)));
     }
 }

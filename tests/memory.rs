@@ -88,3 +88,25 @@ fn a_sparse_file_of_1_gib_comes_back_with_the_same_digest() {
     assert_eq!(digest.finalize(), expected.finalize());
     assert!(peak <= LIMIT, "{length} bytes of input took {peak}");
 }
+
+#[test]
+fn a_recording_takes_no_more_than_12_mib() {
+    let folder = Folder::new();
+    for length in [32 * MEBIBYTE, 256 * MEBIBYTE] {
+        let mut command =
+            folder.reelseal(&["record", "--output-dir", "cam", "--segment-size", "16M", "--key-file", "key"]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let mut left = length;
+        while left > 0 {
+            left -= io::copy(&mut io::repeat(7).take(MEBIBYTE.min(left)), &mut input).unwrap();
+        }
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().strip_suffix(" kB");
+        let peak = high.unwrap().parse::<u64>().unwrap() << 10;
+        drop(input);
+        assert!(child.wait().unwrap().success());
+        assert!(peak <= 12 * MEBIBYTE, "{length} bytes of input took {peak}");
+        fs::remove_dir_all(folder.path("cam")).unwrap();
+    }
+}

@@ -349,6 +349,23 @@ fn what_ffmpeg_makes_is_encrypted_and_of_what_it_fails_to_make_there_is_nothing(
 }
 
 #[test]
+#[ignore = "needs ffmpeg"]
+fn a_camera_is_recorded_followed_verified_and_put_together() {
+    let folder = Folder::new();
+    let recipe = recipe("record --output-dir cam");
+    let [record, follow, verify, together] = recipe[..] else { panic!("{recipe:?}") };
+    let record = replace(record, "-i rtsp://camera/1", "-i $sample");
+    run(&mut recipe_shell(&folder, &record));
+    let probe = PROBE.join(" ");
+    let followed = run(&mut recipe_shell(&folder, &replace(follow, "ffplay -", &format!("ffprobe {probe} -")))).stdout;
+    assert!(text(&followed).contains("h264") && text(&followed).contains("aac"), "{}", text(&followed));
+    assert!(text(&run(&mut recipe_shell(&folder, verify)).stdout).contains(": whole, 1 segment, "));
+    run(&mut recipe_shell(&folder, together));
+    let probed = run(&mut recipe_shell(&folder, &format!("ffprobe {probe} night.ts"))).stdout;
+    assert_eq!(text(&probed), text(&followed));
+}
+
+#[test]
 #[ignore = "needs mpv"]
 fn mpv_plays_an_encrypted_film_to_its_end_and_takes_no_half_of_one_for_the_whole() {
     let folder = Folder::new();

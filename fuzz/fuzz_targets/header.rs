@@ -1,4 +1,4 @@
-//! A header that parses serialises to the same bytes, claims what it says, and takes a changed slot; a search that sees
+//! A header that parses serialises to the same bytes, claims what it says, and takes a changed slot; so does a segment's record; a search that sees
 //! the stream grow finds what one that sees the whole finds.
 #![no_main]
 
@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use reelseal::{
     container::{
         CHECKSUM_LENGTH, Features, Header, HeaderClaims, HeaderError, HeaderSearch, MAC_LENGTH, MAX_PASSPHRASE_SLOTS,
-        MAX_RECIPIENT_SLOTS, ParsedHeader, Search, search_header,
+        MAX_RECIPIENT_SLOTS, ParsedHeader, Record, Search, search_header,
     },
     keys::{KdfLimits, KeySlots, SlotChangeError, UnlockError},
 };
@@ -25,6 +25,7 @@ fn look_at(bytes: &[u8]) {
         assert_comes_back(bytes, &parsed);
         assert_claims(&parsed);
         change_slots(parsed.header());
+        assert_segment_comes_back(parsed.header());
     }
 }
 
@@ -67,6 +68,13 @@ fn assert_claims(parsed: &ParsedHeader) {
     assert_eq!(claims.frame_size, Some(header.prefix.frame_size));
     assert_eq!(claims.features, header.prefix.features);
     assert_eq!(claims.header_length, Some(header.length));
+}
+
+/// What makes a stream a segment is in one of its records, byte for byte.
+fn assert_segment_comes_back(header: &Header) {
+    if let Some(segment) = header.segment() {
+        assert!(header.records.contains(&Record::from(&segment)));
+    }
 }
 
 /// A slot that is replaced by itself, or added and removed, leaves the records as they were; what is refused is refused

@@ -11,7 +11,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 pub use arguments::Arguments;
 use arguments::Command;
-use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, salvage, speed, verify};
+use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, record, salvage, speed, verify};
 pub use messages::usage::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -38,6 +38,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let result = match &arguments.command {
         Command::Encrypt(arguments) => planned(arguments, |plan| encrypt::encrypt(&plan, startup)),
         Command::Decrypt(arguments) => planned(arguments, |plan| decrypt::decrypt(&plan, startup)),
+        Command::Record(arguments) => planned(arguments, |plan| record::record(&plan, startup)),
         Command::Verify(arguments) => planned(arguments, |plan| verify::verify(&plan, startup)),
         Command::Salvage(arguments) => planned(arguments, |plan| one(salvage::salvage(&plan, startup))),
         Command::Inspect(arguments) => planned(arguments, |plan| inspect::inspect(&plan, startup)),

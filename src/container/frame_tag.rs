@@ -13,6 +13,8 @@ impl TagFlags {
     pub const FINAL: Self = Self(1);
     /// The stream was ended by an interruption; only together with [`TagFlags::FINAL`].
     pub const INTERRUPTED: Self = Self(1 << 1);
+    /// Another segment of the recording follows; only together with [`TagFlags::FINAL`]. Advisory.
+    pub const CONTINUED: Self = Self(1 << 16);
     const CRITICAL: u32 = 0xffff;
 
     /// The flags with just these bits.
@@ -41,6 +43,11 @@ impl TagFlags {
         self.0 & Self::INTERRUPTED.0 != 0
     }
 
+    /// Whether the bit is set that says that another segment follows.
+    pub const fn is_continued(self) -> bool {
+        self.0 & Self::CONTINUED.0 != 0
+    }
+
     /// The critical bits (0..=15) that version 1 does not define.
     pub const fn unknown_critical(self) -> u32 {
         self.0 & Self::CRITICAL & !(Self::FINAL.0 | Self::INTERRUPTED.0)
@@ -59,7 +66,7 @@ pub struct FrameTag {
     pub offset: u64,
     /// The payload bytes that count.
     pub length: u32,
-    /// Final and interrupted.
+    /// Final, interrupted, continued.
     pub flags: TagFlags,
 }
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Features, FrameSize, Layout, MAC_LENGTH, Record, RecordError, record};
+use super::{Features, FrameSize, Layout, MAC_LENGTH, Record, RecordError, SegmentRecord, record, segment_record};
 
 /// Bytes of the prefix, which is never rewritten and bound into every frame key.
 pub const PREFIX_LENGTH: usize = 32;
@@ -154,6 +154,14 @@ impl Header {
     /// Where the frames of this stream stand.
     pub fn layout(&self) -> Layout {
         Layout { frame_size: self.prefix.frame_size, header_length: self.length }
+    }
+
+    /// What makes the stream a segment of a recording, if it is one: exactly one record says so, in a form that has a
+    /// meaning.
+    pub fn segment(&self) -> Option<SegmentRecord> {
+        let mut found = self.records.iter().filter(|record| record.kind() == segment_record::KIND);
+        let record = found.next()?;
+        if found.next().is_some() { None } else { SegmentRecord::decode(record) }
     }
 
     /// One copy's bytes, authenticated by `mac` over all in front of the MAC's place.

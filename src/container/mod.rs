@@ -23,6 +23,7 @@ mod layout;
 mod recipient_slot;
 mod record;
 mod resealing;
+mod segment_record;
 
 pub use features::Features;
 pub use frame_tag::{FrameTag, TagFlags};
@@ -40,3 +41,4 @@ pub use record::{
     KeyFileSlot, MAX_PASSPHRASE_SLOTS, PassphraseSlot, Record, RecordError, SALT_LENGTH, Slot, WRAPPED_KEY_LENGTH,
 };
 pub use resealing::Resealing;
+pub use segment_record::{Predecessor, RECORDING_ID_LENGTH, SegmentRecord};

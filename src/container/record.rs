@@ -108,6 +108,7 @@ impl Record {
         Self { kind, body }
     }
 
+    /// The record's body.
     pub(super) fn body(&self) -> &[u8] {
         &self.body
     }

@@ -21,7 +21,7 @@ static MAKING: Mutex<()> = Mutex::new(());
 
 /// A folder that is held open: whatever happens to its path, operations apply to this folder.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     descriptor: OwnedFd,
     /// One that may be written but not read has a descriptor for looking names up alone.
     is_readable: bool,

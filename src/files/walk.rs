@@ -161,6 +161,11 @@ pub(crate) fn expand(named: &[PathBuf], below_folders: Option<FileKind>) -> Foun
     found
 }
 
+/// Whether the regular file at `path` is a stream, or has the name of one.
+pub(crate) fn is_stream_of_folder(path: &Path) -> bool {
+    FileKind::StreamsByContentOrName.excludes(path).is_none()
+}
+
 impl Found {
     fn walk(&mut self, folder: &Path, kind: FileKind) {
         let last = folder.file_name().map(Path::new).unwrap_or(Path::new(""));

@@ -30,6 +30,9 @@ pub(crate) struct Findings {
     /// What was missing when the stream was made of a damaged one, and of that one before, the oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resealed: Vec<ResealedFindings>,
+    /// Of the segment of a recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentFindings>,
     /// `None` for a pipe.
     pub length: Option<LengthFindings>,
     /// `None` without a secret.
@@ -114,6 +117,16 @@ impl ResealedFindings {
     }
 }
 
+/// What a segment says of its place in a recording.
+#[derive(Serialize)]
+pub(crate) struct SegmentFindings {
+    /// The recording's id, in hexadecimal digits.
+    pub recording: String,
+    pub number: u64,
+    /// Where it begins in the plaintext of the recording.
+    pub offset: u64,
+}
+
 #[derive(Serialize)]
 pub(crate) struct LengthFindings {
     pub stream: u64,
@@ -150,6 +163,7 @@ impl Findings {
             copies: Vec::new(),
             slots: Vec::new(),
             resealed: Vec::new(),
+            segment: None,
             length: length.map(LengthFindings::unread),
             authenticated: None,
             problems: Vec::new(),
@@ -188,6 +202,11 @@ impl Findings {
         self.slots = slots.map(|slot| SlotFindings::of(&slot)).chain(unknown.map(SlotFindings::Unknown)).collect();
         let resealed = header.records.iter().filter(|record| Resealing::is(record));
         self.resealed = resealed.map(ResealedFindings::of).collect();
+        self.segment = header.segment().map(|segment| SegmentFindings {
+            recording: base16ct::lower::encode_string(&segment.recording),
+            number: segment.number,
+            offset: segment.offset,
+        });
         let (layout, features) = (header.layout(), header.prefix.features);
         self.length = self.length.take().map(|length| LengthFindings::of(length.stream, layout, features));
     }

@@ -39,6 +39,7 @@ pub(crate) mod generated_passphrase;
 mod key;
 mod key_file;
 mod key_slots;
+mod link_key;
 mod lock;
 mod passphrase;
 #[cfg(feature = "cli")]
@@ -57,6 +58,7 @@ pub use credential::Credential;
 pub use key::{Key, RandomnessUnavailable, random_bytes};
 pub use key_file::{KeyFile, KeyFileError};
 pub use key_slots::{KeySlot, KeySlots, SlotChangeError, SlotDemand};
+pub use link_key::LinkKey;
 pub use lock::{Lock, LockError, NewStream};
 pub use passphrase::{FirstLine, Passphrase, PassphraseError};
 #[cfg(feature = "age")]

@@ -2,20 +2,23 @@
 
 use zeroize::Zeroizing;
 
-use super::Key;
+use super::{Key, LinkKey};
 use crate::container::{Header, ParsedHeader, Prefix, RecordError};
 
 const FRAME_ENCRYPTION: &str = "reelseal v1 frame encryption";
 const FRAME_AUTHENTICATION: &str = "reelseal v1 frame authentication";
 const HEADER_AUTHENTICATION: &str = "reelseal v1 header authentication";
+const RECORDING_LINK: &str = "reelseal v1 recording link";
 
-/// Three independent keys: BLAKE3 derive_key over the file key and the stream's prefix.
+/// Independent keys: BLAKE3 derive_key over the file key and the stream's prefix.
 #[derive(Clone, Debug)]
 pub struct StageKeys {
     /// AES-256-CTR over tags and payloads.
     pub frame_encryption: Key,
     /// Keyed BLAKE3 over each frame's ciphertext and index.
     pub frame_authentication: Key,
+    /// Keyed BLAKE3 over what links the next segment of a recording to this one.
+    pub link: LinkKey,
     header_authentication: Key,
 }
 
@@ -31,6 +34,7 @@ impl StageKeys {
         Self {
             frame_encryption: derive(FRAME_ENCRYPTION),
             frame_authentication: derive(FRAME_AUTHENTICATION),
+            link: LinkKey(derive(RECORDING_LINK)),
             header_authentication: derive(HEADER_AUTHENTICATION),
         }
     }

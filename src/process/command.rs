@@ -67,9 +67,29 @@ impl CommandLine {
     ///
     /// [`CommandFailure`]: it does not run.
     pub fn produce(&self, watching: &Watching) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
-        let (output, into) = pipe().map_err(CommandFailure::not_started)?;
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(CommandFailure::not_started)?;
-        let running = self.start(watching, Role::Producer, [input, into], None)?;
+        self.produce_from(watching, input, true)
+    }
+
+    /// Starts it, with nothing to read and no terminal. What it writes is the output.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandFailure`]: it does not run.
+    pub fn produce_unattended(&self, watching: &Watching) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
+        let null = File::open("/dev/null").map_err(CommandFailure::not_started)?;
+        self.produce_from(watching, null.into(), false)
+    }
+
+    fn produce_from(
+        &self,
+        watching: &Watching,
+        input: OwnedFd,
+        may_take_terminal: bool,
+    ) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
+        let (output, into) = pipe().map_err(CommandFailure::not_started)?;
+        let terminal = if may_take_terminal { Terminal::open() } else { None };
+        let running = self.start(watching, Role::Producer, [input, into], None, terminal)?;
         let output = CommandOutput::new(File::from(output), running.watch()).map_err(CommandFailure::not_started)?;
         Ok((running, output))
     }
@@ -82,7 +102,7 @@ impl CommandLine {
     pub fn consume(&self, watching: &Watching) -> Result<(RunningCommand, File), CommandFailure> {
         let (input, into) = pipe().map_err(CommandFailure::not_started)?;
         let [held, kept] = [into.try_clone(), into.try_clone()].map(|copy| copy.map_err(CommandFailure::not_started));
-        let running = self.start(watching, Role::Consumer, [input, held?], Some(kept?))?;
+        let running = self.start(watching, Role::Consumer, [input, held?], Some(kept?), Terminal::open())?;
         Ok((running, File::from(into)))
     }
 
@@ -92,8 +112,8 @@ impl CommandLine {
         role: Role,
         pipes: [OwnedFd; 2],
         to_consumer: Option<OwnedFd>,
+        terminal: Option<Terminal>,
     ) -> Result<RunningCommand, CommandFailure> {
-        let terminal = Terminal::open();
         let takes_terminal = terminal.as_ref().is_some_and(Terminal::is_ours) && !is_in_a_pipeline();
         let terminal = terminal.map(|terminal| {
             let mode = terminal.is_ours().then(|| terminal.mode()).flatten();

@@ -37,8 +37,14 @@ impl CommandOutput {
         Ok(Self { input: DescriptorInput::new(Arc::clone(&pipe))?, pipe, watch, grace: GRACE, bytes_left })
     }
 
-    /// Waits until there is something to read, a stop was requested, or the command has ended: then, until `limit`.
-    fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
+    /// How many bytes can be read without waiting; none where the system does not say.
+    pub fn pending(&self) -> usize {
+        self.input.pending()
+    }
+
+    /// Waits until there is something to read, a stop was requested, or the command has ended, unless it `has_ended` before;
+    /// no longer than `limit`.
+    fn wait(&self, has_ended: bool, limit: Option<Duration>) -> io::Result<()> {
         let stop = self.input.stop();
         let pipe = PollFd::new(&self.pipe, PollFlags::IN);
         let stop =
@@ -46,7 +52,7 @@ impl CommandOutput {
         let ended = PollFd::from_borrowed_fd(self.watch.ended(), PollFlags::IN);
         let mut events = [pipe, stop, ended];
         // Once it has ended, that is not waited for.
-        let events = if limit.is_some() { &mut events[..2] } else { &mut events[..] };
+        let events = if has_ended { &mut events[..2] } else { &mut events[..] };
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match poll(events, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -62,18 +68,24 @@ impl CommandOutput {
 
 impl Input for CommandOutput {
     fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
-        if wait != Wait::ForInput {
-            return self.input.readiness(wait);
-        }
+        let until = match wait {
+            Wait::Never => return self.input.readiness(wait),
+            Wait::ForInput => None,
+            Wait::Until(moment) => Some(moment),
+        };
         loop {
             let has_ended = self.watch.has_ended();
             let began = Instant::now();
-            self.wait(has_ended.then_some(self.grace))?;
+            let limit = until.map(|moment| moment.saturating_duration_since(began));
+            self.wait(has_ended, limit.into_iter().chain(has_ended.then_some(self.grace)).min())?;
             if has_ended {
                 self.grace = self.grace.saturating_sub(began.elapsed());
             }
             match self.input.readiness(Wait::Never)? {
                 Readiness::NotReady if has_ended && self.grace.is_zero() => return Err(self.left_open()),
+                Readiness::NotReady if until.is_some_and(|moment| moment <= Instant::now()) => {
+                    return Ok(Readiness::NotReady);
+                }
                 Readiness::NotReady => {}
                 found => return Ok(found),
             }

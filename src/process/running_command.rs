@@ -73,6 +73,15 @@ impl RunningCommand {
         self.run.end();
     }
 
+    /// What asks the command to end, with its group, and does not wait for that.
+    pub fn asks_to_end(&self) -> impl Fn() + Send + 'static {
+        let channel = Arc::clone(&self.run.channel);
+        move || {
+            // The end of a guardian that is gone is noticed elsewhere.
+            let _ = channel.send(&Order::End.encode(), &[]);
+        }
+    }
+
     /// Lets a consumer's input end, and waits for the end of the command. What it started may go on.
     ///
     /// # Errors

@@ -207,6 +207,13 @@ impl Frame<Sealed> {
         &self.parts.tag
     }
 
+    /// The MAC.
+    pub fn mac(&self) -> [u8; MAC_LENGTH] {
+        let mut mac = [0; MAC_LENGTH];
+        mac.copy_from_slice(self.parts.mac());
+        mac
+    }
+
     /// The frame on the wire.
     pub fn wire(&self) -> &[u8] {
         &self.parts.buffer.bytes[..self.parts.text_length + MAC_LENGTH]
@@ -214,6 +221,13 @@ impl Frame<Sealed> {
 }
 
 impl Frame<Verified> {
+    /// The MAC that was verified.
+    pub fn mac(&self) -> [u8; MAC_LENGTH] {
+        let mut mac = [0; MAC_LENGTH];
+        mac.copy_from_slice(self.parts.mac());
+        mac
+    }
+
     /// The authenticated tag.
     pub fn tag(&self) -> &FrameTag {
         &self.parts.tag

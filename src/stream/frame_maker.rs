@@ -26,6 +26,9 @@ pub(crate) enum Ending {
     Finished,
     /// By an interruption, before its input ended.
     Interrupted,
+    /// As the segment of a recording that goes on in another one.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
+    Continued,
 }
 
 impl Ending {
@@ -33,6 +36,7 @@ impl Ending {
         match self {
             Self::Finished => TagFlags::FINAL,
             Self::Interrupted => TagFlags::FINAL.union(TagFlags::INTERRUPTED),
+            Self::Continued => TagFlags::FINAL.union(TagFlags::CONTINUED),
         }
     }
 }
@@ -58,6 +62,12 @@ impl FrameMaker {
     pub fn starting_at(&self, index: u64, time: i64) -> Self {
         let offset = index.saturating_mul(self.frame_size.payload() as u64);
         Self { index, offset, time, ..self.clone() }
+    }
+
+    /// The length of the plaintext so far.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// What the times are taken from.
@@ -182,8 +192,10 @@ mod tests {
     fn an_end_is_marked_as_what_it_is() {
         let flags = |ending| tag_of(FrameMaker::new(SIZE, Clock::None).last(buffer(), 1, ending)).flags;
         let (finished, interrupted) = (flags(Ending::Finished), flags(Ending::Interrupted));
-        assert!(finished.is_final() && !finished.is_interrupted());
-        assert!(interrupted.is_final() && interrupted.is_interrupted());
+        assert!(finished.is_final() && !finished.is_interrupted() && !finished.is_continued());
+        assert!(interrupted.is_final() && interrupted.is_interrupted() && !interrupted.is_continued());
+        let continued = flags(Ending::Continued);
+        assert!(continued.is_final() && !continued.is_interrupted() && continued.is_continued());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, fstat},
-    io::Errno,
+    io::{Errno, ioctl_fionread},
 };
 
 use super::Stop;
@@ -92,6 +92,13 @@ impl<F: AsFd> DescriptorInput<F> {
         let never_waits = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile && status.st_size > 0;
         let stop = if never_waits { None } else { Some(Arc::new(Stop::new()?)) };
         Ok(Self { descriptor, stop })
+    }
+}
+
+impl<F: AsFd> DescriptorInput<F> {
+    /// How many bytes can be read without waiting; none where the system does not say.
+    pub fn pending(&self) -> usize {
+        ioctl_fionread(&self.descriptor).ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     }
 }
 

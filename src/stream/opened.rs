@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{HeaderReadError, Resumed, StreamError, StreamHeader};
 use crate::{
     container::{CopyNumber, Header},
-    keys::{Credential, KeySlot, UnlockError, Unlocked, unlock},
+    keys::{Credential, KeySlot, LinkKey, UnlockError, Unlocked, unlock},
     stage::Chain,
 };
 
@@ -30,6 +30,7 @@ pub struct OpenedStream {
     damaged_copy: Option<CopyNumber>,
     slot: KeySlot,
     chain: Chain,
+    link: LinkKey,
 }
 
 impl<I> StreamHeader<I> {
@@ -45,7 +46,7 @@ impl<I> StreamHeader<I> {
         let (parsed, private, input) = self.into_parts();
         let header = parsed.into_header();
         let chain = Chain::new(&keys, &header.prefix, private);
-        Ok((OpenedStream { header, damaged_copy, slot, chain }, input))
+        Ok((OpenedStream { header, damaged_copy, slot, chain, link: keys.link }, input))
     }
 }
 
@@ -63,6 +64,11 @@ impl OpenedStream {
     /// The key slot that opened.
     pub fn slot(&self) -> &KeySlot {
         &self.slot
+    }
+
+    /// What links the next segment to this one, if it is one of a recording.
+    pub fn link(&self) -> &LinkKey {
+        &self.link
     }
 
     /// The chain that opens the stream's frames.

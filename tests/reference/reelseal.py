@@ -130,7 +130,7 @@ def unlock(copy, passphrase, key, identity, max_memory):
         unwrapped = True
         keys = [
             derive_key(f"reelseal v1 {use}", file_key + copy.data[:32])
-            for use in ("header authentication", "frame encryption", "frame authentication")
+            for use in ("header authentication", "frame encryption", "frame authentication", "recording link")
         ]
         if hmac.compare_digest(blake3(copy.data[:-48], key=keys[0]).digest(), copy.data[-48:-16]):
             return keys[1:]
@@ -176,7 +176,7 @@ def decrypt(stream, passphrase, key, identity, max_memory, release):
     require(not copy.features & ~(LIVE | TIMED), "features")
     require(copy.data[10:12] == bytes(2) and copy.data[34:40] == bytes(6), "reserved")
     keys = unlock(copy, passphrase, key, identity, max_memory)
-    for plaintext in frames(stream, copy, *keys):
+    for plaintext in frames(stream, copy, *keys[:2]):
         release(plaintext)
     return damaged
 

@@ -13,6 +13,18 @@ use super::{
 pub(in crate::cli) struct DecryptArguments {
     #[command(flatten)]
     pub files: FilesArguments,
+    /// Put the segments of a recording together even if some are missing or unfinished
+    ///
+    /// Several inputs with one output, or a folder, are a recording: they must follow one another without a gap, or nothing
+    /// is written. With this, what is missing is left out.
+    #[arg(long)]
+    pub allow_gaps: bool,
+    /// Decrypt a stream or a recording while it grows, as tail -f does, until its final frame
+    ///
+    /// Takes one file, or the folder of a recording, and -o or a pipe for the result; with --since, from that time on. From
+    /// a segment that is continued it goes on to the next.
+    #[arg(long, conflicts_with_all = ["range", "until", "remove", "recursive", "output_dir", "skip_existing"])]
+    pub follow: bool,
     /// Decrypt only these bytes, as curl has them: 0-499, 500- or -500
     ///
     /// FIRST and LAST count from 0 and are both included; 500- is the rest, and -500 the last 500. Of a file, only the frames

@@ -29,6 +29,7 @@ known:
             kind); bytes; log2_n, r, p, memory (bytes), seconds (an estimate); stanzas (of a
             recipient, their types); quantum (holds, falls or unknown: what a quantum computer to
             come does to it, if the file was recorded now)
+  segment   recording (its id), number, offset (bytes); only of a segment of a recording
   length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut (or
             unfinished)
   resealed  a list of what salvage --reseal said: end_lost, left_out, missing (ranges of plaintext:

@@ -12,6 +12,7 @@ mod keygen;
 mod man;
 mod passwd;
 mod range;
+mod record;
 mod salvage;
 mod secret;
 mod size;
@@ -37,6 +38,8 @@ pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{NewSecretArguments, PasswdArguments};
 pub(in crate::cli) use range::ByteRange;
+use record::RECORD_HELP;
+pub(in crate::cli) use record::RecordArguments;
 pub(in crate::cli) use salvage::SalvageArguments;
 use salvage::{SALVAGE_HELP, SALVAGE_LONG_HELP};
 #[cfg(feature = "age")]
@@ -86,6 +89,14 @@ pub(in crate::cli) enum Command {
     #[command(mut_arg("output", |output| output.help(OPENED_OUTPUT)))]
     #[command(mut_arg("command", |command| command.help(CONSUMER_HELP)))]
     Decrypt(DecryptArguments),
+    /// Record what arrives into a folder: what was recorded stays, however it ends
+    #[command(after_help = SECRET_HELP, after_long_help = RECORD_HELP)]
+    #[command(mut_arg("threads", |threads| threads.hide(true)))]
+    #[command(mut_arg("passphrase_fd", |option| option.long_help(
+        "Read the passphrase from the first line of an open file descriptor\n\n\
+         As in: reelseal record --output-dir cam --passphrase-fd 3 -- COMMAND 3<FILE"
+    )))]
+    Record(RecordArguments),
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]
     Verify(VerifyArguments),
@@ -120,12 +131,17 @@ impl Arguments {
         let names_command = match &arguments.command {
             Command::Encrypt(arguments) => !arguments.command.command.is_empty(),
             Command::Decrypt(arguments) => !arguments.command.command.is_empty(),
+            Command::Record(arguments) => !arguments.command.is_empty(),
             _ => return Ok(arguments),
         };
         // clap takes -- for good if nothing follows it.
         if all.last().is_some_and(|last| last == "--") && !names_command {
             let mut command = Self::command();
-            let name = if matches!(arguments.command, Command::Encrypt(_)) { "encrypt" } else { "decrypt" };
+            let name = match arguments.command {
+                Command::Encrypt(_) => "encrypt",
+                Command::Record(_) => "record",
+                _ => "decrypt",
+            };
             let of_command =
                 command.find_subcommand_mut(name).map(|command| command.clone().bin_name(format!("reelseal {name}")));
             let message = "-- must be followed by a command";
@@ -143,6 +159,7 @@ impl Command {
             Self::Decrypt(arguments) => Some(&arguments.common),
             Self::Verify(arguments) => Some(&arguments.common),
             Self::Salvage(arguments) => Some(&arguments.common),
+            Self::Record(arguments) => Some(&arguments.common),
             _ => None,
         }
     }

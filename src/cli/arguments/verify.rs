@@ -8,7 +8,7 @@ use super::{CommonArguments, SecretArguments};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
-    /// What to check; standard input without any, or for -
+    /// What to check: files, or the folder of a recording; standard input without any, or for -
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
     /// Check every encrypted file in the folders that are named, and in those below

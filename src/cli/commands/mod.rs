@@ -7,6 +7,7 @@ pub(super) mod inspect;
 pub(super) mod keygen;
 pub(super) mod man;
 pub(super) mod passwd;
+pub(super) mod record;
 pub(super) mod salvage;
 pub(super) mod speed;
 pub(super) mod verify;

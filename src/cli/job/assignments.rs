@@ -54,11 +54,21 @@ impl<'a> Assignments<'a> {
             return Err(Failure::usage("several inputs cannot all go to one output")
                 .with_hint("leave -o out, or put the results into a folder with --output-dir DIR"));
         }
+        Ok(Self { several, ..Self::to_one_output(placement, inputs, secrets, passed_over) })
+    }
+
+    /// Assignments for a run in which all `inputs` go to one output: the first of them is assigned it.
+    pub fn to_one_output(
+        placement: &'a Placement,
+        inputs: &[Result<NamedInput, Failure>],
+        secrets: Vec<Metadata>,
+        passed_over: &'a PassedOver,
+    ) -> Self {
         let mut protected = Protected::default();
         secrets.iter().for_each(|metadata| protected.add(metadata));
         // What the system does not let us see is reported in its turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
-        Ok(Self { placement, secrets, protected, passed_over, several })
+        Self { placement, secrets, protected, passed_over, several: false }
     }
 
     /// Opens an input, and assigns it the place that the plan says; `None` if it is passed over, as a file is there.

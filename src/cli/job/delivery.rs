@@ -73,6 +73,27 @@ impl<'a> Delivery<'a> {
         written.map_err(|error| self.failure(&StreamError::Write(error)))
     }
 
+    /// Delivers all frames of `source`, after what was delivered in order before.
+    pub fn deliver_next<S>(&self, workers: &Workers<'_>, source: &S, opening: &Opening<'_>) -> Result<(), StreamError>
+    where
+        S: Source<Received>,
+    {
+        workers.run(source, opening, &ordered(self.file()))
+    }
+
+    /// Delivers `bytes`, after what was delivered in order before.
+    pub fn deliver_bytes(&self, bytes: &[u8]) -> Result<(), StreamError> {
+        DescriptorOutput::new(self.file()).write_all(bytes).map_err(StreamError::Write)
+    }
+
+    /// The output.
+    pub fn file(&self) -> &File {
+        match &self.output {
+            Output::Direct(file) => file,
+            Output::Atomic(file) => file.file(),
+        }
+    }
+
     /// Delivers all frames of `source`.
     pub fn deliver<T, S>(&self, workers: &Workers<'_>, source: &S, transform: &T) -> Result<(), StreamError>
     where

@@ -17,6 +17,7 @@ mod lines;
 pub(super) mod message;
 pub(super) mod passed_over;
 pub(super) mod progress;
+pub(super) mod recording;
 pub(super) mod report;
 pub(super) mod salvage_hint;
 mod screen;

@@ -11,7 +11,7 @@ use crate::{
     process::CommandLine,
 };
 
-const KILL_AFTER: Duration = Duration::from_secs(10);
+pub(super) const KILL_AFTER: Duration = Duration::from_secs(10);
 
 /// What cannot go with a command: whether it is there, its name, and what to do about it.
 pub(super) type Excluded = (bool, &'static str, &'static str);
@@ -59,6 +59,11 @@ pub(super) fn command_line(
         if names_a_file(program) { refused.with_hint(as_a_file()) } else { refused }
     })?;
     Ok(Some(line))
+}
+
+/// Refuses a command that cannot be run, before anything else is done.
+pub(super) fn check_program(line: &CommandLine) -> Result<(), Failure> {
+    line.check().map_err(|failure| command_failure(&line.program, &failure))
 }
 
 /// Whether `word` names something that exists.

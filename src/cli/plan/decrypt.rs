@@ -17,6 +17,17 @@ pub(in crate::cli) struct DecryptPlan {
     pub part: Option<Part>,
     /// The command that takes the plaintext, instead of an output.
     pub consumer: Option<CommandLine>,
+    /// Whether the inputs are segments that are put together.
+    pub recording: Option<WholeRecording>,
+    /// Whether the one input is read while it grows, and what then follows.
+    pub follows: Option<WholeRecording>,
+}
+
+/// How segments are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct WholeRecording {
+    /// Whether what is missing between them is passed over.
+    pub allows_gaps: bool,
 }
 
 /// A part of a plaintext.
@@ -34,7 +45,7 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
     type Error = Failure;
 
     fn try_from(arguments: &DecryptArguments) -> Result<Self, Failure> {
-        let DecryptArguments { files, range, since, until, secret, common, command } = arguments;
+        let DecryptArguments { files, allow_gaps, follow, range, since, until, secret, common, command } = arguments;
         let excluded = [
             (
                 files.inputs.len() > 1,
@@ -54,6 +65,7 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
                     "a time without a date is today's; give the dates of a night: --since '2026-11-24 23:00'",
                 ));
             }
+            (None, since, None) if *follow => since.map(|since| Part::Times { since, until: i64::MAX }),
             (None, since, until) => {
                 Some(Part::Times { since: since.unwrap_or(i64::MIN), until: until.unwrap_or(i64::MAX) })
             }
@@ -62,25 +74,46 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
         if let Some(consumer) = &consumer {
             placement.output = OutputChoice::Command(consumer.program.clone());
         }
-        if part.is_some() {
-            place_part(&inputs, &mut placement)?;
+        match (*follow, part.is_some()) {
+            (true, _) => place_part("what --follow gives", &inputs, &mut placement)?,
+            (false, true) => place_part("a part", &inputs, &mut placement)?,
+            (false, false) => {}
+        }
+        let how = WholeRecording { allows_gaps: *allow_gaps };
+        let recording = (!follow && part.is_none() && is_recording(&inputs, &placement)).then_some(how);
+        if recording.is_some() && placement.removes {
+            return Err(Failure::usage("--remove is for streams that each have an output of their own")
+                .with_hint("verify the recording, and remove its segments yourself"));
+        }
+        if *allow_gaps && recording.is_none() && !follow {
+            return Err(Failure::usage("--allow-gaps is for the segments of a recording, which go to one output")
+                .with_hint("name the segments, or their folder, and an output with -o FILE"));
+        }
+        if *follow && inputs.from_standard_input {
+            return Err(Failure::usage("--follow needs a file or a folder, which can be read again")
+                .with_hint("leave it out: standard input is read as it comes"));
         }
         let many = Many::of(inputs, secret, common).beside(&consumer, common);
-        Ok(Self { many, placement, part, consumer })
+        Ok(Self { many, placement, part, consumer, recording, follows: follow.then_some(how) })
     }
 }
 
+/// Whether the inputs go to one output, one after the other: several of them, or those of a folder.
+fn is_recording(inputs: &Inputs, placement: &Placement) -> bool {
+    let is_several = || inputs.named.len() > 1 || inputs.named.iter().any(|path| path.is_dir());
+    placement.output.is_one_place() && inputs.below_folders.is_none() && is_several()
+}
+
 /// Refuses what a part cannot have: several inputs, or the default output, which is named like the whole.
-fn place_part(inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
+fn place_part(part: &str, inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
     if inputs.named.len() > 1 {
-        return Err(
-            Failure::usage("a part can be taken of one input only").with_hint("give each input a run of its own")
-        );
+        return Err(Failure::usage(format!("{part} can be taken of one input only"))
+            .with_hint("give each input a run of its own"));
     }
     if placement.output == OutputChoice::BesideInput && !inputs.from_standard_input {
         if !is_pipe(&io::stdout()) {
-            return Err(Failure::usage("a part needs an output of its own, which does not take the name of the whole")
-                .with_hint("name it with -o FILE, or pipe it on"));
+            let fact = format!("{part} needs an output of its own, which does not take the name of the whole");
+            return Err(Failure::usage(fact).with_hint("name it with -o FILE, or pipe it on"));
         }
         placement.output = OutputChoice::StandardOutput;
     }

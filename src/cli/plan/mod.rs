@@ -9,6 +9,7 @@ mod keygen;
 mod many;
 mod passwd;
 mod placement;
+mod record;
 mod reporting;
 mod salvage;
 mod secret_request;
@@ -16,13 +17,14 @@ mod threads;
 mod timestamps;
 mod verify;
 
-pub(in crate::cli) use decrypt::{DecryptPlan, Part};
+pub(in crate::cli) use decrypt::{DecryptPlan, Part, WholeRecording};
 pub(in crate::cli) use encrypt::EncryptPlan;
 pub(in crate::cli) use inspect::{InspectPlan, InspectSecret};
 pub(in crate::cli) use keygen::KeygenPlan;
 pub(in crate::cli) use many::{Inputs, Many};
 pub(in crate::cli) use passwd::{PasswdMode, PasswdPlan, SlotChange};
 pub(in crate::cli) use placement::{OutputChoice, Placement};
+pub(in crate::cli) use record::RecordPlan;
 pub(in crate::cli) use reporting::{ProgressForm, Reporting};
 pub(in crate::cli) use salvage::{NewSecret, SalvagePlan};
 #[cfg(feature = "age")]

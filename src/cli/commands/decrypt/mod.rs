@@ -1,6 +1,9 @@
 //! `reelseal decrypt`.
 
+mod following;
+mod halt;
 mod part;
+mod recording;
 
 use std::sync::Arc;
 
@@ -42,8 +45,14 @@ struct Decryption<'a> {
 }
 
 pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<(), Exit> {
+    match (plan.recording, plan.follows) {
+        (_, Some(how)) => return following::follow(plan, how, startup),
+        (Some(how), None) => return recording::decrypt_recording(plan, how, startup),
+        (None, None) => {}
+    }
     let many = &plan.many;
     let refused = |failure| report::failure(&failure);
+    recording::refuse_without_output(&many.inputs).map_err(refused)?;
     let started = inputs::start(many, startup).map_err(refused)?;
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;

@@ -29,6 +29,10 @@ pub(super) fn block(findings: &Findings) -> String {
     lines.extend(copies.map(|(name, copy)| (name, copy_text(copy))));
     lines.extend(findings.slots.iter().map(|slot| ("key slot", slot_text(slot))));
     lines.extend(findings.resealed.iter().map(|resealed| ("resealed", resealed_text(resealed))));
+    if let Some(segment) = &findings.segment {
+        let from = count(segment.offset, "byte");
+        lines.push(("segment", format!("{} of the recording {}, {from} into it", segment.number, segment.recording)));
+    }
     match &findings.length {
         Some(length) => lines.push(("length", length_text(length))),
         None if findings.version.is_some() => {

@@ -1,6 +1,10 @@
 //! `reelseal verify`: every frame authenticated, nothing written.
 
+mod recording;
+
 use std::sync::Arc;
+
+use recording::Recordings;
 
 use crate::{
     cli::{
@@ -34,6 +38,7 @@ struct Verification<'a> {
     plan: &'a VerifyPlan,
     admission: Admission,
     progress: &'a Progress,
+    recordings: &'a Recordings,
 }
 
 /// What a survey found, and how its run over the frames ended.
@@ -45,17 +50,20 @@ struct Surveyed {
 }
 
 pub(in crate::cli) fn verify(plan: &VerifyPlan, startup: Startup) -> Result<(), Exit> {
-    let many = &plan.many;
-    let started = inputs::start(many, startup).map_err(|failure| report::failure(&failure))?;
+    let mut many = plan.many.clone();
+    let refused = |failure| report::failure(&failure);
+    let recordings = Recordings::expand(&mut many.inputs).map_err(refused)?;
+    let started = inputs::start(&many, startup).map_err(refused)?;
     let Started { watching, secret, inputs, passed_over, progress, .. } = started;
     let admission = Admission::new(many.threads);
-    let verification = Verification { plan, admission, progress: &progress };
+    let verification = Verification { plan, admission, progress: &progress, recordings: &recordings };
     let question = Question::to_open(inputs.iter().flatten().map(|input| input.path.as_deref()));
     let keyring = Keyring::new(secret, many.limits, question);
     let most = || many.threads.most();
-    each_file(&watching, inputs, &progress, &passed_over, most, keyring, |input, keyring, place| {
+    let ended = each_file(&watching, inputs, &progress, &passed_over, most, keyring, |input, keyring, place| {
         verification.verify(input, keyring, &place)
-    })
+    });
+    recordings.report(ended, many.reporting.quiet)
 }
 
 impl Verification<'_> {
@@ -64,6 +72,7 @@ impl Verification<'_> {
         // What is found of several files is reported in the order of the files.
         place.wait_for_those_before();
         let (input, stream, Surveyed { reported, survey, end }) = result?;
+        self.recordings.note(&input, &stream, end.is_ok() && survey.damaged_frames() == 0)?;
         let (label, header) = (&input.label, stream.header());
         let failed = |error: &StreamError| {
             stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error)

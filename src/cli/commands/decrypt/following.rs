@@ -1,0 +1,301 @@
+//! Decrypting a stream, or a recording, while it grows.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::{Decryption, halt::Halt};
+use crate::{
+    cli::{
+        job::{
+            admission::Admission,
+            assignments::Assignments,
+            delivery::Delivery,
+            inputs::{self, Started},
+        },
+        messages::{
+            failure::{Exit, Failure},
+            message::Message,
+            progress::FileProgress,
+            recording::not_continued,
+            report, stream_failure,
+        },
+        plan::{DecryptPlan, Part, WholeRecording},
+        secrets::{keyring::Keyring, question::Question},
+    },
+    container::{Features, HeaderError, Layout, SegmentRecord, TagFlags},
+    files::{input::InputFile, label::Label, walk::NamedInput},
+    record::{
+        FolderWatch, GrowingStream, SegmentFacts, SegmentFiles, Woken,
+        chain::{self, Break},
+    },
+    signals::Startup,
+    stream::{DescriptorInput, HeaderReadError, SealedFile, StreamError, StreamFile, StreamHeader, widen_pipe},
+};
+
+pub(super) fn follow(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), Exit> {
+    run(plan, how, startup).map_err(|failure| report::failure(&failure))
+}
+
+fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), Failure> {
+    let Started { watching, secret, inputs, passed_over, progress, .. } = inputs::start(&plan.many, startup)?;
+    let assignments = Assignments::to_one_output(&plan.placement, &inputs, secret.metadata(), &passed_over);
+    let named = plan.many.inputs.named.first().cloned().unwrap_or_default();
+    let keyring = Keyring::new(secret, plan.many.limits, Question::to_open([Some(named.as_path())]));
+    let admission = Admission::new(plan.many.threads);
+    let decryption = Decryption { plan, assignments, admission, progress: &progress, watching: &watching };
+    let is_folder = named.is_dir();
+    let folder = match named.parent() {
+        _ if is_folder => named.clone(),
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let places = Places { watch: FolderWatch::new(&folder), files: SegmentFiles::new(&folder), folder };
+    let following = Following { decryption: &decryption, keyring: &keyring, places, allows_gaps: how.allows_gaps };
+    following.run(&named, is_folder)
+}
+
+/// Where segments appear.
+struct Places {
+    folder: PathBuf,
+    watch: FolderWatch,
+    files: SegmentFiles,
+}
+
+struct Following<'a> {
+    decryption: &'a Decryption<'a>,
+    keyring: &'a Keyring,
+    places: Places,
+    allows_gaps: bool,
+}
+
+/// A stream that is followed.
+struct Followed {
+    path: PathBuf,
+    label: Label,
+    record: Option<SegmentRecord>,
+    frames: GrowingStream<Arc<File>>,
+    /// The flags of the final frame, once that has been delivered.
+    end: Option<TagFlags>,
+}
+
+impl Following<'_> {
+    fn run(mut self, named: &Path, is_folder: bool) -> Result<(), Failure> {
+        let first = match is_folder {
+            true => self.first_segment()?,
+            false => named.to_owned(),
+        };
+        let followed = self.open(&first)?;
+        let (decryption, layout) = (self.decryption, Layout::default());
+        let input = NamedInput { path: Some(first.clone()), below: PathBuf::new() };
+        let Some(job) = decryption.assignments.assign(&input)? else { return Ok(()) };
+        let (delivery, consumer) = decryption.open_delivery(&job, layout, None, None)?;
+        widen_pipe(delivery.file());
+        let progress = decryption.progress.file(&followed.label, None, job.destination.is_terminal());
+        let followed = self.follow(followed, &delivery, &progress);
+        decryption.end_pieces(delivery, consumer, followed)?;
+        progress.finish(Some(&job.destination.label));
+        Ok(())
+    }
+
+    /// From which time on, if not from the start.
+    fn since(&self) -> Option<i64> {
+        match self.decryption.plan.part {
+            Some(Part::Times { since, .. }) => Some(since),
+            _ => None,
+        }
+    }
+
+    /// The segment to begin with, once there is one: of the recording in the folder that was written to last, the first or, by
+    /// time, the last one that began before that.
+    fn first_segment(&mut self) -> Result<PathBuf, Failure> {
+        loop {
+            let segments = self.look()?;
+            let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+            if let Some((_, latest)) = segments.iter().max_by_key(|(path, record)| (changed(path), record.number)) {
+                let of_latest: Vec<_> =
+                    segments.iter().filter(|(_, record)| record.recording == latest.recording).collect();
+                let mut chosen = of_latest.first().map(|(path, _)| path.clone());
+                for (path, _) in of_latest.iter().rev() {
+                    match self.since() {
+                        Some(since) if !self.begins_before(path, since)? => {}
+                        Some(_) => {
+                            chosen = Some(path.clone());
+                            break;
+                        }
+                        None => break,
+                    }
+                }
+                if let Some(chosen) = chosen {
+                    return Ok(chosen);
+                }
+            }
+            self.wait_for_change(None)?;
+        }
+    }
+
+    /// Whether the first frame of the segment at `path` is there, and began to arrive by `since`.
+    fn begins_before(&self, path: &Path, since: i64) -> Result<bool, Failure> {
+        let Some(Followed { mut frames, .. }) = self.try_open(path, 0)? else { return Ok(false) };
+        Ok(matches!(frames.next_frame(), Ok(Some(first)) if first.tag().time <= since))
+    }
+
+    fn look(&mut self) -> Result<Vec<(PathBuf, SegmentRecord)>, Failure> {
+        let found = self.places.files.look();
+        found.map_err(|error| Failure::system(self.places.folder.as_path(), "cannot read", &error))
+    }
+
+    /// Waits until something may have changed, or nobody reads what is delivered.
+    fn wait(&self, delivery: &Delivery<'_>) -> Result<(), Halt> {
+        let output = delivery.is_direct().then(|| delivery.file().as_fd());
+        match self.wait_for_change(output)? {
+            Woken::Changed => Ok(()),
+            Woken::NoReader => Err(Halt::NotTaken(StreamError::Write(io::ErrorKind::BrokenPipe.into()))),
+        }
+    }
+
+    fn wait_for_change(&self, output: Option<BorrowedFd<'_>>) -> Result<Woken, Failure> {
+        let woken = self.places.watch.wait(output);
+        woken.map_err(|error| Failure::system(self.places.folder.as_path(), "cannot watch", &error))
+    }
+
+    /// Opens the stream at `path`, and waits for its header if that is not there yet.
+    fn open(&mut self, path: &Path) -> Result<Followed, Failure> {
+        let opened = loop {
+            match self.try_open(path, 0)? {
+                Some(opened) => break opened,
+                None => drop(self.wait_for_change(None)?),
+            }
+        };
+        let Some(since) = self.since() else { return Ok(opened) };
+        let header = opened.frames.stream().header();
+        if !header.prefix.features.contains(Features::TIMED) {
+            return Err(Failure::usage("carries no times").about(&opened.label).with_hint("leave --since out"));
+        }
+        let first = self.frame_at(path, since)?;
+        self.try_open(path, first)?.ok_or_else(|| Failure::new(Exit::InputOutput, "was replaced").about(&opened.label))
+    }
+
+    /// The last frame of the stream at `path` that began to arrive by `since`.
+    fn frame_at(&self, path: &Path, since: i64) -> Result<u64, Failure> {
+        let Some(Followed { label, frames, .. }) = self.try_open(path, 0)? else { return Ok(0) };
+        let layout = frames.stream().header().layout();
+        let failed =
+            |error: StreamError| stream_failure::pipeline(&label, &Label::StandardOutput, false, layout, &error);
+        let (file, stream) = frames.into_parts();
+        let size = file.metadata().map_err(|error| Failure::system(&label, "cannot read", &error))?.len();
+        let sealed = SealedFile::of_unfinished(stream, StreamFile::new(file, size, 0, layout)).map_err(failed)?;
+        Ok(if sealed.frames() == 0 { 0 } else { sealed.frame_at_time(since).map_err(failed)?.unwrap_or(0) })
+    }
+
+    /// Opens the stream at `path`, to be read from frame `first` on; `None` if its header is not there yet.
+    fn try_open(&self, path: &Path, first: u64) -> Result<Option<Followed>, Failure> {
+        // To open a pipe waits for its other end.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Failure::usage("is not a regular file, which --follow could read again")
+                .about(path)
+                .with_hint("leave --follow out: a pipe is read as it comes"));
+        }
+        let InputFile { file, label, .. } = InputFile::open(Some(path))?;
+        let header = {
+            let input = DescriptorInput::new(file).map_err(|error| Failure::system(&label, "cannot read", &error))?;
+            StreamHeader::read(input, Vec::new())
+        };
+        let header = match header {
+            Ok(header) => header,
+            Err(HeaderReadError::Refused(refused)) if refused.error == HeaderError::Cut => return Ok(None),
+            Err(error) => return Err(stream_failure::header_read(&label, &error)),
+        };
+        let record = header.header().segment();
+        let (stream, _) = self.keyring.open(&label, header)?;
+        let file = File::open(path).map_err(|error| Failure::system(&label, "cannot open", &error))?;
+        let frames = GrowingStream::new(Arc::new(file), stream, first);
+        Ok(Some(Followed { path: path.to_owned(), label, record, frames, end: None }))
+    }
+
+    /// Delivers what is there, and waits for more, until the final frame of the recording.
+    fn follow(
+        &mut self,
+        mut followed: Followed,
+        delivery: &Delivery<'_>,
+        progress: &FileProgress<'_>,
+    ) -> Result<(), Halt> {
+        let mut has_successor = false;
+        loop {
+            let has_grown = followed.deliver(delivery, progress)?;
+            let goes_on = followed.end.is_none_or(TagFlags::is_continued);
+            match followed.record.filter(|_| goes_on) {
+                None if followed.end.is_some() => return Ok(()),
+                None => self.wait(delivery)?,
+                Some(_) if followed.end.is_none() && has_grown => self.wait(delivery)?,
+                Some(record) => match self.successor(&record)? {
+                    None => self.wait(delivery)?,
+                    // Once another segment has begun, this one does not grow: all of it is there now.
+                    Some(_) if followed.end.is_none() && !has_successor => has_successor = true,
+                    Some(next) => {
+                        followed = self.go_on(&followed, &next)?;
+                        has_successor = false;
+                    }
+                },
+            }
+        }
+    }
+
+    /// The segment after the one with this `record`, if it is there.
+    fn successor(&mut self, record: &SegmentRecord) -> Result<Option<PathBuf>, Failure> {
+        let is_next = |other: &SegmentRecord| {
+            other.recording == record.recording && Some(other.number) == record.number.checked_add(1)
+        };
+        Ok(self.look()?.into_iter().find(|(_, other)| is_next(other)).map(|(path, _)| path))
+    }
+
+    /// Goes on with the segment at `path`, if it continues the one that was followed.
+    fn go_on(&mut self, followed: &Followed, path: &Path) -> Result<Followed, Failure> {
+        let Some(next) = self.try_open(path, 0)? else { return Err(replaced(path)) };
+        let (Some(record), Some(next_record)) = (followed.record, next.record) else { return Err(replaced(path)) };
+        let before = SegmentFacts::read_up_to(record, followed.frames.stream(), followed.frames.last());
+        let facts = SegmentFacts::read_up_to(next_record, next.frames.stream(), None);
+        match chain::continues(&before, &facts) {
+            Ok(()) => Ok(next),
+            Err(Break::Unfinished) => {
+                report::warning(&Message::about(&followed.label, "is unfinished, and the recording goes on after it"));
+                Ok(next)
+            }
+            Err(why) if why.is_gap() && self.allows_gaps => {
+                let failure = not_continued(&followed.path, path, &why);
+                report::warning(failure.message());
+                Ok(next)
+            }
+            Err(why) => Err(not_continued(&followed.path, path, &why)),
+        }
+    }
+}
+
+impl Followed {
+    /// Delivers the frames that are there; returns whether there were any.
+    fn deliver(&mut self, delivery: &Delivery<'_>, progress: &FileProgress<'_>) -> Result<bool, Halt> {
+        let mut has_grown = false;
+        while self.end.is_none() {
+            let layout = self.frames.stream().header().layout();
+            let next = self.frames.next_frame();
+            let next = next.map_err(|error| {
+                stream_failure::pipeline(&self.label, &Label::StandardOutput, delivery.is_direct(), layout, &error)
+            })?;
+            let Some(frame) = next else { break };
+            delivery.deliver_bytes(frame.payload()).map_err(Halt::NotTaken)?;
+            progress.delivered().fetch_add(frame.payload().len() as u64, Ordering::Relaxed);
+            self.end = Some(frame.tag().flags).filter(|flags| flags.is_final());
+            self.frames.give_back(frame);
+            has_grown = true;
+        }
+        Ok(has_grown)
+    }
+}
+
+fn replaced(path: &Path) -> Failure {
+    Failure::new(Exit::InputOutput, "was replaced while it was read").about(path).with_hint("try again")
+}

@@ -1,0 +1,227 @@
+//! Decrypting the segments of a recording, one after the other, to one output.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
+
+use super::{Decryption, halt::Halt};
+use crate::{
+    cli::{
+        job::{
+            admission::Admission,
+            assignments::{Assignments, Job},
+            delivery::Delivery,
+            inputs::{self, Started},
+            opened_input::{InputHeader, warn_of_damaged_copy},
+        },
+        messages::{
+            failure::{Exit, Failure},
+            progress::FileProgress,
+            recording::{not_continued, of_several_recordings, unfinished_at_the_end},
+            report, stream_failure,
+        },
+        plan::{DecryptPlan, Inputs, WholeRecording},
+        secrets::{keyring::Keyring, question::Question},
+    },
+    container::{Layout, SegmentRecord},
+    files::{
+        input::{InputError, InputErrorKind, InputFile},
+        label::Label,
+    },
+    pipeline::{Opening, Workers},
+    record::{GrowingStream, SegmentEnd, SegmentFacts, chain, segment_at, streams_in},
+    signals::Startup,
+    stream::{StreamError, StreamFile, widen_pipe},
+};
+
+/// A segment, and what was found of it before anything was written.
+struct Checked {
+    path: PathBuf,
+    facts: SegmentFacts,
+    /// How many bytes of it are given out.
+    length: u64,
+}
+
+/// Decrypts segments that follow one another; refuses others before anything is written.
+pub(super) fn decrypt_recording(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), Exit> {
+    run(plan, how, startup).map_err(|failure| report::failure(&failure))
+}
+
+fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), Failure> {
+    let segments = segments(&plan.many.inputs.named)?;
+    let mut many = plan.many.clone();
+    many.inputs = Inputs { named: segments.iter().map(|(path, _)| path.clone()).collect(), ..many.inputs };
+    let Started { watching, secret, inputs, passed_over, progress, .. } = inputs::start(&many, startup)?;
+    let assignments = Assignments::to_one_output(&plan.placement, &inputs, secret.metadata(), &passed_over);
+    let question = Question::to_open(many.inputs.named.iter().map(|path| Some(path.as_path())));
+    let keyring = Keyring::new(secret, many.limits, question);
+    let mut inputs = inputs.into_iter();
+    let Some(first) = inputs.next().transpose()? else { return Ok(()) };
+    let Some(job) = assignments.assign(&first)? else { return Ok(()) };
+    let checked = check(&segments, how, &keyring)?;
+    let admission = Admission::new(many.threads);
+    let decryption = Decryption { plan, assignments, admission, progress: &progress, watching: &watching };
+    decryption.segments(&job, &checked, &keyring)
+}
+
+/// Refuses the folder of a recording where there is no one output for it.
+pub(super) fn refuse_without_output(inputs: &Inputs) -> Result<(), Failure> {
+    let holds_segments = |folder: &Path| {
+        let streams = if folder.is_dir() { streams_in(folder) } else { Ok(Vec::new()) };
+        streams.is_ok_and(|streams| streams.iter().any(|path| segment_at(path).is_some()))
+    };
+    match inputs.named.iter().find(|path| inputs.below_folders.is_none() && holds_segments(path)) {
+        None => Ok(()),
+        Some(folder) => Err(Failure::usage("is the folder of a recording, and its segments have no output together")
+            .about(folder.as_path())
+            .with_hint("name it with -o FILE; or decrypt each by itself: reelseal decrypt --recursive FOLDER")),
+    }
+}
+
+/// The segments that are `named`, those of folders by their numbers.
+fn segments(named: &[PathBuf]) -> Result<Vec<(PathBuf, SegmentRecord)>, Failure> {
+    let mut segments = Vec::new();
+    let mut others = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            let streams = streams_in(path).map_err(|error| Failure::system(path.as_path(), "cannot read", &error))?;
+            let mut found: Vec<_> =
+                streams.into_iter().filter_map(|path| segment_at(&path).map(|record| (path, record))).collect();
+            if found.is_empty() {
+                let (label, kind) = (Label::from(path.as_path()), InputErrorKind::Folder);
+                return Err(InputError { label, kind }.into());
+            }
+            found.sort_by_key(|(_, record)| record.number);
+            let (_, first) = found.first().ok_or_else(|| of_several_recordings(path))?;
+            if found.iter().any(|(_, record)| record.recording != first.recording) {
+                return Err(of_several_recordings(path));
+            }
+            segments.append(&mut found);
+        } else {
+            match segment_at(path) {
+                Some(record) => segments.push((path.clone(), record)),
+                None => others.push(path),
+            }
+        }
+    }
+    match others.first() {
+        None => Ok(segments),
+        Some(_) if segments.is_empty() => Err(Failure::usage("several inputs cannot all go to one output")
+            .with_hint("leave -o out, or put the results into a folder with --output-dir DIR")),
+        Some(other) => {
+            // What cannot be opened says so itself.
+            InputFile::open(Some(other))?;
+            Err(Failure::usage("is no segment of a recording, and cannot go to one output with others")
+                .about(other.as_path())
+                .with_hint("give it a run of its own"))
+        }
+    }
+}
+
+/// Opens every segment, and checks that each continues the one before it.
+fn check(
+    segments: &[(PathBuf, SegmentRecord)],
+    how: WholeRecording,
+    keyring: &Keyring,
+) -> Result<Vec<Checked>, Failure> {
+    let wanted: Vec<_> = segments.iter().map(|(_, record)| record.predecessor.frames).collect();
+    let mut checked: Vec<Checked> = Vec::new();
+    for (path, _) in segments {
+        let facts = facts(path, keyring, &wanted)?;
+        if let Some(before) = checked.last_mut()
+            && let Err(why) = chain::continues(&before.facts, &facts)
+        {
+            if !(how.allows_gaps && why.is_gap()) {
+                return Err(not_continued(&before.path, path, &why));
+            }
+            // More may be there than its recorder knew of, which is in the next one, too.
+            let is_next = facts.record.recording == before.facts.record.recording;
+            let until_next = facts.record.offset.saturating_sub(before.facts.record.offset);
+            if is_next {
+                before.length = before.length.min(until_next);
+            }
+        }
+        checked.push(Checked { path: path.clone(), length: facts.length, facts });
+    }
+    match checked.last() {
+        Some(last) if last.facts.end == SegmentEnd::Missing && !how.allows_gaps => {
+            Err(unfinished_at_the_end(&last.path, last.facts.length))
+        }
+        _ => Ok(checked),
+    }
+}
+
+fn facts(path: &Path, keyring: &Keyring, wanted: &[u64]) -> Result<SegmentFacts, Failure> {
+    let input = InputFile::open(Some(path))?;
+    input.check_apart_from(keyring.metadata().as_ref())?;
+    let header = InputHeader::read(&input, |_| {})?;
+    warn_of_damaged_copy(&input.label, header.header().damaged_copy());
+    let (stream, _) = header.open(keyring)?;
+    let layout = stream.header().layout();
+    let file = StreamFile::new(&input.file, input.metadata.len(), 0, layout);
+    let record = stream.header().segment().ok_or_else(|| replaced(&input.label))?;
+    SegmentFacts::of(record, &stream, &file, wanted)
+        .map_err(|error| stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, &error))
+}
+
+fn replaced(label: &Label) -> Failure {
+    Failure::new(Exit::InputOutput, "was replaced while it was read").about(label).with_hint("try again")
+}
+
+impl Decryption<'_> {
+    /// Decrypts `segments`, which have been checked, to the output of `job`.
+    fn segments(&self, job: &Job, segments: &[Checked], keyring: &Keyring) -> Result<(), Failure> {
+        let Some(first) = segments.first() else { return Ok(()) };
+        let length = segments.iter().map(|segment| segment.length).fold(0, u64::saturating_add);
+        let layout = Layout { frame_size: first.facts.prefix.frame_size, ..Layout::default() };
+        let (delivery, consumer) = self.open_delivery(job, layout, Some(length), None)?;
+        let progress = self.progress.file(&job.input.label, Some(length), job.destination.is_terminal());
+        let delivered =
+            segments.iter().try_for_each(|segment| self.segment(segment, job, &delivery, &progress, keyring));
+        self.end_pieces(delivery, consumer, delivered)?;
+        progress.finish(Some(&job.destination.label));
+        Ok(())
+    }
+
+    fn segment(
+        &self,
+        segment: &Checked,
+        job: &Job,
+        delivery: &Delivery<'_>,
+        progress: &FileProgress<'_>,
+        keyring: &Keyring,
+    ) -> Result<(), Halt> {
+        let input = InputFile::open(Some(&segment.path)).map_err(Failure::from)?;
+        let (stream, frames) = InputHeader::read(&input, |_| {})?.open(keyring)?;
+        let Checked { facts, length, .. } = segment;
+        if stream.header().prefix != facts.prefix || stream.header().segment() != Some(facts.record) {
+            return Err(replaced(&input.label).into());
+        }
+        let layout = stream.header().layout();
+        let failed = |error: StreamError| {
+            let destination = &job.destination.label;
+            Halt::of(error, |error| {
+                stream_failure::pipeline(&input.label, destination, delivery.is_direct(), layout, error)
+            })
+        };
+        if matches!(facts.end, SegmentEnd::Final(_)) && *length == facts.length {
+            widen_pipe(delivery.file());
+            let workers = Workers::new(self.plan.many.threads.most(), layout.frame_size);
+            let workers = workers.with_progress(progress.delivered());
+            let (source, opening) = (frames.source(layout.frame_size), Opening::new(stream.chain()));
+            return delivery.deliver_next(&workers, &source, &opening).map_err(failed);
+        }
+        // Of one that is unfinished, what was verified before is read again, and no more.
+        let (mut left, mut frames) = (*length, GrowingStream::new(&input.file, stream, 0));
+        while left > 0 {
+            let frame = frames.next_frame().map_err(failed)?.ok_or_else(|| replaced(&input.label))?;
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(frame.payload().len());
+            delivery.deliver_bytes(frame.payload().get(..wanted).unwrap_or_default()).map_err(failed)?;
+            progress.delivered().fetch_add(wanted as u64, Ordering::Relaxed);
+            left -= wanted as u64;
+            frames.give_back(frame);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! What can be said of the recordings in a folder, once each of its segments has been verified.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    cli::{
+        messages::{
+            display_name::display_path,
+            failure::{Exit, Failure},
+            recording::findings,
+            report, standard_output, stream_failure,
+        },
+        plan::Inputs,
+    },
+    files::{input::InputFile, label::Label},
+    record::{
+        SegmentFacts,
+        chain::{RecordingState, Tail, recordings},
+        segment_at, streams_in,
+    },
+    stream::{OpenedStream, StreamFile},
+};
+
+/// The folders of recordings that were named, and the segments in them.
+pub(super) struct Recordings {
+    folders: Vec<PathBuf>,
+    /// The numbers of frames after which a segment says that another one ended.
+    wanted: Vec<u64>,
+    segments: Mutex<Vec<Segment>>,
+}
+
+struct Segment {
+    path: PathBuf,
+    facts: SegmentFacts,
+    /// Whether every frame of it authenticates.
+    is_sound: bool,
+}
+
+impl Recordings {
+    /// Replaces each folder with segments in it that is named, in `inputs`, by the streams that are directly in it. Other
+    /// folders are left as they are.
+    pub fn expand(inputs: &mut Inputs) -> Result<Self, Failure> {
+        let mut recordings = Self { folders: Vec::new(), wanted: Vec::new(), segments: Mutex::default() };
+        if inputs.below_folders.is_some() {
+            return Ok(recordings);
+        }
+        let mut named = Vec::new();
+        for path in std::mem::take(&mut inputs.named) {
+            let streams = if path.is_dir() { streams_in(&path) } else { Ok(Vec::new()) };
+            let streams = streams.map_err(|error| Failure::system(path.as_path(), "cannot read", &error))?;
+            let mut streams: Vec<_> = streams.into_iter().map(|stream| (segment_at(&stream), stream)).collect();
+            if streams.iter().all(|(record, _)| record.is_none()) {
+                named.push(path);
+                continue;
+            }
+            // What is no segment comes last.
+            streams.sort_by_key(|(record, _)| record.map_or(u64::MAX, |record| record.number));
+            for (record, stream) in streams {
+                recordings.wanted.extend(record.map(|record| record.predecessor.frames));
+                named.push(stream);
+            }
+            recordings.folders.push(path);
+        }
+        inputs.named = named;
+        Ok(recordings)
+    }
+
+    /// Notes what there is to know of `input`, which was opened as `stream` and found `is_sound` or not.
+    pub fn note(&self, input: &InputFile, stream: &OpenedStream, is_sound: bool) -> Result<(), Failure> {
+        let (Some(path), Some(record)) = (input.path(), stream.header().segment()) else { return Ok(()) };
+        if self.folder_of(path).is_none() {
+            return Ok(());
+        }
+        let layout = stream.header().layout();
+        let file = StreamFile::new(&input.file, input.metadata.len(), 0, layout);
+        let facts = SegmentFacts::of(record, stream, &file, &self.wanted);
+        let facts = facts
+            .map_err(|error| stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, &error))?;
+        let segment = Segment { path: path.to_owned(), facts, is_sound };
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner).push(segment);
+        Ok(())
+    }
+
+    fn folder_of(&self, path: &Path) -> Option<&Path> {
+        self.folders.iter().map(PathBuf::as_path).find(|folder| path.parent() == Some(folder))
+    }
+
+    /// Says of each recording whether it is whole; if all its files are, but it is not, that is a failure.
+    pub fn report(self, ended: Result<(), Exit>, quiet: bool) -> Result<(), Exit> {
+        let Self { folders, segments, .. } = self;
+        let segments = segments.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut worst = ended.err();
+        for folder in &folders {
+            let mut here: Vec<_> =
+                segments.iter().filter(|segment| segment.path.parent() == Some(folder.as_path())).collect();
+            // They were verified side by side.
+            here.sort_by(|one, other| one.path.cmp(&other.path));
+            let facts: Vec<_> = here.iter().map(|segment| segment.facts.clone()).collect();
+            for state in recordings(&facts) {
+                if let Err(failure) = verdict(folder, &here, &facts, &state, quiet) {
+                    worst = worst.max(Some(report::failure(&failure)));
+                }
+            }
+        }
+        worst.map_or(Ok(()), Err)
+    }
+}
+
+fn verdict(
+    folder: &Path,
+    segments: &[&Segment],
+    facts: &[SegmentFacts],
+    state: &RecordingState,
+    quiet: bool,
+) -> Result<(), Failure> {
+    let paths: Vec<_> = segments.iter().map(|segment| segment.path.as_path()).collect();
+    findings(folder, &paths, facts, state).iter().for_each(report::finding);
+    let recording = state.segments.first().and_then(|&first| facts.get(first)).map(|first| first.record.recording);
+    let [first, second, third, fourth, ..] = recording.unwrap_or_default();
+    let name = format!("recording {first:02x}{second:02x}{third:02x}{fourth:02x}");
+    let count = match state.segments.len() {
+        1 => "1 segment".to_owned(),
+        count => format!("{count} segments"),
+    };
+    let damaged = state.segments.iter().filter(|&&place| segments.get(place).is_some_and(|segment| !segment.is_sound));
+    let damaged = damaged.count();
+    if state.is_whole() && damaged == 0 {
+        if quiet {
+            return Ok(());
+        }
+        let interrupted = matches!(state.tail, Tail::Ended { interrupted: true });
+        let ending = if interrupted { "; it was interrupted, and ended there" } else { "" };
+        let bytes = state.bytes;
+        return standard_output::line(&format_args!(
+            "{}: {name}: whole, {count}, {bytes} bytes{ending}",
+            display_path(folder)
+        ));
+    }
+    let damage = match damaged {
+        0 => String::new(),
+        1 => ", 1 of them damaged or unfinished".to_owned(),
+        damaged => format!(", {damaged} of them damaged or unfinished"),
+    };
+    let failure = Failure::new(Exit::BadStream, format!("{name} is not whole: {count} of it here{damage}"));
+    Err(failure.about(folder).with_hint("reelseal decrypt FOLDER -o FILE --allow-gaps gives what is there"))
+}

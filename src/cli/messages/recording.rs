@@ -1,0 +1,113 @@
+//! How recordings are reported: what is there, what is missing, and what does not belong.
+
+use std::{ops::RangeInclusive, path::Path};
+
+use super::{
+    display_name::display_path,
+    failure::{Exit, Failure},
+    message::Message,
+};
+use crate::record::{
+    SegmentFacts,
+    chain::{Break, RecordingState, Tail},
+};
+
+const PUT_TOGETHER: &str =
+    "name the segments in the order of the recording, or their folder; --allow-gaps leaves out what is missing";
+
+/// A segment at `path` does not continue the one at `before`: a recording with both is not put together.
+pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> Failure {
+    let shown = display_path(before);
+    let usage = |fact: String| Failure::usage(fact).about(path);
+    let bad = |fact: String| Failure::new(Exit::BadStream, fact).about(path);
+    match why {
+        Break::OtherRecording => usage(format!("is of another recording than {shown}")).with_hint(PUT_TOGETHER),
+        Break::Doubled => usage(format!("has the same number in the recording as {shown}"))
+            .with_hint("name each segment once; if both are there, one of them is a copy or a forgery"),
+        Break::OutOfOrder => usage(format!("comes before {shown} in the recording")).with_hint(PUT_TOGETHER),
+        Break::Gap(missing) => {
+            usage(format!("does not come next after {shown}: {}", are_missing(missing))).with_hint(PUT_TOGETHER)
+        }
+        Break::NotLinked => bad(not_linked(&shown)).with_hint("somebody may have tampered with the recording"),
+        Break::Altered => bad(format!("was begun after another state of {shown}"))
+            .with_hint("somebody may have tampered with the recording; use another copy of both"),
+        Break::Unfinished | Break::EndMissing { .. } => Failure::new(Exit::BadStream, unfinished(why))
+            .about(before)
+            .with_hint("--allow-gaps gives what is there; reelseal verify FOLDER shows what that is"),
+    }
+}
+
+/// The last segment is unfinished.
+pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure {
+    Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {bytes} bytes of it are there"))
+        .about(path)
+        .with_hint("--allow-gaps gives what is there; --follow waits for more")
+}
+
+/// A folder with more than one recording.
+pub(in crate::cli) fn of_several_recordings(folder: &Path) -> Failure {
+    Failure::usage("holds segments of several recordings")
+        .about(folder)
+        .with_hint("name those of one; reelseal verify FOLDER shows which belong together")
+}
+
+/// What is wrong with a recording in `folder` of which `segments` are there, one fact each; `paths` are theirs.
+pub(in crate::cli) fn findings(
+    folder: &Path,
+    paths: &[&Path],
+    segments: &[SegmentFacts],
+    state: &RecordingState,
+) -> Vec<Message> {
+    let path = |place: usize| paths.get(place).copied().unwrap_or(folder);
+    let about = |place, fact: String| Message::about(path(place), fact);
+    let mut found = Vec::new();
+    if state.missing_before > 0 {
+        let missing = are_missing(&(1..=state.missing_before));
+        found.push(Message::about(folder, format!("{missing} at the start, by retention or removal")));
+    }
+    for (before, place, why) in &state.breaks {
+        let shown = display_path(path(*before));
+        found.push(match why {
+            Break::Gap(missing) => about(*place, format!("does not come next after {shown}: {}", are_missing(missing))),
+            Break::NotLinked => about(*place, not_linked(&shown)),
+            Break::Altered => about(*before, format!("is not as it was when {} was begun", display_path(path(*place)))),
+            Break::Unfinished | Break::EndMissing { .. } => about(*before, unfinished(why)),
+            Break::Doubled => about(*place, format!("has the same number in the recording as {shown}")),
+            Break::OutOfOrder | Break::OtherRecording => about(*place, why.to_string()),
+        });
+    }
+    let last = state.segments.last().copied();
+    match (state.tail, last) {
+        (Tail::Continued(next), Some(last)) => {
+            found.push(about(last, format!("is continued, and the next segment, {next}, is not here")));
+        }
+        (Tail::Unknown, Some(last)) => {
+            let bytes = segments.get(last).map_or(0, |segment| segment.length);
+            let fact =
+                format!("is unfinished, or still growing: {bytes} bytes of it are there, and the end is unknown");
+            found.push(about(last, fact));
+        }
+        _ => {}
+    }
+    found
+}
+
+fn not_linked(before: &str) -> String {
+    format!("was not made by the recorder of {before}: it is forged, or one of the two was replaced")
+}
+
+fn unfinished(why: &Break) -> String {
+    match why {
+        Break::EndMissing { bytes } => format!("its end is missing: {bytes} bytes of the recording"),
+        _ => "is unfinished; all that was recorded in it is there".to_owned(),
+    }
+}
+
+fn are_missing(numbers: &RangeInclusive<u64>) -> String {
+    let (first, last) = (numbers.start(), numbers.end());
+    if first == last {
+        format!("segment {first} is missing")
+    } else {
+        format!("segments {first} to {last} are missing")
+    }
+}

@@ -1,0 +1,90 @@
+//! What `reelseal record` is to do.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    LockRequest, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, Reporting,
+    command::{KILL_AFTER, check_program},
+};
+use crate::{
+    cli::{
+        arguments::{ProgressArgument, RecordArguments},
+        messages::failure::Failure,
+    },
+    container::Layout,
+    keys::{KdfLimits, ScryptCost},
+    process::CommandLine,
+    record::{Cutting, JournalPlan, SegmentName, SystemTime, Time},
+};
+
+/// Shorter segments would only litter the folder.
+const LEAST_TIME: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct RecordPlan {
+    pub folder: PathBuf,
+    pub journal: JournalPlan,
+    pub secret: LockRequest,
+    pub limits: KdfLimits,
+    /// What a new passphrase slot costs.
+    pub cost: ScryptCost,
+    pub reporting: Reporting,
+    pub ignores_interrupts: bool,
+    /// The command whose output is recorded, instead of standard input.
+    pub producer: Option<CommandLine>,
+}
+
+impl TryFrom<&RecordArguments> for RecordPlan {
+    type Error = Failure;
+
+    fn try_from(arguments: &RecordArguments) -> Result<Self, Failure> {
+        let RecordArguments { output_dir, segment_time, segment_size, name, lock, common, command, .. } = arguments;
+        let layout = Layout { frame_size: arguments.frame_size, ..Layout::default() };
+        if segment_time.is_some_and(|time| time < LEAST_TIME) {
+            return Err(Failure::usage("--segment-time is shorter than a second")
+                .with_hint("leave it out for one segment that is never cut by time"));
+        }
+        let least = Cutting::least_size(layout);
+        if segment_size.is_some_and(|size| size < least) {
+            return Err(Failure::usage(format!("--segment-size is less than {least} bytes, a segment of two frames"))
+                .with_hint("give more, or smaller frames with --frame-size 4K"));
+        }
+        let name = SegmentName::new(name.as_deref());
+        name.check(SystemTime.wall()).map_err(|error| {
+            Failure::usage(error.to_string())
+                .about("--name")
+                .with_hint("a pattern as date(1) has them, with no /, such as front-%Y%m%d-%H%M%S.ts")
+        })?;
+        let producer = command.split_first().map(|(program, rest)| CommandLine {
+            program: program.clone(),
+            arguments: rest.to_vec(),
+            timeout: None,
+            kill_after: arguments.kill_after.unwrap_or(KILL_AFTER),
+            hidden_variables: &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE],
+        });
+        if let Some(line) = &producer {
+            check_program(line)?;
+            if common.ignore_interrupts {
+                return Err(Failure::usage("--ignore-interrupts cannot be used with a command after --")
+                    .with_hint("leave it out: an interrupt ends the command and the recording, which loses nothing"));
+            }
+        }
+        let mut reporting = Reporting::of(common);
+        // The command may use the terminal for messages of its own.
+        if producer.is_some() && common.progress == ProgressArgument::Auto {
+            reporting.progress = None;
+        }
+        let cutting = Cutting { time: *segment_time, size: *segment_size };
+        let (max_delay, sync) = (arguments.max_delay, arguments.sync);
+        Ok(Self {
+            folder: output_dir.clone(),
+            journal: JournalPlan { layout, max_delay, sync, cutting, name },
+            secret: lock.into(),
+            limits: lock.kdf_limits(),
+            cost: arguments.scrypt_cost(),
+            reporting,
+            ignores_interrupts: common.ignore_interrupts,
+            producer,
+        })
+    }
+}

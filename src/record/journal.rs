@@ -1,0 +1,466 @@
+//! The journal itself: what arrives becomes frames, frames become segments, and whatever ends it, the segment that grows is
+//! finished.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io, mem,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use super::{
+    cutting::Cutting,
+    error::JournalError,
+    lineage::Lineage,
+    packets::{ENOUGH, Packets, is_transport_stream},
+    reserve::is_no_room,
+    segment::{NotMade, Segment, Unwritten},
+    segment_name::SegmentName,
+    source::{Source, SourceEnd},
+    store::SegmentFolder,
+    time::{Clocks, Time},
+};
+use crate::{
+    container::{Features, Layout, RECORDING_ID_LENGTH},
+    keys::NewStream,
+    stage::FrameBuffer,
+    stream::{Clock, Ending, Readiness},
+};
+
+/// So many segments may fail one after the other. More of them would only litter a disk that is failing.
+const MOST_FAILURES: u32 = 3;
+
+/// How a recording is made.
+#[derive(Clone, Debug)]
+pub(crate) struct JournalPlan {
+    pub layout: Layout,
+    /// The longest that a byte waits for its frame to be written.
+    pub max_delay: Duration,
+    /// The longest that what was written waits until it is synced.
+    pub sync: Duration,
+    pub cutting: Cutting,
+    pub name: SegmentName,
+}
+
+impl JournalPlan {
+    /// The features of every segment.
+    pub fn features() -> Features {
+        Features::LIVE.union(Features::TIMED)
+    }
+}
+
+/// What happened, for whoever reports it. Segments are named as in their folder.
+#[derive(Debug)]
+pub(crate) enum Event<'a> {
+    Began(&'a OsStr),
+    Finished {
+        segment: &'a OsStr,
+        /// The plaintext bytes in it.
+        bytes: u64,
+    },
+    /// What was written to it lately may be lost by a power cut; the recording goes on in another.
+    NotSynced(&'a OsStr, &'a io::Error),
+    /// It could not be written or synced when it was made, and is removed; another is made.
+    NotMade(&'a OsStr, &'a io::Error),
+    /// Somebody has removed it; the recording goes on in another.
+    Removed(&'a OsStr),
+    /// A frame could not be written to it, or its final frame; it stays unfinished.
+    Unfinished(&'a OsStr, &'a io::Error),
+    /// The wall clock was set, or the machine slept.
+    ClockStepped,
+    /// So many bytes arrived and could not be stored.
+    Lost(u64),
+}
+
+/// How a recording ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub how: Result<SourceEnd, JournalError>,
+    /// Whether a segment was left unfinished, or may not be on the disk.
+    pub is_doubtful: bool,
+    pub segments: u64,
+    /// The bytes of the recording.
+    pub bytes: u64,
+}
+
+/// What a recording needs.
+pub(crate) struct Journal<'a, D, S, T> {
+    pub plan: &'a JournalPlan,
+    pub folder: &'a D,
+    pub source: &'a mut S,
+    pub time: &'a T,
+    /// Makes the keys and the header of another stream, live and with times.
+    pub streams: &'a mut dyn FnMut() -> io::Result<NewStream>,
+    pub report: &'a mut dyn FnMut(Event<'_>),
+    /// Counts the bytes that are written.
+    pub delivered: &'a AtomicU64,
+}
+
+/// A recording under way.
+struct Recorder<'a, D: SegmentFolder, S, T> {
+    journal: Journal<'a, D, S, T>,
+    lineage: Lineage,
+    packets: Packets,
+    clocks: Clocks,
+    frame: OpenFrame,
+    /// `None` before the first, where one has failed, and at the end.
+    segment: Option<Segment<D::File>>,
+    segment_began: Instant,
+    /// Whether another segment begins at the next place where one can.
+    cut_is_due: bool,
+    /// When what was written is to be synced, if anything was.
+    sync_due: Option<Instant>,
+    /// How many segments have failed since something was last synced.
+    failures: u32,
+    is_doubtful: bool,
+}
+
+/// The frame that is being filled.
+struct OpenFrame {
+    /// `None` while it is written.
+    buffer: Option<FrameBuffer>,
+    filled: usize,
+    /// When it is to be written, however full it is.
+    due: Option<Instant>,
+    /// When its first byte arrived, if there was no segment yet.
+    arrived: Option<(Clock, i64)>,
+}
+
+/// What a read found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Bytes(usize),
+    End,
+}
+
+impl<D: SegmentFolder, S: Source, T: Time> Journal<'_, D, S, T> {
+    /// Makes the recording with the id `recording`, until the source ends or nothing more can be stored.
+    pub fn record(self, recording: [u8; RECORDING_ID_LENGTH]) -> Ended {
+        let mut recorder = Recorder {
+            lineage: Lineage::new(recording),
+            packets: Packets::Unknown,
+            clocks: Clocks::read(self.time),
+            frame: OpenFrame { buffer: None, filled: 0, due: None, arrived: None },
+            segment: None,
+            segment_began: self.time.now(),
+            cut_is_due: false,
+            sync_due: None,
+            failures: 0,
+            is_doubtful: false,
+            journal: self,
+        };
+        let recorded = recorder.record();
+        let how = recorder.end(recorded);
+        let (segments, bytes) = recorder.lineage.sums();
+        Ended { how, is_doubtful: recorder.is_doubtful, segments, bytes }
+    }
+}
+
+impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
+    fn record(&mut self) -> Result<SourceEnd, JournalError> {
+        loop {
+            self.do_what_is_due()?;
+            let until = self.frame.due.into_iter().chain(self.sync_due).min();
+            match self.journal.source.wait(until).map_err(JournalError::Read)? {
+                Readiness::NotReady => continue,
+                Readiness::Stopped => {
+                    self.drain()?;
+                    break;
+                }
+                Readiness::Ready => {}
+            }
+            // Nothing is begun for the end of the source.
+            if self.is_to_be_cut() && self.journal.source.pending() > 0 {
+                self.cut()?;
+            }
+            if self.read(usize::MAX)? == Found::End {
+                break;
+            }
+        }
+        // How it ended may take long to be known.
+        self.flush()?;
+        self.sync()?;
+        Ok(self.journal.source.end())
+    }
+
+    /// Reads what is there already, and no more.
+    fn drain(&mut self) -> Result<(), JournalError> {
+        let mut left = self.journal.source.pending();
+        while left > 0 {
+            self.do_what_is_due()?;
+            if self.is_to_be_cut() {
+                self.cut()?;
+            }
+            match self.read(left)? {
+                Found::Bytes(read) => left = left.saturating_sub(read),
+                Found::End => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn do_what_is_due(&mut self) -> Result<(), JournalError> {
+        if self.clocks.have_parted(self.journal.time) && self.segment.is_some() {
+            (self.journal.report)(Event::ClockStepped);
+            self.cut_is_due = true;
+        }
+        let now = self.journal.time.now();
+        if self.frame.filled == self.payload() || self.frame.due.is_some_and(|due| due <= now) {
+            self.flush()?;
+        }
+        if self.sync_due.is_some_and(|due| due <= now) {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the segment ends before the next byte.
+    fn is_to_be_cut(&mut self) -> bool {
+        let Some(segment) = &self.segment else { return false };
+        let cutting = &self.journal.plan.cutting;
+        let elapsed = self.journal.time.now().saturating_duration_since(self.segment_began);
+        let is_full = self.frame.filled == 0 && cutting.is_due_by_size(segment.layout(), segment.frames());
+        self.cut_is_due |= is_full || cutting.is_due_by_time(elapsed);
+        self.cut_is_due && self.packets.to_boundary() == 0
+    }
+
+    /// Reads once, at most `most` bytes, which can all be stored.
+    fn read(&mut self, most: usize) -> Result<Found, JournalError> {
+        if self.frame.filled == 0
+            && let Some(segment) = &mut self.segment
+            && let Err(error) = segment.make_room()
+        {
+            return Err(JournalError::Full { segment: segment.name().to_owned(), error });
+        }
+        let until_cut = self.packets.to_boundary();
+        let most = if self.cut_is_due && until_cut > 0 { most.min(until_cut) } else { most };
+        // Before the first segment, no more is read than its name needs: there may be no room for it.
+        let most =
+            if self.segment.is_none() { most.min(ENOUGH.saturating_sub(self.frame.filled).max(1)) } else { most };
+        let frame_size = self.journal.plan.layout.frame_size;
+        let area = self.frame.buffer.get_or_insert_with(|| FrameBuffer::new(frame_size)).payload_area();
+        let area = area.get_mut(self.frame.filled..).unwrap_or_default();
+        let most = most.min(area.len());
+        let area = area.get_mut(..most).unwrap_or_default();
+        let read = match self.journal.source.read(area) {
+            Ok(0) => return Ok(Found::End),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(error) => return Err(JournalError::Read(error)),
+        };
+        if read > 0 {
+            self.packets.pass(area.get(..read).unwrap_or_default());
+            self.took(read)?;
+        }
+        Ok(Found::Bytes(read))
+    }
+
+    /// So many bytes have been read into the frame.
+    fn took(&mut self, read: usize) -> Result<(), JournalError> {
+        let filled = self.frame.filled + read;
+        if mem::replace(&mut self.frame.filled, filled) == 0 {
+            self.frame.due = self.journal.time.now().checked_add(self.journal.plan.max_delay);
+            match &mut self.segment {
+                Some(segment) => segment.arrived(),
+                None => self.frame.arrived = Some(arrival()),
+            }
+        }
+        // The first segment is named by what is in it.
+        if self.segment.is_none() && is_transport_stream(self.frame.payload()).is_some() {
+            self.begin()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes what there is of a frame, if need be to another segment.
+    fn flush(&mut self) -> Result<(), JournalError> {
+        self.frame.due = None;
+        while self.frame.filled > 0 {
+            if self.segment.is_none() {
+                self.begin()?;
+            }
+            let length = mem::take(&mut self.frame.filled);
+            let (Some(segment), Some(buffer)) = (&mut self.segment, self.frame.buffer.take()) else { break };
+            match segment.append(buffer, length) {
+                Ok(buffer) => {
+                    self.frame.buffer = Some(buffer);
+                    self.journal.delivered.fetch_add(length as u64, Ordering::Relaxed);
+                    let sync = self.journal.plan.sync;
+                    self.sync_due = self.sync_due.or_else(|| self.journal.time.now().checked_add(sync));
+                }
+                Err(unwritten) => self.not_written(unwritten)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame could not be written: its segment stays as it is, and the frame goes to another one, unless there is no room.
+    fn not_written(&mut self, Unwritten { error, buffer, length }: Unwritten) -> Result<(), JournalError> {
+        (self.frame.buffer, self.frame.filled) = (Some(buffer), length);
+        let Some(mut segment) = self.segment.take() else { return Ok(()) };
+        segment.abandon();
+        self.leave_unfinished(&segment, &error);
+        let name = self.close(segment);
+        if is_no_room(&error) {
+            return Err(JournalError::Full { segment: name, error });
+        }
+        self.count_failure(name, error)
+    }
+
+    fn sync(&mut self) -> Result<(), JournalError> {
+        self.sync_due = None;
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        let Err(error) = segment.sync() else {
+            self.failures = 0;
+            return if segment.is_removed() { self.replace_removed() } else { Ok(()) };
+        };
+        // What the kernel has of the file cannot be trusted any more.
+        let name = segment.name().to_owned();
+        self.is_doubtful = true;
+        (self.journal.report)(Event::NotSynced(&name, &error));
+        self.finish(Ending::Continued, true);
+        self.count_failure(name, error)?;
+        self.begin()
+    }
+
+    /// Goes on in another segment, as somebody has removed the one that grows.
+    fn replace_removed(&mut self) -> Result<(), JournalError> {
+        self.is_doubtful = true;
+        if let Some(segment) = &self.segment {
+            (self.journal.report)(Event::Removed(segment.name()));
+        }
+        self.finish(Ending::Continued, true);
+        self.begin()
+    }
+
+    /// Goes on in another segment.
+    fn cut(&mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        // Where the frame could not be written, another has begun.
+        if !self.cut_is_due {
+            return Ok(());
+        }
+        self.finish(Ending::Continued, false);
+        self.begin()
+    }
+
+    fn begin(&mut self) -> Result<(), JournalError> {
+        if self.packets == Packets::Unknown {
+            self.packets = Packets::of(self.frame.payload());
+        }
+        let (clock, arrived) = self.frame.arrived.take().unwrap_or_else(arrival);
+        let name = self.journal.plan.name.name(self.journal.time.wall(), self.packets.are_there());
+        let name = name.map_err(JournalError::Name)?;
+        let segment = loop {
+            let NewStream { mut header, keys } = (self.journal.streams)().map_err(JournalError::Keys)?;
+            header.records.push((&self.lineage.next(&header.prefix)).into());
+            match Segment::create(self.journal.folder, &name, &header, keys, clock.clone(), arrived) {
+                Ok(segment) => break segment,
+                Err(NotMade { name, error, was_there: true })
+                    if !is_no_room(&error) && self.failures < MOST_FAILURES =>
+                {
+                    self.failures += 1;
+                    (self.journal.report)(Event::NotMade(&name, &error));
+                }
+                Err(NotMade { name, error, .. }) => return Err(JournalError::Create { segment: name, error }),
+            }
+        };
+        (self.journal.report)(Event::Began(segment.name()));
+        (self.segment, self.segment_began) = (Some(segment), self.journal.time.now());
+        (self.cut_is_due, self.sync_due) = (false, None);
+        Ok(())
+    }
+
+    /// Ends the segment, if there is one. `is_known` says that it is reported already that it cannot be synced.
+    fn finish(&mut self, ending: Ending, is_known: bool) {
+        let Some(mut segment) = self.segment.take() else { return };
+        let frame_size = self.journal.plan.layout.frame_size;
+        let spare = if self.frame.filled == 0 { self.frame.buffer.take() } else { None };
+        let spare = spare.unwrap_or_else(|| FrameBuffer::new(frame_size));
+        let (buffer, finished) = segment.finish(spare, ending);
+        if self.frame.filled == 0 {
+            self.frame.buffer = Some(buffer);
+        }
+        match finished {
+            Ok(()) => {
+                match segment.sync() {
+                    Ok(()) if !is_known => self.failures = 0,
+                    Err(error) if !is_known => {
+                        self.is_doubtful = true;
+                        (self.journal.report)(Event::NotSynced(segment.name(), &error));
+                    }
+                    Ok(()) | Err(_) => {}
+                }
+                segment.give_back();
+                (self.journal.report)(Event::Finished { segment: segment.name(), bytes: segment.plaintext() });
+            }
+            Err(error) => {
+                segment.abandon();
+                self.leave_unfinished(&segment, &error);
+            }
+        }
+        self.close(segment);
+    }
+
+    fn leave_unfinished(&mut self, segment: &Segment<D::File>, error: &io::Error) {
+        self.is_doubtful = true;
+        (self.journal.report)(Event::Unfinished(segment.name(), error));
+    }
+
+    /// Notes how a segment ended, and gives its name.
+    fn close(&mut self, segment: Segment<D::File>) -> OsString {
+        let (name, length) = (segment.name().to_owned(), segment.plaintext());
+        let (end, key) = segment.into_end();
+        self.lineage.ended(length, end, key);
+        name
+    }
+
+    fn count_failure(&mut self, segment: OsString, error: io::Error) -> Result<(), JournalError> {
+        self.failures += 1;
+        if self.failures > MOST_FAILURES { Err(JournalError::Failing { segment, error }) } else { Ok(()) }
+    }
+
+    /// Ends the last segment. An input of nothing makes an empty one; where nothing came of a failure, there is none.
+    fn end(&mut self, recorded: Result<SourceEnd, JournalError>) -> Result<SourceEnd, JournalError> {
+        let is_finished = matches!(recorded, Ok(SourceEnd::Finished));
+        let can_go_on = matches!(recorded, Ok(_) | Err(JournalError::Read(_)));
+        let written = match can_go_on {
+            true => self.flush(),
+            false => Ok(()),
+        };
+        let begun = match self.segment {
+            None if is_finished && written.is_ok() && self.lineage.sums().0 == 0 => self.begin(),
+            _ => Ok(()),
+        };
+        let ends_well = is_finished && written.is_ok();
+        self.finish(if ends_well { Ending::Finished } else { Ending::Interrupted }, false);
+        if self.frame.filled > 0 {
+            self.is_doubtful = true;
+            (self.journal.report)(Event::Lost(self.frame.filled as u64));
+        }
+        recorded.and_then(|end| written.and(begun).map(|()| end))
+    }
+
+    fn payload(&self) -> usize {
+        self.journal.plan.layout.frame_size.payload()
+    }
+}
+
+impl OpenFrame {
+    /// The bytes that it has.
+    fn payload(&mut self) -> &[u8] {
+        let area = self.buffer.as_mut().map(FrameBuffer::payload_area).unwrap_or_default();
+        area.get(..self.filled).unwrap_or_default()
+    }
+}
+
+/// What the times of a segment that begins now are taken from, and the time now.
+fn arrival() -> (Clock, i64) {
+    let clock = Clock::system();
+    let now = clock.now();
+    (clock, now)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,618 @@
+//! The journal against a disk that fails at every place, and a clock that the tests drive.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
+
+use proptest::prelude::*;
+use rustix::io::Errno;
+
+use super::*;
+use crate::{
+    container::FrameSize,
+    keys::{KeyFile, Lock},
+    record::{
+        chain::{self, Break, recordings},
+        growing_stream::GrowingStream,
+        segment_end::{SegmentEnd, SegmentFacts},
+        store::SegmentFile,
+    },
+    stream::{ReaderInput, StreamFile, StreamHeader},
+};
+
+const LAYOUT: Layout = Layout { frame_size: FrameSize::MIN, header_length: crate::container::HeaderLength::MIN };
+const FRAME: usize = FrameSize::MIN.payload();
+const FIRST_WALL: i64 = 1_795_514_407_000_000;
+
+/// What goes wrong on the disk.
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    call: Call,
+    /// Which of these calls, from 0.
+    at: usize,
+    /// How many bytes a write that fails has written before that.
+    written: usize,
+    error: Errno,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Write,
+    Sync,
+    Reserve,
+}
+
+#[derive(Default)]
+struct Disk {
+    fault: Option<Fault>,
+    /// Whether every later call of the kind fails, too.
+    stays: bool,
+    /// How many bytes one write takes at most.
+    most_at_once: Option<usize>,
+    /// How long a file can be.
+    room: Option<u64>,
+    calls: RefCell<Vec<Call>>,
+}
+
+impl Disk {
+    fn failing(fault: Fault) -> Rc<Self> {
+        Rc::new(Self { fault: Some(fault), ..Self::default() })
+    }
+
+    /// Whether a file can have a byte before `end`.
+    fn check_room(&self, end: u64) -> io::Result<()> {
+        if self.room.is_some_and(|room| end > room) { Err(Errno::NOSPC.into()) } else { Ok(()) }
+    }
+
+    /// The fault that this call meets.
+    fn meet(&self, call: Call) -> Option<Fault> {
+        let before = self.calls.borrow().iter().filter(|&&other| other == call).count();
+        self.calls.borrow_mut().push(call);
+        self.fault.filter(|fault| fault.call == call && (fault.at == before || self.stays && before > fault.at))
+    }
+
+    fn count(&self, call: Call) -> usize {
+        self.calls.borrow().iter().filter(|&&other| other == call).count()
+    }
+}
+
+struct MemoryFile {
+    disk: Rc<Disk>,
+    content: RefCell<Vec<u8>>,
+    /// All that was tried to be written, byte by byte: a write that fails may have written it.
+    tried: RefCell<BTreeMap<u64, u8>>,
+}
+
+impl SegmentFile for Rc<MemoryFile> {
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        self.disk.check_room(position + bytes.len() as u64)?;
+        for (place, &byte) in (position..).zip(bytes) {
+            let before = self.tried.borrow_mut().insert(place, byte);
+            assert!(before.is_none_or(|before| before == byte), "two ciphertexts at {place}");
+        }
+        let fault = self.disk.meet(Call::Write);
+        let most = self.disk.most_at_once.unwrap_or(usize::MAX);
+        let written = fault.map_or(most, |fault| fault.written).min(bytes.len());
+        let (mut content, start) = (self.content.borrow_mut(), position as usize);
+        assert_eq!(content.len(), start, "a hole, or something is overwritten");
+        content.extend(&bytes[..written]);
+        match fault {
+            Some(fault) => Err(fault.error.into()),
+            None => Ok(written),
+        }
+    }
+
+    fn reserve(&self, from: u64, length: u64) -> io::Result<()> {
+        self.disk.check_room(from + length)?;
+        self.disk.meet(Call::Reserve).map_or(Ok(()), |fault| Err(fault.error.into()))
+    }
+
+    fn most_bytes(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.content.borrow_mut().truncate(length as usize);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.meet(Call::Sync).map_or(Ok(()), |fault| Err(fault.error.into()))
+    }
+
+    fn is_removed(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Default)]
+struct MemoryFolder {
+    disk: Rc<Disk>,
+    files: RefCell<Vec<(OsString, Rc<MemoryFile>)>>,
+}
+
+impl SegmentFolder for MemoryFolder {
+    type File = Rc<MemoryFile>;
+
+    fn create(&self, name: &OsStr) -> io::Result<Rc<MemoryFile>> {
+        if self.files.borrow().iter().any(|(other, _)| other == name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let (disk, content, tried) = (Rc::clone(&self.disk), RefCell::default(), RefCell::default());
+        let file = Rc::new(MemoryFile { disk, content, tried });
+        self.files.borrow_mut().push((name.to_owned(), Rc::clone(&file)));
+        Ok(file)
+    }
+
+    fn sync(&self, _: &Rc<MemoryFile>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, name: &OsStr) -> io::Result<()> {
+        self.files.borrow_mut().retain(|(other, _)| other != name);
+        Ok(())
+    }
+}
+
+struct Clocks {
+    began: Instant,
+    passed: Cell<Duration>,
+    set_by: Cell<i64>,
+}
+
+impl Time for Clocks {
+    fn now(&self) -> Instant {
+        self.began + self.passed.get()
+    }
+
+    fn wall(&self) -> i64 {
+        FIRST_WALL + self.passed.get().as_micros() as i64 + self.set_by.get()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Bytes(Vec<u8>),
+    Pause(Duration),
+    SetClock(i64),
+    /// The recording is asked to end; the bytes after it are there already.
+    Stop,
+}
+
+struct Script<'a> {
+    clocks: &'a Clocks,
+    steps: VecDeque<Step>,
+    end: SourceEnd,
+}
+
+impl Source for Script<'_> {
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
+        loop {
+            match self.steps.front_mut() {
+                None | Some(Step::Bytes(_)) => return Ok(Readiness::Ready),
+                Some(Step::Stop) => return Ok(Readiness::Stopped),
+                Some(Step::SetClock(by)) => {
+                    self.clocks.set_by.set(self.clocks.set_by.get() + *by);
+                    self.steps.pop_front();
+                }
+                Some(Step::Pause(pause)) => {
+                    let left = until.map(|until| until.saturating_duration_since(self.clocks.now()));
+                    let passes = left.map_or(*pause, |left| left.min(*pause));
+                    self.clocks.passed.set(self.clocks.passed.get() + passes);
+                    *pause -= passes;
+                    if pause.is_zero() {
+                        self.steps.pop_front();
+                    }
+                    if left == Some(passes) {
+                        return Ok(Readiness::NotReady);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        if matches!(self.steps.front(), Some(Step::Stop)) {
+            self.steps.pop_front();
+        }
+        let Some(Step::Bytes(bytes)) = self.steps.front_mut() else { return Ok(0) };
+        let read = bytes.len().min(area.len());
+        area[..read].copy_from_slice(&bytes[..read]);
+        bytes.drain(..read);
+        if bytes.is_empty() {
+            self.steps.pop_front();
+        }
+        Ok(read)
+    }
+
+    fn pending(&self) -> usize {
+        let ahead = self.steps.iter().skip_while(|step| matches!(step, Step::Stop));
+        ahead.map_while(|step| if let Step::Bytes(bytes) = step { Some(bytes.len()) } else { None }).sum()
+    }
+
+    fn end(&mut self) -> SourceEnd {
+        self.end
+    }
+}
+
+/// What a recording has left.
+struct Recorded {
+    ended: Ended,
+    events: Vec<String>,
+    names: Vec<String>,
+    streams: Vec<Vec<u8>>,
+    key_file: KeyFile,
+    disk: Rc<Disk>,
+}
+
+fn record_on(disk: Rc<Disk>, cutting: Cutting, steps: Vec<Step>, end: SourceEnd) -> Recorded {
+    let clocks = Clocks { began: Instant::now(), passed: Cell::default(), set_by: Cell::default() };
+    let folder = MemoryFolder { disk: Rc::clone(&disk), files: RefCell::default() };
+    let key_file = KeyFile::random().unwrap();
+    let lock = Lock::with_key_file(&key_file);
+    let plan = JournalPlan {
+        layout: LAYOUT,
+        max_delay: Duration::from_millis(200),
+        sync: Duration::from_secs(1),
+        cutting,
+        name: SegmentName::new(None),
+    };
+    let mut events = Vec::new();
+    let ended = Journal {
+        plan: &plan,
+        folder: &folder,
+        source: &mut Script { clocks: &clocks, steps: steps.into(), end },
+        time: &clocks,
+        streams: &mut || lock.new_stream(LAYOUT, JournalPlan::features()).map_err(io::Error::other),
+        report: &mut |event| events.push(format!("{event:?}")),
+        delivered: &AtomicU64::new(0),
+    }
+    .record([7; RECORDING_ID_LENGTH]);
+    let files = folder.files.into_inner();
+    let names = files.iter().map(|(name, _)| name.to_str().unwrap().to_owned()).collect();
+    let streams = files.iter().map(|(_, file)| file.content.borrow().clone()).collect();
+    Recorded { ended, events, names, streams, key_file, disk }
+}
+
+fn record(cutting: Cutting, steps: Vec<Step>) -> Recorded {
+    record_on(Rc::default(), cutting, steps, SourceEnd::Finished)
+}
+
+impl Recorded {
+    fn facts(&self) -> Vec<SegmentFacts> {
+        let wanted: Vec<_> = (0..100).collect();
+        let facts = |bytes: &Vec<u8>| {
+            let header = StreamHeader::read(ReaderInput(bytes.as_slice()), Vec::new()).unwrap();
+            let (stream, _) = header.open(&mut self.key_file.clone().into()).unwrap();
+            let record = stream.header().segment().unwrap();
+            let file = StreamFile::new(bytes, bytes.len() as u64, 0, LAYOUT);
+            SegmentFacts::of(record, &stream, &file, &wanted).unwrap()
+        };
+        self.streams.iter().map(facts).collect()
+    }
+
+    /// The plaintext of each segment, as far as it verifies, without what comes again in the next.
+    fn pieces(&self) -> Vec<Vec<u8>> {
+        let facts = self.facts();
+        let offsets = facts.iter().map(|facts| facts.record.offset).skip(1).map(Some).chain([None]);
+        let piece = |((bytes, facts), next): ((&Vec<u8>, &SegmentFacts), Option<u64>)| {
+            let header = StreamHeader::read(ReaderInput(bytes.as_slice()), Vec::new()).unwrap();
+            let (stream, _) = header.open(&mut self.key_file.clone().into()).unwrap();
+            let mut frames = GrowingStream::new(bytes, stream, 0);
+            let mut piece = Vec::new();
+            for _ in 0..facts.frames {
+                let frame = frames.next_frame().unwrap().unwrap();
+                piece.extend(frame.payload());
+                frames.give_back(frame);
+            }
+            piece.truncate(next.map_or(usize::MAX, |next| (next - facts.record.offset) as usize));
+            piece
+        };
+        self.streams.iter().zip(&facts).zip(offsets).map(piece).collect()
+    }
+
+    fn plaintext(&self) -> Vec<u8> {
+        self.pieces().concat()
+    }
+
+    /// Asserts that the segments are one recording, in which nothing is wrong but that segments may be unfinished.
+    fn assert_linked(&self) {
+        let facts = self.facts();
+        let states = recordings(&facts);
+        assert!(states.len() <= 1);
+        for state in states {
+            assert_eq!(state.missing_before, 0);
+            assert!(state.breaks.iter().all(|(.., why)| *why == Break::Unfinished), "{:?}", state.breaks);
+        }
+    }
+}
+
+fn bytes(length: usize) -> Vec<u8> {
+    (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+}
+
+/// Several segments of several frames, with pauses after which frames and syncs are due.
+fn long_script() -> (Vec<Step>, Vec<u8>) {
+    let plaintext = bytes(9 * FRAME + 1234);
+    let mut steps = Vec::new();
+    for piece in plaintext.chunks(FRAME + 700) {
+        steps.push(Step::Bytes(piece.to_vec()));
+        steps.push(Step::Pause(Duration::from_millis(700)));
+    }
+    (steps, plaintext)
+}
+
+fn short_segments() -> Cutting {
+    Cutting { time: None, size: Some(LAYOUT.frame_position(4)) }
+}
+
+#[test]
+fn all_that_arrives_is_recorded_in_segments_that_are_whole_together() {
+    let (steps, plaintext) = long_script();
+    let recorded = record(short_segments(), steps);
+    assert!(matches!(recorded.ended.how, Ok(SourceEnd::Finished)) && !recorded.ended.is_doubtful);
+    assert!(recorded.streams.len() > 3);
+    assert_eq!(recorded.ended.segments as usize, recorded.streams.len());
+    assert_eq!(recorded.ended.bytes, plaintext.len() as u64);
+    assert!(recorded.plaintext() == plaintext);
+    let states = recordings(&recorded.facts());
+    assert!(states[0].is_whole(), "{states:?}");
+    for stream in &recorded.streams {
+        assert!(stream.len() as u64 <= short_segments().size.unwrap(), "{}", stream.len());
+    }
+}
+
+#[test]
+fn whichever_write_fails_no_two_ciphertexts_are_at_one_place_and_nothing_is_lost_that_can_be_kept() {
+    let (steps, plaintext) = long_script();
+    let writes = record(short_segments(), steps.clone()).disk.count(Call::Write);
+    assert!(writes > 15);
+    for at in 0..writes {
+        for written in [0, 1, 2000, FRAME, usize::MAX] {
+            for error in [Errno::IO, Errno::NOSPC, Errno::DQUOT] {
+                let fault = Fault { call: Call::Write, at, written, error };
+                let recorded = record_on(Disk::failing(fault), short_segments(), steps.clone(), SourceEnd::Finished);
+                recorded.assert_linked();
+                let found = recorded.plaintext();
+                assert!(plaintext.starts_with(&found), "{fault:?}");
+                match &recorded.ended.how {
+                    // The frame went to another segment, or what was no segment yet was made again.
+                    Ok(_) => {
+                        let not_made = recorded.events.iter().any(|event| event.starts_with("NotMade"));
+                        assert!(found == plaintext && recorded.ended.is_doubtful != not_made, "{fault:?}");
+                    }
+                    Err(JournalError::Create { .. }) => assert_ne!(error, Errno::IO),
+                    Err(JournalError::Full { .. }) => {
+                        assert_ne!(error, Errno::IO);
+                        assert!(recorded.events.iter().any(|event| event.starts_with("Lost")), "{fault:?}");
+                    }
+                    other => panic!("{fault:?}: {other:?}"),
+                }
+                assert_eq!(recorded.ended.bytes, found.len() as u64, "{fault:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_short_write_the_rest_of_the_same_bytes_follows() {
+    let (steps, plaintext) = long_script();
+    let disk = Rc::new(Disk { most_at_once: Some(999), ..Disk::default() });
+    let recorded = record_on(disk, short_segments(), steps, SourceEnd::Finished);
+    assert!(recorded.plaintext() == plaintext && recordings(&recorded.facts())[0].is_whole());
+}
+
+#[test]
+fn whichever_sync_fails_the_recording_goes_on_in_another_segment() {
+    let (steps, plaintext) = long_script();
+    let sound = record(Cutting::default(), steps.clone());
+    let syncs = sound.disk.count(Call::Sync);
+    assert!(syncs > 5);
+    let mut went_on = 0;
+    for at in 0..syncs {
+        let fault = Fault { call: Call::Sync, at, written: 0, error: Errno::IO };
+        let recorded = record_on(Disk::failing(fault), Cutting::default(), steps.clone(), SourceEnd::Finished);
+        recorded.assert_linked();
+        assert!(recorded.ended.how.is_ok() && recorded.plaintext() == plaintext, "{at}");
+        let not_synced = recorded.events.iter().any(|event| event.starts_with("NotSynced"));
+        let not_made = recorded.events.iter().any(|event| event.starts_with("NotMade"));
+        assert!(not_synced != not_made && recorded.ended.is_doubtful == not_synced, "{at}");
+        went_on += usize::from(recorded.streams.len() > sound.streams.len());
+    }
+    assert!(went_on > 2, "{went_on}");
+}
+
+#[test]
+fn a_disk_that_goes_on_failing_is_not_littered() {
+    for error in [Errno::IO, Errno::STALE] {
+        // The first two are of the header and of the first frame.
+        let fault = Fault { call: Call::Sync, at: 1, written: 0, error };
+        let disk = Rc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
+        let recorded = record_on(disk, Cutting::default(), long_script().0, SourceEnd::Finished);
+        assert!(matches!(recorded.ended.how, Err(JournalError::Create { .. })), "{:?}", recorded.ended);
+        assert_eq!(recorded.streams.len(), 1);
+    }
+}
+
+#[test]
+fn on_a_full_disk_the_segment_gets_its_final_frame_and_nothing_is_read_that_cannot_be_stored() {
+    let (steps, plaintext) = long_script();
+    // The first is for the header and the first frame.
+    for at in 1..4 {
+        let fault = Fault { call: Call::Reserve, at, written: 0, error: Errno::NOSPC };
+        let disk = Rc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
+        let recorded = record_on(disk, short_segments(), steps.clone(), SourceEnd::Finished);
+        let full = matches!(&recorded.ended.how, Err(JournalError::Full { .. } | JournalError::Create { .. }));
+        assert!(full && !recorded.ended.is_doubtful, "{:?}", recorded.ended);
+        let facts = recorded.facts();
+        let last = facts.last().unwrap();
+        let SegmentEnd::Final(flags) = last.end else { panic!("unfinished") };
+        assert!(flags.is_interrupted() || matches!(recorded.ended.how, Err(JournalError::Create { .. })));
+        assert!(plaintext.starts_with(&recorded.plaintext()));
+        assert!(recorded.events.iter().all(|event| !event.starts_with("Lost")), "{:?}", recorded.events);
+    }
+}
+
+#[test]
+fn however_much_room_there_is_all_of_it_is_used_and_the_final_frame_has_its_place() {
+    let (steps, plaintext) = long_script();
+    let whole = record(Cutting::default(), steps.clone()).streams[0].len() as u64;
+    for room in (0..whole + 8192).step_by(501) {
+        let disk = Rc::new(Disk { room: Some(room), ..Disk::default() });
+        let recorded = record_on(disk, Cutting::default(), steps.clone(), SourceEnd::Finished);
+        let is_made = room >= LAYOUT.frame_position(1) + 64;
+        let lost = if is_made { Vec::new() } else { vec!["Lost(377)".to_owned()] };
+        let events: Vec<_> = recorded.events.iter().filter(|event| event.starts_with("Lost")).cloned().collect();
+        assert_eq!((recorded.ended.is_doubtful, events), (!is_made, lost), "{room}");
+        match &recorded.ended.how {
+            Ok(_) => assert!(room >= whole && recorded.plaintext() == plaintext, "{room}"),
+            Err(JournalError::Create { .. }) => assert!(!is_made, "{room}"),
+            Err(JournalError::Full { .. }) => {
+                let SegmentEnd::Final(flags) = recorded.facts()[0].end else { panic!("unfinished") };
+                assert!(flags.is_interrupted() && plaintext.starts_with(&recorded.plaintext()));
+                let left = room - recorded.streams[0].len() as u64;
+                assert!(left < FrameSize::MIN.wire() as u64, "{left} of {room}");
+            }
+            other => panic!("{room}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_recording_that_is_asked_to_end_keeps_what_has_arrived() {
+    let plaintext = bytes(3 * FRAME + 5);
+    let steps = [&plaintext[..10], &plaintext[10..]];
+    let steps = vec![Step::Bytes(steps[0].to_vec()), Step::Stop, Step::Bytes(steps[1].to_vec())];
+    let recorded = record_on(Rc::default(), Cutting::default(), steps, SourceEnd::Asked);
+    assert!(matches!(recorded.ended.how, Ok(SourceEnd::Asked)));
+    assert!(recorded.plaintext() == plaintext);
+    let SegmentEnd::Final(flags) = recorded.facts()[0].end else { panic!("unfinished") };
+    assert!(flags.is_interrupted() && !flags.is_continued());
+}
+
+#[test]
+fn of_a_source_that_fails_before_its_first_byte_nothing_is_left() {
+    for (end, segments) in [(SourceEnd::Failed, 0), (SourceEnd::Asked, 0), (SourceEnd::Finished, 1)] {
+        let recorded = record_on(Rc::default(), Cutting::default(), Vec::new(), end);
+        assert_eq!((recorded.streams.len(), recorded.ended.bytes), (segments, 0), "{end:?}");
+    }
+}
+
+#[test]
+fn a_frame_is_written_in_time_and_synced_in_time() {
+    let steps = vec![
+        Step::Bytes(b"a".to_vec()),
+        Step::Pause(Duration::from_millis(199)),
+        Step::Bytes(b"b".to_vec()),
+        Step::Pause(Duration::from_millis(2)),
+        Step::Bytes(b"c".to_vec()),
+        Step::Pause(Duration::from_secs(60)),
+        Step::Bytes(b"d".to_vec()),
+    ];
+    let recorded = record(Cutting::default(), steps);
+    let facts = recorded.facts();
+    // Two in the first 200 ms, one, one, and the final frame; of an idle minute, one sync, and two at the end.
+    assert_eq!((facts[0].frames, facts[0].length), (4, 4));
+    assert_eq!(recorded.disk.count(Call::Sync), 4, "{:?}", recorded.disk.calls);
+}
+
+#[test]
+fn after_its_time_a_segment_ends_before_the_next_byte_and_an_idle_source_makes_none() {
+    let cutting = Cutting { time: Some(Duration::from_secs(10)), size: None };
+    let steps = vec![
+        Step::Bytes(b"one".to_vec()),
+        Step::Pause(Duration::from_secs(35)),
+        Step::Bytes(b"two".to_vec()),
+        Step::Pause(Duration::from_secs(9)),
+        Step::Bytes(b"three".to_vec()),
+        Step::Pause(Duration::from_secs(60)),
+    ];
+    let recorded = record(cutting, steps);
+    assert_eq!(recorded.pieces(), [b"one".to_vec(), b"twothree".to_vec()]);
+    assert_eq!(recorded.names, ["2026-11-24T10-00-07Z.bin.reel", "2026-11-24T10-00-42Z.bin.reel"]);
+}
+
+#[test]
+fn a_step_of_the_wall_clock_begins_another_segment_and_drift_does_not() {
+    let second = 1_000_000;
+    for (set_by, segments) in [(3 * second, 2), (-3 * second, 2), (50 * 365 * 86_400 * second, 2), (second, 1)] {
+        let steps = vec![
+            Step::Bytes(b"before".to_vec()),
+            Step::Pause(Duration::from_secs(1)),
+            Step::SetClock(set_by),
+            Step::Pause(Duration::from_secs(1)),
+            Step::Bytes(b"after".to_vec()),
+            Step::Pause(Duration::from_secs(1)),
+            Step::Bytes(b"wards".to_vec()),
+        ];
+        let recorded = record(Cutting::default(), steps);
+        assert_eq!(recorded.streams.len(), segments, "{set_by}");
+        assert_eq!(recorded.plaintext(), b"beforeafterwards", "{set_by}");
+        assert!(recordings(&recorded.facts())[0].is_whole());
+    }
+}
+
+#[test]
+fn segments_of_one_second_do_not_replace_each_other() {
+    let steps = vec![Step::Bytes(bytes(20 * FRAME))];
+    let recorded = record(short_segments(), steps);
+    assert_eq!(recorded.names[..2], ["2026-11-24T10-00-07Z.bin.reel", "2026-11-24T10-00-07Z-2.bin.reel"]);
+    assert!(recorded.plaintext() == bytes(20 * FRAME));
+}
+
+/// Packets of MPEG-TS, each with another content.
+fn transport_stream(packets: usize) -> Vec<u8> {
+    let mut stream = bytes(packets * 188);
+    stream.iter_mut().step_by(188).for_each(|byte| *byte = 0x47);
+    stream
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn no_byte_is_lost_or_doubled_wherever_the_input_is_cut(
+        is_transport_stream: bool,
+        lengths in proptest::collection::vec(1_usize..9000, 1..30),
+        pauses in proptest::collection::vec(0_u64..3000, 30),
+        size in 2_u64..6,
+        seconds in 1_u64..8,
+    ) {
+        let total: usize = lengths.iter().sum();
+        let plaintext = if is_transport_stream { transport_stream(total / 188 + 3) } else { bytes(total) };
+        let mut rest = plaintext.as_slice();
+        let mut steps = Vec::new();
+        for (length, pause) in lengths.iter().zip(pauses) {
+            let (piece, left) = rest.split_at(rest.len().min(*length));
+            rest = left;
+            if !piece.is_empty() {
+                steps.push(Step::Bytes(piece.to_vec()));
+                steps.push(Step::Pause(Duration::from_millis(pause)));
+            }
+        }
+        steps.push(Step::Bytes(rest.to_vec()));
+        let cutting =
+            Cutting { time: Some(Duration::from_secs(seconds)), size: Some(LAYOUT.frame_position(size) + 64) };
+        let recorded = record(cutting, steps);
+        prop_assert!(recorded.plaintext() == plaintext);
+        prop_assert!(recordings(&recorded.facts())[0].is_whole());
+        if is_transport_stream {
+            for piece in recorded.pieces() {
+                prop_assert_eq!((piece.len() % 188, piece[0]), (0, 0x47));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_segment_continues_only_the_one_before_it() {
+    let recorded = record(short_segments(), long_script().0);
+    let facts = recorded.facts();
+    for (place, segment) in facts.iter().enumerate() {
+        for (other, next) in facts.iter().enumerate() {
+            assert_eq!(chain::continues(segment, next).is_ok(), other == place + 1, "{place} {other}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What a recorder knows of its segments so far, to link the next one to them.
+
+use crate::{
+    container::{Predecessor, Prefix, RECORDING_ID_LENGTH, SegmentRecord},
+    keys::LinkKey,
+};
+
+/// The segments of a recording so far.
+pub(super) struct Lineage {
+    recording: [u8; RECORDING_ID_LENGTH],
+    /// How many segments there are.
+    segments: u64,
+    /// The length of their plaintexts together.
+    offset: u64,
+    /// How the last of them ended, and its key.
+    last: Option<(Predecessor, LinkKey)>,
+}
+
+impl Lineage {
+    /// The recording with this id, with no segment yet.
+    pub fn new(recording: [u8; RECORDING_ID_LENGTH]) -> Self {
+        Self { recording, segments: 0, offset: 0, last: None }
+    }
+
+    /// The record of the next segment, whose stream starts with `prefix`.
+    pub fn next(&self, prefix: &Prefix) -> SegmentRecord {
+        let predecessor = self.last.as_ref().map(|(predecessor, _)| *predecessor).unwrap_or_default();
+        let (recording, number, offset) = (self.recording, self.segments + 1, self.offset);
+        let record = SegmentRecord { recording, number, offset, predecessor, link: [0; 32] };
+        match &self.last {
+            Some((_, key)) => SegmentRecord { link: *key.link(&record, prefix).as_bytes(), ..record },
+            None => record,
+        }
+    }
+
+    /// The segment that was next has ended so, with `length` bytes of plaintext.
+    pub fn ended(&mut self, length: u64, end: Predecessor, key: LinkKey) {
+        self.segments += 1;
+        self.offset += length;
+        self.last = Some((end, key));
+    }
+
+    /// How many segments have ended, and the length of their plaintexts together.
+    pub fn sums(&self) -> (u64, u64) {
+        (self.segments, self.offset)
+    }
+}

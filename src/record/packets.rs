@@ -1,0 +1,134 @@
+//! Packets of MPEG-TS: whether the input is made of them, and where they begin.
+
+const PACKET: usize = 188;
+const SYNC: u8 = 0x47;
+/// So many bytes tell what an input is: three packets in a row are no accident.
+pub(super) const ENOUGH: usize = 2 * PACKET + 1;
+const SURE: u8 = 3;
+
+/// Where the next byte of the input is in its packets; an input of other bytes can be cut anywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Packets {
+    /// Nothing has arrived.
+    #[default]
+    Unknown,
+    /// So many bytes into a packet, if they are packets: of these, so many have begun as they should.
+    Within {
+        at: usize,
+        begun: u8,
+    },
+    Other,
+}
+
+/// Whether `front`, the first bytes of an input, begins with packets of MPEG-TS; `None` if more bytes could tell.
+pub(super) fn is_transport_stream(front: &[u8]) -> Option<bool> {
+    if front.iter().step_by(PACKET).any(|&byte| byte != SYNC) {
+        return Some(false);
+    }
+    if front.len() >= ENOUGH { Some(true) } else { None }
+}
+
+impl Packets {
+    /// Those of an input that begins with `front`.
+    pub fn of(front: &[u8]) -> Self {
+        let mut packets = Self::Within { at: 0, begun: 0 };
+        packets.pass(front);
+        packets
+    }
+
+    /// Whether they are packets: two have begun as they should, or one is whole.
+    pub fn are_there(self) -> bool {
+        matches!(self, Self::Within { at: 0, begun: 1 } | Self::Within { begun: 2.., .. })
+    }
+
+    /// How many bytes are left until the next packet begins; 0 where the input can be cut.
+    pub fn to_boundary(self) -> usize {
+        match self {
+            Self::Unknown | Self::Other | Self::Within { at: 0, .. } => 0,
+            Self::Within { at, .. } => PACKET - at,
+        }
+    }
+
+    /// Goes past `bytes`. Where no packet begins where one should, as after a loss, it goes on from the next byte that may
+    /// begin one; early on, the input is something else.
+    pub fn pass(&mut self, bytes: &[u8]) {
+        let Self::Within { at, begun } = self else { return };
+        let mut start = (PACKET - *at) % PACKET;
+        while let Some(&byte) = bytes.get(start) {
+            if byte == SYNC {
+                *begun = begun.saturating_add(1);
+            } else if *begun < SURE {
+                *self = Self::Other;
+                return;
+            } else if let Some(next) = (start..bytes.len()).find(|&next| begins_packet(bytes, next)) {
+                start = next;
+            }
+            start += PACKET;
+        }
+        *at = (PACKET - (start - bytes.len())) % PACKET;
+    }
+}
+
+fn begins_packet(bytes: &[u8], at: usize) -> bool {
+    let is_sync = |at: usize| bytes.get(at).is_none_or(|&byte| byte == SYNC);
+    is_sync(at) && is_sync(at + PACKET)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(count: usize) -> Vec<u8> {
+        (0..count).flat_map(|index| [vec![SYNC], vec![index as u8; PACKET - 1]].concat()).collect()
+    }
+
+    #[test]
+    fn three_sync_bytes_in_their_places_make_a_transport_stream() {
+        assert_eq!(is_transport_stream(b""), None);
+        assert_eq!(is_transport_stream(&packets(2)), None);
+        assert_eq!(is_transport_stream(&packets(3)[..ENOUGH]), Some(true));
+        assert_eq!(is_transport_stream(b"ftyp"), Some(false));
+        assert_eq!(is_transport_stream(&[SYNC; PACKET + 1]), None);
+        assert_eq!(is_transport_stream(&[&packets(1)[..], b"x"].concat()), Some(false));
+        for (front, are_there) in
+            [(b"G".to_vec(), false), (packets(1), true), (packets(2), true), (b"x".to_vec(), false)]
+        {
+            assert_eq!(Packets::of(&front).are_there(), are_there, "{}", front.len());
+        }
+        let mut image = Packets::of(b"GIF89a");
+        assert_eq!(image.to_boundary(), PACKET - 6);
+        image.pass(&[0; 300]);
+        assert_eq!(image, Packets::Other);
+    }
+
+    #[test]
+    fn boundaries_are_found_however_the_bytes_arrive() {
+        let stream = packets(50);
+        for piece in [1, 7, 187, 188, 189, 1000, stream.len()] {
+            let mut packets = Packets::of(b"");
+            let mut passed = 0;
+            for bytes in stream.chunks(piece) {
+                packets.pass(bytes);
+                passed += bytes.len();
+                assert_eq!((passed + packets.to_boundary()) % PACKET, 0, "{piece} {passed}");
+                assert!(packets.to_boundary() < PACKET);
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_loss_boundaries_are_those_of_what_follows() {
+        let stream = [&packets(3)[..], &packets(3)[100..]].concat();
+        let mut packets = Packets::of(&stream);
+        assert_eq!(packets.to_boundary(), 0);
+        packets.pass(&[SYNC]);
+        assert_eq!(packets.to_boundary(), PACKET - 1);
+    }
+
+    #[test]
+    fn other_input_can_be_cut_anywhere() {
+        let mut packets = Packets::of(b"other");
+        packets.pass(b"other");
+        assert_eq!((packets.to_boundary(), packets.are_there()), (0, false));
+    }
+}

@@ -1,0 +1,255 @@
+//! One segment: a stream that grows under its final name.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+};
+
+use super::{
+    reserve::Reserve,
+    segment_name::numbered,
+    store::{SegmentFile, SegmentFolder},
+};
+use crate::{
+    container::{FRAME_OVERHEAD, Header, Layout, Predecessor},
+    keys::{LinkKey, StageKeys},
+    stage::{Chain, Clear, Frame, FrameBuffer},
+    stream::{Clock, Ending, FrameMaker, StreamError},
+};
+
+/// A segment that grows. It is not finished when it is dropped.
+pub(super) struct Segment<F> {
+    name: OsString,
+    file: F,
+    layout: Layout,
+    chain: Chain,
+    link: LinkKey,
+    maker: FrameMaker,
+    reserve: Reserve,
+    /// How the stream ends so far.
+    end: Predecessor,
+    /// How many bytes are written.
+    length: u64,
+    has_unsynced: bool,
+    /// A frame was sealed that could not be written. Its index is spent: another frame that is sealed there would give both
+    /// away, and one that is sealed after it could not be reached.
+    is_spent: bool,
+}
+
+/// A frame that was not written.
+pub(super) struct Unwritten {
+    pub error: io::Error,
+    /// Its plaintext, which has these many bytes.
+    pub buffer: FrameBuffer,
+    pub length: usize,
+}
+
+/// A segment that could not be made.
+pub(super) struct NotMade {
+    pub name: OsString,
+    pub error: io::Error,
+    /// Whether it was there, and could not be written or synced.
+    pub was_there: bool,
+}
+
+impl<F: SegmentFile> Segment<F> {
+    /// Makes a segment in `folder`, by `name` or, where that is taken, by `name` and a number. It has its header, room for a
+    /// frame and the final one, and is synced with its folder. The first byte of its first frame arrived at `arrived`.
+    pub fn create<D: SegmentFolder<File = F>>(
+        folder: &D,
+        name: &str,
+        header: &Header,
+        keys: StageKeys,
+        clock: Clock,
+        arrived: i64,
+    ) -> Result<Self, NotMade> {
+        let not_sealed = |error| NotMade { name: name.into(), error: io::Error::other(error), was_there: false };
+        let copies = keys.seal_header(header).map_err(not_sealed)?;
+        let (name, file) = make(folder, name)?;
+        let layout = header.layout();
+        let mut maker = FrameMaker::new(layout.frame_size, clock);
+        maker.set_live();
+        let chain = Chain::new(&keys, &header.prefix, Vec::new());
+        let maker = maker.starting_at(0, arrived);
+        let (link, reserve, end) = (keys.link, Reserve::default(), Predecessor::default());
+        let mut segment = Self {
+            name,
+            file,
+            layout,
+            chain,
+            link,
+            maker,
+            reserve,
+            end,
+            length: 0,
+            has_unsynced: true,
+            is_spent: false,
+        };
+        match segment.begin(folder, &copies) {
+            Ok(()) => Ok(segment),
+            Err(error) => {
+                // There is nothing in it.
+                let _ = folder.remove(&segment.name);
+                Err(NotMade { name: segment.name, error, was_there: true })
+            }
+        }
+    }
+
+    /// Its layout: the header is as long as its key slots need.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    fn begin<D: SegmentFolder<File = F>>(&mut self, folder: &D, copies: &[u8]) -> io::Result<()> {
+        let length = copies.len() + self.layout.frame_size.wire() + FRAME_OVERHEAD;
+        self.reserve.ensure(&self.file, 0, length as u64)?;
+        write_all(&self.file, copies, 0)?;
+        self.length = copies.len() as u64;
+        self.sync()?;
+        folder.sync(&self.file)
+    }
+
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// How many frames are written.
+    pub fn frames(&self) -> u64 {
+        self.end.frames
+    }
+
+    /// The plaintext bytes of the frames that are written.
+    pub fn plaintext(&self) -> u64 {
+        self.maker.offset()
+    }
+
+    /// Makes sure of room for another frame and the final one.
+    pub fn make_room(&mut self) -> io::Result<()> {
+        let length = self.layout.frame_size.wire() + FRAME_OVERHEAD;
+        self.reserve.ensure(&self.file, self.length, length as u64)
+    }
+
+    /// The first byte of the next frame has just arrived.
+    pub fn arrived(&mut self) {
+        self.maker.arrived();
+    }
+
+    /// Writes a frame with the first `length` payload bytes of `buffer`, and gives the buffer back.
+    pub fn append(&mut self, buffer: FrameBuffer, length: usize) -> Result<FrameBuffer, Unwritten> {
+        let before = self.maker.clone();
+        match self.write(buffer, |maker, buffer| maker.next(buffer, length)) {
+            Err(unwritten) => {
+                self.maker = before;
+                Err(unwritten)
+            }
+            written => written,
+        }
+    }
+
+    /// Writes the final frame, which is empty, and gives the buffer for it back.
+    pub fn finish(&mut self, buffer: FrameBuffer, ending: Ending) -> (FrameBuffer, io::Result<()>) {
+        match self.write(buffer, |maker, buffer| maker.last(buffer, 0, ending)) {
+            Ok(buffer) => {
+                self.end.is_final = true;
+                (buffer, Ok(()))
+            }
+            Err(Unwritten { error, buffer, .. }) => (buffer, Err(error)),
+        }
+    }
+
+    /// Gives back what is left of the reserve.
+    pub fn give_back(&self) {
+        // What is not given back is lost to others until the file is removed.
+        let _ = self.file.truncate(self.length);
+    }
+
+    /// Takes away what was written of a frame after the last whole one. The segment stays unfinished.
+    pub fn abandon(&mut self) {
+        self.is_spent = true;
+        self.give_back();
+        // What could not be written is reported anyway.
+        let _ = self.sync();
+    }
+
+    /// Waits until all that was written is on the disk.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.has_unsynced {
+            loop {
+                match self.file.sync() {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    synced => break synced?,
+                }
+            }
+            self.has_unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody has removed it.
+    pub fn is_removed(&self) -> bool {
+        self.file.is_removed()
+    }
+
+    /// How it ends, as it is now, and what links another segment to it.
+    pub fn into_end(self) -> (Predecessor, LinkKey) {
+        (self.end, self.link)
+    }
+
+    fn write(
+        &mut self,
+        buffer: FrameBuffer,
+        make: impl FnOnce(&mut FrameMaker, FrameBuffer) -> Result<Frame<Clear>, StreamError>,
+    ) -> Result<FrameBuffer, Unwritten> {
+        if self.is_spent || self.end.is_final {
+            let error = io::Error::other(StreamError::FailedBefore);
+            return Err(Unwritten { error, buffer, length: 0 });
+        }
+        let empty = || FrameBuffer::new(self.layout.frame_size);
+        let frame = match make(&mut self.maker, buffer) {
+            Ok(frame) => self.chain.seal(frame),
+            Err(error) => return Err(Unwritten { error: io::Error::other(error), buffer: empty(), length: 0 }),
+        };
+        if let Err(error) = write_all(&self.file, frame.wire(), self.length) {
+            self.is_spent = true;
+            let (index, wire_length) = (frame.index(), frame.wire_length());
+            let frame = Frame::received(frame.into_buffer(), index, wire_length);
+            let opened = frame.and_then(|frame| self.chain.open(frame).ok());
+            let (length, buffer) =
+                opened.map_or_else(|| (0, empty()), |frame| (frame.payload().len(), frame.into_buffer()));
+            return Err(Unwritten { error, buffer, length });
+        }
+        self.length += frame.wire_length() as u64;
+        self.end = Predecessor { frames: self.end.frames + 1, mac: frame.mac(), is_final: false };
+        self.has_unsynced = true;
+        Ok(frame.into_buffer())
+    }
+}
+
+/// Makes a file in `folder` by the first of the names that is not taken.
+fn make<D: SegmentFolder>(folder: &D, name: &str) -> Result<(OsString, D::File), NotMade> {
+    let mut last = OsString::from(name);
+    for name in numbered(name) {
+        match folder.create(&name) {
+            Ok(file) => return Ok((name, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = name,
+            Err(error) => return Err(NotMade { name, error, was_there: false }),
+        }
+    }
+    Err(NotMade { name: last, error: io::ErrorKind::AlreadyExists.into(), was_there: false })
+}
+
+/// Writes all of `bytes` at `position`. After a short write, the rest of the same bytes follows it.
+fn write_all(file: &impl SegmentFile, mut bytes: &[u8], mut position: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(bytes, position) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = bytes.get(written..).unwrap_or_default();
+                position += written as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

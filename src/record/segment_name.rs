@@ -1,0 +1,111 @@
+//! How segments are named.
+
+use std::ffi::OsString;
+
+use jiff::{Timestamp, fmt::strtime};
+use thiserror::Error;
+
+use crate::files::naming::SUFFIX;
+
+const DEFAULT: &str = "%Y-%m-%dT%H-%M-%SZ";
+/// Longer names are refused by most file systems, and a number may come on top.
+const MOST_BYTES: usize = 240;
+
+/// A pattern for the names of segments, as strftime(3) has them.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentName {
+    pattern: Option<String>,
+}
+
+/// Why a pattern gives no name.
+#[derive(Debug, Error)]
+pub(crate) enum SegmentNameError {
+    #[error("is no pattern of a name: {0}")]
+    Pattern(String),
+    #[error("gives no name of a file: {0:?}")]
+    NotAName(String),
+}
+
+impl SegmentName {
+    /// Names by `pattern`, or else by the second in which a segment begins, in UTC, and by what is in it.
+    pub fn new(pattern: Option<&str>) -> Self {
+        Self { pattern: pattern.map(str::to_owned) }
+    }
+
+    /// Checks that the pattern gives a name.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentNameError`].
+    pub fn check(&self, wall: i64) -> Result<(), SegmentNameError> {
+        self.name(wall, false).map(drop)
+    }
+
+    /// The name of a segment that begins at the time `wall`, in Unix microseconds; `is_transport_stream` says whether it
+    /// holds MPEG-TS.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentNameError`].
+    pub fn name(&self, wall: i64, is_transport_stream: bool) -> Result<String, SegmentNameError> {
+        let kind = if is_transport_stream { "ts" } else { "bin" };
+        let default = || format!("{DEFAULT}.{kind}");
+        let pattern = self.pattern.clone().unwrap_or_else(default);
+        let time = Timestamp::from_microsecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);
+        let named = strtime::format(&pattern, time).map_err(|error| SegmentNameError::Pattern(error.to_string()))?;
+        let stem = named.strip_suffix(SUFFIX).unwrap_or(&named);
+        let is_name = !matches!(stem, "" | "." | "..") && !named.contains(['/', '\0']) && named.len() <= MOST_BYTES;
+        if is_name { Ok(format!("{stem}{SUFFIX}")) } else { Err(SegmentNameError::NotAName(named)) }
+    }
+}
+
+/// `name`, and after that what it becomes where it is taken: numbered from 2 on, before what its end says of its kind.
+pub(super) fn numbered(name: &str) -> impl Iterator<Item = OsString> {
+    let whole = name.strip_suffix(SUFFIX).unwrap_or(name);
+    let (stem, kind) = match whole.rsplit_once('.') {
+        Some((stem, kind)) if !stem.is_empty() => (stem, format!(".{kind}")),
+        _ => (whole, String::new()),
+    };
+    let others = (2..=9999).map(move |number| format!("{stem}-{number}{kind}{SUFFIX}").into());
+    [OsString::from(name)].into_iter().chain(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-24T10:00:07Z.
+    const WALL: i64 = 1_795_514_407_000_000;
+
+    fn named(pattern: &str) -> Result<String, SegmentNameError> {
+        SegmentName::new(Some(pattern)).name(WALL, true)
+    }
+
+    #[test]
+    fn a_name_says_when_and_what() {
+        let default = SegmentName::new(None);
+        assert_eq!(default.name(WALL, true).unwrap(), "2026-11-24T10-00-07Z.ts.reel");
+        assert_eq!(default.name(WALL, false).unwrap(), "2026-11-24T10-00-07Z.bin.reel");
+        assert_eq!(named("cam-%H%M.ts.reel").unwrap(), "cam-1000.ts.reel");
+        assert_eq!(named("front door").unwrap(), "front door.reel");
+    }
+
+    #[test]
+    fn what_gives_no_name_of_a_file_is_refused() {
+        for pattern in ["", ".", "..", ".reel", "a/b", "%D", "%F/%T", &"x".repeat(241)] {
+            assert!(matches!(named(pattern), Err(SegmentNameError::NotAName(_))), "{pattern}");
+        }
+        for pattern in ["%", "%!", "%J"] {
+            assert!(matches!(named(pattern), Err(SegmentNameError::Pattern(_))), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_number() {
+        let names = |name| numbered(name).take(3).map(|name| name.into_string().unwrap()).collect::<Vec<_>>();
+        assert_eq!(names("a.ts.reel"), ["a.ts.reel", "a-2.ts.reel", "a-3.ts.reel"]);
+        assert_eq!(names("cam.front.ts.reel")[1], "cam.front-2.ts.reel");
+        assert_eq!(names("a.reel")[1], "a-2.reel");
+        assert_eq!(names(".a.reel")[1], ".a-2.reel");
+    }
+}

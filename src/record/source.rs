@@ -1,0 +1,148 @@
+//! Where a recording comes from.
+
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use crate::{
+    process::{CommandOutput, RunningCommand},
+    stream::{DescriptorInput, Input, Readiness, Stop, Wait},
+};
+
+/// Where a recording comes from.
+pub(crate) trait Source {
+    /// Waits until a read would not block, until the recording is to end without waiting for more, or until the moment
+    /// `until`.
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness>;
+
+    /// Reads some bytes; none at the end.
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
+
+    /// How many bytes are there already.
+    fn pending(&self) -> usize;
+
+    /// How it ended; waits for that. Asked once it has, or was stopped.
+    fn end(&mut self) -> SourceEnd;
+}
+
+/// How a source ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceEnd {
+    /// With all that it was to give.
+    Finished,
+    /// Because it was asked to.
+    Asked,
+    /// By itself, and too early.
+    Failed,
+}
+
+/// Standard input, or another file that is open.
+pub(crate) struct StandardInputSource<'a> {
+    input: DescriptorInput<&'a File>,
+    asked: Arc<AtomicBool>,
+}
+
+impl<'a> StandardInputSource<'a> {
+    /// Reads `file` from its current position.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn new(file: &'a File) -> io::Result<Self> {
+        Ok(Self { input: DescriptorInput::new(file)?, asked: Arc::default() })
+    }
+
+    /// What ends it: what is there is still read.
+    pub fn ender(&self) -> impl Fn() + Send + 'static {
+        let (asked, stop) = (Arc::clone(&self.asked), self.input.stop());
+        move || {
+            asked.store(true, Ordering::Release);
+            stop.as_deref().into_iter().for_each(Stop::request);
+        }
+    }
+}
+
+impl Source for StandardInputSource<'_> {
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
+        // A regular file does not wait, and so is not woken.
+        if self.asked.load(Ordering::Acquire) {
+            return Ok(Readiness::Stopped);
+        }
+        self.input.readiness(until.map_or(Wait::ForInput, Wait::Until))
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        self.input.read(area)
+    }
+
+    fn pending(&self) -> usize {
+        self.input.pending()
+    }
+
+    fn end(&mut self) -> SourceEnd {
+        if self.asked.load(Ordering::Acquire) { SourceEnd::Asked } else { SourceEnd::Finished }
+    }
+}
+
+/// A command. Once it is asked to end, what it still writes is read.
+pub(crate) struct ProducerSource<'a> {
+    running: &'a RunningCommand,
+    output: CommandOutput,
+    asked: Arc<AtomicBool>,
+}
+
+impl<'a> ProducerSource<'a> {
+    /// Reads the `output` of the command that is `running`.
+    pub fn new(running: &'a RunningCommand, output: CommandOutput) -> Self {
+        Self { running, output, asked: Arc::default() }
+    }
+
+    /// What asks it to end.
+    pub fn ender(&self) -> impl Fn() + Send + 'static {
+        let (asked, end) = (Arc::clone(&self.asked), self.running.asks_to_end());
+        move || {
+            asked.store(true, Ordering::Release);
+            end();
+        }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+}
+
+impl Source for ProducerSource<'_> {
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
+        match self.output.readiness(until.map_or(Wait::ForInput, Wait::Until)) {
+            // A process that it left does not keep us from ending.
+            Err(_) if self.is_asked() => Ok(Readiness::Stopped),
+            found => found,
+        }
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        match self.output.read(area) {
+            Err(_) if self.is_asked() => Ok(0),
+            read => read,
+        }
+    }
+
+    fn pending(&self) -> usize {
+        self.output.pending()
+    }
+
+    fn end(&mut self) -> SourceEnd {
+        let ended = self.running.wait();
+        match ended {
+            _ if self.is_asked() => SourceEnd::Asked,
+            Ok(()) => SourceEnd::Finished,
+            Err(_) => SourceEnd::Failed,
+        }
+    }
+}

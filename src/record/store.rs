@@ -1,0 +1,122 @@
+//! Where segments are stored: a folder, and the files in it.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, FallocateFlags, Mode, OFlags, fallocate, fdatasync, fstat, unlinkat},
+    process::{Resource, getrlimit},
+};
+
+use crate::files::folders::Folder;
+
+/// A file that grows.
+pub(crate) trait SegmentFile {
+    /// Writes some of `bytes` at `position`, and returns how many.
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize>;
+
+    /// Reserves `length` bytes of room from `from` on, without making the file longer.
+    fn reserve(&self, from: u64, length: u64) -> io::Result<()>;
+
+    /// The length that no file may exceed.
+    fn most_bytes(&self) -> u64;
+
+    /// Cuts it to `length` bytes, and gives back what is reserved after them.
+    fn truncate(&self, length: u64) -> io::Result<()>;
+
+    /// Waits until what was written is on the disk.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Whether it has no name any more: what is written to it is lost once it is closed.
+    fn is_removed(&self) -> bool;
+}
+
+/// A folder in which files are made.
+pub(crate) trait SegmentFolder {
+    type File: SegmentFile;
+
+    /// Makes the file `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::AlreadyExists`] if anything has that name.
+    fn create(&self, name: &OsStr) -> io::Result<Self::File>;
+
+    /// Waits until the names in it, that of `file` among them, are on the disk.
+    fn sync(&self, file: &Self::File) -> io::Result<()>;
+
+    /// Removes the file `name`.
+    fn remove(&self, name: &OsStr) -> io::Result<()>;
+}
+
+/// A folder that is held open: should it be moved, the recording moves with it.
+pub(crate) struct RecordingFolder {
+    folder: Folder,
+    path: PathBuf,
+}
+
+impl RecordingFolder {
+    /// Opens the folder at `path`, which is made if it is missing, and checks that files can be made in it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let folder = Folder::open_or_make(path)?;
+        folder.check_writable()?;
+        Ok(Self { folder, path: path.to_owned() })
+    }
+
+    /// As it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl SegmentFolder for RecordingFolder {
+    type File = File;
+
+    fn create(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        self.folder.open_file(name, flags, Mode::from_raw_mode(0o666))
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.folder.sync(file)
+    }
+
+    fn remove(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.folder, name, AtFlags::empty())?)
+    }
+}
+
+impl SegmentFile for File {
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        FileExt::write_at(self, bytes, position)
+    }
+
+    fn reserve(&self, from: u64, length: u64) -> io::Result<()> {
+        Ok(fallocate(self, FallocateFlags::KEEP_SIZE, from, length)?)
+    }
+
+    fn most_bytes(&self) -> u64 {
+        getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(fdatasync(self)?)
+    }
+
+    fn is_removed(&self) -> bool {
+        fstat(self).is_ok_and(|status| status.st_nlink == 0)
+    }
+}

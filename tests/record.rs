@@ -1,0 +1,516 @@
+//! Recordings made by the command, however they end, and what is said of them afterwards.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::{
+    fs,
+    io::{PipeReader, PipeWriter, Read, Write, pipe},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use support::{Folder, assert_done, assert_refused, plaintext, text};
+
+const RECORD: [&str; 5] = ["record", "--output-dir", "cam", "--key-file", "key"];
+
+/// A recorder of what is written to the pipe.
+fn recorder(folder: &Folder, arguments: &[&str]) -> (Child, PipeWriter) {
+    let (input, writer) = pipe().unwrap();
+    // A follower may be there first.
+    fs::create_dir_all(folder.path("cam")).unwrap();
+    let mut command = folder.reelseal(&[&RECORD, arguments].concat());
+    (command.stdin(input).stderr(Stdio::piped()).spawn().unwrap(), writer)
+}
+
+/// A follower of the recording in `cam`, and what it gives.
+fn follower(folder: &Folder, arguments: &[&str]) -> (Child, PipeReader) {
+    let (output, writer) = pipe().unwrap();
+    let mut command = folder.reelseal(&[&["decrypt", "--follow", "--key-file", "key"], arguments].concat());
+    (command.stdout(writer).spawn().unwrap(), output)
+}
+
+/// The segments in a folder, by their names as they are numbered.
+fn segments(folder: &Folder, name: &str) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder.path(name))
+        .unwrap()
+        .map(|entry| format!("{name}/{}", entry.unwrap().file_name().into_string().unwrap()))
+        .collect();
+    names.sort_by_key(|name| (name.len(), name.clone()));
+    names
+}
+
+/// Waits until so much of the recording has come out of `follower`.
+#[track_caller]
+fn assert_comes_out(follower: &mut PipeReader, expected: &[u8]) {
+    let mut area = vec![0; expected.len()];
+    follower.read_exact(&mut area).unwrap();
+    assert!(area == expected);
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+fn wait(mut child: Child) -> (ExitStatus, String) {
+    let mut reported = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
+    (child.wait().unwrap(), reported)
+}
+
+/// A recording of several segments in `cam`, and its plaintext.
+fn recorded(folder: &Folder) -> Vec<u8> {
+    let film = plaintext(200_000);
+    let arguments = [&RECORD[..3], &["--segment-size", "50000", "--name", "%%.ts", "--frame-size", "4K"]].concat();
+    assert_done(&folder.pipe(&arguments, &film));
+    film
+}
+
+#[test]
+fn what_is_piped_in_comes_back_from_the_segments_together() {
+    let folder = Folder::new();
+    let film = recorded(&folder);
+    let names = segments(&folder, "cam");
+    assert!(names.len() >= 4, "{names:?}");
+    let verified = folder.run(&["verify", "cam"]);
+    assert_done(&verified);
+    let said = text(&verified.stdout);
+    let (whole, count) = (": whole, ", names.len());
+    assert!(said.lines().last().unwrap().ends_with(&format!("{whole}{count} segments, 200000 bytes")), "{said}");
+    assert_eq!(said.lines().count(), count + 1, "{said}");
+
+    assert_done(&folder.run(&["decrypt", "cam", "-o", "film"]));
+    assert!(folder.read("film") == film);
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let together = folder.run(&[&["decrypt"], &names[..], &["-o", "-"]].concat());
+    assert_done(&together);
+    assert!(together.stdout == film);
+    let consumed = folder.reelseal(&["decrypt", "cam", "--key-file", "key", "--", "cat"]).output().unwrap();
+    assert_done(&consumed);
+    assert!(consumed.stdout == film);
+    let inspected = text(&folder.run(&["inspect", names[1]]).stdout);
+    let segment = inspected.lines().find(|line| line.starts_with("segment:")).unwrap();
+    assert!(segment.contains("2 of the recording ") && segment.ends_with(", 36864 bytes into it"), "{segment}");
+    let inspected: serde_json::Value =
+        serde_json::from_slice(&folder.run(&["inspect", "--json", names[1]]).stdout).unwrap();
+    assert_eq!((&inspected["segment"]["number"], &inspected["segment"]["offset"]), (&2.into(), &36_864.into()));
+    let alone = folder.run(&["decrypt", "cam"]);
+    assert_refused(&alone, 2, "cam: is the folder of a recording, and its segments have no output together");
+    // The first and the last may be any.
+    let part = folder.run(&[&["decrypt"], &names[1..3], &["-o", "-"]].concat());
+    assert_done(&part);
+    assert!(film.windows(part.stdout.len()).step_by(1).any(|window| window == part.stdout));
+}
+
+#[test]
+fn a_recording_ends_well_by_each_signal_that_asks_for_it() {
+    for ending in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let folder = Folder::new();
+        let (recorder, mut writer) = recorder(&folder, &[]);
+        let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+        writer.write_all(b"what arrived").unwrap();
+        assert_comes_out(&mut output, b"what arrived");
+        signal(&recorder, ending);
+        let (status, reported) = wait(recorder);
+        assert_eq!((status.code(), reported.as_str()), (Some(0), ""), "{ending}");
+        // The follower sees the end.
+        assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+        assert!(follower.wait().unwrap().success());
+        let verified = text(&folder.run(&["verify", "cam"]).stdout);
+        assert!(verified.contains("whole, 1 segment, 12 bytes; it was interrupted, and ended there"), "{verified}");
+    }
+}
+
+#[test]
+fn what_a_command_still_writes_when_it_is_asked_to_end_is_recorded() {
+    let folder = Folder::new();
+    let script = "trap 'echo last words; exit 3' TERM; echo begun; while :; do sleep 0.05; done";
+    fs::create_dir(folder.path("cam")).unwrap();
+    let mut command = folder.reelseal(&[&RECORD[..], &["--", "sh", "-c", script]].concat());
+    let recorder = command.stderr(Stdio::piped()).spawn().unwrap();
+    let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+    assert_comes_out(&mut output, b"begun\n");
+    signal(&recorder, Signal::SIGTERM);
+    let (status, reported) = wait(recorder);
+    // The shell says of its sleep that it was ended, too.
+    assert!(status.success() && !reported.contains("reelseal"), "{reported}");
+    assert_comes_out(&mut output, b"last words\n");
+    assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+    assert!(follower.wait().unwrap().success());
+}
+
+#[test]
+fn a_command_reads_nothing_and_has_no_secret() {
+    let folder = Folder::new();
+    let (input, mut writer) = pipe().unwrap();
+    writer.write_all(b"not for the command").unwrap();
+    let script = "cat; echo read; echo ${REELSEAL_PASSPHRASE-none}";
+    let mut command =
+        folder.reelseal(&["record", "--output-dir", "cam", "--scrypt-log-n", "14", "--", "sh", "-c", script]);
+    let output = command.env("REELSEAL_PASSPHRASE", "ostrich in a bathtub").stdin(input).output().unwrap();
+    assert_done(&output);
+    let mut decrypt = folder.reelseal(&["decrypt", "cam", "-o", "-"]);
+    assert_eq!(
+        text(&decrypt.env("REELSEAL_PASSPHRASE", "ostrich in a bathtub").output().unwrap().stdout),
+        "read\nnone\n"
+    );
+}
+
+#[test]
+fn what_a_command_wrote_that_fails_is_kept_and_marked() {
+    let folder = Folder::new();
+    let output = folder.reelseal(&[&RECORD[..], &["--", "sh", "-c", "echo begun; exit 3"]].concat()).output().unwrap();
+    assert_refused(&output, 5, "sh: failed with exit code 3\nreelseal: hint: 6 bytes were recorded, and are kept");
+    let verified = folder.run(&["verify", "cam"]);
+    assert_done(&verified);
+    assert!(text(&verified.stdout).contains("interrupted"));
+    assert_eq!(folder.run(&["decrypt", "cam", "-o", "-"]).stdout, b"begun\n");
+
+    let output = folder.reelseal(&[&RECORD[..], &["--", "false"]].concat()).output().unwrap();
+    assert_refused(&output, 5, "false: failed with exit code 1\nreelseal: hint: nothing was recorded");
+    assert_eq!(segments(&folder, "cam").len(), 1);
+    let output = folder.reelseal(&[&RECORD[..], &["--", "no-such-command"]].concat()).output().unwrap();
+    assert_refused(&output, 5, "no-such-command: command not found");
+}
+
+#[test]
+fn a_file_as_input_and_an_empty_one_are_recorded_too() {
+    let folder = Folder::new();
+    for (length, segments_then) in [(100_000, 1), (0, 2)] {
+        let film = plaintext(length);
+        let input = fs::File::open(folder.write("film", &film)).unwrap();
+        assert_done(&folder.reelseal(&RECORD).stdin(input).output().unwrap());
+        assert_eq!(segments(&folder, "cam").len(), segments_then);
+    }
+}
+
+#[test]
+fn recorders_of_one_folder_never_meet() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let input = fs::File::open(folder.path("film")).unwrap();
+            folder.reelseal(&[&RECORD[..], &["--name", "cam"]].concat()).stdin(input).spawn().unwrap()
+        })
+        .collect();
+    children.into_iter().for_each(|mut child| assert!(child.wait().unwrap().success()));
+    let names = segments(&folder, "cam");
+    assert_eq!(names.len(), 8);
+    assert!(names.contains(&"cam/cam.reel".to_owned()) && names.contains(&"cam/cam-8.reel".to_owned()), "{names:?}");
+    let verified = folder.run(&["verify", "cam"]);
+    assert_done(&verified);
+    assert_eq!(text(&verified.stdout).matches(": whole, 1 segment, 6 bytes").count(), 8);
+    assert_refused(&folder.run(&["decrypt", "cam", "-o", "-"]), 2, "cam: holds segments of several recordings");
+}
+
+#[test]
+fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    let touch = ["--", "touch", "ran"];
+    for (arguments, fact) in [
+        (["--segment-time", "0"].as_slice(), "--segment-time is shorter than a second"),
+        (&["--segment-time", "10ms"], "--segment-time is shorter than a second"),
+        (&["--segment-size", "40K"], "--segment-size is less than 41152 bytes"),
+        (&["--segment-size", "0"], "--segment-size is less than"),
+        (&["--name", "a/b"], "--name: gives no name of a file"),
+        (&["--name", "%D"], "--name: gives no name of a file"),
+        (&["--name", "%"], "--name: is no pattern of a name"),
+        (&["--name", ""], "--name: gives no name of a file"),
+        (&["--ignore-interrupts"], "--ignore-interrupts cannot be used with a command"),
+    ] {
+        let output = folder.reelseal(&[&RECORD[..], arguments, &touch].concat()).output().unwrap();
+        assert_refused(&output, 2, fact);
+        assert_eq!(folder.names(), ["film"], "{arguments:?}");
+    }
+    let into_a_file = ["record", "--output-dir", "film", "--key-file", "key", "--", "touch", "ran"];
+    assert_refused(&folder.reelseal(&into_a_file).output().unwrap(), 1, "film: cannot record into it: not a directory");
+    assert_refused(&folder.reelseal(&["record", "--key-file", "key"]).output().unwrap(), 2, "--output-dir");
+    assert_refused(&folder.reelseal(&[&RECORD[..], &["--"]].concat()).output().unwrap(), 2, "followed by a command");
+    assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
+fn a_recording_goes_on_when_its_segment_is_removed_and_ends_when_its_folder_is() {
+    let folder = Folder::new();
+    let (recorder, mut writer) = recorder(&folder, &["--sync", "0"]);
+    let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+    writer.write_all(b"first").unwrap();
+    assert_comes_out(&mut output, b"first");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    fs::remove_file(folder.path(&segments(&folder, "cam")[0])).unwrap();
+    writer.write_all(b"second").unwrap();
+    while segments(&folder, "cam").is_empty() {
+        std::thread::yield_now();
+    }
+    fs::remove_dir_all(folder.path("cam")).unwrap();
+    writer.write_all(b"third").unwrap();
+    let (status, reported) = wait(recorder);
+    assert_eq!(status.code(), Some(1), "{reported}");
+    assert!(reported.contains("was removed while it was written; the recording goes on in another"), "{reported}");
+    assert!(reported.contains("cannot make the segment: no such file or directory"), "{reported}");
+}
+
+#[test]
+fn a_limit_on_the_length_of_files_ends_a_recording_well() {
+    let folder = Folder::new();
+    let script = format!("ulimit -f 100; exec {} {}", env!("CARGO_BIN_EXE_reelseal"), RECORD.join(" "));
+    let mut shell = Command::new("bash");
+    let output = support::feed(shell.args(["-c", &script]).current_dir(folder.path("")), &plaintext(1_000_000));
+    assert_refused(&output, 1, "there is no room for more: file too large");
+    assert!(text(&output.stderr).contains("cut segments with --segment-size"), "{}", text(&output.stderr));
+    let name = segments(&folder, "cam").remove(0);
+    assert!(folder.path(&name).metadata().unwrap().len() <= 100 * 1024);
+    let verified = folder.run(&["verify", "cam"]);
+    assert_done(&verified);
+    assert!(text(&verified.stdout).contains("it was interrupted"));
+    let found = folder.run(&["decrypt", "cam", "-o", "-"]).stdout;
+    assert!(found.len() > 60_000 && plaintext(1_000_000).starts_with(&found));
+}
+
+/// A recorder that is killed once `film` has come out of a follower; the follower is killed, too.
+fn killed(folder: &Folder, film: &[u8]) {
+    let (mut recorder, mut writer) = recorder(folder, &["--frame-size", "4K"]);
+    let (mut follower, mut output) = follower(folder, &["cam", "-o", "-"]);
+    writer.write_all(film).unwrap();
+    assert_comes_out(&mut output, film);
+    recorder.kill().unwrap();
+    recorder.wait().unwrap();
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}
+
+#[test]
+fn of_a_recorder_that_is_killed_all_that_was_written_is_there_and_its_end_is_unknown() {
+    let folder = Folder::new();
+    let film = plaintext(30_000);
+    killed(&folder, &film);
+    let verified = folder.run(&["verify", "cam"]);
+    assert_refused(
+        &verified,
+        4,
+        "is unfinished, or still growing: 30000 bytes of it are there, and the end is unknown",
+    );
+    assert!(text(&verified.stderr).contains("is not whole: 1 segment of it here, 1 of them damaged or unfinished"));
+    let refused = folder.run(&["decrypt", "cam", "-o", "film"]);
+    assert_refused(&refused, 4, "is unfinished, or still growing: 30000 bytes of it are there");
+    assert!(!folder.path("film").exists());
+    assert_done(&folder.run(&["decrypt", "cam", "-o", "film", "--allow-gaps"]));
+    assert!(folder.read("film") == film);
+}
+
+/// `verify` and `decrypt` of the folder `cam`: what each says, and what decrypt gives out.
+#[track_caller]
+fn assert_answers(folder: &Folder, code: i32, verify: &str, decrypt: Option<(i32, &str)>) {
+    let verified = folder.run(&["verify", "cam"]);
+    let said = text(&verified.stdout) + &text(&verified.stderr);
+    assert_eq!(verified.status.code(), Some(code), "{said}");
+    assert!(said.contains(verify), "{said}");
+    let together = folder.run(&["decrypt", "cam", "-o", "-"]);
+    match decrypt {
+        None => assert_done(&together),
+        Some((code, fact)) => {
+            assert_refused(&together, code, fact);
+            assert!(together.stdout.is_empty());
+        }
+    }
+}
+
+#[test]
+fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
+    let with = |change: &dyn Fn(&Folder, &[PathBuf])| {
+        let folder = Folder::new();
+        recorded(&folder);
+        let paths: Vec<_> = segments(&folder, "cam").iter().map(|name| folder.path(name)).collect();
+        change(&folder, &paths);
+        folder
+    };
+    let remove = |path: &PathBuf| fs::remove_file(path).unwrap();
+
+    let folder = with(&|_, paths| remove(&paths[1]));
+    let gap = "cam/%-3.ts.reel: does not come next after cam/%.ts.reel: segment 2 is missing";
+    assert_answers(&folder, 4, gap, Some((2, gap)));
+
+    let folder = with(&|_, paths| paths[..2].iter().for_each(remove));
+    assert_answers(&folder, 4, "cam: segments 1 to 2 are missing at the start, by retention or removal", None);
+
+    let folder = with(&|_, paths| remove(paths.last().unwrap()));
+    assert_answers(&folder, 4, "is continued, and the next segment, 6, is not here", None);
+
+    let folder = with(&|folder, paths| {
+        fs::copy(&paths[1], folder.path("cam/copy.ts.reel")).unwrap();
+    });
+    let doubled = "has the same number in the recording as";
+    assert_answers(&folder, 4, doubled, Some((2, doubled)));
+
+    // The name says nothing: segments are known by their headers.
+    let folder = with(&|folder, paths| {
+        fs::rename(&paths[1], folder.path("cam/aside")).unwrap();
+        fs::rename(&paths[2], &paths[1]).unwrap();
+        fs::rename(folder.path("cam/aside"), &paths[2]).unwrap();
+    });
+    assert_answers(&folder, 0, ": whole, 6 segments, 200000 bytes", None);
+
+    let folder = with(&|_, paths| {
+        let length = paths[1].metadata().unwrap().len();
+        fs::File::options().write(true).open(&paths[1]).unwrap().set_len(length - 64 - 4160).unwrap();
+    });
+    let end_missing = "cam/%-2.ts.reel: its end is missing: 4096 bytes of the recording";
+    assert_answers(&folder, 4, end_missing, Some((4, end_missing)));
+    let found = folder.run(&["decrypt", "cam", "-o", "-", "--allow-gaps"]);
+    assert_done(&found);
+    assert_eq!(found.stdout.len(), 200_000 - 4096);
+
+    // A segment of another recording in the place of one.
+    let other = Folder::new();
+    let film = recorded(&other);
+    let folder = with(&|folder, paths| {
+        fs::copy(other.path("cam/%-2.ts.reel"), &paths[1]).unwrap();
+        fs::copy(other.path("key"), folder.path("other-key")).unwrap();
+    });
+    assert_refused(&folder.run(&["verify", "cam"]), 4, "wrong key");
+    assert_eq!(film.len(), 200_000);
+}
+
+#[test]
+fn segments_in_a_wrong_order_twice_or_of_two_recordings_are_refused_before_the_first_byte() {
+    let folder = Folder::new();
+    recorded(&folder);
+    let again = [&RECORD[..2], &["again", "--segment-size", "50000", "--name", "%%.ts", "--frame-size", "4K"]].concat();
+    assert_done(&folder.pipe(&again, &plaintext(200_000)));
+    folder.write("plain", b"frames");
+    assert_done(&folder.run(&["encrypt", "plain"]));
+    let decrypt = |inputs: &[&str]| folder.run(&[&["decrypt", "-o", "-"], inputs].concat());
+    for (inputs, code, fact) in [
+        (["cam/%-2.ts.reel", "cam/%.ts.reel"].as_slice(), 2, "comes before cam/%-2.ts.reel in the recording"),
+        (&["cam/%.ts.reel", "again/%-2.ts.reel"], 2, "is of another recording than cam/%.ts.reel"),
+        (&["cam/%.ts.reel", "plain.reel"], 2, "plain.reel: is no segment of a recording"),
+        (&["cam/%.ts.reel", "missing.reel"], 1, "missing.reel: cannot open"),
+        (&["plain.reel", "plain"], 2, "several inputs cannot all go to one output"),
+        (&["--allow-gaps", "cam/%-2.ts.reel", "cam/%.ts.reel"], 2, "comes before"),
+        (&["--allow-gaps", "plain.reel"], 2, "--allow-gaps is for the segments of a recording"),
+    ] {
+        let output = decrypt(inputs);
+        assert_refused(&output, code, fact);
+        assert!(output.stdout.is_empty(), "{inputs:?}");
+    }
+    let both = decrypt(&["--allow-gaps", "cam/%.ts.reel", "again/%-2.ts.reel"]);
+    assert_done(&both);
+    assert!(!both.stdout.is_empty());
+}
+
+#[test]
+fn a_follower_goes_on_from_segment_to_segment_to_the_end_of_the_recording() {
+    let folder = Folder::new();
+    let (recorder, mut writer) = recorder(&folder, &["--segment-size", "50000", "--frame-size", "4K"]);
+    let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+    let film = plaintext(300_000);
+    for piece in film.chunks(7000) {
+        writer.write_all(piece).unwrap();
+        assert_comes_out(&mut output, piece);
+    }
+    drop(writer);
+    assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+    assert!(follower.wait().unwrap().success());
+    assert!(wait(recorder).0.success());
+    assert!(segments(&folder, "cam").len() > 5);
+    // What has ended is followed to its end, from any of its segments.
+    let first = segments(&folder, "cam").remove(0);
+    let from_start = folder.run(&["decrypt", "--follow", &first, "-o", "-"]);
+    assert_done(&from_start);
+    assert!(from_start.stdout == film);
+}
+
+#[test]
+fn a_follower_begins_where_it_is_told_and_needs_no_recording() {
+    let folder = Folder::new();
+    let film = recorded(&folder);
+    let since = folder.run(&["decrypt", "--follow", "cam", "--since", "-1h", "-o", "-"]);
+    assert_done(&since);
+    assert!(since.stdout == film);
+    let now = folder.run(&["decrypt", "--follow", "cam", "--since", "+1h", "-o", "-"]);
+    assert_done(&now);
+    assert!(now.stdout.len() < film.len() && film.ends_with(&now.stdout));
+
+    folder.write("film", &film);
+    assert_done(&folder.run(&["encrypt", "film"]));
+    assert!(folder.run(&["decrypt", "--follow", "film.reel", "-o", "-"]).stdout == film);
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    for (inputs, fact) in [
+        (["film.reel", "--since", "-1h"].as_slice(), "carries no times"),
+        (&["film.reel", "cam"], "one input"),
+        (&["film.reel", "--range", "0-4"], "cannot be used with"),
+        (&["fifo"], "fifo: is not a regular file"),
+        (&["-"], "--follow needs a file or a folder"),
+    ] {
+        let output = folder.run(&[&["decrypt", "--follow", "-o", "-"], inputs].concat());
+        assert_refused(&output, 2, fact);
+    }
+}
+
+#[test]
+fn a_follower_whose_reader_leaves_ends_though_nothing_more_is_recorded() {
+    let folder = Folder::new();
+    let (recorder, mut writer) = recorder(&folder, &[]);
+    let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+    writer.write_all(b"a").unwrap();
+    assert_comes_out(&mut output, b"a");
+    drop(output);
+    assert_eq!(follower.wait().unwrap().code(), Some(1));
+    drop(writer);
+    assert!(wait(recorder).0.success());
+}
+
+#[test]
+fn segments_end_in_time_and_their_times_go_on() {
+    let folder = Folder::new();
+    let (recorder, mut writer) = recorder(&folder, &["--segment-time", "1s"]);
+    let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+    let mut recorded: Vec<u8> = Vec::new();
+    while segments_or_none(&folder) < 3 {
+        writer.write_all(b"tick").unwrap();
+        assert_comes_out(&mut output, b"tick");
+        recorded.extend(b"tick");
+    }
+    drop(writer);
+    assert!(wait(recorder).0.success() && follower.wait().unwrap().success());
+    assert_done(&folder.run(&["verify", "cam"]));
+    assert!(folder.run(&["decrypt", "cam", "-o", "-"]).stdout == recorded);
+}
+
+fn segments_or_none(folder: &Folder) -> usize {
+    fs::read_dir(folder.path("cam")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_folder_without_a_recording_is_still_a_folder() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("cam")).unwrap();
+    assert_refused(&folder.run(&["verify", "cam"]), 2, "cam: is a folder");
+    folder.write("cam/film", b"frames");
+    assert_done(&folder.run(&["encrypt", "cam/film"]));
+    assert_refused(&folder.run(&["verify", "cam"]), 2, "cam: is a folder");
+    assert_refused(&folder.run(&["decrypt", "cam", "-o", "film"]), 2, "cam: is a folder");
+    assert_done(&folder.run(&["verify", "--recursive", "cam"]));
+}
+
+#[test]
+fn changing_the_secret_of_segments_keeps_them_linked() {
+    let folder = Folder::new();
+    let film = recorded(&folder);
+    assert_done(&folder.reelseal(&["keygen", "-o", "new"]).output().unwrap());
+    let names = segments(&folder, "cam");
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    assert_done(&folder.run(&[&["passwd", "--quiet", "--new-key-file", "new"], &names[..]].concat()));
+    let verified = folder.reelseal(&["verify", "cam", "--key-file", "new"]).output().unwrap();
+    assert_done(&verified);
+    let found = folder.reelseal(&["decrypt", "cam", "-o", "-", "--key-file", "new"]).output().unwrap();
+    assert!(found.stdout == film);
+}
