@@ -70,7 +70,7 @@ pub(in crate::cli) fn salvage(plan: &SalvagePlan, startup: Startup) -> Result<()
         SalvageInput::InOrder(_) => None,
     };
     let to_terminal = destination.is_terminal();
-    let file_progress = progress.file(label, size, to_terminal);
+    let file_progress = progress.file(label, size, to_terminal).opened_by(stream.slot());
     let to_pipe = matches!(&output, Output::Direct(file) if widen_pipe(file));
     let threads = if widen_pipe(&input.file) && to_pipe { plan.threads.between_pipes() } else { plan.threads.most() };
     let workers = Workers::new(threads, stream.chain().frame_size()).with_progress(file_progress.delivered());
