@@ -125,7 +125,7 @@ fn without_randomness_nothing_is_written() {
         // The first calls are those of the runtime.
         let last = text(&folder.read("log")).lines().count();
         std::fs::remove_file(folder.path("film.reel")).unwrap();
-        let output = traced(&folder, &["-e", &format!("inject=getrandom:error=EIO:when={last}")], arguments);
+        let output = traced(&folder, &["-e", &format!("inject=getrandom:error=EIO:when={last}+")], arguments);
         assert_reports(&output, 1, "the operating system gave no randomness");
         assert_eq!(folder.names(), ["film", "log", "sealed.reel"]);
     }

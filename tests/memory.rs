@@ -13,7 +13,7 @@ use std::{
 use support::Folder;
 
 const MEBIBYTE: u64 = 1 << 20;
-const LIMIT: u64 = 8 * MEBIBYTE;
+const LIMIT: u64 = 10 * MEBIBYTE;
 // More than any pipe holds: the command is still writing while this much is unread.
 const UNREAD: u64 = 4 * MEBIBYTE;
 

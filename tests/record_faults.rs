@@ -217,7 +217,12 @@ fn a_recorder_that_is_killed_at_any_call_leaves_what_it_had_written() {
             let folder = Folder::new();
             let inject = format!("inject={name}:signal=KILL:when={when}");
             let killed = feed(&mut traced(&folder, &["-e", &inject], ARGUMENTS), &film);
-            assert!(!killed.status.success(), "{name} {when}");
+            if killed.status.success() {
+                // How often some calls are made differs a little from run to run.
+                let made = text(&folder.read("log")).lines().filter(|line| line.contains(&format!(" {name}("))).count();
+                assert!(made < when, "{name} {when}");
+                continue;
+            }
             if !folder.path("cam").exists() {
                 continue;
             }

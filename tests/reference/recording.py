@@ -18,7 +18,7 @@ class Segment:
     def __init__(self, stream, key):
         copy, _ = find_header(stream)
         require(not copy.features & ~(LIVE | TIMED), "features")
-        encryption_key, authentication_key, self.link_key = unlock(copy, None, key, 0)
+        encryption_key, authentication_key, self.link_key = unlock(copy, None, key, None, 0)
         bodies = [body for kind, body in records(copy) if kind == 0x80]
         require(len(bodies) == 1 and len(bodies[0]) == 108, "no-segment")
         self.body, self.prefix = bodies[0], copy.data[:32]
