@@ -69,7 +69,7 @@ fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
     let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
     let mut text: String = lines.chain(unknown).collect();
     if slots.iter().any(|slot| slot.kind() == SlotKind::Recipient) {
-        text.push_str(&format!("{front}a recipient's slot does not say whose it is\n"));
+        text.push_str(&format!("{front}recipients cannot be named: a slot holds at most a short tag of the public key\n"));
     }
     standard_output::text(text.as_bytes())
 }
