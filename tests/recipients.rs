@@ -137,7 +137,10 @@ fn slots_of_recipients_are_added_removed_and_take_the_place_of_a_passphrase() {
         list.starts_with("1: recipient, ") && list.contains(" bytes, X25519; a future quantum computer could open it"),
         "{list}"
     );
-    assert!(list.ends_with("recipients cannot be named: a slot holds at most a short tag of the public key\n"), "{list}");
+    assert!(
+        list.ends_with("recipients cannot be named: a slot holds at most a short tag of the public key\n"),
+        "{list}"
+    );
 }
 
 #[test]
@@ -427,10 +430,7 @@ fn a_plugin_runs_for_what_the_user_gave_and_for_nothing_else() {
     assert_done(&with_plugin(&["encrypt", "film", "-r", &recipient, "-R", "one.pub"]));
     assert_eq!(runs(), 1);
     let list = with_plugin(&["passwd", "--list", "film.reel"]);
-    assert!(
-        text(&list.stdout).contains(" bytes, xor; resistance to quantum computers unknown"),
-        "{list:?}"
-    );
+    assert!(text(&list.stdout).contains(" bytes, xor; resistance to quantum computers unknown"), "{list:?}");
     assert_done(&with_plugin(&["verify", "film.reel", "-i", "one"]));
     assert_eq!(runs(), 1, "the stanza of a plugin runs nothing");
     assert_done(&with_plugin(&["verify", "film.reel", "-i", "plugin-identity"]));

@@ -9,6 +9,9 @@ pub const MAX_RECIPIENT_BODY: usize = 16_384;
 /// The most stanzas in one recipient slot.
 pub const MAX_STANZAS: usize = 16;
 
+/// The fewest bytes of a body: one stanza of a type of one letter, with nothing in it.
+pub(crate) const SHORTEST_BODY: usize = 22 + "-> a\n\n".len() + 4 + ENCODED_MAC_LENGTH + 1 + PAYLOAD_LENGTH;
+
 const INTRODUCTION: &[u8] = b"age-encryption.org/v1\n";
 const ARMOUR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const STANZA: &[u8] = b"-> ";
@@ -230,6 +233,12 @@ mod tests {
         ] {
             assert_eq!(kinds(bytes.clone()), Err(error), "{}", String::from_utf8_lossy(&bytes));
         }
+    }
+
+    #[test]
+    fn the_shortest_body_is_one() {
+        assert_eq!(body(&["a\n"], 64).len(), SHORTEST_BODY);
+        assert!(kinds(body(&["a\n"], 64)).is_ok());
     }
 
     #[test]

@@ -59,8 +59,9 @@ pub(in crate::cli) fn unlock(input: &Label, error: &UnlockError) -> Failure {
         UnlockError::NoSuchSlot { wanted, present } => {
             refused(Exit::Usage).with_hint(what_opens_instead(*wanted, present))
         }
-        UnlockError::WrongSecret(SlotKind::Recipient) => refused(Exit::WrongSecret)
-            .with_hint("try other identities with -i FILE"),
+        UnlockError::WrongSecret(SlotKind::Recipient) => {
+            refused(Exit::WrongSecret).with_hint("try other identities with -i FILE")
+        }
         UnlockError::WrongSecret(_) => refused(Exit::WrongSecret),
         #[cfg(feature = "age")]
         UnlockError::Identity(error) => {

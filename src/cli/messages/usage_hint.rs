@@ -23,9 +23,7 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
             Some("this build has no public-key support; folders are taken with --recursive")
         }
         #[cfg(not(feature = "age"))]
-        ErrorKind::UnknownArgument if names(error, UNSUPPORTED) => {
-            Some("this build has no public-key support")
-        }
+        ErrorKind::UnknownArgument if names(error, UNSUPPORTED) => Some("this build has no public-key support"),
         ErrorKind::ArgumentConflict => Some("leave one of the two out"),
         _ => None,
     }

@@ -45,7 +45,9 @@ impl Keyring {
     pub fn open<I>(&self, label: &Label, header: StreamHeader<I>) -> Result<(OpenedStream, Resumed<I>), Failure> {
         let refused = |error: UnlockError| stream_failure::unlock(label, &error);
         self.check(header.header()).map_err(refused)?;
-        let (stream, rest) = self.opened(header)?.map_err(|error| self.source.prompt_failure(&error).unwrap_or_else(|| refused(error)))?;
+        let (stream, rest) = self
+            .opened(header)?
+            .map_err(|error| self.source.prompt_failure(&error).unwrap_or_else(|| refused(error)))?;
         let (number, kind) = (stream.slot().number(), stream.slot().kind());
         report::detail(&format!("{}: opened with key slot {number} ({kind})", display_name(label)));
         Ok((stream, rest))

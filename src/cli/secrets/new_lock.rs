@@ -34,7 +34,9 @@ impl NewLock {
     /// A fresh stream, in whose header there is room for more slots.
     pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, Failure> {
         // The mutex is free again when a plugin runs.
-        self.lock()?.new_roomy_stream(layout, features).map_err(|error| self.source.prompt_failure().unwrap_or_else(|| lock_failure(&error)))
+        self.lock()?
+            .new_roomy_stream(layout, features)
+            .map_err(|error| self.source.prompt_failure().unwrap_or_else(|| lock_failure(&error)))
     }
 
     /// The lock, made by whoever asks first, while the others wait.

@@ -1,11 +1,11 @@
 //! Asking for a passphrase on the terminal.
 
+#[cfg(feature = "age")]
+use std::io::{BufRead, BufReader};
 use std::{
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Write},
 };
-#[cfg(feature = "age")]
-use std::io::{BufRead, BufReader};
 
 use rustix::{
     process::getpgrp,

@@ -8,11 +8,7 @@ use std::{
 
 use crate::{
     cli::{
-        messages::{
-            failure::Failure,
-            message::Subject,
-            secret_failure,
-        },
+        messages::{failure::Failure, message::Subject, secret_failure},
         plan::RecipientRequest,
         secrets::terminal_callbacks::TerminalCallbacks,
     },

@@ -90,9 +90,10 @@ impl SecretSource {
             SecretRequest::PassphraseDescriptor(number) => Self::descriptor(*number, startup).map(Some),
             SecretRequest::Asked => Self::terminal().map(Some),
             #[cfg(feature = "age")]
-            SecretRequest::Identities(paths) => {
-                Ok(Some(Self { kind: SlotKind::Recipient, place: Place::Identities(paths.clone(), TerminalCallbacks::default()) }))
-            }
+            SecretRequest::Identities(paths) => Ok(Some(Self {
+                kind: SlotKind::Recipient,
+                place: Place::Identities(paths.clone(), TerminalCallbacks::default()),
+            })),
             SecretRequest::Unnamed => Ok(Self::environment(variable)),
         }
     }
@@ -184,7 +185,11 @@ impl SecretSource {
 fn no_source() -> Failure {
     Failure::usage("no passphrase, and no terminal to ask for one").with_hint(format!(
         "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment's {PASSPHRASE_VARIABLE}{}",
-        if cfg!(feature = "age") { ", or use public keys: -r RECIPIENT or -R FILE to encrypt, -i FILE to open" } else { "" }
+        if cfg!(feature = "age") {
+            ", or use public keys: -r RECIPIENT or -R FILE to encrypt, -i FILE to open"
+        } else {
+            ""
+        }
     ))
 }
 

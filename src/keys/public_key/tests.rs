@@ -242,7 +242,8 @@ const SSH_LOCKED: &str = include_str!("../../../tests/data/ssh-key-locked");
 
 #[test]
 fn an_ssh_key_under_a_passphrase_is_asked_for_only_if_a_slot_is_for_it() {
-    let (ours, foreign) = (stream(&lock_for(SSH_PUBLIC)), stream(&lock_for(&NewIdentity::generate("now").unwrap().recipient)));
+    let (ours, foreign) =
+        (stream(&lock_for(SSH_PUBLIC)), stream(&lock_for(&NewIdentity::generate("now").unwrap().recipient)));
     assert_eq!(opened_slot(&ours, &mut identities(&[SSH_PLAIN], &NoCallbacks)).unwrap(), 1);
     let answers = Answers::of("passphrase");
     let mut credential = identities(&[SSH_LOCKED], &answers);
