@@ -30,7 +30,14 @@ fn a_recipients_slot_is_listed_and_kept_and_another_secret_opens_the_stream() {
 fn the_flags_of_public_keys_are_unknown_and_the_hint_says_why() {
     let folder = Folder::new();
     let hint = "hint: this build has no public-key support";
-    for arguments in [["decrypt", "-i", "id"], ["encrypt", "-R", "team"], ["encrypt", "--recipient", "age1"]] {
+    for arguments in [
+        ["decrypt", "-i", "id"],
+        ["encrypt", "-r", "age1"],
+        ["encrypt", "-R", "team"],
+        ["encrypt", "--recipient", "age1"],
+        ["encrypt", "--recipients-file", "team"],
+        ["keygen", "--age", "-ofile"],
+    ] {
         assert_refused(&folder.reelseal(&arguments).output().unwrap(), 2, hint);
     }
 }

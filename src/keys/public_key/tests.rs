@@ -10,7 +10,7 @@ use age::{Callbacks, DecryptError, NoCallbacks, scrypt, secrecy::SecretString, x
 use super::*;
 use crate::{
     container::{Features, Header, HeaderLength, Layout, ParsedHeader, RecipientSlot, Search, Slot, search_header},
-    keys::{Credential, KdfLimits, Key, KeyFile, Lock, LockError, NewStream, SlotKind, UnlockError, unlock},
+    keys::{Credential, KdfLimits, Key, KeyFile, KeySlots, Lock, LockError, NewStream, SlotKind, UnlockError, unlock},
 };
 
 /// Gives the same answer to every question, and keeps the questions.
@@ -143,14 +143,18 @@ fn a_slot_that_is_not_sound_is_passed_over() {
     let mut stream = stream(&lock_for(&identity.recipient));
     let record = stream.header.records.remove(0);
     let Some(Slot::Recipient(sound)) = record.slot().unwrap() else { panic!() };
-    let mut cut_short = sound.clone();
-    let last = cut_short.body.len() - 1;
-    cut_short.body[last] ^= 1;
-    let bad_point = sound.body.iter().position(|&byte| byte == b'9').unwrap_or(60);
-    let mut other = sound.clone();
-    other.body[bad_point] = b'0';
-    stream.header.records = [cut_short, other, sound].map(|slot| (&Slot::Recipient(slot)).into()).to_vec();
-    assert_eq!(opened_slot(&stream, &mut identities(&[&identity.text], &NoCallbacks)).unwrap(), 3);
+    // A byte of the share, which begins after `age-encryption.org/v1\n-> X25519 `; of the MAC, before the payload; of the
+    // payload: its nonce, the file key, and the last one.
+    let length = sound.body.len();
+    let altered = [40, length - 100, length - 64, length - 40, length - 1].map(|place| {
+        let mut body = sound.body.clone();
+        // Base64 stays base64.
+        body[place] = if body[place] == b'A' { b'B' } else { b'A' };
+        RecipientSlot { body }
+    });
+    let slots = altered.into_iter().chain([sound]);
+    stream.header.records = slots.map(|slot| (&Slot::Recipient(slot)).into()).collect();
+    assert_eq!(opened_slot(&stream, &mut identities(&[&identity.text], &NoCallbacks)).unwrap(), 6);
 }
 
 #[test]
@@ -182,6 +186,54 @@ fn a_lock_takes_32_recipients_and_no_33rd_and_the_header_is_as_long_as_it_takes(
         assert!(length % 4096 == 0 && (2048..2048 + 4096).contains(&free), "{count}: {length}, {free}");
     }
     assert!(matches!(many(33), Err(LockError::TooManyRecipients)));
+}
+
+#[test]
+fn a_header_has_room_to_add_any_recipient_that_needs_no_plugin() {
+    let of = |recipient: &str| Recipient::parse(recipient.trim(), NoCallbacks).unwrap();
+    let roomy = lock_for(&NewIdentity::generate("now").unwrap().recipient);
+    let full = (1..8).try_fold(roomy, |lock, _| lock.or(lock_for(&NewIdentity::generate("now").unwrap().recipient)));
+    let stream = full.unwrap().new_roomy_stream(Layout::default(), Features::NONE).unwrap();
+    let slots = KeySlots::of(&stream.header).unwrap();
+    for (recipient, kind) in [(TAG_PQ, "mlkem768p256tag"), (TAG, "p256tag"), (RSA_PUBLIC, "ssh-rsa")] {
+        let lock = Lock::with_recipient(&of(recipient));
+        // The length of a stanza for nobody differs.
+        for _ in 0..20 {
+            let new = lock.new_slots(&Key::from_bytes([1; 32])).unwrap();
+            let Slot::Recipient(slot) = &new[0] else { panic!() };
+            assert_eq!(slot.stanzas().unwrap()[0].kind(), kind);
+            assert!(slots.with_added(&new, KdfLimits::default()).is_ok(), "{kind}: {}", slot.body.len());
+        }
+    }
+    assert!(of(RSA_PUBLIC).is_rsa() && !of(TAG_PQ).is_rsa());
+}
+
+/// Of a point and an ML-KEM key that were made for this test.
+const TAG: &str = include_str!("../../../tests/data/age1tag.pub");
+const TAG_PQ: &str = include_str!("../../../tests/data/age1tagpq.pub");
+const RSA_PUBLIC: &str = include_str!("../../../tests/data/ssh-rsa-key.pub");
+
+/// A plugin that counts its runs, and fails.
+#[derive(Clone, Default)]
+struct FailingPlugin(Arc<AtomicUsize>);
+
+impl age::Identity for FailingPlugin {
+    fn unwrap_stanza(&self, _: &age_core::format::Stanza) -> Option<Result<age_core::format::FileKey, DecryptError>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Some(Err(DecryptError::Plugin(Vec::new())))
+    }
+}
+
+#[test]
+fn a_plugin_that_fails_runs_once_for_a_header_and_again_for_the_next() {
+    let plugin = FailingPlugin::default();
+    let lock = (1..8).fold(lock_for(SSH_PUBLIC), |lock, _| lock.or(lock_for(SSH_PUBLIC)).unwrap());
+    let mut credential = Credential::from(Identities::of(plugin.clone()));
+    for runs in [1, 2] {
+        let refused = opened_slot(&stream(&lock), &mut credential).unwrap_err();
+        assert!(matches!(refused, UnlockError::Identity(error) if matches!(error.failure, IdentityFailure::Plugin(_))));
+        assert_eq!(plugin.0.load(Ordering::Relaxed), runs);
+    }
 }
 
 #[test]
