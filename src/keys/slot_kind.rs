@@ -36,6 +36,7 @@ impl SlotKind {
     }
 
     /// The name of what such a slot is for, as programs are given it: "passphrase", "key-file", "recipient".
+    #[cfg(feature = "cli")]
     pub(crate) fn in_kebab_case(self) -> String {
         self.to_string().replace(' ', "-")
     }
