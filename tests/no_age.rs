@@ -23,14 +23,21 @@ fn a_recipients_slot_is_listed_and_kept_and_another_secret_opens_the_stream() {
     assert_done(&opened);
     assert_eq!(opened.stdout, plaintext(5));
     let refused = folder.run(&["decrypt", "recipient.reel"]);
-    assert_refused(&refused, 2, "it opens with an identity, which this reelseal was built without");
+    assert_refused(&refused, 2, "it opens with an identity, which this build does not support");
 }
 
 #[test]
 fn the_flags_of_public_keys_are_unknown_and_the_hint_says_why() {
     let folder = Folder::new();
-    let hint = "hint: this reelseal was built without age, and so without public keys";
-    for arguments in [["decrypt", "-i", "id"], ["encrypt", "-R", "team"], ["encrypt", "--recipient", "age1"]] {
+    let hint = "hint: this build has no public-key support";
+    for arguments in [
+        ["decrypt", "-i", "id"],
+        ["encrypt", "-r", "age1"],
+        ["encrypt", "-R", "team"],
+        ["encrypt", "--recipient", "age1"],
+        ["encrypt", "--recipients-file", "team"],
+        ["keygen", "--age", "-ofile"],
+    ] {
         assert_refused(&folder.reelseal(&arguments).output().unwrap(), 2, hint);
     }
 }

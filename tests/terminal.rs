@@ -22,7 +22,7 @@ const OPEN_FILM: &str = "Passphrase for film.reel: ";
 const AGAIN: &str = "Passphrase to encrypt film, again: ";
 const NO_PASSPHRASE: &str = "reelseal: no passphrase, and no terminal to ask for one\n\
                              reelseal: hint: give one with --passphrase-file FILE, with --passphrase-fd N, or in the \
-                             environment's REELSEAL_PASSPHRASE\n";
+                             environment's REELSEAL_PASSPHRASE";
 // Until it gives up on what never comes; nothing is measured by it.
 const GUARD_MILLISECONDS: Option<u64> = Some(60_000);
 
@@ -167,6 +167,57 @@ fn the_passphrase_of_an_ssh_key_is_asked_for_once_for_many_files() {
         session.exp_string(shown).unwrap();
         assert_eq!(exit_code(&mut session), code);
     }
+}
+
+/// A stream that opens with the ssh key whose passphrase is `passphrase`, and that key, called `locked`.
+#[cfg(feature = "age")]
+fn locked_with_ssh() -> Folder {
+    let folder = Folder::new();
+    let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let key = folder.write("locked", &fs::read(data.join("ssh-key-locked")).unwrap());
+    fs::set_permissions(key, Permissions::from_mode(0o600)).unwrap();
+    folder.write("film", b"film");
+    let list = data.join("ssh-key.pub");
+    assert_done(&folder.reelseal(&["encrypt", "film", "-R", list.to_str().unwrap()]).output().unwrap());
+    folder
+}
+
+#[cfg(feature = "age")]
+#[test]
+fn why_an_identity_s_passphrase_was_not_given_is_reported() {
+    let folder = locked_with_ssh();
+    let mut session = on_terminal(&folder, &["verify", "film.reel", "-i", "locked"]);
+    session.exp_string("Passphrase of locked: ").unwrap();
+    session.send_control('d').unwrap();
+    session.exp_string("the prompt: no passphrase was typed").unwrap();
+    session.exp_string("hint: end a passphrase with Enter").unwrap();
+    assert_eq!(exit_code(&mut session), 2);
+    assert_terminal_restored(&session);
+}
+
+#[cfg(feature = "age")]
+#[test]
+fn what_a_plugin_asks_for_that_is_no_secret_shows_as_it_is_typed() {
+    let folder = locked_with_ssh();
+    // Asks for the name, and keeps the answer, which comes in base64.
+    let script = "#!/bin/sh\n\
+                  while read -r line; do case \"$line\" in '-> done'*) read -r _; break;; esac; done\n\
+                  printf -- '-> request-public\\nTmFtZQ\\n'; read -r _; read -r answer\n\
+                  echo \"$answer\" > \"${0%/*}/answer\"\n\
+                  printf -- '-> error internal\\nbm8\\n'; read -r _; read -r _\n\
+                  printf -- '-> done\\n\\n'\n";
+    let plugin = folder.write("age-plugin-reelsealtest", script.as_bytes());
+    fs::set_permissions(plugin, Permissions::from_mode(0o755)).unwrap();
+    let identity = folder.write("identity", b"AGE-PLUGIN-REELSEALTEST-1YHMQPD\n");
+    fs::set_permissions(identity, Permissions::from_mode(0o600)).unwrap();
+    let run = "stty echo; PATH=\"$PWD:$PATH\" exec \"$reelseal\" verify film.reel -i identity";
+    let mut session = shell(&folder, run);
+    session.exp_string("Name: ").unwrap();
+    session.send_line("studio").unwrap();
+    session.exp_string("studio").unwrap();
+    session.exp_string("identity: its plugin failed: ").unwrap();
+    assert_eq!(exit_code(&mut session), 1);
+    assert_eq!(folder.read("answer"), b"c3R1ZGlv\n");
 }
 
 #[test]
@@ -825,6 +876,6 @@ fn without_a_terminal_and_a_new_passphrase_the_ways_to_give_one_are_named() {
     let output = command.output().unwrap();
     let reported = "reelseal: no new passphrase, and no terminal to ask for one\n\
                 reelseal: hint: give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the \
-                environment's REELSEAL_NEW_PASSPHRASE, or a key file with --new-key-file FILE\n";
+                environment's REELSEAL_NEW_PASSPHRASE, or a key file with --new-key-file FILE";
     assert_refused(&output, 2, reported);
 }

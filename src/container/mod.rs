@@ -34,6 +34,7 @@ pub use header::{
 pub use header_claims::HeaderClaims;
 pub use header_search::{CopyNumber, FoundHeader, HeaderSearch, Search, search_header};
 pub use layout::{Extent, FRAME_OVERHEAD, FrameSize, Layout, MAC_LENGTH, StreamCut, TAG_LENGTH};
+pub(crate) use recipient_slot::SHORTEST_BODY;
 pub use recipient_slot::{
     MAX_RECIPIENT_BODY, MAX_RECIPIENT_SLOTS, MAX_STANZAS, RecipientSlot, RecipientSlotError, Stanza,
 };

@@ -9,6 +9,9 @@ pub const MAX_RECIPIENT_BODY: usize = 16_384;
 /// The most stanzas in one recipient slot.
 pub const MAX_STANZAS: usize = 16;
 
+/// The fewest bytes of a body: one stanza of a type of one letter, with nothing in it.
+pub(crate) const SHORTEST_BODY: usize = 22 + "-> a\n\n".len() + 4 + ENCODED_MAC_LENGTH + 1 + PAYLOAD_LENGTH;
+
 const INTRODUCTION: &[u8] = b"age-encryption.org/v1\n";
 const ARMOUR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const STANZA: &[u8] = b"-> ";
@@ -52,11 +55,11 @@ pub enum RecipientSlotError {
     /// More than 16 stanzas.
     #[error("a recipient's key slot has more than {MAX_STANZAS} stanzas")]
     TooManyStanzas,
-    /// A passphrase, which would go around the limits on scrypt's cost.
-    #[error("a recipient's key slot holds an scrypt stanza, which goes around the limits on scrypt")]
+    /// A passphrase, which would bypass the limits on scrypt's cost.
+    #[error("a recipient's key slot holds an scrypt stanza, which would bypass the limits on scrypt")]
     Scrypt,
     /// The age file is not over 32 bytes.
-    #[error("the age file in a recipient's key slot does not hold exactly a file key")]
+    #[error("the age file in a recipient's key slot does not hold exactly 32 bytes")]
     PayloadLength,
 }
 
@@ -85,7 +88,7 @@ impl RecipientSlot {
             rest = after_base64(more)?;
         }
         let (mac, payload) = line_of(rest.strip_prefix(MAC).ok_or(RecipientSlotError::Malformed)?)?;
-        if stanzas.is_empty() || mac.len() != ENCODED_MAC_LENGTH || !mac.iter().all(is_base64) {
+        if stanzas.is_empty() || mac.len() != ENCODED_MAC_LENGTH || !is_base64(mac) {
             return Err(RecipientSlotError::Malformed);
         }
         if payload.len() == PAYLOAD_LENGTH { Ok(stanzas) } else { Err(RecipientSlotError::PayloadLength) }
@@ -133,7 +136,7 @@ fn line_of(bytes: &[u8]) -> Result<(&[u8], &[u8]), RecipientSlotError> {
 fn after_base64(mut bytes: &[u8]) -> Result<&[u8], RecipientSlotError> {
     loop {
         let (line, rest) = line_of(bytes)?;
-        if line.len() > COLUMNS || !line.iter().all(is_base64) {
+        if line.len() > COLUMNS || !is_base64(line) {
             return Err(RecipientSlotError::Malformed);
         }
         if line.len() < COLUMNS {
@@ -143,8 +146,29 @@ fn after_base64(mut bytes: &[u8]) -> Result<&[u8], RecipientSlotError> {
     }
 }
 
-fn is_base64(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+/// Whether `text` is canonical base64 without padding: its last digit has no bits set that no byte takes. age refuses any
+/// other file as a whole.
+fn is_base64(text: &[u8]) -> bool {
+    let unused_bits = match text.len() % 4 {
+        0 => 0,
+        2 => 0b1111,
+        3 => 0b11,
+        _ => return false,
+    };
+    text.iter().all(|&byte| digit(byte).is_some())
+        && text.last().and_then(|&byte| digit(byte)).is_none_or(|last| last & unused_bits == 0)
+}
+
+/// The value of a base64 digit.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +180,10 @@ mod tests {
         let mut body = format!("age-encryption.org/v1\n{stanzas}--- {}\n", "A".repeat(43)).into_bytes();
         body.extend(std::iter::repeat_n(10, payload));
         body
+    }
+
+    fn with_mac(mac: &str) -> Vec<u8> {
+        format!("age-encryption.org/v1\n-> a\n\n--- {mac}\n{}", "x".repeat(64)).into_bytes()
     }
 
     fn kinds(body: Vec<u8>) -> Result<Vec<String>, RecipientSlotError> {
@@ -194,11 +222,23 @@ mod tests {
             (body(&["a \n"], 64), Malformed),
             (body(&["a\u{e9}\n"], 64), Malformed),
             (body(&["a\n="], 64), Malformed),
+            (body(&["a\nA"], 64), Malformed),
+            (body(&["a\nAAAAA"], 64), Malformed),
+            (body(&["a\nAB"], 64), Malformed),
+            (body(&["a\nAAB"], 64), Malformed),
+            (with_mac(&("A".repeat(42) + "B")), Malformed),
+            (with_mac(&"A".repeat(42)), Malformed),
             (body(&[&format!("a\n{}", "A".repeat(65))], 64), Malformed),
             (body(&[&format!("a\n{}", "A".repeat(64))], 64), Malformed),
         ] {
             assert_eq!(kinds(bytes.clone()), Err(error), "{}", String::from_utf8_lossy(&bytes));
         }
+    }
+
+    #[test]
+    fn the_shortest_body_is_one() {
+        assert_eq!(body(&["a\n"], 64).len(), SHORTEST_BODY);
+        assert!(kinds(body(&["a\n"], 64)).is_ok());
     }
 
     #[test]

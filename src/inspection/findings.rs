@@ -261,12 +261,7 @@ fn stanza_types(slot: &RecipientSlot) -> Vec<String> {
 
 /// In the form of all names in JSON.
 fn in_kebab_case<S: Serializer>(kind: &SlotKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&kebab_case(*kind))
-}
-
-/// The name of `kind`, likewise.
-pub(crate) fn kebab_case(kind: SlotKind) -> String {
-    kind.to_string().replace(' ', "-")
+    serializer.serialize_str(&kind.in_kebab_case())
 }
 
 impl LengthFindings {

@@ -22,7 +22,7 @@ const CLASSIC: [&str; 5] = ["X25519", "ssh-ed25519", "ssh-rsa", "p256tag", "piv-
 const HYBRID: [&str; 2] = ["mlkem768p256tag", "mlkem768x25519"];
 
 impl Quantum {
-    /// What becomes of `slot`: each of its stanzas is a way in.
+    /// How `slot` fares: each of its stanzas is a way in.
     pub fn of(slot: &Slot) -> Self {
         let Slot::Recipient(slot) = slot else { return Self::Holds };
         let Ok(stanzas) = slot.stanzas() else { return Self::Unknown };

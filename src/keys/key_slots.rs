@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{ForeignSlot, KdfError, KdfLimits, ScryptCost, SlotKind, UnlockError};
 use crate::container::{
     Header, HeaderError, KeyFileSlot, MAX_PASSPHRASE_SLOTS, MAX_RECIPIENT_SLOTS, PassphraseSlot, RecipientSlot, Record,
-    SALT_LENGTH, Slot, WRAPPED_KEY_LENGTH,
+    SALT_LENGTH, SHORTEST_BODY, Slot, WRAPPED_KEY_LENGTH,
 };
 
 /// The key slots of a header. How many there are and the bounds of their parameters have been checked.
@@ -41,6 +41,8 @@ pub struct SlotDemand {
     /// `None` for a slot that opens without scrypt.
     scrypt: Option<ScryptCost>,
     is_for_recipient: bool,
+    /// Whether the slot may be longer.
+    is_least: bool,
 }
 
 /// Why a change to a header's slots is refused.
@@ -66,10 +68,12 @@ pub enum SlotChangeError {
     #[error(transparent)]
     Cost(KdfError),
     /// The new slots do not fit.
-    #[error("the header has no room: the new key slots need {needed} bytes, and {free} are free")]
+    #[error("the header has no room: the new key slots need {}{needed} bytes, and {free} are free", at_least(*.is_least))]
     NoRoom {
         /// Bytes that the new slots take.
         needed: usize,
+        /// Whether they may take more: how long a recipient's slot is, is known once it is made.
+        is_least: bool,
         /// Bytes that there are for them.
         free: usize,
     },
@@ -101,26 +105,31 @@ impl SlotDemand {
         let (log_n, r, p) = cost.parameters();
         let (salt, wrapped) = ([0; SALT_LENGTH], [0; WRAPPED_KEY_LENGTH]);
         let blank = Slot::Passphrase(PassphraseSlot { log_n, r, p, salt, wrapped });
-        Self { length: Record::from(&blank).encoded_length(), scrypt: Some(cost), is_for_recipient: false }
+        Self {
+            length: Record::from(&blank).encoded_length(),
+            scrypt: Some(cost),
+            is_for_recipient: false,
+            is_least: false,
+        }
     }
 
     /// The demand of a key-file slot.
     pub fn key_file() -> Self {
         let blank = Slot::KeyFile(KeyFileSlot { salt: [0; SALT_LENGTH], wrapped: [0; WRAPPED_KEY_LENGTH] });
-        Self { length: Record::from(&blank).encoded_length(), scrypt: None, is_for_recipient: false }
+        Self { length: Record::from(&blank).encoded_length(), scrypt: None, is_for_recipient: false, is_least: false }
     }
 
     /// The least demand of a recipient's slot; how long it is, is known once it is made.
     pub fn recipient() -> Self {
-        const SHORTEST_BODY: usize = 232;
         let blank = Slot::Recipient(RecipientSlot { body: vec![0; SHORTEST_BODY] });
-        Self { length: Record::from(&blank).encoded_length(), scrypt: None, is_for_recipient: true }
+        let length = Record::from(&blank).encoded_length();
+        Self { length, scrypt: None, is_for_recipient: true, is_least: true }
     }
 
     fn of(slot: &Slot) -> Result<Self, KdfError> {
         let scrypt = passphrase_slot(slot).map(ScryptCost::of).transpose()?;
         let is_for_recipient = SlotKind::of(slot) == SlotKind::Recipient;
-        Ok(Self { length: Record::from(slot).encoded_length(), scrypt, is_for_recipient })
+        Ok(Self { length: Record::from(slot).encoded_length(), scrypt, is_for_recipient, is_least: false })
     }
 }
 
@@ -292,8 +301,13 @@ impl KeySlots {
         let kept = self.records.iter().enumerate().filter(|(at, _)| old.is_none_or(|old| old.record != *at));
         let taken: usize = kept.map(|(_, record)| record.encoded_length()).sum();
         let (needed, free) = (new.iter().map(|demand| demand.length).sum(), self.record_area.saturating_sub(taken));
-        if needed > free { Err(SlotChangeError::NoRoom { needed, free }) } else { Ok(()) }
+        let is_least = new.iter().any(|demand| demand.is_least);
+        if needed > free { Err(SlotChangeError::NoRoom { needed, is_least, free }) } else { Ok(()) }
     }
+}
+
+fn at_least(is_least: bool) -> &'static str {
+    if is_least { "at least " } else { "" }
 }
 
 /// Fails unless opening a header with the passphrase slots `kept` and new ones at the costs `new` is within `limits`.

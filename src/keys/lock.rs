@@ -178,13 +178,14 @@ impl Lock {
     }
 
     /// Like [`Lock::new_stream`], with header copies that are longer than `layout` has it if the slots would leave less than
-    /// 1024 bytes free: two recipients, or a dozen key files, can be added to each of its streams.
+    /// 2048 bytes free: a recipient of any kind whose slot this library makes, `age1tagpq` and 4096-bit RSA included, four
+    /// X25519 ones, or two dozen key files can be added to each of its streams.
     ///
     /// # Errors
     ///
     /// [`LockError`].
     pub fn new_roomy_stream(&self, layout: Layout, features: Features) -> Result<NewStream, LockError> {
-        const SPARE: usize = 1024;
+        const SPARE: usize = 2048;
         self.make_stream(layout, features, |slots| layout.header_length.at_least_for(slots + SPARE))
     }
 

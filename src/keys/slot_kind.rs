@@ -34,6 +34,12 @@ impl SlotKind {
             Self::Recipient => "identity",
         }
     }
+
+    /// The name of what such a slot is for, as programs are given it: "passphrase", "key-file", "recipient".
+    #[cfg(feature = "cli")]
+    pub(crate) fn in_kebab_case(self) -> String {
+        self.to_string().replace(' ', "-")
+    }
 }
 
 impl fmt::Display for SlotKind {

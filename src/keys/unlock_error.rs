@@ -56,7 +56,7 @@ fn article(kind: SlotKind) -> &'static str {
 fn wrong(kind: SlotKind) -> String {
     match kind {
         SlotKind::Passphrase | SlotKind::KeyFile => format!("wrong {kind}"),
-        SlotKind::Recipient => "it opens with none of the identities".to_owned(),
+        SlotKind::Recipient => "none of the identities opens it".to_owned(),
     }
 }
 

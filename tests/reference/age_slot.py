@@ -31,7 +31,9 @@ def outline(body):
         stanzas.append((match[1].decode().split(" "), match[2].replace(b"\n", b"")))
         position = match.end()
     footer = FOOTER.match(body, position)
-    if not footer or not 1 <= len(stanzas) <= 16 or any(words[0] == "scrypt" for words, _ in stanzas):
+    if not footer or not is_canonical(footer[1]) or not all(is_canonical(wrapped) for _, wrapped in stanzas):
+        return None
+    if not 1 <= len(stanzas) <= 16 or any(words[0] == "scrypt" for words, _ in stanzas):
         return None
     if len(body) - footer.end() != 64:
         return None
@@ -40,6 +42,10 @@ def outline(body):
 
 def decoded(text):
     return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+
+
+def is_canonical(text):
+    return len(text) % 4 != 1 and base64.b64encode(decoded(text)).rstrip(b"=") == text
 
 
 def derived(material, salt, info):
@@ -51,20 +57,31 @@ def unwrap(body, identity):
     stanzas, covered, mac, payload = outline(body)
     private = X25519PrivateKey.from_private_bytes(identity)
     for words, wrapped in stanzas:
-        if words[0] != "X25519" or len(words) != 2:
+        if words[0] != "X25519":
             continue
+        # What age refuses as a whole is skipped as a whole.
+        if len(words) != 2 or not re.fullmatch("[A-Za-z0-9+/]{43}", words[1]) or not is_canonical(words[1].encode()):
+            return None
+        if len(decoded(wrapped)) != 32:
+            return None
+        share = decoded(words[1].encode())
         try:
-            share = decoded(words[1].encode())
             secret = private.exchange(X25519PublicKey.from_public_bytes(share))
+        except ValueError:
+            return None
+        try:
             salt = share + private.public_key().public_bytes_raw()
             key = derived(secret, salt, b"age-encryption.org/v1/X25519")
             inner = ChaCha20Poly1305(key).decrypt(bytes(12), decoded(wrapped), None)
             expected = hmac.digest(derived(inner, b"", b"header"), covered, hashlib.sha256)
-            if hmac.compare_digest(expected, mac):
-                key = derived(inner, payload[:16], b"payload")
-                return ChaCha20Poly1305(key).decrypt(bytes(11) + b"\x01", payload[16:], None)
-        except (InvalidTag, ValueError):
-            pass
+        except InvalidTag:
+            continue
+        try:
+            key = derived(inner, payload[:16], b"payload")
+            plain = ChaCha20Poly1305(key).decrypt(bytes(11) + b"\x01", payload[16:], None)
+            return plain if hmac.compare_digest(expected, mac) else None
+        except InvalidTag:
+            return None
     return None
 
 

@@ -26,6 +26,8 @@ pub const PHRASE: &str = "caf\u{e9} noir";
 pub const FILE_KEY_FOR_AGE: &[u8] = include_bytes!("file-key.age");
 /// Likewise, with a stanza for nobody.
 pub const FILE_KEY_WITH_GREASE: &[u8] = include_bytes!("file-key-and-grease.age");
+/// The file key, for the same identity, after an X25519 stanza without an argument.
+pub const MALFORMED_STANZA_AND_FILE_KEY: &[u8] = include_bytes!("malformed-stanza.age");
 /// Another file key, for the same identity.
 pub const OTHER_FILE_KEY_FOR_AGE: &[u8] = include_bytes!("other-file-key.age");
 

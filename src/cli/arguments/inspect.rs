@@ -27,8 +27,8 @@ known:
   copies    a list of two: state (sound, damaged, unknown), generation, counts
   slots     a list: kind (passphrase, key-file, recipient, unknown), kind_number (of an unknown
             kind); bytes; log2_n, r, p, memory (bytes), seconds (an estimate); stanzas (of a
-            recipient, their types); quantum (holds, falls or unknown: what a quantum computer to
-            come does to it, if the file was recorded now)
+            recipient, their types); quantum (holds, falls or unknown: whether a future quantum
+            computer could open it)
   segment   recording (its id), number, offset (bytes); only of a segment of a recording
   length    stream (bytes), frames, plaintext (bytes, by the length alone), at_most, cut (or
             unfinished)

@@ -9,10 +9,21 @@ use super::RecipientArguments;
 use super::SecretArguments;
 use crate::keys::ScryptCost;
 
+#[cfg(feature = "age")]
 pub(super) const PASSWD_HELP: &str = "\
 The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
 REELSEAL_PASSPHRASE, else it is asked for on the terminal; the new one from --new-passphrase-file
 or --new-passphrase-fd, else from REELSEAL_NEW_PASSPHRASE, else it is asked for twice.
+With -r, -R or --new-key-file, no new passphrase is asked for.
+
+Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that
+were made before: to revoke it, decrypt and encrypt again.";
+#[cfg(not(feature = "age"))]
+pub(super) const PASSWD_HELP: &str = "\
+The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
+REELSEAL_PASSPHRASE, else it is asked for on the terminal; the new one from --new-passphrase-file
+or --new-passphrase-fd, else from REELSEAL_NEW_PASSPHRASE, else it is asked for twice.
+With --new-key-file, no new passphrase is asked for.
 
 Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that
 were made before: to revoke it, decrypt and encrypt again.";
@@ -69,15 +80,14 @@ pub(in crate::cli) struct PasswdArguments {
     pub secret: SecretArguments,
     #[command(flatten)]
     pub new_secret: NewSecretArguments,
-    /// scrypt's cost for the new passphrase: log2 N, with r = 8 and p = 1; each step doubles time and memory
+    /// scrypt's cost for the new passphrase: log2 N, with r = 8 and p = 1; each step doubles time and memory [default: 18]
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 18,
         value_parser = clap::value_parser!(u8).range(14..=30),
         conflicts_with = "new_key_file"
     )]
-    scrypt_log_n: u8,
+    scrypt_log_n: Option<u8>,
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
@@ -101,8 +111,20 @@ pub(in crate::cli) struct NewSecretArguments {
 }
 
 impl PasswdArguments {
+    /// Whether scrypt's cost was given, and there is no new passphrase for it.
+    pub fn has_idle_cost(&self) -> bool {
+        #[cfg(feature = "age")]
+        let has_recipients =
+            !(self.new_secret.recipients.recipient.is_empty() && self.new_secret.recipients.recipients_file.is_empty());
+        #[cfg(not(feature = "age"))]
+        let has_recipients = false;
+        let has_passphrase =
+            self.new_secret.new_passphrase_file.is_some() || self.new_secret.new_passphrase_fd.is_some();
+        self.scrypt_log_n.is_some() && has_recipients && !has_passphrase
+    }
+
     #[expect(clippy::expect_used, reason = "clap has checked the range")]
     pub fn scrypt_cost(&self) -> ScryptCost {
-        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
+        ScryptCost::new(self.scrypt_log_n.unwrap_or(18), 8, 1).expect("14 to 30 is within the format's bounds")
     }
 }

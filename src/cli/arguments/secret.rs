@@ -15,7 +15,8 @@ REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argume
 pub(super) const LOCK_HELP: &str = "\
 The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
 REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argument: those are for all to see.
-With recipients or a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given.";
+With recipients or a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given.
+With recipients alone, no secret is needed to encrypt.";
 #[cfg(not(feature = "age"))]
 pub(super) const LOCK_HELP: &str = "\
 The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
@@ -38,9 +39,9 @@ pub(in crate::cli) struct SecretArguments {
     /// It needs no scrypt, and whoever has the file can open what was encrypted with it.
     #[arg(long, value_name = "FILE", group = "secret")]
     pub key_file: Option<PathBuf>,
-    /// Use the identities in a file: of age, of its plugins, or a private ssh key; can be repeated
+    /// Use the identities in a file: age or plugin identities, or an ssh private key; can be repeated
     ///
-    /// If the file or key has a passphrase, that is asked for on the terminal. No identity is used that is not named.
+    /// If the file or key has a passphrase, that is asked for on the terminal. Only the identities you name are used.
     #[cfg(feature = "age")]
     #[arg(short, long, value_name = "FILE", group = "secret")]
     pub identity: Vec<PathBuf>,
@@ -59,10 +60,10 @@ pub(in crate::cli) struct LockArguments {
     /// As in: reelseal encrypt --passphrase-fd 3 film.mp4 3<FILE
     #[arg(long, value_name = "N", group = "passphrase", value_parser = clap::value_parser!(i32).range(0..))]
     pub passphrase_fd: Option<i32>,
-    /// Ask for a passphrase on the terminal, whatever else opens the result
+    /// Also ask for a passphrase on the terminal
     #[arg(long, group = "passphrase")]
     pub ask: bool,
-    /// Have a key file open the result that `reelseal keygen` made
+    /// Encrypt for a key file made by `reelseal keygen`
     ///
     /// It needs no scrypt, and whoever has the file can open what was encrypted with it.
     #[arg(long, value_name = "FILE")]
@@ -78,13 +79,13 @@ pub(in crate::cli) struct LockArguments {
 #[cfg(feature = "age")]
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecipientArguments {
-    /// Have the owner of a public key open it: age1..., "ssh-ed25519 AAAA..."; can be repeated
+    /// Encrypt to a public key: age1..., "ssh-ed25519 AAAA..."; can be repeated
     ///
-    /// Nothing is asked for then, and whoever encrypts cannot decrypt. Also ssh-rsa keys, age1tag..., age1tagpq... and the
-    /// recipients of age's plugins.
-    #[arg(short, long, value_name = "RECIPIENT")]
+    /// Also ssh-rsa keys, age1tag..., age1tagpq... and the recipients of age's plugins.
+    // A private key in PEM begins with hyphens: clap would show it, in what it says of an unexpected argument.
+    #[arg(short, long, value_name = "RECIPIENT", allow_hyphen_values = true)]
     pub recipient: Vec<String>,
-    /// Likewise, with the recipients in a file, one a line; can be repeated
+    /// Encrypt to each recipient in a file, one per line; can be repeated
     #[arg(short = 'R', long, value_name = "FILE")]
     pub recipients_file: Vec<PathBuf>,
 }

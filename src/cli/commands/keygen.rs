@@ -19,7 +19,7 @@ use crate::{
         output::{Destination, Output, OutputRequest},
         protected::Protected,
     },
-    keys::KeyFile,
+    keys::{KeyFile, RandomnessUnavailable},
     signals::{Answer, Startup},
 };
 
@@ -45,7 +45,7 @@ pub(in crate::cli) fn keygen(plan: &KeygenPlan, startup: Startup) -> Result<(), 
     }
 }
 
-/// What a file is to hold, and the recipient to be told of, if it is an identity.
+/// What a file is to hold, and the recipient to report, if it is an identity.
 struct Made {
     text: Zeroizing<String>,
     recipient: Option<String>,
@@ -55,11 +55,15 @@ fn make(plan: &KeygenPlan) -> Result<Made, Failure> {
     #[cfg(feature = "age")]
     if plan.makes_identity {
         let created = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let NewIdentity { text, recipient } = NewIdentity::generate(&created);
+        let NewIdentity { text, recipient } = NewIdentity::generate(&created).map_err(|error| no_randomness(&error))?;
         return Ok(Made { text, recipient: Some(recipient) });
     }
     #[cfg(not(feature = "age"))]
     let _ = plan;
-    let key_file = KeyFile::random().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+    let key_file = KeyFile::random().map_err(|error| no_randomness(&error))?;
     Ok(Made { text: key_file.to_text(), recipient: None })
+}
+
+fn no_randomness(error: &RandomnessUnavailable) -> Failure {
+    Failure::new(Exit::InputOutput, error.to_string())
 }

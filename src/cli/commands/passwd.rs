@@ -69,7 +69,9 @@ fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
     let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
     let mut text: String = lines.chain(unknown).collect();
     if slots.iter().any(|slot| slot.kind() == SlotKind::Recipient) {
-        text.push_str(&format!("{front}a recipient's slot does not say whose it is\n"));
+        text.push_str(&format!(
+            "{front}recipients cannot be named: a slot holds at most a short tag of the public key\n"
+        ));
     }
     standard_output::text(text.as_bytes())
 }
@@ -217,7 +219,8 @@ fn numbered<'a>(label: &Label, slots: &'a KeySlots, number: NonZero<usize>) -> R
 }
 
 /// The rewriting of many files: what scrypt gave for one serves the others.
-struct Rewriting {
+struct Rewriting<'a> {
+    sources: &'a Sources,
     current: Credential,
     change: SlotChange<Lock>,
     /// Whether the new secret is the old one.
@@ -226,16 +229,19 @@ struct Rewriting {
     removed: BTreeSet<SlotKind>,
 }
 
-impl Rewriting {
+impl<'a> Rewriting<'a> {
     /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must
     /// have opened one of the files that are `ready`.
-    fn begin(plan: &PasswdPlan, sources: &Sources, ready: &[Prepared]) -> Result<Self, Failure> {
+    fn begin(plan: &PasswdPlan, sources: &'a Sources, ready: &[Prepared]) -> Result<Self, Failure> {
         let paths = || plan.files.iter().map(|path| Some(path.as_path()));
         let mut current = Credential::new(sources.current.read(&Question::to_open(paths()))?, plan.limits);
         if sources.change.new_secret().is_some_and(LockSource::is_terminal) {
             let mut opened = ready.iter().map(|Prepared { label, rewrite, .. }| {
                 let unlocked = unlock(rewrite.parsed(), &mut current);
-                unlocked.map(drop).map_err(|error| stream_failure::unlock(label, &error))
+                let refused = |error| stream_failure::unlock(label, &error);
+                unlocked
+                    .map(drop)
+                    .map_err(|error| sources.current.prompt_failure(&error).unwrap_or_else(|| refused(error)))
             });
             if let Some(first) = opened.next().filter(Result::is_err)
                 && !opened.any(|opened| opened.is_ok())
@@ -249,13 +255,15 @@ impl Rewriting {
             is_same = new.iter().any(|new| new.is_same(current.secret()));
             source.lock(&new, plan.cost)
         })?;
-        Ok(Self { current, change, is_same, removed: BTreeSet::new() })
+        Ok(Self { sources, current, change, is_same, removed: BTreeSet::new() })
     }
 
     fn rewrite(&mut self, Prepared { label, rewrite, slots }: Prepared) -> Result<(), Failure> {
         warn_of_damaged_copy(&label, rewrite.damaged_copy());
         let refused = |error| stream_failure::unlock(&label, &error);
-        let unlocked = unlock(rewrite.parsed(), &mut self.current).map_err(refused)?;
+        let unlocked = unlock(rewrite.parsed(), &mut self.current);
+        let unlocked =
+            unlocked.map_err(|error| self.sources.current.prompt_failure(&error).unwrap_or_else(|| refused(error)))?;
         let old = match &self.change {
             SlotChange::Add(_) => None,
             SlotChange::Replace(_) | SlotChange::Remove(None) => Some(&unlocked.slot),
@@ -290,7 +298,10 @@ impl Rewriting {
         unlocked: &Unlocked,
     ) -> Result<Vec<Record>, Failure> {
         let new = match self.change.new_secret() {
-            Some(lock) => lock.new_slots(&unlocked.file_key).map_err(|error| lock_failure(&error))?,
+            Some(lock) => lock.new_slots(&unlocked.file_key).map_err(|error| {
+                let asking = self.sources.change.new_secret().and_then(LockSource::prompt_failure);
+                asking.unwrap_or_else(|| lock_failure(&error))
+            })?,
             None => Vec::new(),
         };
         let limits = self.current.limits();

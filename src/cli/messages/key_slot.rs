@@ -15,12 +15,12 @@ pub(in crate::cli) fn described(slot: &SlotFindings) -> String {
     let KnownSlotFindings { kind, bytes, scrypt, stanzas, quantum } = slot;
     let details = match (scrypt, stanzas) {
         (Some(scrypt), _) => scrypt_text(&scrypt.parameters),
-        (None, Some(stanzas)) => format!(", {}", stanzas.join(" and ")),
-        (None, None) => String::new(),
+        (None, Some(stanzas)) if !stanzas.is_empty() => format!(", {}", stanzas.join(" and ")),
+        (None, _) => String::new(),
     };
     let quantum = match quantum {
-        Quantum::Falls => "; a quantum computer will open it, if the file is kept until there is one",
-        Quantum::Unknown => "; whether a quantum computer will open it is not known",
+        Quantum::Falls => "; a future quantum computer could open it",
+        Quantum::Unknown => "; resistance to quantum computers unknown",
         Quantum::Holds => "",
     };
     format!("{kind}, {bytes} bytes{details}{quantum}")
@@ -40,6 +40,15 @@ fn mebibytes(bytes: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::container::{RecipientSlot, Slot};
+
+    #[test]
+    fn a_slot_with_grease_alone_names_no_stanza() {
+        let body = format!("age-encryption.org/v1\n-> x-grease\n\n--- {}\n{}", "A".repeat(43), "x".repeat(64));
+        let slot = Slot::Recipient(RecipientSlot { body: body.into_bytes() });
+        let text = described(&SlotFindings::of(&slot));
+        assert_eq!(text, "recipient, 151 bytes; resistance to quantum computers unknown");
+    }
 
     #[test]
     fn memory_is_rounded_to_mebibytes_and_never_none() {

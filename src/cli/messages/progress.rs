@@ -24,7 +24,6 @@ use super::{
 use crate::{
     cli::plan::{ProgressForm, Reporting},
     files::label::Label,
-    inspection::findings::kebab_case,
     keys::{KeySlot, SlotKind},
     signals::Watching,
 };
@@ -169,7 +168,7 @@ impl FileProgress<'_> {
             }
             if let Some((number, kind)) = slot {
                 fields.insert("slot".to_owned(), json!(number));
-                fields.insert("slot_kind".to_owned(), json!(kebab_case(*kind)));
+                fields.insert("slot_kind".to_owned(), json!(kind.in_kebab_case()));
             }
             fields.extend([("bytes".to_owned(), json!(bytes)), ("seconds".to_owned(), json!(elapsed.as_secs_f64()))]);
             fields.into()

@@ -4,7 +4,7 @@ use super::{failure::Failure, message::Subject};
 use crate::keys::PassphraseError;
 #[cfg(feature = "age")]
 use crate::{
-    cli::messages::failure::Exit,
+    cli::messages::{failure::Exit, message::Message, report},
     keys::{IdentityFailure, IdentityFileError, ListedRecipientError, RecipientError, RecipientFailure},
 };
 
@@ -63,12 +63,12 @@ fn recipient_hint(error: &RecipientError, text: &str) -> &'static str {
 pub(in crate::cli) fn failed_recipient(error: &RecipientFailure) -> Failure {
     let failure = Failure::new(Exit::InputOutput, error.to_string());
     match error {
-        RecipientFailure::Plugin(_) => failure.with_hint(PLUGIN_DEBUG),
+        RecipientFailure::Plugin(_) | RecipientFailure::Other(_) => failure.with_hint(PLUGIN_FAILED),
         _ => failure.with_hint("use a recipient of another kind"),
     }
 }
 
-/// What is `source`, which is not a file of identities.
+/// A `source` that is not an identity file.
 #[cfg(feature = "age")]
 pub(in crate::cli) fn identity_file(source: Subject, error: &IdentityFileError) -> Failure {
     Failure::usage(error.to_string()).about(source).with_hint(identity_file_hint(error))
@@ -77,11 +77,12 @@ pub(in crate::cli) fn identity_file(source: Subject, error: &IdentityFileError) 
 #[cfg(feature = "age")]
 fn identity_file_hint(error: &IdentityFileError) -> &'static str {
     match error {
-        IdentityFileError::PublicKey => "give the private key, whose file has no .pub at its end",
+        IdentityFileError::PublicKey => "give the private key, the file without .pub",
         IdentityFileError::PostQuantum(_) => {
             "age-plugin-pq, which comes with age 1.3, turns it into a plugin identity: age-plugin-pq -identity"
         }
-        IdentityFileError::SshForm => "ssh-keygen -p -f COPY rewrites a copy of it in the form of today",
+        IdentityFileError::TooMany => "split it into several files, and name those that are needed",
+        IdentityFileError::SshForm => "ssh-keygen -p -f COPY rewrites a copy of it in the current format",
         IdentityFileError::SshKind(_) => "use an ssh-ed25519 or ssh-rsa key, or an age identity",
         _ => "an identity file has lines AGE-SECRET-KEY-1... or AGE-PLUGIN-...; reelseal keygen --age makes one",
     }
@@ -99,9 +100,17 @@ pub(in crate::cli) fn failed_identity(error: &IdentityFailure) -> (Exit, Option<
         IdentityFailure::Work(_) => (Exit::Usage, Some("allow it with --max-kdf-memory")),
         IdentityFailure::File(error) => (Exit::Usage, Some(identity_file_hint(error))),
         IdentityFailure::MissingPlugin { .. } => (Exit::Usage, Some("install this plugin of age")),
-        _ => (Exit::InputOutput, Some(PLUGIN_DEBUG)),
+        _ => (Exit::InputOutput, Some(PLUGIN_FAILED)),
     }
 }
 
 #[cfg(feature = "age")]
-const PLUGIN_DEBUG: &str = "to see what the plugin says, set AGEDEBUG=plugin in the environment";
+const PLUGIN_FAILED: &str = "check that the device is connected, and try again";
+
+/// Warns that an RSA key is used.
+#[cfg(feature = "age")]
+pub(in crate::cli) fn warn_of_rsa() {
+    let fact = "decryption with an RSA key may leak the key through timing (RUSTSEC-2023-0071); ssh-ed25519 and age keys \
+                are not affected";
+    report::warning(&Message::about("ssh-rsa", fact));
+}

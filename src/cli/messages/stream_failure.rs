@@ -61,8 +61,9 @@ pub(in crate::cli) fn unlock(input: &Label, error: &UnlockError) -> Failure {
         UnlockError::NoSuchSlot { wanted, present } => {
             refused(Exit::Usage).with_hint(what_opens_instead(*wanted, present))
         }
-        UnlockError::WrongSecret(SlotKind::Recipient) => refused(Exit::WrongSecret)
-            .with_hint("key slots do not say for whom they are; name every identity that you have with -i FILE"),
+        UnlockError::WrongSecret(SlotKind::Recipient) => {
+            refused(Exit::WrongSecret).with_hint("try other identities with -i FILE")
+        }
         UnlockError::WrongSecret(_) => refused(Exit::WrongSecret),
         #[cfg(feature = "age")]
         UnlockError::Identity(error) => {
@@ -85,7 +86,7 @@ fn what_opens_instead(wanted: SlotKind, present: &[SlotKind]) -> String {
         SlotKind::Passphrase => "a passphrase",
         SlotKind::KeyFile => "a key file: --key-file FILE",
         SlotKind::Recipient if cfg!(feature = "age") => "an identity: -i FILE",
-        SlotKind::Recipient => "an identity, which this reelseal was built without",
+        SlotKind::Recipient => "an identity, which this build does not support",
     });
     let ways = format!("it opens with {}", ways.collect::<Vec<_>>().join("; or with "));
     match wanted {
@@ -185,7 +186,7 @@ pub(in crate::cli) fn slot_change(input: &Label, error: &SlotChangeError) -> Fai
         SlotChangeError::Slots(error) => unlock(input, error),
         SlotChangeError::Cost(error) => kdf(input, error),
         SlotChangeError::NoRoom { .. } => refused().with_hint(
-            "remove slots first, with --remove=N; or decrypt and encrypt again: the header is then as long as it takes",
+            "remove slots first, with --remove=N; or decrypt and encrypt again: the new header will have room",
         ),
         SlotChangeError::TooManyRecipients => {
             refused().with_hint("remove one first, with --remove=N; --list shows them")

@@ -7,6 +7,7 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
         ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
             Some("a command comes first, as in: reelseal encrypt FILE; reelseal -h lists them")
         }
+        #[cfg(feature = "age")]
         ErrorKind::UnknownArgument if names(error, &["-r"]) => {
             Some("folders are taken with --recursive; -r names a recipient, for encrypt and passwd")
         }
@@ -18,13 +19,18 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
             Some("an identity opens streams; to encrypt for its owner, give its recipient with -r")
         }
         #[cfg(not(feature = "age"))]
-        ErrorKind::UnknownArgument if names(error, &["-i", "--identity", "-R", "--recipient", "--age"]) => {
-            Some("this reelseal was built without age, and so without public keys")
+        ErrorKind::UnknownArgument if names(error, &["-r"]) => {
+            Some("this build has no public-key support; folders are taken with --recursive")
         }
+        #[cfg(not(feature = "age"))]
+        ErrorKind::UnknownArgument if names(error, UNSUPPORTED) => Some("this build has no public-key support"),
         ErrorKind::ArgumentConflict => Some("leave one of the two out"),
         _ => None,
     }
 }
+
+#[cfg(not(feature = "age"))]
+const UNSUPPORTED: &[&str] = &["-i", "--identity", "-R", "--recipients-file", "--recipient", "--age"];
 
 /// Whether it is one of these arguments that is not known.
 fn names(error: &clap::Error, arguments: &[&str]) -> bool {

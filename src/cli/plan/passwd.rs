@@ -67,6 +67,11 @@ impl TryFrom<&PasswdArguments> for PasswdPlan {
     type Error = Failure;
 
     fn try_from(arguments: &PasswdArguments) -> Result<Self, Failure> {
+        if arguments.has_idle_cost() {
+            return Err(Failure::usage("there is no new passphrase that it would be the cost of")
+                .about("--scrypt-log-n")
+                .with_hint("leave it out, or give a new passphrase, too"));
+        }
         let new = || LockRequest::from(&arguments.new_secret);
         let mode = match arguments.remove {
             Some(number) => PasswdMode::Rewrite(SlotChange::Remove(number)),

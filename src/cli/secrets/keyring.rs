@@ -45,6 +45,16 @@ impl Keyring {
     pub fn open<I>(&self, label: &Label, header: StreamHeader<I>) -> Result<(OpenedStream, Resumed<I>), Failure> {
         let refused = |error: UnlockError| stream_failure::unlock(label, &error);
         self.check(header.header()).map_err(refused)?;
+        let (stream, rest) = self
+            .opened(header)?
+            .map_err(|error| self.source.prompt_failure(&error).unwrap_or_else(|| refused(error)))?;
+        let (number, kind) = (stream.slot().number(), stream.slot().kind());
+        report::detail(&format!("{}: opened with key slot {number} ({kind})", display_name(label)));
+        Ok((stream, rest))
+    }
+
+    /// The streams of several threads are opened one after the other: the secret is asked for once, and a plugin runs alone.
+    fn opened<I>(&self, header: StreamHeader<I>) -> Result<Result<(OpenedStream, Resumed<I>), UnlockError>, Failure> {
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
         let credential = match &mut *credential {
             Some(credential) => credential,
@@ -53,10 +63,7 @@ impl Keyring {
                 none.insert(Credential::new(secret, self.limits))
             }
         };
-        let (stream, rest) = header.open(credential).map_err(refused)?;
-        let (number, kind) = (stream.slot().number(), stream.slot().kind());
-        report::detail(&format!("{}: opened by key slot {number}, of a {kind}", display_name(label)));
-        Ok((stream, rest))
+        Ok(header.open(credential))
     }
 
     fn check(&self, header: &Header) -> Result<(), UnlockError> {

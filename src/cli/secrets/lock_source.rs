@@ -77,6 +77,14 @@ impl LockSource {
         demands.collect()
     }
 
+    /// Why a plugin could not ask for what it needs, if that is so.
+    pub fn prompt_failure(&self) -> Option<Failure> {
+        #[cfg(feature = "age")]
+        return self.recipients.prompt_failure();
+        #[cfg(not(feature = "age"))]
+        None
+    }
+
     /// Reads the secrets, or asks `question` on the terminal.
     pub fn read(&self, question: &Question) -> Result<Vec<Secret>, Failure> {
         self.secrets.iter().map(|secret| secret.read(question)).collect()

@@ -1,6 +1,6 @@
 //! The lock of a run that makes streams: its secret is read, and scrypt run, once, when the first stream asks for it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[cfg(feature = "age")]
 use crate::cli::messages::secret_failure;
@@ -21,7 +21,7 @@ pub(in crate::cli) struct NewLock {
     source: LockSource,
     cost: ScryptCost,
     question: Question,
-    lock: Mutex<Option<Lock>>,
+    lock: Mutex<Option<Arc<Lock>>>,
 }
 
 impl NewLock {
@@ -33,12 +33,19 @@ impl NewLock {
 
     /// A fresh stream, in whose header there is room for more slots.
     pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, Failure> {
+        // The mutex is free again when a plugin runs.
+        self.lock()?
+            .new_roomy_stream(layout, features)
+            .map_err(|error| self.source.prompt_failure().unwrap_or_else(|| lock_failure(&error)))
+    }
+
+    /// The lock, made by whoever asks first, while the others wait.
+    fn lock(&self) -> Result<Arc<Lock>, Failure> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let lock = match &mut *lock {
-            Some(lock) => lock,
-            none => none.insert(self.make().map_err(Failure::for_all)?),
-        };
-        lock.new_roomy_stream(layout, features).map_err(|error| lock_failure(&error))
+        match &*lock {
+            Some(lock) => Ok(Arc::clone(lock)),
+            None => Ok(Arc::clone(lock.insert(Arc::new(self.make().map_err(Failure::for_all)?)))),
+        }
     }
 
     /// The secrets are wiped on the way out: the lock does not need them any more.

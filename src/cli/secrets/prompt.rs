@@ -1,5 +1,7 @@
 //! Asking for a passphrase on the terminal.
 
+#[cfg(feature = "age")]
+use std::io::{BufRead, BufReader};
 use std::{
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -29,14 +31,7 @@ pub(in crate::cli) struct Prompt {
 impl Prompt {
     /// Takes the terminal.
     pub fn open() -> Result<Self, Failure> {
-        let cannot_open = |error: io::Error| Failure::system(TERMINAL, "cannot open", &error);
-        let terminal = open_terminal().map_err(cannot_open)?;
-        // Touching it from the background would stop us, deaf to all that others send.
-        if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground != getpgrp()) {
-            return Err(Failure::usage("cannot ask for a passphrase in the background")
-                .with_hint("start it in the foreground, or give the passphrase with --passphrase-file FILE"));
-        }
-        Self::take(terminal).map_err(cannot_open)
+        Self::take(foreground_terminal()?).map_err(cannot_open)
     }
 
     fn take(terminal: File) -> io::Result<Self> {
@@ -75,9 +70,38 @@ impl Prompt {
     }
 }
 
+/// Asks for what is no secret: the answer is shown as it is typed.
+#[cfg(feature = "age")]
+pub(super) fn ask_with_echo(question: &str) -> Result<String, Failure> {
+    let mut terminal = foreground_terminal()?;
+    let written = write!(terminal, "{question}: ");
+    written.map_err(|error| Failure::system(TERMINAL, "cannot write", &error))?;
+    let mut answer = String::new();
+    match BufReader::new(terminal).read_line(&mut answer) {
+        Ok(0) => Err(Failure::usage("no answer was typed").about(PROMPT).with_hint("end an answer with Enter")),
+        Ok(_) => Ok(answer.trim_end_matches(['\n', '\r']).to_owned()),
+        Err(error) => Err(Failure::system(TERMINAL, "cannot read", &error)),
+    }
+}
+
 /// Whether there is a terminal to ask on.
 pub(in crate::cli) fn is_possible() -> bool {
     open_terminal().is_ok()
+}
+
+/// The terminal, if we are in its foreground.
+fn foreground_terminal() -> Result<File, Failure> {
+    let terminal = open_terminal().map_err(cannot_open)?;
+    // Touching it from the background would stop us, deaf to all that others send.
+    if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground != getpgrp()) {
+        return Err(Failure::usage("cannot ask for a passphrase in the background")
+            .with_hint("start it in the foreground, or give the passphrase with --passphrase-file FILE"));
+    }
+    Ok(terminal)
+}
+
+fn cannot_open(error: io::Error) -> Failure {
+    Failure::system(TERMINAL, "cannot open", &error)
 }
 
 fn open_terminal() -> io::Result<File> {

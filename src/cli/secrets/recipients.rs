@@ -8,11 +8,7 @@ use std::{
 
 use crate::{
     cli::{
-        messages::{
-            failure::Failure,
-            message::{Message, Subject},
-            report, secret_failure,
-        },
+        messages::{failure::Failure, message::Subject, secret_failure},
         plan::RecipientRequest,
         secrets::terminal_callbacks::TerminalCallbacks,
     },
@@ -26,27 +22,31 @@ const MAX_FILE_LENGTH: u64 = 1 << 20;
 pub(super) struct GivenRecipients {
     pub list: Vec<Recipient>,
     pub files: Vec<Metadata>,
+    callbacks: TerminalCallbacks,
 }
 
 impl GivenRecipients {
     /// Reads what is asked for. Warns of an RSA key.
     pub fn read(requests: &[RecipientRequest]) -> Result<Self, Failure> {
-        let mut given = Self { list: Vec::new(), files: Vec::new() };
+        let mut given = Self { list: Vec::new(), files: Vec::new(), callbacks: TerminalCallbacks::default() };
         for request in requests {
             match request {
                 RecipientRequest::Text(text) => {
-                    let recipient = Recipient::parse(text, TerminalCallbacks);
+                    let recipient = Recipient::parse(text, given.callbacks.clone());
                     given.list.push(recipient.map_err(|error| secret_failure::recipient(text, &error))?);
                 }
                 RecipientRequest::File(path) => given.read_file(path)?,
             }
         }
         if given.list.iter().any(Recipient::is_rsa) {
-            let fact = "decryption with an RSA key may leak it to who can time it (RUSTSEC-2023-0071); ssh-ed25519 and \
-                        age keys have no such weakness";
-            report::warning(&Message::about("ssh-rsa", fact));
+            secret_failure::warn_of_rsa();
         }
         Ok(given)
+    }
+
+    /// Why a plugin could not ask for what it needs, if that is so.
+    pub fn prompt_failure(&self) -> Option<Failure> {
+        self.callbacks.take_failure()
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), Failure> {
@@ -60,7 +60,7 @@ impl GivenRecipients {
                 .about(path)
                 .with_hint("a file for --recipients-file has a recipient on each line"));
         }
-        let recipients = recipients_in(&text, &TerminalCallbacks);
+        let recipients = recipients_in(&text, &self.callbacks);
         self.list.extend(recipients.map_err(|error| secret_failure::listed_recipient(Subject::from(path), &error))?);
         Ok(())
     }

@@ -33,7 +33,7 @@ use crate::cli::{
     },
 };
 use crate::files::label::Label;
-use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind};
+use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind, UnlockError};
 use crate::signals::Startup;
 #[cfg(feature = "age")]
 use crate::{
@@ -50,7 +50,7 @@ pub(in crate::cli) struct SecretSource {
 enum Place {
     File(PathBuf),
     #[cfg(feature = "age")]
-    Identities(Vec<PathBuf>),
+    Identities(Vec<PathBuf>, TerminalCallbacks),
     Descriptor(OwnedFd, i32),
     Environment(&'static str, Zeroizing<Vec<u8>>),
     Terminal,
@@ -95,9 +95,10 @@ impl SecretSource {
             SecretRequest::PassphraseDescriptor(number) => Self::descriptor(*number, startup).map(Some),
             SecretRequest::Asked => Self::terminal().map(Some),
             #[cfg(feature = "age")]
-            SecretRequest::Identities(paths) => {
-                Ok(Some(Self { kind: SlotKind::Recipient, place: Place::Identities(paths.clone()) }))
-            }
+            SecretRequest::Identities(paths) => Ok(Some(Self {
+                kind: SlotKind::Recipient,
+                place: Place::Identities(paths.clone(), TerminalCallbacks::default()),
+            })),
             SecretRequest::Unnamed => Ok(Self::environment(variable)),
         }
     }
@@ -151,7 +152,7 @@ impl SecretSource {
         let file = match &self.place {
             Place::File(path) => path.metadata().ok(),
             #[cfg(feature = "age")]
-            Place::Identities(paths) => return paths.iter().filter_map(|path| path.metadata().ok()).collect(),
+            Place::Identities(paths, _) => return paths.iter().filter_map(|path| path.metadata().ok()).collect(),
             Place::Descriptor(copied, _) => copied.try_clone().and_then(|copied| File::from(copied).metadata()).ok(),
             Place::Environment(..) | Place::Terminal => None,
         };
@@ -166,30 +167,41 @@ impl SecretSource {
                 self.read_file(descriptor_name(*number).into(), copied.try_clone().map(File::from))
             }
             #[cfg(feature = "age")]
-            Place::Identities(paths) => read_identities(paths),
+            Place::Identities(paths, callbacks) => read_identities(paths, callbacks),
             Place::Environment(variable, value) => passphrase(*variable, Passphrase::from_variable(value)),
             Place::Terminal => ask(question),
         }
     }
 
     fn read_file(&self, source: Subject, opened: io::Result<File>) -> Result<Secret, Failure> {
-        match self.kind {
-            SlotKind::Passphrase => read_passphrase(source, opened),
-            SlotKind::KeyFile => read_key_file(source, opened),
-            SlotKind::Recipient => Err(Failure::usage("a recipient is no secret").about(source)),
+        if self.kind == SlotKind::KeyFile { read_key_file(source, opened) } else { read_passphrase(source, opened) }
+    }
+
+    /// Why `error` is so, if what an identity needs could not be asked for on the terminal.
+    pub fn prompt_failure(&self, error: &UnlockError) -> Option<Failure> {
+        match (&self.place, error) {
+            #[cfg(feature = "age")]
+            (Place::Identities(_, callbacks), UnlockError::Identity(_)) => callbacks.take_failure(),
+            _ => None,
         }
     }
 }
 
 fn no_source() -> Failure {
     Failure::usage("no passphrase, and no terminal to ask for one").with_hint(format!(
-        "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment's {PASSPHRASE_VARIABLE}"
+        "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment's {PASSPHRASE_VARIABLE}{}",
+        if cfg!(feature = "age") {
+            ", or use public keys: -r RECIPIENT or -R FILE to encrypt, -i FILE to open"
+        } else {
+            ""
+        }
     ))
 }
 
 fn no_new_source() -> Failure {
     Failure::usage("no new passphrase, and no terminal to ask for one").with_hint(format!(
-        "give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the environment's {NEW_PASSPHRASE_VARIABLE}, or a key file with --new-key-file FILE"
+        "give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the environment's {NEW_PASSPHRASE_VARIABLE}, or a key file with --new-key-file FILE{}",
+        if cfg!(feature = "age") { ", or recipients with -r RECIPIENT or -R FILE" } else { "" }
     ))
 }
 
@@ -227,7 +239,7 @@ fn read_key_file(source: Subject, opened: io::Result<File>) -> Result<Secret, Fa
 }
 
 #[cfg(feature = "age")]
-fn read_identities(paths: &[PathBuf]) -> Result<Secret, Failure> {
+fn read_identities(paths: &[PathBuf], callbacks: &TerminalCallbacks) -> Result<Secret, Failure> {
     let mut identities = Identities::default();
     for path in paths {
         let source = Subject::from(path.as_path());
@@ -236,8 +248,11 @@ fn read_identities(paths: &[PathBuf]) -> Result<Secret, Failure> {
         if text.len() > Identities::MAX_FILE_LENGTH {
             return Err(secret_failure::identity_file(source, &IdentityFileError::Form));
         }
-        let added = identities.add_file(&display_path(path), &text, &TerminalCallbacks);
+        let added = identities.add_file(&display_path(path), &text, callbacks);
         added.map_err(|error| secret_failure::identity_file(source, &error))?;
+    }
+    if identities.has_rsa() {
+        secret_failure::warn_of_rsa();
     }
     Ok(identities.into())
 }

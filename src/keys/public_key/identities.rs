@@ -34,9 +34,15 @@ impl Identities {
         Ok(())
     }
 
+    /// Whether there is an RSA key among them, which decryption may leak through timing (RUSTSEC-2023-0071).
+    pub fn has_rsa(&self) -> bool {
+        self.identities.iter().any(|identity| identity.is_rsa)
+    }
+
     /// Forgets what failed with another header.
     pub(in crate::keys) fn begin_header(&mut self) {
         self.failure = None;
+        self.identities.iter_mut().for_each(Identity::begin_header);
     }
 
     /// The file key in `slot`; `None` if it opens with none of the identities. What failed, [`Identities::failure`] says.

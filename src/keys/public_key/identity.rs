@@ -11,14 +11,14 @@ use age::{
     plugin::{self, IdentityPluginV1, ResolveError},
     scrypt,
     secrecy::SecretString,
-    ssh, x25519,
+    ssh,
 };
 use zeroize::Zeroizing;
 
 use super::{IdentityFailure, IdentityFileError, Recipient, identity_file, slot_body};
 use crate::{
     container::{RecipientSlot, Stanza},
-    keys::{KdfLimits, Key},
+    keys::{KdfLimits, Key, ScryptCost},
 };
 
 /// Asks for a passphrase, with a question.
@@ -31,7 +31,11 @@ type Parse = Box<dyn Fn(&[u8]) -> Result<Vec<Identity>, IdentityFileError> + Sen
 pub(super) struct Identity {
     /// What it is called.
     pub name: String,
+    /// Whether it is an RSA key.
+    pub is_rsa: bool,
     state: State,
+    /// How it failed with the header in hand: with the other slots it would fail again, and ask again.
+    failed: Option<IdentityFailure>,
 }
 
 enum State {
@@ -44,7 +48,7 @@ enum State {
     },
     /// A whole file under a passphrase.
     LockedFile {
-        file: Zeroizing<Vec<u8>>,
+        file: Vec<u8>,
         ask: Ask,
         parse: Parse,
     },
@@ -56,19 +60,16 @@ enum State {
 impl Identity {
     /// An identity that needs nothing.
     pub fn ready(name: &str, identity: impl age::Identity + Send + Sync + 'static) -> Self {
-        Self { name: name.to_owned(), state: State::Ready(Box::new(identity)) }
+        Self::new(name, State::Ready(Box::new(identity)))
     }
 
-    pub fn x25519(name: &str, identity: x25519::Identity) -> Self {
-        Self::ready(name, identity)
-    }
-
-    /// An identity of a plugin, which is looked for now, and run when a slot may be for it.
+    /// An identity of a plugin, which is looked for now, and run when a slot may be for it. Known limits of the crate: each run
+    /// leaves a zombie until this process ends, and a plugin that does not start counts as one whose slot this is not.
     pub fn plugin(name: &str, identity: plugin::Identity, callbacks: impl Callbacks) -> Self {
         let plugin = identity.plugin().to_owned();
         match IdentityPluginV1::new(&plugin, &[identity], callbacks) {
             Ok(identity) => Self::ready(name, identity),
-            Err(error) => Self { name: name.to_owned(), state: State::Failed(missing(error)) },
+            Err(error) => Self::new(name, State::Failed(missing(error))),
         }
     }
 
@@ -78,13 +79,14 @@ impl Identity {
     ///
     /// [`IdentityFileError`].
     pub fn ssh(name: &str, key: ssh::Identity, callbacks: impl Callbacks) -> Result<Self, IdentityFileError> {
+        let is_rsa = matches!(ssh::Recipient::try_from(key.clone()), Ok(ssh::Recipient::SshRsa(..)));
         match key {
-            ssh::Identity::Unencrypted(_) => Ok(Self::ready(name, key)),
+            ssh::Identity::Unencrypted(_) => Ok(Self { is_rsa, ..Self::ready(name, key) }),
             ssh::Identity::Encrypted(ref locked) => {
                 let tag = ssh_tag(key.clone()).ok_or(IdentityFileError::SshForm)?;
                 let ask = Box::new(move |question: &str| callbacks.request_passphrase(question));
                 let state = State::LockedKey { key: Box::new(locked.clone()), tag, ask };
-                Ok(Self { name: name.to_owned(), state })
+                Ok(Self { is_rsa, ..Self::new(name, state) })
             }
             ssh::Identity::Unsupported(kind) => Err(IdentityFileError::SshKind(match kind {
                 ssh::UnsupportedKey::EncryptedPem => "an ssh key in the old encrypted PEM form".to_owned(),
@@ -99,11 +101,23 @@ impl Identity {
     pub fn locked_file(name: &str, file: &[u8], callbacks: impl Callbacks) -> Self {
         let (file_name, inner) = (name.to_owned(), callbacks.clone());
         let state = State::LockedFile {
-            file: Zeroizing::new(file.to_vec()),
+            file: file.to_vec(),
             ask: Box::new(move |question| callbacks.request_passphrase(question)),
             parse: Box::new(move |text| identity_file::list(&file_name, text, &inner)),
         };
-        Self { name: name.to_owned(), state }
+        Self::new(name, state)
+    }
+
+    fn new(name: &str, state: State) -> Self {
+        Self { name: name.to_owned(), is_rsa: false, state, failed: None }
+    }
+
+    /// Forgets what failed with another header.
+    pub fn begin_header(&mut self) {
+        self.failed = None;
+        if let State::Unlocked(identities) = &mut self.state {
+            identities.iter_mut().for_each(Self::begin_header);
+        }
     }
 
     /// The file key in `slot`, of which these are the `stanzas`; `None` if the slot is not for this identity. Asks for the
@@ -123,7 +137,14 @@ impl Identity {
         }
         self.unlock(limits);
         match &mut self.state {
-            State::Ready(identity) => slot_body::open(&**identity, slot).map_err(IdentityFailure::from),
+            State::Ready(identity) => match &self.failed {
+                Some(failure) => Err(failure.clone()),
+                None => slot_body::open(&**identity, slot).map_err(|error| {
+                    let failure = IdentityFailure::from(error);
+                    self.failed = Some(failure.clone());
+                    failure
+                }),
+            },
             State::Unlocked(identities) => open_with(identities, slot, stanzas, limits),
             State::Failed(failure) => Err(failure.clone()),
             State::LockedKey { .. } | State::LockedFile { .. } => Ok(None),
@@ -181,7 +202,8 @@ fn is_tagged(stanzas: &[Stanza], tag: &str) -> bool {
     stanzas.iter().any(|stanza| stanza.kind().starts_with("ssh-") && stanza.arguments().next() == Some(tag))
 }
 
-/// The tag in stanzas for this ssh key: seen in a stanza that is made for it.
+/// The tag in stanzas for this ssh key. The crate keeps it to itself: a stanza is made for the key, of a file key of zeros that
+/// protects nothing, and thrown away but for its tag.
 fn ssh_tag(key: ssh::Identity) -> Option<String> {
     let recipient = Recipient::of_ssh(ssh::Recipient::try_from(key).ok()?);
     let stanzas = recipient.slot(&Key::zeroed()).ok()?.stanzas().ok()?;
@@ -217,5 +239,6 @@ fn unlocked_file(
 
 /// age takes scrypt with r = 8 and p = 1.
 fn highest_log_n(limits: KdfLimits) -> u8 {
-    (limits.memory / 1024).checked_ilog2().map_or(0, |log_n| log_n.min(30) as u8)
+    let is_allowed = |cost| limits.check_memory(cost).is_ok();
+    (1..=30).rev().find(|&log_n| ScryptCost::new(log_n, 8, 1).is_ok_and(is_allowed)).unwrap_or(0)
 }

@@ -5,6 +5,9 @@ use std::fmt::Display;
 use age::{DecryptError, plugin::ResolveError};
 use thiserror::Error;
 
+/// The most identities in one file: each is tried with each slot.
+pub(super) const MAX_IDENTITIES: usize = 1000;
+
 /// Why a file is not taken as one of identities. Nothing of it is repeated.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,6 +21,9 @@ pub enum IdentityFileError {
     /// No identity in it.
     #[error("holds no identity")]
     Empty,
+    /// More identities than are tried with each slot.
+    #[error("holds more than {MAX_IDENTITIES} identities")]
+    TooMany,
     /// A line of a list is not an identity.
     #[error("line {0} is not an identity")]
     Line(usize),
@@ -86,9 +92,10 @@ impl From<DecryptError> for IdentityFailure {
     }
 }
 
-/// What a plugin says of its failures.
+/// A plugin's own error messages, the first few of them.
 pub(super) fn plugin_messages(errors: &[impl Display]) -> String {
-    errors.iter().map(|error| one_line(&error.to_string())).collect::<Vec<_>>().join("; ")
+    const MOST: usize = 3;
+    errors.iter().take(MOST).map(|error| one_line(&error.to_string())).collect::<Vec<_>>().join("; ")
 }
 
 /// `text` in one line, of a bounded length and without what a terminal would act on.

@@ -2,7 +2,7 @@
 
 use age::{Callbacks, plugin, ssh, x25519};
 
-use super::{IdentityFileError, identity::Identity};
+use super::{IdentityFileError, identity::Identity, identity_error::MAX_IDENTITIES};
 
 const ARMOUR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const AGE: &[u8] = b"age-encryption.org/";
@@ -37,8 +37,11 @@ pub(super) fn list(name: &str, text: &[u8], callbacks: &impl Callbacks) -> Resul
     let mut identities = Vec::new();
     let lines = text.lines().map(str::trim).enumerate();
     for (at, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+        if identities.len() == MAX_IDENTITIES {
+            return Err(IdentityFileError::TooMany);
+        }
         if let Ok(identity) = line.parse::<x25519::Identity>() {
-            identities.push(Identity::x25519(name, identity));
+            identities.push(Identity::ready(name, identity));
         } else if let Ok(identity) = line.parse::<plugin::Identity>() {
             identities.push(Identity::plugin(name, identity, callbacks.clone()));
         } else if PUBLIC.iter().any(|start| line.starts_with(start)) {

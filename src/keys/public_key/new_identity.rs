@@ -3,6 +3,8 @@
 use age::{secrecy::ExposeSecret, x25519};
 use zeroize::Zeroizing;
 
+use crate::keys::{RandomnessUnavailable, random_bytes};
+
 /// A fresh X25519 identity.
 pub struct NewIdentity {
     /// The text of its file; a secret.
@@ -14,15 +16,17 @@ pub struct NewIdentity {
 impl NewIdentity {
     /// A fresh identity, whose file says that it was `created` then.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If the operating system gives no randomness.
-    pub fn generate(created: &str) -> Self {
+    /// That the operating system gives no randomness.
+    pub fn generate(created: &str) -> Result<Self, RandomnessUnavailable> {
+        // The crate panics where this fails.
+        random_bytes::<32>()?;
         let identity = x25519::Identity::generate();
         let (secret, recipient) = (identity.to_string(), identity.to_public().to_string());
         let parts = ["# created: ", created, "\n# public key: ", &recipient, "\n", secret.expose_secret(), "\n"];
         let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
         parts.iter().for_each(|part| text.push_str(part));
-        Self { text, recipient }
+        Ok(Self { text, recipient })
     }
 }

@@ -26,15 +26,7 @@ pub(super) const SECRET_STARTS: [&str; 3] = ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "
 #[derive(Clone)]
 pub struct Recipient {
     inner: Arc<dyn age::Recipient + Send + Sync>,
-    /// The public key, if it is one of those that are known without a plugin.
-    native: Option<Native>,
-}
-
-/// What is known of public keys whose plugin is this library.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Native {
-    Rsa,
-    Other,
+    is_rsa: bool,
 }
 
 impl Recipient {
@@ -50,17 +42,17 @@ impl Recipient {
             return Err(RecipientError::SecretKey);
         }
         if let Ok(recipient) = text.parse::<x25519::Recipient>() {
-            return Ok(Self::native(recipient, Native::Other));
+            return Ok(Self::of(recipient));
         }
         if let Ok(recipient) = text.parse::<tag::Recipient>() {
-            return Ok(Self::native(recipient, Native::Other));
+            return Ok(Self::of(recipient));
         }
         if let Ok(recipient) = text.parse::<tagpq::Recipient>() {
-            return Ok(Self::native(recipient, Native::Other));
+            return Ok(Self::of(recipient));
         }
         match text.parse::<ssh::Recipient>() {
-            Ok(recipient @ ssh::Recipient::SshRsa(..)) => return Ok(Self::native(recipient, Native::Rsa)),
-            Ok(recipient) => return Ok(Self::native(recipient, Native::Other)),
+            Ok(recipient @ ssh::Recipient::SshRsa(..)) => return Ok(Self { is_rsa: true, ..Self::of(recipient) }),
+            Ok(recipient) => return Ok(Self::of(recipient)),
             Err(ParseRecipientKeyError::RsaModulusTooSmall) => return Err(RecipientError::RsaTooSmall),
             Err(ParseRecipientKeyError::RsaModulusTooLarge) => return Err(RecipientError::RsaTooLarge),
             Err(ParseRecipientKeyError::Unsupported(kind)) => return Err(RecipientError::SshType(kind)),
@@ -69,7 +61,7 @@ impl Recipient {
         let recipient: plugin::Recipient = text.parse().map_err(|_| RecipientError::Form)?;
         let name = recipient.plugin().to_owned();
         match RecipientPluginV1::new(&name, &[recipient], &[], callbacks) {
-            Ok(plugin) => Ok(Self { inner: Arc::new(plugin), native: None }),
+            Ok(plugin) => Ok(Self::of(plugin)),
             Err(ResolveError::MissingPlugin { binary_name }) => {
                 Err(RecipientError::MissingPlugin { program: binary_name })
             }
@@ -78,16 +70,16 @@ impl Recipient {
     }
 
     pub(super) fn of_ssh(recipient: ssh::Recipient) -> Self {
-        Self::native(recipient, Native::Other)
+        Self::of(recipient)
     }
 
-    fn native(recipient: impl age::Recipient + Send + Sync + 'static, native: Native) -> Self {
-        Self { inner: Arc::new(recipient), native: Some(native) }
+    fn of(recipient: impl age::Recipient + Send + Sync + 'static) -> Self {
+        Self { inner: Arc::new(recipient), is_rsa: false }
     }
 
     /// Whether it is an RSA key, whose private part decryption may leak over time (RUSTSEC-2023-0071).
     pub fn is_rsa(&self) -> bool {
-        self.native == Some(Native::Rsa)
+        self.is_rsa
     }
 
     /// A slot that holds `file_key` for it. Runs the plugin, if the recipient is one of a plugin.
@@ -96,8 +88,7 @@ impl Recipient {
     ///
     /// [`RecipientFailure`].
     pub(in crate::keys) fn slot(&self, file_key: &Key) -> Result<RecipientSlot, RecipientFailure> {
-        let slot = slot_body::seal(&*self.inner, file_key)
-            .map_err(|error| RecipientFailure::Plugin(plugin_message(&error)))?;
+        let slot = slot_body::seal(&*self.inner, file_key).map_err(|error| failure(&error))?;
         if slot.body.len() > MAX_RECIPIENT_BODY {
             return Err(RecipientFailure::TooLong(slot.body.len()));
         }
@@ -112,12 +103,11 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// What a plugin says of its failure, in one line.
-fn plugin_message(error: &EncryptError) -> String {
+fn failure(error: &EncryptError) -> RecipientFailure {
     match error {
-        EncryptError::Plugin(errors) => plugin_messages(errors),
-        EncryptError::MixedRecipientAndPassphrase => "it made an scrypt stanza".to_owned(),
-        error => one_line(&error.to_string()),
+        EncryptError::Plugin(errors) => RecipientFailure::Plugin(plugin_messages(errors)),
+        EncryptError::MixedRecipientAndPassphrase => RecipientFailure::Plugin("it made an scrypt stanza".to_owned()),
+        error => RecipientFailure::Other(one_line(&error.to_string())),
     }
 }
 

@@ -38,6 +38,9 @@ pub enum RecipientFailure {
     /// The plugin refused, or died.
     #[error("the plugin of a recipient failed: {0}")]
     Plugin(String),
+    /// The recipient cannot be encrypted to, or its plugin was not started or died.
+    #[error("cannot encrypt to a recipient: {0}")]
+    Other(String),
     /// Readers would refuse what was made.
     #[error(transparent)]
     Slot(#[from] RecipientSlotError),

@@ -10,7 +10,7 @@ use age::{Callbacks, DecryptError, NoCallbacks, scrypt, secrecy::SecretString, x
 use super::*;
 use crate::{
     container::{Features, Header, HeaderLength, Layout, ParsedHeader, RecipientSlot, Search, Slot, search_header},
-    keys::{Credential, KdfLimits, Key, KeyFile, Lock, LockError, NewStream, SlotKind, UnlockError, unlock},
+    keys::{Credential, KdfLimits, Key, KeyFile, KeySlots, Lock, LockError, NewStream, SlotKind, UnlockError, unlock},
 };
 
 /// Gives the same answer to every question, and keeps the questions.
@@ -93,7 +93,7 @@ fn opened_slot(stream: &NewStream, credential: &mut Credential) -> Result<usize,
 
 #[test]
 fn each_of_several_recipients_opens_its_own_slot_and_nobody_else_any() {
-    let [one, two, other] = [(); 3].map(|()| NewIdentity::generate("now"));
+    let [one, two, other] = [(); 3].map(|()| NewIdentity::generate("now").unwrap());
     let key_file = KeyFile::random().unwrap();
     let lock = Lock::with_key_file(&key_file).or(lock_for(&one.recipient)).unwrap().or(lock_for(&two.recipient));
     let stream = stream(&lock.unwrap());
@@ -115,7 +115,7 @@ fn an_identity_is_tried_with_each_slot_once_and_with_none_of_a_header_that_is_re
     };
     let mut credential = Credential::from(Identities::of(counting.clone()));
     let of = |slots: Vec<Slot>| {
-        let header = stream(&lock_for(&NewIdentity::generate("now").recipient)).header;
+        let header = stream(&lock_for(&NewIdentity::generate("now").unwrap().recipient)).header;
         Header { length: HeaderLength::MAX, records: slots.iter().map(Into::into).collect(), ..header }
     };
     let slot = |stanzas: &str| {
@@ -139,23 +139,27 @@ fn an_identity_is_tried_with_each_slot_once_and_with_none_of_a_header_that_is_re
 
 #[test]
 fn a_slot_that_is_not_sound_is_passed_over() {
-    let identity = NewIdentity::generate("now");
+    let identity = NewIdentity::generate("now").unwrap();
     let mut stream = stream(&lock_for(&identity.recipient));
     let record = stream.header.records.remove(0);
     let Some(Slot::Recipient(sound)) = record.slot().unwrap() else { panic!() };
-    let mut cut_short = sound.clone();
-    let last = cut_short.body.len() - 1;
-    cut_short.body[last] ^= 1;
-    let bad_point = sound.body.iter().position(|&byte| byte == b'9').unwrap_or(60);
-    let mut other = sound.clone();
-    other.body[bad_point] = b'0';
-    stream.header.records = [cut_short, other, sound].map(|slot| (&Slot::Recipient(slot)).into()).to_vec();
-    assert_eq!(opened_slot(&stream, &mut identities(&[&identity.text], &NoCallbacks)).unwrap(), 3);
+    // A byte of the share, which begins after `age-encryption.org/v1\n-> X25519 `; of the MAC, before the payload; of the
+    // payload: its nonce, the file key, and the last one.
+    let length = sound.body.len();
+    let altered = [40, length - 100, length - 64, length - 40, length - 1].map(|place| {
+        let mut body = sound.body.clone();
+        // Base64 stays base64.
+        body[place] = if body[place] == b'A' { b'B' } else { b'A' };
+        RecipientSlot { body }
+    });
+    let slots = altered.into_iter().chain([sound]);
+    stream.header.records = slots.map(|slot| (&Slot::Recipient(slot)).into()).collect();
+    assert_eq!(opened_slot(&stream, &mut identities(&[&identity.text], &NoCallbacks)).unwrap(), 6);
 }
 
 #[test]
 fn no_two_slots_are_alike_and_each_is_within_the_bounds() {
-    let lock = lock_for(&NewIdentity::generate("now").recipient);
+    let lock = lock_for(&NewIdentity::generate("now").unwrap().recipient);
     let slots: Vec<_> = (0..50).map(|_| lock.new_slots(&Key::from_bytes([1; 32])).unwrap().remove(0)).collect();
     for (at, slot) in slots.iter().enumerate() {
         let Slot::Recipient(slot) = slot else { panic!() };
@@ -168,7 +172,7 @@ fn no_two_slots_are_alike_and_each_is_within_the_bounds() {
 
 #[test]
 fn a_lock_takes_32_recipients_and_no_33rd_and_the_header_is_as_long_as_it_takes() {
-    let recipient = NewIdentity::generate("now").recipient;
+    let recipient = NewIdentity::generate("now").unwrap().recipient;
     let many = |count| (1..count).try_fold(lock_for(&recipient), |lock, _| lock.or(lock_for(&recipient)));
     let room = |count: usize| {
         let stream = many(count).unwrap().new_roomy_stream(Layout::default(), Features::NONE).unwrap();
@@ -179,14 +183,62 @@ fn a_lock_takes_32_recipients_and_no_33rd_and_the_header_is_as_long_as_it_takes(
     assert_eq!(room(1).0, 4096);
     for count in [4, 8, 32] {
         let (length, free) = room(count);
-        assert!(length % 4096 == 0 && (1024..1024 + 4096).contains(&free), "{count}: {length}, {free}");
+        assert!(length % 4096 == 0 && (2048..2048 + 4096).contains(&free), "{count}: {length}, {free}");
     }
     assert!(matches!(many(33), Err(LockError::TooManyRecipients)));
 }
 
 #[test]
+fn a_header_has_room_to_add_any_recipient_that_needs_no_plugin() {
+    let of = |recipient: &str| Recipient::parse(recipient.trim(), NoCallbacks).unwrap();
+    let roomy = lock_for(&NewIdentity::generate("now").unwrap().recipient);
+    let full = (1..8).try_fold(roomy, |lock, _| lock.or(lock_for(&NewIdentity::generate("now").unwrap().recipient)));
+    let stream = full.unwrap().new_roomy_stream(Layout::default(), Features::NONE).unwrap();
+    let slots = KeySlots::of(&stream.header).unwrap();
+    for (recipient, kind) in [(TAG_PQ, "mlkem768p256tag"), (TAG, "p256tag"), (RSA_PUBLIC, "ssh-rsa")] {
+        let lock = Lock::with_recipient(&of(recipient));
+        // The length of a stanza for nobody differs.
+        for _ in 0..20 {
+            let new = lock.new_slots(&Key::from_bytes([1; 32])).unwrap();
+            let Slot::Recipient(slot) = &new[0] else { panic!() };
+            assert_eq!(slot.stanzas().unwrap()[0].kind(), kind);
+            assert!(slots.with_added(&new, KdfLimits::default()).is_ok(), "{kind}: {}", slot.body.len());
+        }
+    }
+    assert!(of(RSA_PUBLIC).is_rsa() && !of(TAG_PQ).is_rsa());
+}
+
+/// Of a point and an ML-KEM key that were made for this test.
+const TAG: &str = include_str!("../../../tests/data/age1tag.pub");
+const TAG_PQ: &str = include_str!("../../../tests/data/age1tagpq.pub");
+const RSA_PUBLIC: &str = include_str!("../../../tests/data/ssh-rsa-key.pub");
+
+/// A plugin that counts its runs, and fails.
+#[derive(Clone, Default)]
+struct FailingPlugin(Arc<AtomicUsize>);
+
+impl age::Identity for FailingPlugin {
+    fn unwrap_stanza(&self, _: &age_core::format::Stanza) -> Option<Result<age_core::format::FileKey, DecryptError>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Some(Err(DecryptError::Plugin(Vec::new())))
+    }
+}
+
+#[test]
+fn a_plugin_that_fails_runs_once_for_a_header_and_again_for_the_next() {
+    let plugin = FailingPlugin::default();
+    let lock = (1..8).fold(lock_for(SSH_PUBLIC), |lock, _| lock.or(lock_for(SSH_PUBLIC)).unwrap());
+    let mut credential = Credential::from(Identities::of(plugin.clone()));
+    for runs in [1, 2] {
+        let refused = opened_slot(&stream(&lock), &mut credential).unwrap_err();
+        assert!(matches!(refused, UnlockError::Identity(error) if matches!(error.failure, IdentityFailure::Plugin(_))));
+        assert_eq!(plugin.0.load(Ordering::Relaxed), runs);
+    }
+}
+
+#[test]
 fn a_file_under_a_passphrase_is_asked_for_once_and_when_a_slot_may_be_for_it() {
-    let (one, other) = (NewIdentity::generate("now"), NewIdentity::generate("now"));
+    let (one, other) = (NewIdentity::generate("now").unwrap(), NewIdentity::generate("now").unwrap());
     let file = |armoured: bool| {
         let mut recipient = scrypt::Recipient::new(SecretString::from("open sesame".to_owned()));
         recipient.set_work_factor(10);
@@ -226,7 +278,7 @@ fn a_file_under_a_passphrase_is_asked_for_once_and_when_a_slot_may_be_for_it() {
 
 #[test]
 fn one_identity_that_cannot_be_used_keeps_no_other_from_opening() {
-    let (one, other) = (NewIdentity::generate("now"), NewIdentity::generate("now"));
+    let (one, other) = (NewIdentity::generate("now").unwrap(), NewIdentity::generate("now").unwrap());
     let mut recipient = scrypt::Recipient::new(SecretString::from("open sesame".to_owned()));
     recipient.set_work_factor(10);
     let mut all = Identities::default();
@@ -242,7 +294,8 @@ const SSH_LOCKED: &str = include_str!("../../../tests/data/ssh-key-locked");
 
 #[test]
 fn an_ssh_key_under_a_passphrase_is_asked_for_only_if_a_slot_is_for_it() {
-    let (ours, foreign) = (stream(&lock_for(SSH_PUBLIC)), stream(&lock_for(&NewIdentity::generate("now").recipient)));
+    let (ours, foreign) =
+        (stream(&lock_for(SSH_PUBLIC)), stream(&lock_for(&NewIdentity::generate("now").unwrap().recipient)));
     assert_eq!(opened_slot(&ours, &mut identities(&[SSH_PLAIN], &NoCallbacks)).unwrap(), 1);
     let answers = Answers::of("passphrase");
     let mut credential = identities(&[SSH_LOCKED], &answers);
@@ -258,7 +311,7 @@ fn an_ssh_key_under_a_passphrase_is_asked_for_only_if_a_slot_is_for_it() {
 #[test]
 fn what_is_no_file_of_identities_is_refused_and_says_why() {
     use IdentityFileError::*;
-    let identity = NewIdentity::generate("now");
+    let identity = NewIdentity::generate("now").unwrap();
     let refused = |text: &[u8]| Identities::default().add_file("file", text, &NoCallbacks).unwrap_err();
     let age = age::encrypt(&identity.recipient.parse::<x25519::Recipient>().unwrap(), b"x").unwrap();
     for (text, error) in [
@@ -269,6 +322,7 @@ fn what_is_no_file_of_identities_is_refused_and_says_why() {
         (identity.recipient.clone().into_bytes(), PublicKey),
         (SSH_PUBLIC.as_bytes().to_vec(), PublicKey),
         (format!("{}AGE-SECRET-KEY-1X\n", &*identity.text).into_bytes(), Line(4)),
+        (identity.text.repeat(1001).into_bytes(), TooMany),
         (b"AGE-SECRET-KEY-PQ-1XXX\n".to_vec(), PostQuantum(1)),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n".to_vec(), SshForm),
     ] {
@@ -284,7 +338,7 @@ fn what_is_no_file_of_identities_is_refused_and_says_why() {
 
 #[test]
 fn the_text_of_a_new_identity_is_that_of_age_keygen() {
-    let NewIdentity { text, recipient } = NewIdentity::generate("2026-11-24T10:00:00Z");
+    let NewIdentity { text, recipient } = NewIdentity::generate("2026-11-24T10:00:00Z").unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[..2], ["# created: 2026-11-24T10:00:00Z", &format!("# public key: {recipient}")]);
     assert!(lines[2].starts_with("AGE-SECRET-KEY-1") && lines.len() == 3 && text.ends_with('\n'));

@@ -42,7 +42,7 @@ pub(super) fn block(findings: &Findings) -> String {
     }
     if let Some(authenticated) = &findings.authenticated {
         let (number, kind) = (authenticated.slot, authenticated.slot_kind);
-        lines.push(("secret", format!("opens key slot {number}, of a {kind}; the header is authentic")));
+        lines.push(("secret", format!("opens key slot {number} ({kind}); the header is authentic")));
         if let (Some(plaintext), Some(frames)) = (authenticated.plaintext, authenticated.frames) {
             let text =
                 format!("{} in {}, by its authentic final frame", count(plaintext, "byte"), count(frames, "frame"));
