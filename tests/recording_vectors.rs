@@ -217,7 +217,7 @@ fn the_command_says_of_each_series_what_its_line_says_and_gives_out_all_or_nothi
             "other-recording" => (2, "is of another recording than"),
             "not-linked" => (4, "was not made by the recorder of"),
             "altered" => (4, "was begun after another state of"),
-            "end-missing" => (4, "its end is missing: "),
+            "end-missing" => (4, " is missing"),
             "unfinished" => (4, "is unfinished"),
             other => panic!("{other}"),
         };
@@ -241,6 +241,25 @@ fn gaps_are_passed_over_only_if_that_is_asked_for_and_forgeries_never() {
     let doubled = decrypt(&folder, "second-unfinished third-after-one-frame", &["--allow-gaps"]);
     let start = SEGMENT_LENGTH;
     assert!(doubled.stdout == plaintext(start + PAYLOAD + SEGMENT_LENGTH)[start..]);
+}
+
+#[test]
+fn a_segment_after_a_gap_takes_nothing_from_the_one_before_it_whatever_it_says_of_its_place() {
+    let folder = Folder::new();
+    let forger = Segment::new(9, 1, 0, false, None);
+    let forged = Segment::new(1, 3, 0, true, Some((&forger, 3, true)));
+    fs::write(folder.path("vector-key"), key_file().to_text().as_bytes()).unwrap();
+    fs::write(folder.path("third.reel"), forged.bytes(3)).unwrap();
+    let first = paths("first");
+    let first = first[0].to_str().unwrap();
+    let arguments = ["decrypt", "--key-file", "vector-key", "--allow-gaps", "-o", "-", first, "third.reel"];
+    let output = folder.reelseal(&arguments).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let segment = plaintext(SEGMENT_LENGTH);
+    assert!(output.stdout == [segment.as_slice(), &segment].concat());
+    let reported = text(&output.stderr);
+    assert!(reported.contains("warning: third.reel: does not come next after"), "{reported}");
+    assert!(reported.contains("segment 2 is missing"), "{reported}");
 }
 
 #[test]

@@ -17,6 +17,12 @@ impl LinkKey {
         hasher.finalize()
     }
 
+    /// Whether both were derived from the same file key and prefix. In constant time.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        blake3::Hash::from_bytes(*self.0.bytes()) == blake3::Hash::from_bytes(*other.0.bytes())
+    }
+
     /// Whether the stream with this `record` and `prefix` was made by whoever made the stream of this key, as the next
     /// one.
     #[must_use]

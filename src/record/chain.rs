@@ -39,6 +39,11 @@ pub(crate) enum Break {
 }
 
 impl Break {
+    /// Whether the link of the later segment has verified.
+    pub fn is_linked(&self) -> bool {
+        matches!(self, Self::Unfinished | Self::EndMissing { .. })
+    }
+
     /// Whether only something is missing, and what is there is what it should be.
     pub fn is_gap(&self) -> bool {
         matches!(self, Self::OtherRecording | Self::Gap(_) | Self::Unfinished | Self::EndMissing { .. })

@@ -6,10 +6,14 @@ use super::{
     display_name::display_path,
     failure::{Exit, Failure},
     message::Message,
+    salvage_hint::or_salvage,
 };
-use crate::record::{
-    SegmentFacts,
-    chain::{Break, RecordingState, Tail},
+use crate::{
+    files::label::Label,
+    record::{
+        SegmentFacts,
+        chain::{Break, RecordingState, Tail},
+    },
 };
 
 const PUT_TOGETHER: &str =
@@ -31,9 +35,25 @@ pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> 
         Break::NotLinked => bad(not_linked(&shown)).with_hint("somebody may have tampered with the recording"),
         Break::Altered => bad(format!("was begun after another state of {shown}"))
             .with_hint("somebody may have tampered with the recording; use another copy of both"),
-        Break::Unfinished | Break::EndMissing { .. } => Failure::new(Exit::BadStream, unfinished(why))
-            .about(before)
-            .with_hint("--allow-gaps gives what is there; reelseal verify FOLDER shows what that is"),
+        Break::Unfinished | Break::EndMissing { .. } => {
+            Failure::new(Exit::BadStream, unfinished(why)).about(before).with_hint(or_salvage(
+                "--allow-gaps gives what is there; reelseal verify FOLDER shows what that is",
+                &Label::from(before),
+            ))
+        }
+    }
+}
+
+/// A segment at `path` does not continue the one at `before`, and they are put together all the same.
+pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break) -> Message {
+    let shown = display_path(before);
+    match why {
+        Break::Unfinished | Break::EndMissing { .. } => Message::about(before, unfinished(why)),
+        Break::Gap(missing) => {
+            Message::about(path, format!("does not come next after {shown}: {}", are_missing(missing)))
+        }
+        Break::OtherRecording => Message::about(path, format!("is of another recording than {shown}")),
+        _ => Message::about(path, why.to_string()),
     }
 }
 
@@ -41,7 +61,7 @@ pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> 
 pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure {
     Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {bytes} bytes of it are there"))
         .about(path)
-        .with_hint("--allow-gaps gives what is there; --follow waits for more")
+        .with_hint(or_salvage("--allow-gaps gives what is there; --follow waits for more", &Label::from(path)))
 }
 
 /// A folder with more than one recording.
@@ -98,6 +118,7 @@ fn not_linked(before: &str) -> String {
 
 fn unfinished(why: &Break) -> String {
     match why {
+        Break::EndMissing { bytes: 0 } => "its final frame is missing or damaged; all its bytes are here".to_owned(),
         Break::EndMissing { bytes } => format!("its end is missing: {bytes} bytes of the recording"),
         _ => "is unfinished; all that was recorded in it is there".to_owned(),
     }

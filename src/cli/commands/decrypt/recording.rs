@@ -18,7 +18,7 @@ use crate::{
         messages::{
             failure::{Exit, Failure},
             progress::FileProgress,
-            recording::{not_continued, of_several_recordings, unfinished_at_the_end},
+            recording::{gap_allowed, not_continued, of_several_recordings, unfinished_at_the_end},
             report, stream_failure,
         },
         plan::{DecryptPlan, Inputs, WholeRecording},
@@ -135,18 +135,24 @@ fn check(
             if !(how.allows_gaps && why.is_gap()) {
                 return Err(not_continued(&before.path, path, &why));
             }
-            // More may be there than its recorder knew of, which is in the next one, too.
-            let is_next = facts.record.recording == before.facts.record.recording;
-            let until_next = facts.record.offset.saturating_sub(before.facts.record.offset);
-            if is_next {
+            // More may be there than its recorder knew of, which is in the next one, too. Where no link has verified, the
+            // next one's offset is anybody's claim.
+            if why.is_linked() {
+                let until_next = facts.record.offset.saturating_sub(before.facts.record.offset);
                 before.length = before.length.min(until_next);
             }
+            report::warning(&gap_allowed(&before.path, path, &why));
         }
         checked.push(Checked { path: path.clone(), length: facts.length, facts });
     }
     match checked.last() {
-        Some(last) if last.facts.end == SegmentEnd::Missing && !how.allows_gaps => {
-            Err(unfinished_at_the_end(&last.path, last.facts.length))
+        Some(last) if last.facts.end == SegmentEnd::Missing => {
+            let unfinished = unfinished_at_the_end(&last.path, last.facts.length);
+            if !how.allows_gaps {
+                return Err(unfinished);
+            }
+            report::warning(unfinished.message());
+            Ok(checked)
         }
         _ => Ok(checked),
     }
@@ -195,7 +201,9 @@ impl Decryption<'_> {
         let input = InputFile::open(Some(&segment.path)).map_err(Failure::from)?;
         let (stream, frames) = InputHeader::read(&input, |_| {})?.open(keyring)?;
         let Checked { facts, length, .. } = segment;
-        if stream.header().prefix != facts.prefix || stream.header().segment() != Some(facts.record) {
+        // The prefix and the record are there for all to see; what links the next segment only the recorder can make.
+        let is_same = stream.header().prefix == facts.prefix && stream.link().is_same(&facts.link);
+        if !is_same || stream.header().segment() != Some(facts.record) {
             return Err(replaced(&input.label).into());
         }
         let layout = stream.header().layout();

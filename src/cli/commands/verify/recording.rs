@@ -145,5 +145,10 @@ fn verdict(
         damaged => format!(", {damaged} of them damaged or unfinished"),
     };
     let failure = Failure::new(Exit::BadStream, format!("{name} is not whole: {count} of it here{damage}"));
-    Err(failure.about(folder).with_hint("reelseal decrypt FOLDER -o FILE --allow-gaps gives what is there"))
+    let hint = if state.breaks.iter().all(|(.., why)| why.is_gap()) {
+        "reelseal decrypt FOLDER -o FILE --allow-gaps gives what is there"
+    } else {
+        "move what does not belong out of the folder, or use another copy of it"
+    };
+    Err(failure.about(folder).with_hint(hint))
 }
