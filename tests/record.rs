@@ -339,7 +339,7 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
     assert_answers(&folder, 4, gap, Some((2, gap)));
 
     let folder = with(&|_, paths| paths[..2].iter().for_each(remove));
-    assert_answers(&folder, 4, "cam: segments 1 to 2 are missing at the start, by retention or removal", None);
+    assert_answers(&folder, 4, "cam: segments 1 to 2 are missing at the start: expired or removed", None);
 
     let folder = with(&|_, paths| remove(paths.last().unwrap()));
     assert_answers(&folder, 4, "is continued, and the next segment, 6, is not here", None);

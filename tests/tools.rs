@@ -354,7 +354,9 @@ fn a_camera_is_recorded_followed_verified_and_put_together() {
     let folder = Folder::new();
     let recipe = recipe("record --output-dir cam");
     let [record, follow, verify, together] = recipe[..] else { panic!("{recipe:?}") };
+    let recipient = text(&run(&mut recipe_shell(&folder, "reelseal keygen --age -o archive.key")).stdout);
     let record = replace(record, "-i rtsp://camera/1", "-i $sample");
+    let record = replace(&record, "-r age1...", &format!("-r {}", recipient.trim()));
     run(&mut recipe_shell(&folder, &record));
     let probe = PROBE.join(" ");
     let followed = run(&mut recipe_shell(&folder, &replace(follow, "ffplay -", &format!("ffprobe {probe} -")))).stdout;

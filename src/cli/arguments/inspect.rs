@@ -57,7 +57,7 @@ pub(in crate::cli) struct InspectArguments {
     pub json: bool,
     /// Keep the header in a file of its own, for salvage --header; with a secret, only if that opens it
     ///
-    /// If both header copies of the stream are damaged some day, this is what opens it. It holds no secret, but opens the stream
+    /// It opens the stream if both header copies are ever damaged. It holds no secret, but opens the stream
     /// with today's passphrase even after passwd has changed that: keep it as you keep the stream. Takes one FILE.
     #[arg(long, value_name = "SAVED", conflicts_with = "json")]
     pub save_header: Option<PathBuf>,

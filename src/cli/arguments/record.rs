@@ -14,32 +14,32 @@ use crate::{container::FrameSize, keys::ScryptCost};
 pub(super) const RECORD_HELP: &str = "\
 A recording is a journal: what arrived stays, whatever happens next. Segments grow under their final
 names, and each is a stream of its own. However a recording ends, by SIGINT, SIGTERM or SIGHUP, a
-command that fails, or a full disk, the last segment gets its final frame. Only SIGKILL and a power
-cut leave it unfinished, and cost no more than the last --sync.
+command that fails, or a full disk, the last segment gets its final frame. SIGKILL, a power
+cut or a failing disk leaves it unfinished; a power cut costs little more than the last --sync.
 
 reelseal verify DIR says whether all of a recording is there, reelseal decrypt DIR -o FILE puts its
 segments together, and reelseal decrypt --follow DIR shows it while it grows.
 
-Exit codes: 0 the input ended, or SIGINT, SIGTERM or SIGHUP asked for the end; 1 reading or writing
+Exit codes: 0 the input ended, or SIGINT, SIGTERM or SIGHUP was received; 1 reading or writing
 failed, as on a full disk, or part of the recording may be lost; 5 the command failed.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecordArguments {
-    /// The folder that the segments go to, which is made if it is missing
+    /// Folder for the segments; created if missing
     #[arg(long, value_name = "DIR")]
     pub output_dir: PathBuf,
     /// Begin another segment after this time, such as 10m or 1h
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub segment_time: Option<Duration>,
-    /// Begin another segment before the file is longer than this, such as 500M or 1G
+    /// Begin another segment before the file would exceed this size, such as 500M or 1G
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub segment_size: Option<u64>,
-    /// Name the segments by this pattern of strftime, in UTC [default: %Y-%m-%dT%H-%M-%SZ.ts for MPEG-TS, or else .bin]
+    /// Name the segments with this strftime pattern, in UTC [default: %Y-%m-%dT%H-%M-%SZ.ts for MPEG-TS, or else .bin]
     ///
-    /// .reel is added. A name that is taken gets -2, -3 and so on: nothing is ever replaced.
+    /// .reel is added. If a name is taken, -2, -3 and so on is added: nothing is ever replaced.
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<String>,
-    /// The longest that what was written waits until it is synced to the disk; 0 syncs every frame
+    /// Sync to disk at least this often; 0 syncs after every frame
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub sync: Duration,
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub(in crate::cli) struct RecordArguments {
     /// Payload of a frame: a power of two from 4K to 16M
     #[arg(long, value_name = "SIZE", default_value = "16K", value_parser = parse_frame_size)]
     pub frame_size: FrameSize,
-    /// The longest that a byte waits before it is written: 200ms, 0.5s, 1m; a number alone counts seconds
+    /// Write each byte within this time: 200ms, 0.5s, 1m; a number alone counts seconds
     ///
     /// A frame that is not full by then is padded: at less than a frame per delay, the recording grows by a frame per delay
     /// all the same.
@@ -61,7 +61,7 @@ pub(in crate::cli) struct RecordArguments {
     /// When the recording is ended, send the command SIGKILL this long after SIGTERM; 0 sends it at once [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "command")]
     pub kill_after: Option<Duration>,
-    /// Record what this command writes: it runs without a shell, and reads nothing
+    /// Record what this command writes: run without a shell, with no input
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

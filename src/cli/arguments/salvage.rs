@@ -25,8 +25,8 @@ What ffmpeg decoded of 1,800 frames of video (19 MB) after 256 KiB in the middle
   Matroska                     1,732     1,732
   MPEG-TS                      1,771     1,771
 
-A frame whose tag contradicts those of other frames counts as damaged, though it authenticates:
-whoever can open a stream can forge one.
+A frame whose tag contradicts those of other frames counts as damaged even if it authenticates,
+since anyone who can open the stream can forge frames.
 
 Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
 
@@ -35,7 +35,7 @@ pub(in crate::cli) struct SalvageArguments {
     /// The stream; standard input without any, or for -
     #[arg(value_name = "INPUT")]
     pub input: Option<PathBuf>,
-    /// Where what is sound goes, - for standard output
+    /// Where to write the result, - for standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Replace existing output files
@@ -43,7 +43,7 @@ pub(in crate::cli) struct SalvageArguments {
     pub force: bool,
     /// Leave missing frames out, instead of writing zeros; most players then cannot read an MP4
     ///
-    /// Every byte after the first missing frame moves up. MPEG-TS and Matroska bear that; what holds positions of its own, as
+    /// Every byte after the first missing frame moves up. MPEG-TS and Matroska tolerate that; what holds positions of its own, as
     /// MP4, disk images, databases and archives do, is misread from there on.
     #[arg(long)]
     pub skip: bool,

@@ -83,7 +83,7 @@ pub(in crate::cli) fn findings(
     let mut found = Vec::new();
     if state.missing_before > 0 {
         let missing = are_missing(&(1..=state.missing_before));
-        found.push(Message::about(folder, format!("{missing} at the start, by retention or removal")));
+        found.push(Message::about(folder, format!("{missing} at the start: expired or removed")));
     }
     for (before, place, why) in &state.breaks {
         let shown = display_path(path(*before));
