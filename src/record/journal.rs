@@ -14,7 +14,7 @@ use super::{
     lineage::Lineage,
     packets::{ENOUGH, Packets, is_transport_stream},
     reserve::is_no_room,
-    segment::{NotMade, Segment, Unwritten},
+    segment::{NextSegment, NotMade, Segment, Unwritten},
     segment_name::SegmentName,
     source::{Source, SourceEnd},
     store::SegmentFolder,
@@ -319,9 +319,11 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let name = segment.name().to_owned();
         self.is_doubtful = true;
         (self.journal.report)(Event::NotSynced(&name, &error));
-        self.finish(Ending::Continued, true);
-        self.count_failure(name, error)?;
-        self.begin()
+        if let Err(failing) = self.count_failure(name, error) {
+            self.finish(Ending::Interrupted, true);
+            return Err(failing);
+        }
+        self.go_on(true)
     }
 
     /// Goes on in another segment, as somebody has removed the one that grows.
@@ -330,38 +332,55 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         if let Some(segment) = &self.segment {
             (self.journal.report)(Event::Removed(segment.name()));
         }
-        self.finish(Ending::Continued, true);
-        self.begin()
+        self.go_on(true)
     }
 
-    /// Goes on in another segment.
+    /// Goes on in another segment at a place where one can begin.
     fn cut(&mut self) -> Result<(), JournalError> {
         self.flush()?;
         // Where the frame could not be written, another has begun.
         if !self.cut_is_due {
             return Ok(());
         }
-        self.finish(Ending::Continued, false);
-        self.begin()
+        self.go_on(false)
+    }
+
+    /// Ends the segment, which is continued if there is room for another, and begins that. `is_known` as for
+    /// [`Recorder::finish`].
+    fn go_on(&mut self, is_known: bool) -> Result<(), JournalError> {
+        let next = self.prepare();
+        self.finish(if next.is_ok() { Ending::Continued } else { Ending::Interrupted }, is_known);
+        self.begin_with(next?)
     }
 
     fn begin(&mut self) -> Result<(), JournalError> {
+        let next = self.prepare()?;
+        self.begin_with(next)
+    }
+
+    /// Makes all that another segment needs and that can fail for want of room, but for how the one before it ended.
+    fn prepare(&mut self) -> Result<NextSegment<D::File>, JournalError> {
         if self.packets == Packets::Unknown {
             self.packets = Packets::of(self.frame.payload());
         }
-        let (clock, arrived) = self.frame.arrived.take().unwrap_or_else(arrival);
         let name = self.journal.plan.name.name(self.journal.time.wall(), self.packets.are_there());
         let name = name.map_err(JournalError::Name)?;
+        let stream = (self.journal.streams)().map_err(JournalError::Keys)?;
+        NextSegment::new(self.journal.folder, name, stream)
+            .map_err(|NotMade { name, error, .. }| JournalError::Create { segment: name, error })
+    }
+
+    fn begin_with(&mut self, mut next: NextSegment<D::File>) -> Result<(), JournalError> {
+        let (clock, arrived) = self.frame.arrived.take().unwrap_or_else(arrival);
         let segment = loop {
-            let NewStream { mut header, keys } = (self.journal.streams)().map_err(JournalError::Keys)?;
-            header.records.push((&self.lineage.next(&header.prefix)).into());
-            match Segment::create(self.journal.folder, &name, &header, keys, clock.clone(), arrived) {
+            match Segment::create(self.journal.folder, next, &self.lineage, clock.clone(), arrived) {
                 Ok(segment) => break segment,
                 Err(NotMade { name, error, was_there: true })
                     if !is_no_room(&error) && self.failures < MOST_FAILURES =>
                 {
                     self.failures += 1;
                     (self.journal.report)(Event::NotMade(&name, &error));
+                    next = self.prepare()?;
                 }
                 Err(NotMade { name, error, .. }) => return Err(JournalError::Create { segment: name, error }),
             }
