@@ -169,8 +169,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 }
                 Readiness::Ready => {}
             }
-            // Nothing is begun for the end of the source.
-            if self.is_to_be_cut() && self.journal.source.pending() > 0 {
+            // Nothing is begun for the end of the source, where that can be told.
+            if self.is_to_be_cut() && self.journal.source.pending() != Some(0) {
                 self.cut()?;
             }
             if self.read(usize::MAX)? == Found::End {
@@ -185,7 +185,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
 
     /// Reads what is there already, and no more.
     fn drain(&mut self) -> Result<(), JournalError> {
-        let mut left = self.journal.source.pending();
+        let mut left = self.journal.source.pending().unwrap_or(0);
         while left > 0 {
             self.do_what_is_due()?;
             if self.is_to_be_cut() {

@@ -244,9 +244,9 @@ impl Source for Script<'_> {
         Ok(read)
     }
 
-    fn pending(&self) -> usize {
+    fn pending(&self) -> Option<usize> {
         let ahead = self.steps.iter().skip_while(|step| matches!(step, Step::Stop));
-        ahead.map_while(|step| if let Step::Bytes(bytes) = step { Some(bytes.len()) } else { None }).sum()
+        Some(ahead.map_while(|step| if let Step::Bytes(bytes) = step { Some(bytes.len()) } else { None }).sum())
     }
 
     fn end(&mut self) -> SourceEnd {
