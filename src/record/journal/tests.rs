@@ -19,7 +19,7 @@ use crate::{
         segment_end::{SegmentEnd, SegmentFacts},
         store::SegmentFile,
     },
-    stream::{ReaderInput, StreamFile, StreamHeader},
+    stream::{ReadAt, ReaderInput, StreamError, StreamFile, StreamHeader},
 };
 
 const LAYOUT: Layout = Layout { frame_size: FrameSize::MIN, header_length: crate::container::HeaderLength::MIN };
@@ -630,6 +630,46 @@ fn a_segment_continues_only_the_one_before_it() {
     for (place, segment) in facts.iter().enumerate() {
         for (other, next) in facts.iter().enumerate() {
             assert_eq!(chain::continues(segment, next).is_ok(), other == place + 1, "{place} {other}");
+        }
+    }
+}
+
+/// A file that cannot be read from the byte `from` on.
+struct Unreadable<'a> {
+    content: &'a [u8],
+    from: u64,
+    error: Errno,
+}
+
+impl ReadAt for Unreadable<'_> {
+    fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize> {
+        if position < self.from { self.content.read_at(area, position) } else { Err(self.error.into()) }
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.content.size()
+    }
+}
+
+#[test]
+fn a_frame_that_the_disk_has_lost_ends_the_count_and_another_failure_is_reported() {
+    let recorded = record(Cutting::default(), long_script().0);
+    let bytes = recorded.streams[0].as_slice();
+    let header = StreamHeader::read(ReaderInput(bytes), Vec::new()).unwrap();
+    let (stream, _) = header.open(&mut recorded.key_file.clone().into()).unwrap();
+    let record = stream.header().segment().unwrap();
+    let whole = recorded.facts()[0].frames;
+    // The end of the stream, with and without its final frame.
+    for length in [bytes.len(), bytes.len() - 64] {
+        for (error, at) in [(Errno::IO, 3), (Errno::IO, 0), (Errno::IO, whole - 2), (Errno::STALE, 3)] {
+            let source = Unreadable { content: &bytes[..length], from: LAYOUT.frame_position(at), error };
+            let file = StreamFile::new(source, length as u64, 0, LAYOUT);
+            match SegmentFacts::of(record, &stream, &file, &[]) {
+                Ok(facts) => assert_eq!((facts.end, facts.frames, error), (SegmentEnd::Missing, at, Errno::IO)),
+                Err(failure) => {
+                    assert!(matches!(failure, StreamError::ReadFrame { .. }) && error == Errno::STALE, "{failure}");
+                }
+            }
         }
     }
 }
