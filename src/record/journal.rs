@@ -122,8 +122,8 @@ struct OpenFrame {
     filled: usize,
     /// When it is to be written, however full it is.
     due: Option<Instant>,
-    /// When its first byte arrived, if there was no segment yet.
-    arrived: Option<(Clock, i64)>,
+    /// When its first byte arrived, in Unix microseconds, also where it goes to another segment than it was meant for.
+    arrived: Option<i64>,
 }
 
 /// What a read found.
@@ -260,10 +260,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let filled = self.frame.filled + read;
         if mem::replace(&mut self.frame.filled, filled) == 0 {
             self.frame.due = self.journal.time.now().checked_add(self.journal.plan.max_delay);
-            match &mut self.segment {
-                Some(segment) => segment.arrived(),
-                None => self.frame.arrived = Some(arrival()),
-            }
+            self.frame.arrived = Some(self.segment.as_mut().map_or_else(wall_clock, Segment::arrived));
         }
         // The first segment is named by what is in it.
         if self.segment.is_none() && is_transport_stream(self.frame.payload()).is_some() {
@@ -284,7 +281,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
             let (Some(segment), Some(buffer)) = (&mut self.segment, self.frame.buffer.take()) else { break };
             match segment.append(buffer, length) {
                 Ok(buffer) => {
-                    self.frame.buffer = Some(buffer);
+                    (self.frame.buffer, self.frame.arrived) = (Some(buffer), None);
                     self.journal.delivered.fetch_add(length as u64, Ordering::Relaxed);
                     let sync = self.journal.plan.sync;
                     self.sync_due = self.sync_due.or_else(|| self.journal.time.now().checked_add(sync));
@@ -371,9 +368,9 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     }
 
     fn begin_with(&mut self, mut next: NextSegment<D::File>) -> Result<(), JournalError> {
-        let (clock, arrived) = self.frame.arrived.take().unwrap_or_else(arrival);
+        let arrived = self.frame.arrived.unwrap_or_else(wall_clock);
         let segment = loop {
-            match Segment::create(self.journal.folder, next, &self.lineage, clock.clone(), arrived) {
+            match Segment::create(self.journal.folder, next, &self.lineage, arrived) {
                 Ok(segment) => break segment,
                 Err(NotMade { name, error, was_there: true })
                     if !is_no_room(&error) && self.failures < MOST_FAILURES =>
@@ -474,11 +471,9 @@ impl OpenFrame {
     }
 }
 
-/// What the times of a segment that begins now are taken from, and the time now.
-fn arrival() -> (Clock, i64) {
-    let clock = Clock::system();
-    let now = clock.now();
-    (clock, now)
+/// The time now, in Unix microseconds.
+fn wall_clock() -> i64 {
+    Clock::system().now()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
+    sync::{Arc, atomic::AtomicI64},
 };
 
 use super::{
@@ -82,12 +83,11 @@ pub(super) struct NotMade {
 impl<F: SegmentFile> Segment<F> {
     /// Makes the `next` segment of `lineage` in `folder`, by its name or, where that is taken, by its name and a number. It
     /// has its header, room for a frame and the final one, and is synced with its folder. The first byte of its first frame
-    /// arrived at `arrived`.
+    /// arrived at `arrived`, in Unix microseconds.
     pub fn create<D: SegmentFolder<File = F>>(
         folder: &D,
         next: NextSegment<F>,
         lineage: &Lineage,
-        clock: Clock,
         arrived: i64,
     ) -> Result<Self, NotMade> {
         let NextSegment { name, stream: NewStream { mut header, keys }, file, reserve } = next;
@@ -100,6 +100,7 @@ impl<F: SegmentFile> Segment<F> {
             None => take_name(&name, |name| folder.create(name))?,
         };
         let layout = header.layout();
+        let clock = Clock::System(Arc::new(AtomicI64::new(arrived)));
         let mut maker = FrameMaker::new(layout.frame_size, clock);
         maker.set_live();
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
@@ -172,9 +173,10 @@ impl<F: SegmentFile> Segment<F> {
         self.reserve.ensure(&self.file, self.length, length as u64)
     }
 
-    /// The first byte of the next frame has just arrived.
-    pub fn arrived(&mut self) {
+    /// Notes that the first byte of the next frame has just arrived; returns when, in Unix microseconds.
+    pub fn arrived(&mut self) -> i64 {
         self.maker.arrived();
+        self.maker.clock().now()
     }
 
     /// Writes a frame with the first `length` payload bytes of `buffer`, and gives the buffer back.

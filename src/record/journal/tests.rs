@@ -56,6 +56,8 @@ struct Disk {
     /// How long a file can be.
     room: Option<u64>,
     calls: RefCell<Vec<Call>>,
+    /// When a call failed first, in Unix microseconds.
+    failed: Cell<Option<i64>>,
 }
 
 impl Disk {
@@ -72,7 +74,12 @@ impl Disk {
     fn meet(&self, call: Call) -> Option<Fault> {
         let before = self.calls.borrow().iter().filter(|&&other| other == call).count();
         self.calls.borrow_mut().push(call);
-        self.fault.filter(|fault| fault.call == call && (fault.at == before || self.stays && before > fault.at))
+        let is_met = |fault: &Fault| fault.call == call && (fault.at == before || self.stays && before > fault.at);
+        let met = self.fault.filter(is_met);
+        if met.is_some() {
+            self.failed.set(self.failed.get().or_else(|| Some(Clock::system().now())));
+        }
+        met
     }
 
     fn count(&self, call: Call) -> usize {
@@ -671,5 +678,28 @@ fn a_frame_that_the_disk_has_lost_ends_the_count_and_another_failure_is_reported
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_frame_that_goes_to_another_segment_keeps_the_time_when_it_arrived() {
+    let steps = vec![
+        Step::Bytes(b"written".to_vec()),
+        Step::Pause(Duration::from_millis(1100)),
+        Step::Bytes(b"carried over".to_vec()),
+        Step::Pause(Duration::from_secs(5)),
+    ];
+    // The header and the first frame come before the write, and the header before the sync.
+    for (call, at) in [(Call::Write, 2), (Call::Sync, 1)] {
+        let disk = Disk::failing(Fault { call, at, written: 0, error: Errno::IO });
+        let recorded = record_on(disk, Cutting::default(), steps.clone(), SourceEnd::Finished);
+        let pieces = recorded.pieces();
+        assert_eq!(pieces, [b"written".to_vec(), b"carried over".to_vec()], "{call:?}");
+        let bytes = &recorded.streams[1];
+        let header = StreamHeader::read(ReaderInput(bytes.as_slice()), Vec::new()).unwrap();
+        let (stream, _) = header.open(&mut recorded.key_file.clone().into()).unwrap();
+        let file = StreamFile::new(bytes, bytes.len() as u64, 0, LAYOUT);
+        let arrived = file.verify_first_frame(stream.chain()).unwrap().tag().time;
+        assert!(arrived <= recorded.disk.failed.get().unwrap(), "{call:?}");
     }
 }
