@@ -190,6 +190,27 @@ fn a_file_as_input_and_an_empty_one_are_recorded_too() {
 }
 
 #[test]
+fn a_device_that_does_not_say_what_is_there_is_cut_and_ends_when_asked() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("cam")).unwrap();
+    let mut command = folder.reelseal(&[&RECORD[..], &["--segment-size", "1M"]].concat());
+    command.stdin(fs::File::open("/dev/zero").unwrap()).stderr(Stdio::piped());
+    let recorder = command.spawn().unwrap();
+    while segments(&folder, "cam").len() < 3 {
+        std::thread::yield_now();
+    }
+    signal(&recorder, Signal::SIGTERM);
+    let (status, reported) = wait(recorder);
+    assert_eq!((status.code(), reported.as_str()), (Some(0), ""));
+    for name in segments(&folder, "cam") {
+        assert!(folder.path(&name).metadata().unwrap().len() <= 1 << 20, "{name}");
+    }
+    let verified = folder.run(&["verify", "cam"]);
+    assert_done(&verified);
+    assert!(text(&verified.stdout).contains("; it was interrupted, and ended there"), "{}", text(&verified.stdout));
+}
+
+#[test]
 fn recorders_of_one_folder_never_meet() {
     let folder = Folder::new();
     folder.write("film", b"frames");

@@ -130,6 +130,24 @@ fn on_a_full_disk_the_recording_ends_well_and_uses_all_of_it() {
 }
 
 #[test]
+#[ignore = "needs root and mount"]
+fn a_disk_that_is_full_where_another_segment_should_begin_ends_the_last_one() {
+    let film = plaintext(1 << 20);
+    for kib in (60..180).step_by(12) {
+        let folder = Folder::new();
+        let mounted = Mounted::tmpfs(&folder, kib);
+        let arguments: Vec<_> = RECORD.split(' ').chain(["--segment-size", "20000"]).collect();
+        let output = feed(&mut folder.reelseal(&arguments), &film);
+        assert_eq!(output.status.code(), Some(1), "{kib}: {}", text(&output.stderr));
+        let verified = folder.run(&["verify", "cam"]);
+        assert_done(&verified);
+        assert!(text(&verified.stdout).contains("; it was interrupted, and ended there"), "{kib}");
+        assert!(film.starts_with(&readable(&folder)));
+        drop(mounted);
+    }
+}
+
+#[test]
 #[ignore = "needs strace"]
 fn a_quota_that_is_used_up_ends_a_recording_well() {
     for when in 2..4 {
@@ -210,7 +228,8 @@ const ARGUMENTS: &str = "--segment-size 50000 --sync 0";
 #[ignore = "needs strace"]
 fn a_recorder_that_is_killed_at_any_call_leaves_what_it_had_written() {
     let film = plaintext(100_000);
-    let counted = calls(&Folder::new(), &film, &["pwrite64", "fdatasync", "fsync", "fallocate", "ftruncate", "openat"]);
+    let counted =
+        calls(&Folder::new(), &film, &["pwrite64", "fdatasync", "fsync", "fallocate", "ftruncate", "openat", "linkat"]);
     for (name, count) in counted {
         assert!(count > 1, "{name}");
         for when in 1..=count {

@@ -14,7 +14,7 @@ use super::{
     lineage::Lineage,
     packets::{ENOUGH, Packets, is_transport_stream},
     reserve::is_no_room,
-    segment::{NotMade, Segment, Unwritten},
+    segment::{NextSegment, NotMade, Segment, Unwritten},
     segment_name::SegmentName,
     source::{Source, SourceEnd},
     store::SegmentFolder,
@@ -122,8 +122,8 @@ struct OpenFrame {
     filled: usize,
     /// When it is to be written, however full it is.
     due: Option<Instant>,
-    /// When its first byte arrived, if there was no segment yet.
-    arrived: Option<(Clock, i64)>,
+    /// When its first byte arrived, in Unix microseconds, also where it goes to another segment than it was meant for.
+    arrived: Option<i64>,
 }
 
 /// What a read found.
@@ -169,8 +169,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 }
                 Readiness::Ready => {}
             }
-            // Nothing is begun for the end of the source.
-            if self.is_to_be_cut() && self.journal.source.pending() > 0 {
+            // Nothing is begun for the end of the source, where that can be told.
+            if self.is_to_be_cut() && self.journal.source.pending() != Some(0) {
                 self.cut()?;
             }
             if self.read(usize::MAX)? == Found::End {
@@ -185,7 +185,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
 
     /// Reads what is there already, and no more.
     fn drain(&mut self) -> Result<(), JournalError> {
-        let mut left = self.journal.source.pending();
+        let mut left = self.journal.source.pending().unwrap_or(0);
         while left > 0 {
             self.do_what_is_due()?;
             if self.is_to_be_cut() {
@@ -260,10 +260,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let filled = self.frame.filled + read;
         if mem::replace(&mut self.frame.filled, filled) == 0 {
             self.frame.due = self.journal.time.now().checked_add(self.journal.plan.max_delay);
-            match &mut self.segment {
-                Some(segment) => segment.arrived(),
-                None => self.frame.arrived = Some(arrival()),
-            }
+            self.frame.arrived = Some(self.segment.as_mut().map_or_else(wall_clock, Segment::arrived));
         }
         // The first segment is named by what is in it.
         if self.segment.is_none() && is_transport_stream(self.frame.payload()).is_some() {
@@ -284,7 +281,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
             let (Some(segment), Some(buffer)) = (&mut self.segment, self.frame.buffer.take()) else { break };
             match segment.append(buffer, length) {
                 Ok(buffer) => {
-                    self.frame.buffer = Some(buffer);
+                    (self.frame.buffer, self.frame.arrived) = (Some(buffer), None);
                     self.journal.delivered.fetch_add(length as u64, Ordering::Relaxed);
                     let sync = self.journal.plan.sync;
                     self.sync_due = self.sync_due.or_else(|| self.journal.time.now().checked_add(sync));
@@ -319,9 +316,11 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let name = segment.name().to_owned();
         self.is_doubtful = true;
         (self.journal.report)(Event::NotSynced(&name, &error));
-        self.finish(Ending::Continued, true);
-        self.count_failure(name, error)?;
-        self.begin()
+        if let Err(failing) = self.count_failure(name, error) {
+            self.finish(Ending::Interrupted, true);
+            return Err(failing);
+        }
+        self.go_on(true)
     }
 
     /// Goes on in another segment, as somebody has removed the one that grows.
@@ -330,38 +329,55 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         if let Some(segment) = &self.segment {
             (self.journal.report)(Event::Removed(segment.name()));
         }
-        self.finish(Ending::Continued, true);
-        self.begin()
+        self.go_on(true)
     }
 
-    /// Goes on in another segment.
+    /// Goes on in another segment at a place where one can begin.
     fn cut(&mut self) -> Result<(), JournalError> {
         self.flush()?;
         // Where the frame could not be written, another has begun.
         if !self.cut_is_due {
             return Ok(());
         }
-        self.finish(Ending::Continued, false);
-        self.begin()
+        self.go_on(false)
+    }
+
+    /// Ends the segment, which is continued if there is room for another, and begins that. `is_known` as for
+    /// [`Recorder::finish`].
+    fn go_on(&mut self, is_known: bool) -> Result<(), JournalError> {
+        let next = self.prepare();
+        self.finish(if next.is_ok() { Ending::Continued } else { Ending::Interrupted }, is_known);
+        self.begin_with(next?)
     }
 
     fn begin(&mut self) -> Result<(), JournalError> {
+        let next = self.prepare()?;
+        self.begin_with(next)
+    }
+
+    /// Makes all that another segment needs and that can fail for want of room, but for how the one before it ended.
+    fn prepare(&mut self) -> Result<NextSegment<D::File>, JournalError> {
         if self.packets == Packets::Unknown {
             self.packets = Packets::of(self.frame.payload());
         }
-        let (clock, arrived) = self.frame.arrived.take().unwrap_or_else(arrival);
         let name = self.journal.plan.name.name(self.journal.time.wall(), self.packets.are_there());
         let name = name.map_err(JournalError::Name)?;
+        let stream = (self.journal.streams)().map_err(JournalError::Keys)?;
+        NextSegment::new(self.journal.folder, name, stream)
+            .map_err(|NotMade { name, error, .. }| JournalError::Create { segment: name, error })
+    }
+
+    fn begin_with(&mut self, mut next: NextSegment<D::File>) -> Result<(), JournalError> {
+        let arrived = self.frame.arrived.unwrap_or_else(wall_clock);
         let segment = loop {
-            let NewStream { mut header, keys } = (self.journal.streams)().map_err(JournalError::Keys)?;
-            header.records.push((&self.lineage.next(&header.prefix)).into());
-            match Segment::create(self.journal.folder, &name, &header, keys, clock.clone(), arrived) {
+            match Segment::create(self.journal.folder, next, &self.lineage, arrived) {
                 Ok(segment) => break segment,
                 Err(NotMade { name, error, was_there: true })
                     if !is_no_room(&error) && self.failures < MOST_FAILURES =>
                 {
                     self.failures += 1;
                     (self.journal.report)(Event::NotMade(&name, &error));
+                    next = self.prepare()?;
                 }
                 Err(NotMade { name, error, .. }) => return Err(JournalError::Create { segment: name, error }),
             }
@@ -455,11 +471,9 @@ impl OpenFrame {
     }
 }
 
-/// What the times of a segment that begins now are taken from, and the time now.
-fn arrival() -> (Clock, i64) {
-    let clock = Clock::system();
-    let now = clock.now();
-    (clock, now)
+/// The time now, in Unix microseconds.
+fn wall_clock() -> i64 {
+    Clock::system().now()
 }
 
 #[cfg(test)]

@@ -52,6 +52,10 @@ impl Packets {
     /// Goes past `bytes`. Where no packet begins where one should, as after a loss, it goes on from the next byte that may
     /// begin one; early on, the input is something else.
     pub fn pass(&mut self, bytes: &[u8]) {
+        self.pass_with(bytes, begins_packet);
+    }
+
+    fn pass_with(&mut self, bytes: &[u8], mut begins: impl FnMut(&[u8], usize) -> bool) {
         let Self::Within { at, begun } = self else { return };
         let mut start = (PACKET - *at) % PACKET;
         while let Some(&byte) = bytes.get(start) {
@@ -60,8 +64,12 @@ impl Packets {
             } else if *begun < SURE {
                 *self = Self::Other;
                 return;
-            } else if let Some(next) = (start..bytes.len()).find(|&next| begins_packet(bytes, next)) {
+            } else if let Some(next) = (start..bytes.len()).find(|&next| begins(bytes, next)) {
                 start = next;
+            } else {
+                // The search goes on with what comes next.
+                start = bytes.len();
+                break;
             }
             start += PACKET;
         }
@@ -123,6 +131,23 @@ mod tests {
         assert_eq!(packets.to_boundary(), 0);
         packets.pass(&[SYNC]);
         assert_eq!(packets.to_boundary(), PACKET - 1);
+    }
+
+    #[test]
+    fn where_no_packets_come_again_each_byte_is_looked_at_once() {
+        let mut lost = Packets::of(&packets(3));
+        let noise = vec![0; 100 * PACKET];
+        for rounds in 1..4 {
+            let mut steps = 0;
+            lost.pass_with(&noise, |bytes, at| {
+                steps += 1;
+                begins_packet(bytes, at)
+            });
+            assert_eq!(steps, noise.len(), "{rounds}");
+            assert_eq!(lost.to_boundary(), 0);
+        }
+        lost.pass(&[&noise[..77], &packets(4), &[SYNC]].concat());
+        assert_eq!(lost.to_boundary(), PACKET - 1);
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
+    sync::{Arc, atomic::AtomicI64},
 };
 
 use super::{
+    lineage::Lineage,
     reserve::Reserve,
     segment_name::numbered,
     store::{SegmentFile, SegmentFolder},
 };
 use crate::{
-    container::{FRAME_OVERHEAD, Header, Layout, Predecessor},
-    keys::{LinkKey, StageKeys},
+    container::{FRAME_OVERHEAD, Layout, Predecessor},
+    keys::{LinkKey, NewStream},
     stage::{Chain, Clear, Frame, FrameBuffer},
     stream::{Clock, Ending, FrameMaker, StreamError},
 };
@@ -36,6 +38,32 @@ pub(super) struct Segment<F> {
     is_spent: bool,
 }
 
+/// What another segment needs, made while the one before it can still be ended as the last one.
+pub(super) struct NextSegment<F> {
+    name: String,
+    stream: NewStream,
+    /// `None` where the file system has no files without a name: these can be made only once the one before has ended.
+    file: Option<F>,
+    reserve: Reserve,
+}
+
+impl<F: SegmentFile> NextSegment<F> {
+    /// One that is to have this `name`, with room for its header, a frame and the final one.
+    pub fn new<D: SegmentFolder<File = F>>(folder: &D, name: String, stream: NewStream) -> Result<Self, NotMade> {
+        let layout = stream.header.layout();
+        let mut reserve = Reserve::default();
+        let made = folder.create_unnamed().and_then(|file| {
+            let length = layout.frame_position(1).saturating_add(FRAME_OVERHEAD as u64);
+            file.as_ref().map_or(Ok(()), |file| reserve.ensure(file, 0, length))?;
+            Ok(file)
+        });
+        match made {
+            Ok(file) => Ok(Self { name, stream, file, reserve }),
+            Err(error) => Err(NotMade { name: name.into(), error, was_there: false }),
+        }
+    }
+}
+
 /// A frame that was not written.
 pub(super) struct Unwritten {
     pub error: io::Error,
@@ -53,25 +81,31 @@ pub(super) struct NotMade {
 }
 
 impl<F: SegmentFile> Segment<F> {
-    /// Makes a segment in `folder`, by `name` or, where that is taken, by `name` and a number. It has its header, room for a
-    /// frame and the final one, and is synced with its folder. The first byte of its first frame arrived at `arrived`.
+    /// Makes the `next` segment of `lineage` in `folder`, by its name or, where that is taken, by its name and a number. It
+    /// has its header, room for a frame and the final one, and is synced with its folder. The first byte of its first frame
+    /// arrived at `arrived`, in Unix microseconds.
     pub fn create<D: SegmentFolder<File = F>>(
         folder: &D,
-        name: &str,
-        header: &Header,
-        keys: StageKeys,
-        clock: Clock,
+        next: NextSegment<F>,
+        lineage: &Lineage,
         arrived: i64,
     ) -> Result<Self, NotMade> {
-        let not_sealed = |error| NotMade { name: name.into(), error: io::Error::other(error), was_there: false };
-        let copies = keys.seal_header(header).map_err(not_sealed)?;
-        let (name, file) = make(folder, name)?;
+        let NextSegment { name, stream: NewStream { mut header, keys }, file, reserve } = next;
+        header.records.push((&lineage.next(&header.prefix)).into());
+        let not_sealed = |error| NotMade { name: (&*name).into(), error: io::Error::other(error), was_there: false };
+        let copies = keys.seal_header(&header).map_err(not_sealed)?;
+        let is_named = file.is_none();
+        let (name, file) = match file {
+            Some(file) => (name.into(), file),
+            None => take_name(&name, |name| folder.create(name))?,
+        };
         let layout = header.layout();
+        let clock = Clock::System(Arc::new(AtomicI64::new(arrived)));
         let mut maker = FrameMaker::new(layout.frame_size, clock);
         maker.set_live();
         let chain = Chain::new(&keys, &header.prefix, Vec::new());
         let maker = maker.starting_at(0, arrived);
-        let (link, reserve, end) = (keys.link, Reserve::default(), Predecessor::default());
+        let (link, end) = (keys.link, Predecessor::default());
         let mut segment = Self {
             name,
             file,
@@ -85,14 +119,25 @@ impl<F: SegmentFile> Segment<F> {
             has_unsynced: true,
             is_spent: false,
         };
-        match segment.begin(folder, &copies) {
-            Ok(()) => Ok(segment),
-            Err(error) => {
-                // There is nothing in it.
-                let _ = folder.remove(&segment.name);
-                Err(NotMade { name: segment.name, error, was_there: true })
-            }
+        if let Err(error) = segment.begin(&copies) {
+            return Err(segment.not_made(folder, is_named, error));
         }
+        if !is_named {
+            let (name, ()) = take_name(&segment.name.to_string_lossy(), |name| folder.give_name(&segment.file, name))?;
+            segment.name = name;
+        }
+        match folder.sync(&segment.file) {
+            Ok(()) => Ok(segment),
+            Err(error) => Err(segment.not_made(folder, true, error)),
+        }
+    }
+
+    fn not_made<D: SegmentFolder<File = F>>(self, folder: &D, is_named: bool, error: io::Error) -> NotMade {
+        if is_named {
+            // There is nothing in it.
+            let _ = folder.remove(&self.name);
+        }
+        NotMade { name: self.name, error, was_there: true }
     }
 
     /// Its layout: the header is as long as its key slots need.
@@ -100,13 +145,12 @@ impl<F: SegmentFile> Segment<F> {
         self.layout
     }
 
-    fn begin<D: SegmentFolder<File = F>>(&mut self, folder: &D, copies: &[u8]) -> io::Result<()> {
+    fn begin(&mut self, copies: &[u8]) -> io::Result<()> {
         let length = copies.len() + self.layout.frame_size.wire() + FRAME_OVERHEAD;
         self.reserve.ensure(&self.file, 0, length as u64)?;
         write_all(&self.file, copies, 0)?;
         self.length = copies.len() as u64;
-        self.sync()?;
-        folder.sync(&self.file)
+        self.sync()
     }
 
     pub fn name(&self) -> &OsStr {
@@ -129,9 +173,10 @@ impl<F: SegmentFile> Segment<F> {
         self.reserve.ensure(&self.file, self.length, length as u64)
     }
 
-    /// The first byte of the next frame has just arrived.
-    pub fn arrived(&mut self) {
+    /// Notes that the first byte of the next frame has just arrived; returns when, in Unix microseconds.
+    pub fn arrived(&mut self) -> i64 {
         self.maker.arrived();
+        self.maker.clock().now()
     }
 
     /// Writes a frame with the first `length` payload bytes of `buffer`, and gives the buffer back.
@@ -225,12 +270,12 @@ impl<F: SegmentFile> Segment<F> {
     }
 }
 
-/// Makes a file in `folder` by the first of the names that is not taken.
-fn make<D: SegmentFolder>(folder: &D, name: &str) -> Result<(OsString, D::File), NotMade> {
+/// Gives a file the first of the names that is not taken, as `take` does it.
+fn take_name<T>(name: &str, mut take: impl FnMut(&OsStr) -> io::Result<T>) -> Result<(OsString, T), NotMade> {
     let mut last = OsString::from(name);
     for name in numbered(name) {
-        match folder.create(&name) {
-            Ok(file) => return Ok((name, file)),
+        match take(&name) {
+            Ok(taken) => return Ok((name, taken)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = name,
             Err(error) => return Err(NotMade { name, error, was_there: false }),
         }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use rustix::io::Errno;
+
 use crate::{
     container::{FrameTag, MAC_LENGTH, Prefix, SegmentRecord, TagFlags},
     keys::LinkKey,
@@ -35,7 +37,8 @@ pub(crate) enum SegmentEnd {
 
 impl SegmentFacts {
     /// The facts about the segment with this `record` that was opened as `stream` and is in `file`. Of an unfinished one,
-    /// all frames are read; the MACs of its frames are noted where there are as many as `wanted` says.
+    /// all frames are read, up to one that the disk has lost; the MACs of its frames are noted where there are as many as
+    /// `wanted` says.
     ///
     /// # Errors
     ///
@@ -55,7 +58,7 @@ impl SegmentFacts {
                 let length = last.tag().end().unwrap_or(u64::MAX);
                 Ok(facts(SegmentEnd::Final(last.tag().flags), frames, length, macs))
             }
-            Err(error @ (StreamError::Read(_) | StreamError::ReadFrame { .. })) => Err(error),
+            Err(error @ (StreamError::Read(_) | StreamError::ReadFrame { .. })) if !is_lost(&error) => Err(error),
             _ => {
                 let mut facts = facts(SegmentEnd::Missing, 0, 0, BTreeMap::new());
                 facts.read_in_order(stream, file, wanted)?;
@@ -77,7 +80,7 @@ impl SegmentFacts {
         loop {
             let frame = match file.read(buffer, self.frames) {
                 Ok(frame) => frame,
-                Err(error @ StreamError::ReadFrame { .. }) => return Err(error),
+                Err(error @ StreamError::ReadFrame { .. }) if !is_lost(&error) => return Err(error),
                 Err(_) => return Ok(()),
             };
             let Ok(frame) = stream.chain().open(frame) else { return Ok(()) };
@@ -131,4 +134,9 @@ impl SegmentFacts {
         let macs = (1..).zip(macs.iter().copied()).collect();
         Self { record, prefix, link, end, frames, length, macs }
     }
+}
+
+/// Whether the disk cannot give a frame back: what comes before it can still be had.
+fn is_lost(error: &StreamError) -> bool {
+    matches!(error, StreamError::ReadFrame { error, .. } if error.raw_os_error() == Some(Errno::IO.raw_os_error()))
 }

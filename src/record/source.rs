@@ -10,6 +10,8 @@ use std::{
     time::Instant,
 };
 
+use rustix::io::ioctl_fionread;
+
 use crate::{
     process::{CommandOutput, RunningCommand},
     stream::{DescriptorInput, Input, Readiness, Stop, Wait},
@@ -24,8 +26,8 @@ pub(crate) trait Source {
     /// Reads some bytes; none at the end.
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
 
-    /// How many bytes are there already.
-    fn pending(&self) -> usize;
+    /// How many bytes are there already; `None` where the system does not say.
+    fn pending(&self) -> Option<usize>;
 
     /// How it ended; waits for that. Asked once it has, or was stopped.
     fn end(&mut self) -> SourceEnd;
@@ -44,6 +46,7 @@ pub(crate) enum SourceEnd {
 
 /// Standard input, or another file that is open.
 pub(crate) struct StandardInputSource<'a> {
+    file: &'a File,
     input: DescriptorInput<&'a File>,
     asked: Arc<AtomicBool>,
 }
@@ -55,7 +58,7 @@ impl<'a> StandardInputSource<'a> {
     ///
     /// What the system says.
     pub fn new(file: &'a File) -> io::Result<Self> {
-        Ok(Self { input: DescriptorInput::new(file)?, asked: Arc::default() })
+        Ok(Self { file, input: DescriptorInput::new(file)?, asked: Arc::default() })
     }
 
     /// What ends it: what is there is still read.
@@ -81,8 +84,13 @@ impl Source for StandardInputSource<'_> {
         self.input.read(area)
     }
 
-    fn pending(&self) -> usize {
-        self.input.pending()
+    fn pending(&self) -> Option<usize> {
+        // All of a regular file is there, however long it is: whoever asks for the end does not mean its end.
+        if self.input.stop().is_none() && self.asked.load(Ordering::Acquire) {
+            return Some(0);
+        }
+        let count = ioctl_fionread(self.file).ok()?;
+        Some(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     fn end(&mut self) -> SourceEnd {
@@ -133,8 +141,8 @@ impl Source for ProducerSource<'_> {
         }
     }
 
-    fn pending(&self) -> usize {
-        self.output.pending()
+    fn pending(&self) -> Option<usize> {
+        Some(self.output.pending())
     }
 
     fn end(&mut self) -> SourceEnd {
@@ -144,5 +152,34 @@ impl Source for ProducerSource<'_> {
             Ok(()) => SourceEnd::Finished,
             Err(_) => SourceEnd::Failed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write, pipe};
+
+    use super::*;
+
+    #[test]
+    fn what_is_there_counts_when_the_end_is_asked_for_but_not_the_rest_of_a_regular_file() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 20).unwrap();
+        let (reader, mut writer) = pipe().unwrap();
+        writer.write_all(b"arrived").unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+        for (file, before, after) in [(&file, 1 << 20, 0), (&pipe, 7, 7)] {
+            let mut source = StandardInputSource::new(file).unwrap();
+            assert_eq!(source.pending(), Some(before));
+            source.ender()();
+            assert_eq!(source.wait(None).unwrap(), Readiness::Stopped);
+            assert_eq!((source.pending(), source.end()), (Some(after), SourceEnd::Asked));
+        }
+    }
+
+    #[test]
+    fn of_a_device_that_does_not_say_it_is_not_known_what_is_there() {
+        let zeros = File::open("/dev/zero").unwrap();
+        assert_eq!(StandardInputSource::new(&zeros).unwrap().pending(), None);
     }
 }

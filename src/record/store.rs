@@ -4,15 +4,17 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
+    os::fd::AsRawFd,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{AtFlags, FallocateFlags, Mode, OFlags, fallocate, fdatasync, fstat, unlinkat},
+    fs::{Access, AtFlags, CWD, FallocateFlags, Mode, OFlags, access, fallocate, fdatasync, fstat, linkat, unlinkat},
     process::{Resource, getrlimit},
 };
 
+use super::reserve::is_no_room;
 use crate::files::folders::Folder;
 
 /// A file that grows.
@@ -46,6 +48,21 @@ pub(crate) trait SegmentFolder {
     ///
     /// [`io::ErrorKind::AlreadyExists`] if anything has that name.
     fn create(&self, name: &OsStr) -> io::Result<Self::File>;
+
+    /// Makes a file that has no name yet, and is gone if it is closed before it gets one; `None` where the file system has no
+    /// such files.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    fn create_unnamed(&self) -> io::Result<Option<Self::File>>;
+
+    /// Gives `file`, which has no name yet, this `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::AlreadyExists`] if anything has that name.
+    fn give_name(&self, file: &Self::File, name: &OsStr) -> io::Result<()>;
 
     /// Waits until the names in it, that of `file` among them, are on the disk.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
@@ -86,6 +103,18 @@ impl SegmentFolder for RecordingFolder {
         self.folder.open_file(name, flags, Mode::from_raw_mode(0o666))
     }
 
+    fn create_unnamed(&self) -> io::Result<Option<File>> {
+        match self.folder.open_file(OsStr::new("."), OFlags::TMPFILE | OFlags::WRONLY, Mode::from_raw_mode(0o666)) {
+            Ok(file) if access(proc_path(&file), Access::EXISTS).is_ok() => Ok(Some(file)),
+            Err(error) if is_no_room(&error) => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    fn give_name(&self, file: &File, name: &OsStr) -> io::Result<()> {
+        Ok(linkat(CWD, proc_path(file), &self.folder, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
     fn sync(&self, file: &File) -> io::Result<()> {
         self.folder.sync(file)
     }
@@ -93,6 +122,11 @@ impl SegmentFolder for RecordingFolder {
     fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.folder, name, AtFlags::empty())?)
     }
+}
+
+/// By which `file` can be linked, where /proc is mounted.
+fn proc_path(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 impl SegmentFile for File {

@@ -19,7 +19,7 @@ use crate::{
         segment_end::{SegmentEnd, SegmentFacts},
         store::SegmentFile,
     },
-    stream::{ReaderInput, StreamFile, StreamHeader},
+    stream::{ReadAt, ReaderInput, StreamError, StreamFile, StreamHeader},
 };
 
 const LAYOUT: Layout = Layout { frame_size: FrameSize::MIN, header_length: crate::container::HeaderLength::MIN };
@@ -51,9 +51,13 @@ struct Disk {
     stays: bool,
     /// How many bytes one write takes at most.
     most_at_once: Option<usize>,
+    /// Whether it has no files without a name.
+    is_named_at_once: bool,
     /// How long a file can be.
     room: Option<u64>,
     calls: RefCell<Vec<Call>>,
+    /// When a call failed first, in Unix microseconds.
+    failed: Cell<Option<i64>>,
 }
 
 impl Disk {
@@ -70,7 +74,12 @@ impl Disk {
     fn meet(&self, call: Call) -> Option<Fault> {
         let before = self.calls.borrow().iter().filter(|&&other| other == call).count();
         self.calls.borrow_mut().push(call);
-        self.fault.filter(|fault| fault.call == call && (fault.at == before || self.stays && before > fault.at))
+        let is_met = |fault: &Fault| fault.call == call && (fault.at == before || self.stays && before > fault.at);
+        let met = self.fault.filter(is_met);
+        if met.is_some() {
+            self.failed.set(self.failed.get().or_else(|| Some(Clock::system().now())));
+        }
+        met
     }
 
     fn count(&self, call: Call) -> usize {
@@ -133,17 +142,32 @@ struct MemoryFolder {
     files: RefCell<Vec<(OsString, Rc<MemoryFile>)>>,
 }
 
+impl MemoryFolder {
+    fn make(&self) -> Rc<MemoryFile> {
+        let (disk, content, tried) = (Rc::clone(&self.disk), RefCell::default(), RefCell::default());
+        Rc::new(MemoryFile { disk, content, tried })
+    }
+}
+
 impl SegmentFolder for MemoryFolder {
     type File = Rc<MemoryFile>;
 
     fn create(&self, name: &OsStr) -> io::Result<Rc<MemoryFile>> {
+        let file = self.make();
+        self.give_name(&file, name)?;
+        Ok(file)
+    }
+
+    fn create_unnamed(&self) -> io::Result<Option<Rc<MemoryFile>>> {
+        Ok(if self.disk.is_named_at_once { None } else { Some(self.make()) })
+    }
+
+    fn give_name(&self, file: &Rc<MemoryFile>, name: &OsStr) -> io::Result<()> {
         if self.files.borrow().iter().any(|(other, _)| other == name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let (disk, content, tried) = (Rc::clone(&self.disk), RefCell::default(), RefCell::default());
-        let file = Rc::new(MemoryFile { disk, content, tried });
-        self.files.borrow_mut().push((name.to_owned(), Rc::clone(&file)));
-        Ok(file)
+        self.files.borrow_mut().push((name.to_owned(), Rc::clone(file)));
+        Ok(())
     }
 
     fn sync(&self, _: &Rc<MemoryFile>) -> io::Result<()> {
@@ -227,9 +251,9 @@ impl Source for Script<'_> {
         Ok(read)
     }
 
-    fn pending(&self) -> usize {
+    fn pending(&self) -> Option<usize> {
         let ahead = self.steps.iter().skip_while(|step| matches!(step, Step::Stop));
-        ahead.map_while(|step| if let Step::Bytes(bytes) = step { Some(bytes.len()) } else { None }).sum()
+        Some(ahead.map_while(|step| if let Step::Bytes(bytes) = step { Some(bytes.len()) } else { None }).sum())
     }
 
     fn end(&mut self) -> SourceEnd {
@@ -399,7 +423,7 @@ fn whichever_write_fails_no_two_ciphertexts_are_at_one_place_and_nothing_is_lost
 #[test]
 fn after_a_short_write_the_rest_of_the_same_bytes_follows() {
     let (steps, plaintext) = long_script();
-    let disk = Rc::new(Disk { most_at_once: Some(999), ..Disk::default() });
+    let disk = Rc::new(Disk { most_at_once: Some(999), is_named_at_once: true, ..Disk::default() });
     let recorded = record_on(disk, short_segments(), steps, SourceEnd::Finished);
     assert!(recorded.plaintext() == plaintext && recordings(&recorded.facts())[0].is_whole());
 }
@@ -440,7 +464,7 @@ fn a_disk_that_goes_on_failing_is_not_littered() {
 fn on_a_full_disk_the_segment_gets_its_final_frame_and_nothing_is_read_that_cannot_be_stored() {
     let (steps, plaintext) = long_script();
     // The first is for the header and the first frame.
-    for at in 1..4 {
+    for at in 1..6 {
         let fault = Fault { call: Call::Reserve, at, written: 0, error: Errno::NOSPC };
         let disk = Rc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
         let recorded = record_on(disk, short_segments(), steps.clone(), SourceEnd::Finished);
@@ -449,7 +473,7 @@ fn on_a_full_disk_the_segment_gets_its_final_frame_and_nothing_is_read_that_cann
         let facts = recorded.facts();
         let last = facts.last().unwrap();
         let SegmentEnd::Final(flags) = last.end else { panic!("unfinished") };
-        assert!(flags.is_interrupted() || matches!(recorded.ended.how, Err(JournalError::Create { .. })));
+        assert!(flags.is_interrupted() && !flags.is_continued(), "{at}");
         assert!(plaintext.starts_with(&recorded.plaintext()));
         assert!(recorded.events.iter().all(|event| !event.starts_with("Lost")), "{:?}", recorded.events);
     }
@@ -614,5 +638,68 @@ fn a_segment_continues_only_the_one_before_it() {
         for (other, next) in facts.iter().enumerate() {
             assert_eq!(chain::continues(segment, next).is_ok(), other == place + 1, "{place} {other}");
         }
+    }
+}
+
+/// A file that cannot be read from the byte `from` on.
+struct Unreadable<'a> {
+    content: &'a [u8],
+    from: u64,
+    error: Errno,
+}
+
+impl ReadAt for Unreadable<'_> {
+    fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize> {
+        if position < self.from { self.content.read_at(area, position) } else { Err(self.error.into()) }
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.content.size()
+    }
+}
+
+#[test]
+fn a_frame_that_the_disk_has_lost_ends_the_count_and_another_failure_is_reported() {
+    let recorded = record(Cutting::default(), long_script().0);
+    let bytes = recorded.streams[0].as_slice();
+    let header = StreamHeader::read(ReaderInput(bytes), Vec::new()).unwrap();
+    let (stream, _) = header.open(&mut recorded.key_file.clone().into()).unwrap();
+    let record = stream.header().segment().unwrap();
+    let whole = recorded.facts()[0].frames;
+    // The end of the stream, with and without its final frame.
+    for length in [bytes.len(), bytes.len() - 64] {
+        for (error, at) in [(Errno::IO, 3), (Errno::IO, 0), (Errno::IO, whole - 2), (Errno::STALE, 3)] {
+            let source = Unreadable { content: &bytes[..length], from: LAYOUT.frame_position(at), error };
+            let file = StreamFile::new(source, length as u64, 0, LAYOUT);
+            match SegmentFacts::of(record, &stream, &file, &[]) {
+                Ok(facts) => assert_eq!((facts.end, facts.frames, error), (SegmentEnd::Missing, at, Errno::IO)),
+                Err(failure) => {
+                    assert!(matches!(failure, StreamError::ReadFrame { .. }) && error == Errno::STALE, "{failure}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_goes_to_another_segment_keeps_the_time_when_it_arrived() {
+    let steps = vec![
+        Step::Bytes(b"written".to_vec()),
+        Step::Pause(Duration::from_millis(1100)),
+        Step::Bytes(b"carried over".to_vec()),
+        Step::Pause(Duration::from_secs(5)),
+    ];
+    // The header and the first frame come before the write, and the header before the sync.
+    for (call, at) in [(Call::Write, 2), (Call::Sync, 1)] {
+        let disk = Disk::failing(Fault { call, at, written: 0, error: Errno::IO });
+        let recorded = record_on(disk, Cutting::default(), steps.clone(), SourceEnd::Finished);
+        let pieces = recorded.pieces();
+        assert_eq!(pieces, [b"written".to_vec(), b"carried over".to_vec()], "{call:?}");
+        let bytes = &recorded.streams[1];
+        let header = StreamHeader::read(ReaderInput(bytes.as_slice()), Vec::new()).unwrap();
+        let (stream, _) = header.open(&mut recorded.key_file.clone().into()).unwrap();
+        let file = StreamFile::new(bytes, bytes.len() as u64, 0, LAYOUT);
+        let arrived = file.verify_first_frame(stream.chain()).unwrap().tag().time;
+        assert!(arrived <= recorded.disk.failed.get().unwrap(), "{call:?}");
     }
 }
