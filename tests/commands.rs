@@ -6,8 +6,12 @@ mod support;
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    io::{BufRead, BufReader, IoSlice, Read, Write},
+    mem::MaybeUninit,
+    os::{
+        fd::AsFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -18,6 +22,10 @@ use nix::{
 };
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    net::{
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+        socketpair,
+    },
     process::{PidfdFlags, pidfd_open},
 };
 use serde_json::{Value, json};
@@ -484,6 +492,24 @@ fn if_the_guardian_is_killed_the_run_fails_and_the_command_is_ended_without_an_e
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert!(!folder.path("other.reel").exists());
     wait_for_end_of(text(&folder.read("pid")).split(' ').next().unwrap().parse().unwrap());
+}
+
+#[test]
+fn a_command_does_not_start_if_the_guardian_ended_just_before() {
+    let folder = Folder::new();
+    let (guardian, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    let input = File::open("/dev/null").unwrap();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [input.as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    sendmsg(&guardian, &[IoSlice::new(&[0])], &mut control, SendFlags::empty()).unwrap();
+    drop(guardian);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["__launch", "touch", "harm"]).current_dir(folder.path("")).stdin(theirs);
+    assert_eq!(command.status().unwrap().code(), Some(127));
+    assert!(!folder.path("harm").exists());
 }
 
 /// The parent of the command that wrote `pid`.
