@@ -495,6 +495,28 @@ fn if_the_guardian_is_killed_the_run_fails_and_the_command_is_ended_without_an_e
 }
 
 #[test]
+#[ignore = "needs strace"]
+fn if_the_guardian_is_killed_before_it_has_reported_the_start_nothing_of_the_command_goes_on() {
+    let folder = Folder::new();
+    // Its second message is the one that lets the command start. It stops there, and its report of the start never comes.
+    let injection = ["-f", "-qq", "-o", "calls", "-e", "inject=sendmsg:signal=STOP:when=2"];
+    let mut command = Command::new("strace");
+    command.args(injection).arg(env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["encrypt", "-o", "film.reel", "--key-file", "key", "--", "sh", "-c"]);
+    command.arg("echo $$ $PPID >pid; (sleep 10; touch harm) & echo ready >&2; wait").current_dir(folder.path(""));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut String::new()).unwrap();
+    kill(guardian(&folder), Signal::SIGKILL).unwrap();
+    let mut reported = String::new();
+    // All of the command's group hold this.
+    errors.read_to_string(&mut reported).unwrap();
+    assert!(reported.contains("sh: the process that watched over it was killed"), "{reported}");
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert!(!folder.path("harm").exists());
+}
+
+#[test]
 fn a_command_does_not_start_if_the_guardian_ended_just_before() {
     let folder = Folder::new();
     let (guardian, theirs) =
