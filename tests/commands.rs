@@ -6,8 +6,12 @@ mod support;
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    io::{BufRead, BufReader, IoSlice, Read, Write},
+    mem::MaybeUninit,
+    os::{
+        fd::AsFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -18,6 +22,10 @@ use nix::{
 };
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    net::{
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+        socketpair,
+    },
     process::{PidfdFlags, pidfd_open},
 };
 use serde_json::{Value, json};
@@ -484,6 +492,46 @@ fn if_the_guardian_is_killed_the_run_fails_and_the_command_is_ended_without_an_e
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert!(!folder.path("other.reel").exists());
     wait_for_end_of(text(&folder.read("pid")).split(' ').next().unwrap().parse().unwrap());
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn if_the_guardian_is_killed_before_it_has_reported_the_start_nothing_of_the_command_goes_on() {
+    let folder = Folder::new();
+    // Its second message is the one that lets the command start. It stops there, and its report of the start never comes.
+    let injection = ["-f", "-qq", "-o", "calls", "-e", "inject=sendmsg:signal=STOP:when=2"];
+    let mut command = Command::new("strace");
+    command.args(injection).arg(env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["encrypt", "-o", "film.reel", "--key-file", "key", "--", "sh", "-c"]);
+    command.arg("echo $$ $PPID >pid; (sleep 10; touch harm) & echo ready >&2; wait").current_dir(folder.path(""));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut String::new()).unwrap();
+    kill(guardian(&folder), Signal::SIGKILL).unwrap();
+    let mut reported = String::new();
+    // All of the command's group hold this.
+    errors.read_to_string(&mut reported).unwrap();
+    assert!(reported.contains("sh: the process that watched over it was killed"), "{reported}");
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert!(!folder.path("harm").exists());
+}
+
+#[test]
+fn a_command_does_not_start_if_the_guardian_ended_just_before() {
+    let folder = Folder::new();
+    let (guardian, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    let input = File::open("/dev/null").unwrap();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [input.as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    sendmsg(&guardian, &[IoSlice::new(&[0])], &mut control, SendFlags::empty()).unwrap();
+    drop(guardian);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["__launch", "touch", "harm"]).current_dir(folder.path("")).stdin(theirs);
+    assert_eq!(command.status().unwrap().code(), Some(127));
+    assert!(!folder.path("harm").exists());
 }
 
 /// The parent of the command that wrote `pid`.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -80,9 +81,8 @@ impl Channel {
         let length = loop {
             match recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC) {
                 Ok(received) => break received.bytes,
-                Err(Errno::INTR) => {}
-                // The other end closed with messages of ours unread.
-                Err(Errno::CONNRESET) => break 0,
+                // The other end closed with messages of ours unread. That is said once, before what it had sent.
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(error) => return Err(error.into()),
             }
         };
@@ -94,6 +94,13 @@ impl Channel {
         }
         bytes.truncate(length);
         Ok((length > 0).then_some(Received { bytes, descriptors }))
+    }
+
+    /// Whether the other end is closed.
+    pub fn is_closed(&self) -> bool {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut events = [PollFd::new(&self.0, PollFlags::empty())];
+        poll(&mut events, Some(&at_once)).is_ok() && events.iter().any(|event| event.revents().contains(PollFlags::HUP))
     }
 
     /// Closes both directions, also for whoever waits for a message here.
@@ -136,5 +143,18 @@ mod tests {
         File::from(second.descriptors.pop().unwrap()).read_to_string(&mut text).unwrap();
         assert_eq!(text, "frames");
         assert!(theirs.receive().unwrap().is_none());
+    }
+
+    #[test]
+    fn what_was_sent_arrives_also_if_the_sender_ended_without_reading_what_it_got() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let theirs = Channel(theirs);
+        ours.send(b"never read", &[]).unwrap();
+        theirs.send(b"last words", &[]).unwrap();
+        assert!(!ours.is_closed());
+        drop(theirs);
+        assert!(ours.is_closed());
+        assert_eq!(ours.receive().unwrap().unwrap().bytes, b"last words");
+        assert!(ours.receive().unwrap().is_none());
     }
 }

@@ -124,18 +124,15 @@ impl CommandLine {
         let (channel, mut guardian) = self.spawn_guardian(watching, role).map_err(CommandFailure::not_started)?;
         let start = Order::Start { role, takes_terminal, kill_after: self.kill_after };
         let started = Instant::now();
-        let first = channel.send(&start.encode(), &pipes.each_ref().map(AsFd::as_fd)).and_then(|()| channel.receive());
+        // If it cannot be sent, nobody is there to report either.
+        let _ = channel.send(&start.encode(), &pipes.each_ref().map(AsFd::as_fd));
         drop(pipes);
-        let first = first.ok().flatten().and_then(|received| Report::decode(&received.bytes).ok());
-        let command = match first {
-            Some(Report::Started(process)) => Pid::from_raw(process).ok_or(CommandFailure::Unwatched)?,
-            first => {
+        let command = match report(&channel) {
+            Some(Report::Launched(process)) => Pid::from_raw(process).ok_or(CommandFailure::Unwatched)?,
+            report => {
                 drop(channel);
                 let _ = guardian.wait();
-                return Err(match first {
-                    Some(Report::CannotRun(number)) => CommandFailure::CannotRun(number),
-                    _ => CommandFailure::Unwatched,
-                });
+                return Err(not_started(report));
             }
         };
         let (channel, watch) = (Arc::new(channel), Arc::new(watch));
@@ -151,6 +148,18 @@ impl CommandLine {
             to_consumer: Arc::new(Mutex::new(to_consumer)),
         };
         let to_consumer = Arc::clone(&monitor.to_consumer);
+        match report(&channel) {
+            Some(Report::Started) => {}
+            report => {
+                if report.is_none() {
+                    // The command may run nevertheless.
+                    monitor.guardian_is_gone();
+                }
+                channel.close();
+                let _ = guardian.wait();
+                return Err(not_started(report));
+            }
+        }
         let monitor = match thread::Builder::new().spawn(move || monitor.run()) {
             Ok(monitor) => monitor,
             Err(error) => {
@@ -180,6 +189,20 @@ impl CommandLine {
         }
         let guardian = with_mask(watching.inherited_mask(), || guardian.spawn())?;
         Ok((channel, guardian))
+    }
+}
+
+/// What the guardian reports next; `None` if it is gone.
+fn report(channel: &Channel) -> Option<Report> {
+    let received = channel.receive().ok().flatten()?;
+    Report::decode(&received.bytes).ok()
+}
+
+/// The failure of a start that `report` says nothing better of.
+fn not_started(report: Option<Report>) -> CommandFailure {
+    match report {
+        Some(Report::CannotRun(number)) => CommandFailure::CannotRun(number),
+        _ => CommandFailure::Unwatched,
     }
 }
 

@@ -97,6 +97,8 @@ impl Guardian {
             Role::Consumer => (Stdio::inherit(), Some(pipe)),
         };
         let launched = launch(words, output, &mask).and_then(|(launcher, command)| {
+            // First: if this process is killed as soon as the command runs, its group must be known.
+            channel.send(&Report::Launched(command.as_raw_nonzero().get()).encode(), &[])?;
             launcher::start(&launcher, &input, takes_terminal)?;
             Ok((launcher, command))
         });
@@ -123,7 +125,7 @@ impl Guardian {
             is_orphaned: false,
             ending: Ending::No,
         };
-        guardian.report(Report::Started(command.as_raw_nonzero().get()));
+        guardian.report(Report::Started);
         Ok(Some(guardian))
     }
 

@@ -41,7 +41,7 @@ pub(super) fn launch(words: Vec<OsString>) -> ExitCode {
     close_inherited_descriptors();
     let Ok(channel) = Channel::of_standard_input() else { return NOT_RUN.into() };
     let error = match channel.receive() {
-        Ok(Some(received)) => become_command(&words, received),
+        Ok(Some(received)) => become_command(&words, received, &channel),
         Ok(None) => return NOT_RUN.into(),
         Err(error) => error,
     };
@@ -52,7 +52,7 @@ pub(super) fn launch(words: Vec<OsString>) -> ExitCode {
 }
 
 /// Returns only if the system refuses. A file that is no program is refused, too: execvp(3) would hand it to a shell.
-fn become_command(words: &[OsString], received: Received) -> io::Error {
+fn become_command(words: &[OsString], received: Received, guardian: &Channel) -> io::Error {
     let Received { bytes, mut descriptors } = received;
     let (Some(program), Some(input)) = (words.first(), descriptors.pop()) else {
         return io::ErrorKind::InvalidInput.into();
@@ -64,6 +64,10 @@ fn become_command(words: &[OsString], received: Received) -> io::Error {
     }
     // The command does not outlive the guardian, however that ends.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    // If it ended before that, no signal comes.
+    if guardian.is_closed() {
+        return io::ErrorKind::BrokenPipe.into();
+    }
     match execute(program, words, &input) {
         Ok(never) => match never {},
         Err(error) => error,

@@ -28,8 +28,10 @@ pub(super) enum Role {
 /// From the guardian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
-    /// The command has started, as this process and group.
-    Started(i32),
+    /// The process that is to become the command is there, as this process and group. It waits until this is sent.
+    Launched(i32),
+    /// It has become the command.
+    Started,
     /// The system refused to run it, with this error number.
     CannotRun(i32),
     /// It was stopped by this signal.
@@ -87,12 +89,13 @@ impl Order {
 impl Report {
     pub fn encode(self) -> Vec<u8> {
         let (kind, value) = match self {
-            Self::Started(process) => (0, process),
+            Self::Launched(process) => (0, process),
             Self::CannotRun(error) => (1, error),
             Self::Stopped(signal) => (2, signal),
             Self::Ended(End::Exited(code)) => (3, code),
             Self::Ended(End::Killed(signal)) => (4, signal),
             Self::Gone => (5, 0),
+            Self::Started => (6, 0),
         };
         [[kind].as_slice(), &value.to_le_bytes()].concat()
     }
@@ -104,12 +107,13 @@ impl Report {
         let (&kind, value) = bytes.split_first().ok_or_else(unknown)?;
         let value = i32::from_le_bytes(value.try_into().map_err(|_| unknown())?);
         match kind {
-            0 => Ok(Self::Started(value)),
+            0 => Ok(Self::Launched(value)),
             1 => Ok(Self::CannotRun(value)),
             2 => Ok(Self::Stopped(value)),
             3 => Ok(Self::Ended(End::Exited(value))),
             4 => Ok(Self::Ended(End::Killed(value))),
             5 => Ok(Self::Gone),
+            6 => Ok(Self::Started),
             _ => Err(unknown()),
         }
     }
@@ -135,7 +139,8 @@ mod tests {
             assert_eq!(Order::decode(&order.encode()).unwrap(), order);
         }
         for report in [
-            Report::Started(77),
+            Report::Launched(77),
+            Report::Started,
             Report::CannotRun(2),
             Report::Stopped(20),
             Report::Ended(End::Exited(255)),
@@ -147,7 +152,7 @@ mod tests {
         for bytes in [[].as_slice(), &[9], &[0, 2, 0], &[0, 1, 1, 5], &[1, 0]] {
             assert!(Order::decode(bytes).is_err(), "{bytes:?}");
         }
-        for bytes in [[].as_slice(), &[0], &[6, 0, 0, 0, 0]] {
+        for bytes in [[].as_slice(), &[0], &[7, 0, 0, 0, 0]] {
             assert!(Report::decode(bytes).is_err(), "{bytes:?}");
         }
     }

@@ -83,7 +83,7 @@ impl Monitor {
                     self.look_for_readers();
                 }
                 Some(Ok(Report::Gone)) => self.watch.set_gone(),
-                Some(Ok(Report::Started(_) | Report::CannotRun(_))) => {}
+                Some(Ok(Report::Launched(_) | Report::Started | Report::CannotRun(_))) => {}
                 None | Some(Err(_)) => return self.guardian_is_gone(),
             }
         }
@@ -118,7 +118,7 @@ impl Monitor {
 
     /// The guardian was killed, or has nothing more to do. A command that has not ended is ended here, before anything lets go
     /// of the pipe to it.
-    fn guardian_is_gone(&self) {
+    pub fn guardian_is_gone(&self) {
         if !self.watch.has_ended() {
             // If it is gone by itself, it needs none.
             let _ = kill_process_group(self.command, Signal::KILL);
