@@ -11,6 +11,7 @@ mod support;
 use std::{
     env, fs,
     io::{self, Read, Write},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Output},
 };
@@ -769,6 +770,13 @@ fn random_access_to_each_vector_gives_the_plaintext_at_its_offset_or_nothing() {
     }
 }
 
+/// The path of a secret of the vectors, which only its owner can read from now on: a clone does not keep that.
+fn private(name: &str) -> PathBuf {
+    let path = folder().join(name);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
 #[test]
 fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
     let folder = Folder::new();
@@ -776,8 +784,8 @@ fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
         let command = |arguments: &[&str]| {
             let mut command = folder.reelseal(arguments);
             match secret {
-                "key" => command.arg("--key-file").arg(self::folder().join("key")),
-                "identity" => command.arg("--identity").arg(self::folder().join("identity")),
+                "key" => command.arg("--key-file").arg(private("key")),
+                "identity" => command.arg("--identity").arg(private("identity")),
                 _ => command.env("REELSEAL_PASSPHRASE", PHRASE),
             };
             command
@@ -808,8 +816,8 @@ fn verify_says_whole_of_those_that_are_and_of_no_other() {
         let verify = |input: &str| {
             let mut command = folder.reelseal(&["verify", input]);
             match secret {
-                "key" => command.arg("--key-file").arg(self::folder().join("key")),
-                "identity" => command.arg("--identity").arg(self::folder().join("identity")),
+                "key" => command.arg("--key-file").arg(private("key")),
+                "identity" => command.arg("--identity").arg(private("identity")),
                 _ => command.env("REELSEAL_PASSPHRASE", PHRASE),
             };
             command
@@ -835,7 +843,7 @@ fn with_new_key_file(folder: &Folder, name: &str) -> (Vec<u8>, Output, Vec<u8>) 
     let bytes = fs::read(path(name)).unwrap();
     folder.write("stream", &bytes);
     let mut passwd = folder.reelseal(&["passwd", "stream", "--quiet", "--new-key-file", "key"]);
-    let output = passwd.arg("--key-file").arg(self::folder().join("key")).output().unwrap();
+    let output = passwd.arg("--key-file").arg(private("key")).output().unwrap();
     (bytes, output, folder.read("stream"))
 }
 
@@ -872,8 +880,8 @@ fn an_independent_reader_says_the_same_of_each() {
         let command = &mut Command::new("python3");
         command.arg(&reader).arg(path(name));
         match secret {
-            "key" => command.arg("--key-file").arg(folder().join("key")),
-            "identity" => command.arg("--identity").arg(folder().join("identity")),
+            "key" => command.arg("--key-file").arg(private("key")),
+            "identity" => command.arg("--identity").arg(private("identity")),
             _ => command.args(["--passphrase", PHRASE]),
         };
         let output = command.output().unwrap();
