@@ -315,3 +315,18 @@ fn no_vector_is_called_whole_and_none_is_a_panic() {
         }
     }
 }
+
+#[test]
+fn a_stream_that_goes_over_into_zeros_is_called_unfinished_by_all_that_open_it() {
+    let (folder, stream) = film();
+    folder.write("it", &[&stream[..FRAMES_START + 5 * WIRE], &[0; 3 * WIRE + 1000]].concat());
+    for arguments in [["decrypt", "it", "-o", "out"].as_slice(), &["verify", "it"], &["inspect", "it"]] {
+        let output = folder.run(arguments);
+        let reported = [text(&output.stdout), text(&output.stderr)].concat();
+        assert_eq!(output.status.code(), Some(4), "{reported}");
+        let fact = format!("unfinished: frame 8, at byte {}, is all zeros", FRAMES_START + 8 * WIRE);
+        assert!(reported.contains(&fact), "{reported}");
+        assert!(reported.contains("reelseal salvage it -o it.salvaged"), "{reported}");
+    }
+    assert!(!folder.path("out").exists());
+}

@@ -45,6 +45,12 @@ pub enum StreamError {
         /// The frame's index.
         index: u64,
     },
+    /// The last frame is all zeros, as where a disk has room for what was never written.
+    #[error("the stream is unfinished: frame {index} is all zeros")]
+    Unwritten {
+        /// The frame's index.
+        index: u64,
+    },
     /// More frames than one counter allows, 2^48 AES blocks.
     #[error("the stream is longer than the format allows")]
     TooLong,
@@ -90,6 +96,7 @@ impl StreamError {
             Self::Frame { index, fault } => Self::Frame { index: *index, fault: *fault },
             Self::EndBeforeFinalFrame { index } => Self::EndBeforeFinalFrame { index: *index },
             Self::CutFrame { index } => Self::CutFrame { index: *index },
+            Self::Unwritten { index } => Self::Unwritten { index: *index },
             Self::NoSuchFrame { index } => Self::NoSuchFrame { index: *index },
             Self::TooLong => Self::TooLong,
             Self::Stopped => Self::Stopped,

@@ -45,10 +45,15 @@ impl<R: ReadAt> StreamFile<R> {
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of that frame, or of reading it; [`StreamError::TooLong`].
+    /// [`StreamError`] of that frame, or of reading it; [`StreamError::Unwritten`], [`StreamError::TooLong`].
     pub fn verify_final_frame(&self, chain: &Chain) -> Result<Frame<Verified>, StreamError> {
         let index = self.extent()?.last_index;
-        let frame = self.verify(index, chain)?;
+        let frame = self.verify(index, chain).map_err(|error| match error {
+            StreamError::Frame { index, fault: FrameFault::Mac } if self.is_blank(index) => {
+                StreamError::Unwritten { index }
+            }
+            error => error,
+        })?;
         let offset = frame.tag().offset;
         if offset > index.saturating_mul(self.layout.frame_size.payload() as u64) {
             return Err(StreamError::Frame { index, fault: FrameFault::Offset(offset) });
@@ -118,6 +123,14 @@ impl<R: ReadAt> StreamFile<R> {
             if at_boundary { StreamError::EndBeforeFinalFrame { index } } else { StreamError::CutFrame { index } }
         })?;
         if extent.last_index < self.layout.frame_size.max_frames() { Ok(extent) } else { Err(StreamError::TooLong) }
+    }
+
+    fn is_blank(&self, index: u64) -> bool {
+        let mut buffer = FrameBuffer::new(self.layout.frame_size);
+        let area = buffer.wire_area().get_mut(..self.wire_length(index)).unwrap_or_default();
+        let position = self.start.saturating_add(self.layout.frame_position(index));
+        let filled = read_full(&self.source, area, position);
+        filled.is_ok_and(|filled| filled == area.len()) && area.iter().all(|&byte| byte == 0)
     }
 
     fn verify(&self, index: u64, chain: &Chain) -> Result<Frame<Verified>, StreamError> {

@@ -164,6 +164,7 @@ pub(in crate::cli) fn pipeline(
         StreamError::CutFrame { index } => {
             damaged(index, format!("unfinished, cut short or extended: it ends inside {}", place(*index)))
         }
+        StreamError::Unwritten { index } => damaged(index, format!("unfinished: {}, is all zeros", place(*index))),
         StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was read")
             .about(input)
             .with_hint("wait until nothing writes to it any more, and try again"),
@@ -240,7 +241,13 @@ pub(in crate::cli) fn not_regular(input: &Label) -> Failure {
 
 /// Whether `error` is about the stream, and not about reading it.
 pub(in crate::cli) fn is_damage(error: &StreamError) -> bool {
-    matches!(error, StreamError::Frame { .. } | StreamError::EndBeforeFinalFrame { .. } | StreamError::CutFrame { .. })
+    matches!(
+        error,
+        StreamError::Frame { .. }
+            | StreamError::EndBeforeFinalFrame { .. }
+            | StreamError::CutFrame { .. }
+            | StreamError::Unwritten { .. }
+    )
 }
 
 /// Whether `error` is about reading a frame.
