@@ -535,3 +535,44 @@ fn changing_the_secret_of_segments_keeps_them_linked() {
     let found = folder.reelseal(&["decrypt", "cam", "-o", "-", "--key-file", "new"]).output().unwrap();
     assert!(found.stdout == film);
 }
+
+#[test]
+fn a_folder_without_an_end_of_its_recording_is_put_together_with_a_warning() {
+    let folder = Folder::new();
+    let film = recorded(&folder);
+    fs::remove_file(folder.path("cam/%.ts.reel")).unwrap();
+    let last = segments(&folder, "cam").last().unwrap().clone();
+    fs::remove_file(folder.path(&last)).unwrap();
+    let together = folder.run(&["decrypt", "cam", "-o", "-"]);
+    let reported = text(&together.stderr);
+    assert!(together.status.success(), "{reported}");
+    assert!(reported.contains("warning: cam/%-2.ts.reel: segment 1 is missing at the start"), "{reported}");
+    assert!(reported.contains("is continued, and the next segment, 6, is not here"), "{reported}");
+    assert!(!together.stdout.is_empty() && film.windows(together.stdout.len()).any(|part| part == together.stdout));
+}
+
+#[test]
+fn two_recordings_in_a_folder_are_put_together_only_if_gaps_are_allowed() {
+    let folder = Folder::new();
+    let film = recorded(&folder);
+    let later = plaintext(30_000);
+    let again = [&RECORD[..2], &["cam", "--name", "later.ts", "--frame-size", "4K"]].concat();
+    assert_done(&folder.pipe(&again, &later));
+    let several = "cam: holds segments of several recordings";
+    assert_refused(&folder.run(&["decrypt", "cam", "-o", "-"]), 2, several);
+    let together = folder.run(&["decrypt", "cam", "-o", "-", "--allow-gaps"]);
+    assert!(together.status.success(), "{}", text(&together.stderr));
+    assert!(text(&together.stderr).contains("is of another recording than"), "{}", text(&together.stderr));
+    assert!(together.stdout == [film, later].concat());
+}
+
+#[test]
+fn following_does_not_wait_for_a_segment_that_is_gone_when_later_ones_are_there() {
+    let folder = Folder::new();
+    recorded(&folder);
+    fs::remove_file(folder.path("cam/%-3.ts.reel")).unwrap();
+    let followed = folder.run(&["decrypt", "--follow", "cam", "-o", "-"]);
+    assert_refused(&followed, 2, "segment 3 is missing");
+    let followed = folder.run(&["decrypt", "--follow", "cam", "-o", "-", "--allow-gaps"]);
+    assert!(followed.status.success(), "{}", text(&followed.stderr));
+}

@@ -2,9 +2,11 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use crate::{
@@ -37,10 +39,23 @@ pub(crate) fn streams_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The segments of a folder in which more may appear. Each is read once: a name is never given to another.
+/// The segments of a folder in which more may appear. The header of each is read once.
 pub(crate) struct SegmentFiles {
     folder: PathBuf,
-    known: HashMap<PathBuf, SegmentRecord>,
+    known: HashMap<PathBuf, (FileIdentity, SegmentRecord)>,
+}
+
+/// What tells a file from another that got its name, or its inode, after it was removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct FileIdentity {
+    inode: u64,
+    created: Option<SystemTime>,
+}
+
+impl FileIdentity {
+    fn of(metadata: &Metadata) -> Self {
+        Self { inode: metadata.ino(), created: metadata.created().ok() }
+    }
 }
 
 impl SegmentFiles {
@@ -58,13 +73,34 @@ impl SegmentFiles {
         let mut segments = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let known = self.known.get(&path).copied().or_else(|| segment_at(&path));
-            if let Some(record) = known {
-                self.known.insert(path.clone(), record);
+            let Ok(identity) = path.metadata().map(|metadata| FileIdentity::of(&metadata)) else { continue };
+            let known = self.known.get(&path).filter(|(known, _)| *known == identity).map(|(_, record)| *record);
+            if let Some(record) = known.or_else(|| segment_at(&path)) {
+                self.known.insert(path.clone(), (identity, record));
                 segments.push((path, record));
             }
         }
         segments.sort_by(|(one, first), (other, second)| (first.number, one).cmp(&(second.number, other)));
         Ok(segments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_given_to_another_segment_is_read_again() {
+        let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recording");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cam.reel");
+        let mut files = SegmentFiles::new(folder.path());
+        for (name, number) in [("first.reel", 1), ("second.reel", 2)] {
+            fs::copy(vectors.join(name), &path).unwrap();
+            let found: Vec<_> = files.look().unwrap().into_iter().map(|(_, record)| record.number).collect();
+            assert_eq!(found, [number]);
+            fs::remove_file(&path).unwrap();
+        }
+        assert_eq!(files.look().unwrap(), []);
     }
 }

@@ -57,6 +57,16 @@ pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break) -> Me
     }
 }
 
+/// `path` is the first segment that is here, and not the first of the recording.
+pub(in crate::cli) fn missing_start(path: &Path, number: u64) -> Message {
+    Message::about(path, format!("{} at the start: expired or removed", are_missing(&(1..=number.saturating_sub(1)))))
+}
+
+/// The segment at `path` is the last that is here, and not the last of the recording.
+pub(in crate::cli) fn missing_next(path: &Path, next: u64) -> Message {
+    Message::about(path, format!("is continued, and the next segment, {next}, is not here"))
+}
+
 /// The last segment is unfinished.
 pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure {
     Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {bytes} bytes of it are there"))
@@ -68,7 +78,7 @@ pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure 
 pub(in crate::cli) fn of_several_recordings(folder: &Path) -> Failure {
     Failure::usage("holds segments of several recordings")
         .about(folder)
-        .with_hint("name those of one; reelseal verify FOLDER shows which belong together")
+        .with_hint("name the segments of one; --allow-gaps gives one recording after the other")
 }
 
 /// What is wrong with a recording in `folder` of which `segments` are there, one fact each; `paths` are theirs.
@@ -99,7 +109,7 @@ pub(in crate::cli) fn findings(
     let last = state.segments.last().copied();
     match (state.tail, last) {
         (Tail::Continued(next), Some(last)) => {
-            found.push(about(last, format!("is continued, and the next segment, {next}, is not here")));
+            found.push(missing_next(path(last), next));
         }
         (Tail::Unknown, Some(last)) => {
             let bytes = segments.get(last).map_or(0, |segment| segment.length);

@@ -11,7 +11,7 @@ use crate::cli::messages::{
 };
 use crate::{
     container::{CopyNumber, HeaderError, Layout, Mangling, RecordError},
-    files::label::Label,
+    files::{label::Label, naming::without_suffix},
     keys::{KdfError, SlotChangeError, SlotKind, UnlockError},
     stage::FrameFault,
     stream::{HeaderReadError, HeaderRewriteError, StreamError},
@@ -37,7 +37,11 @@ pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
             "it looks like one that was changed as if it were text; transfer it as binary (ftp: type binary)",
         ),
         HeaderError::NotReelseal(None) => {
-            failure.with_hint("a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?")
+            let hint = "a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?";
+            match input.path().and_then(without_suffix) {
+                Some(_) => failure.with_hint(or_salvage_with_header(&format!("{hint} use another copy of it"), input)),
+                None => failure.with_hint(hint),
+            }
         }
         HeaderError::Version(_) | HeaderError::UnknownFeatures(_) => {
             failure.with_hint("a newer reelseal may read it, or one with the stages it was written with")

@@ -245,12 +245,16 @@ impl Following<'_> {
         }
     }
 
-    /// The segment after the one with this `record`, if it is there.
+    /// The segment after the one with this `record`, if it is there; if only later ones are, the first of these.
     fn successor(&mut self, record: &SegmentRecord) -> Result<Option<PathBuf>, Failure> {
-        let is_next = |other: &SegmentRecord| {
-            other.recording == record.recording && Some(other.number) == record.number.checked_add(1)
-        };
-        Ok(self.look()?.into_iter().find(|(_, other)| is_next(other)).map(|(path, _)| path))
+        let is_later = |other: &SegmentRecord| other.recording == record.recording && other.number > record.number;
+        let is_next = |other: &SegmentRecord| Some(other.number) == record.number.checked_add(1);
+        let mut later = self.look()?.into_iter().find(|(_, other)| is_later(other));
+        if later.as_ref().is_some_and(|(_, other)| !is_next(other)) {
+            // A folder that is read while files appear in it may show a later one alone.
+            later = self.look()?.into_iter().find(|(_, other)| is_later(other));
+        }
+        Ok(later.map(|(path, _)| path))
     }
 
     /// Goes on with the segment at `path`, if it continues the one that was followed.

@@ -18,7 +18,9 @@ use crate::{
         messages::{
             failure::{Exit, Failure},
             progress::FileProgress,
-            recording::{gap_allowed, not_continued, of_several_recordings, unfinished_at_the_end},
+            recording::{
+                gap_allowed, missing_next, missing_start, not_continued, of_several_recordings, unfinished_at_the_end,
+            },
             report, stream_failure,
         },
         plan::{DecryptPlan, Inputs, WholeRecording},
@@ -49,7 +51,7 @@ pub(super) fn decrypt_recording(plan: &DecryptPlan, how: WholeRecording, startup
 }
 
 fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), Failure> {
-    let segments = segments(&plan.many.inputs.named)?;
+    let segments = segments(&plan.many.inputs.named, how.allows_gaps)?;
     let mut many = plan.many.clone();
     many.inputs = Inputs { named: segments.iter().map(|(path, _)| path.clone()).collect(), ..many.inputs };
     let Started { watching, secret, inputs, passed_over, progress, .. } = inputs::start(&many, startup)?;
@@ -60,9 +62,24 @@ fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), 
     let Some(first) = inputs.next().transpose()? else { return Ok(()) };
     let Some(job) = assignments.assign(&first)? else { return Ok(()) };
     let checked = check(&segments, how, &keyring)?;
+    if plan.many.inputs.named.iter().any(|path| path.is_dir()) {
+        warn_of_missing_ends(&checked);
+    }
     let admission = Admission::new(many.threads);
     let decryption = Decryption { plan, assignments, admission, progress: &progress, watching: &watching };
     decryption.segments(&job, &checked, &keyring)
+}
+
+/// Of a folder, all of a recording is expected, though its ends may have expired.
+fn warn_of_missing_ends(segments: &[Checked]) {
+    if let Some(Checked { path, facts, .. }) = segments.first().filter(|first| first.facts.record.number > 1) {
+        report::warning(&missing_start(path, facts.record.number));
+    }
+    if let Some(Checked { path, facts, .. }) = segments.last()
+        && matches!(facts.end, SegmentEnd::Final(flags) if flags.is_continued())
+    {
+        report::warning(&missing_next(path, facts.record.number.saturating_add(1)));
+    }
 }
 
 /// Refuses the folder of a recording where there is no one output for it.
@@ -80,7 +97,7 @@ pub(super) fn refuse_without_output(inputs: &Inputs) -> Result<(), Failure> {
 }
 
 /// The segments that are `named`, those of folders by their numbers.
-fn segments(named: &[PathBuf]) -> Result<Vec<(PathBuf, SegmentRecord)>, Failure> {
+fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, SegmentRecord)>, Failure> {
     let mut segments = Vec::new();
     let mut others = Vec::new();
     for path in named {
@@ -92,11 +109,18 @@ fn segments(named: &[PathBuf]) -> Result<Vec<(PathBuf, SegmentRecord)>, Failure>
                 let (label, kind) = (Label::from(path.as_path()), InputErrorKind::Folder);
                 return Err(InputError { label, kind }.into());
             }
-            found.sort_by_key(|(_, record)| record.number);
-            let (_, first) = found.first().ok_or_else(|| of_several_recordings(path))?;
-            if found.iter().any(|(_, record)| record.recording != first.recording) {
+            // Recordings in the order of their first names, which are times unless somebody has chosen others.
+            let mut recordings: Vec<_> = Vec::new();
+            for (_, record) in &found {
+                if !recordings.contains(&record.recording) {
+                    recordings.push(record.recording);
+                }
+            }
+            if recordings.len() > 1 && !allows_gaps {
                 return Err(of_several_recordings(path));
             }
+            let place = |record: &SegmentRecord| recordings.iter().position(|recording| *recording == record.recording);
+            found.sort_by_key(|(_, record)| (place(record), record.number));
             segments.append(&mut found);
         } else {
             match segment_at(path) {

@@ -17,7 +17,7 @@ use crate::{
     },
     files::{input::InputFile, label::Label},
     record::{
-        SegmentFacts,
+        SegmentEnd, SegmentFacts,
         chain::{RecordingState, Tail, recordings},
         segment_at, streams_in,
     },
@@ -145,7 +145,13 @@ fn verdict(
         damaged => format!(", {damaged} of them damaged or unfinished"),
     };
     let failure = Failure::new(Exit::BadStream, format!("{name} is not whole: {count} of it here{damage}"));
-    let hint = if state.breaks.iter().all(|(.., why)| why.is_gap()) {
+    let is_damaged = |place: &usize| {
+        let segment = segments.get(*place);
+        segment.is_some_and(|segment| !segment.is_sound && matches!(segment.facts.end, SegmentEnd::Final(_)))
+    };
+    let hint = if state.segments.iter().any(is_damaged) {
+        "reelseal salvage recovers what is intact of each damaged segment"
+    } else if state.breaks.iter().all(|(.., why)| why.is_gap()) {
         "reelseal decrypt FOLDER -o FILE --allow-gaps gives what is there"
     } else {
         "move what does not belong out of the folder, or use another copy of it"
