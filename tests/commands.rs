@@ -543,8 +543,9 @@ fn guardian(folder: &Folder) -> Pid {
 fn a_guardian_that_does_not_answer_does_not_keep_us_from_ending() {
     let folder = with_damaged_stream();
     let options = ["decrypt", "film.reel", "--kill-after", "0"];
-    let stop = "kill -STOP $PPID; cat >/dev/null; touch harm";
-    let output = run_with(&folder, &options, &["sh", "-c", &format!("echo $$ $PPID >pid; {stop}")]);
+    // What it reads comes after its start has been reported.
+    let stop = "dd bs=1 count=1 status=none >/dev/null; kill -STOP $PPID; cat >/dev/null; touch harm";
+    let output = run_with(&folder, &options, &["sh", "-c", &format!("echo $$ $PPID >ids && mv ids pid; {stop}")]);
     assert_refused(&output, 4, "cut short, extended or damaged in frame 2");
     if folder.path("pid").exists() {
         let _ = kill(guardian(&folder), Signal::SIGCONT);

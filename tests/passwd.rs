@@ -462,3 +462,15 @@ fn a_write_that_the_disk_loses_is_noticed() {
         }
     }
 }
+
+#[test]
+fn with_verbose_the_slot_that_opened_each_file_is_named() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    assert_done(&folder.run(&["encrypt", "film"]));
+    folder.write("new", &folder.read("key"));
+    let arguments = ["passwd", "--verbose", "--key-file", "key", "--add", "--new-key-file", "new", "film.reel"];
+    let output = folder.reelseal(&arguments).output().unwrap();
+    assert_done(&output);
+    assert!(text(&output.stderr).contains("film.reel: opened with key slot 1 (key file)"), "{}", text(&output.stderr));
+}

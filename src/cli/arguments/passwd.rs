@@ -91,6 +91,9 @@ pub(in crate::cli) struct PasswdArguments {
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Report which key slot opened each file
+    #[arg(short, long, conflicts_with_all = ["quiet", "list"])]
+    pub verbose: bool,
 }
 
 /// Which secret is to open the file from now on.

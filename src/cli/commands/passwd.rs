@@ -106,6 +106,9 @@ fn described(slot: &KeySlot) -> String {
 /// First whatever can be refused without a secret, then the questions, once, then the work. Each file is opened, locked
 /// and checked once; if they are very many, the last of them after the questions.
 fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: Startup) -> Result<(), Exit> {
+    if plan.verbose {
+        report::show_details();
+    }
     let sources = Sources::choose(plan, change, &startup).map_err(|failure| report::failure(&failure))?;
     let watching = startup.watch(Answer::Die);
     let files = distinct(&plan.files);
@@ -264,6 +267,7 @@ impl<'a> Rewriting<'a> {
         let unlocked = unlock(rewrite.parsed(), &mut self.current);
         let unlocked =
             unlocked.map_err(|error| self.sources.current.prompt_failure(&error).unwrap_or_else(|| refused(error)))?;
+        report::detail(&key_slot::opened_with(&label, &unlocked.slot));
         let old = match &self.change {
             SlotChange::Add(_) => None,
             SlotChange::Replace(_) | SlotChange::Remove(None) => Some(&unlocked.slot),

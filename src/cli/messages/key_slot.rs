@@ -1,10 +1,20 @@
 //! What opens a stream, as a person reads it.
 
-use crate::inspection::{
-    findings::{KnownSlotFindings, SlotFindings},
-    quantum::Quantum,
-    scrypt_parameters::ScryptParameters,
+use super::display_name::display_name;
+use crate::{
+    files::label::Label,
+    inspection::{
+        findings::{KnownSlotFindings, SlotFindings},
+        quantum::Quantum,
+        scrypt_parameters::ScryptParameters,
+    },
+    keys::KeySlot,
 };
+
+/// The `slot` opened `input`.
+pub(in crate::cli) fn opened_with(input: &Label, slot: &KeySlot) -> String {
+    format!("{}: opened with key slot {} ({})", display_name(input), slot.number(), slot.kind())
+}
 
 /// A slot of this kind.
 pub(in crate::cli) fn described(slot: &SlotFindings) -> String {

@@ -30,6 +30,11 @@ pub(in crate::cli) fn configure(reporting: Reporting) {
     VERBOSE.store(reporting.verbose, Ordering::Relaxed);
 }
 
+/// Has details reported to people.
+pub(in crate::cli) fn show_details() {
+    VERBOSE.store(true, Ordering::Relaxed);
+}
+
 /// Reports `failure`, and gives its exit code.
 pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     let exit = failure.exit();

@@ -18,6 +18,7 @@ pub(in crate::cli) struct PasswdPlan {
     /// What a new passphrase slot costs.
     pub cost: ScryptCost,
     pub quiet: bool,
+    pub verbose: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +88,7 @@ impl TryFrom<&PasswdArguments> for PasswdPlan {
             limits: arguments.secret.kdf_limits(),
             cost: arguments.scrypt_cost(),
             quiet: arguments.quiet,
+            verbose: arguments.verbose,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     cli::{
-        messages::{display_name::display_name, failure::Failure, report, stream_failure},
+        messages::{failure::Failure, key_slot, report, stream_failure},
         secrets::{question::Question, secret_source::SecretSource},
     },
     container::Header,
@@ -48,8 +48,7 @@ impl Keyring {
         let (stream, rest) = self
             .opened(header)?
             .map_err(|error| self.source.prompt_failure(&error).unwrap_or_else(|| refused(error)))?;
-        let (number, kind) = (stream.slot().number(), stream.slot().kind());
-        report::detail(&format!("{}: opened with key slot {number} ({kind})", display_name(label)));
+        report::detail(&key_slot::opened_with(label, stream.slot()));
         Ok((stream, rest))
     }
 

@@ -31,6 +31,7 @@ use crate::{
         input::{InputError, InputErrorKind, InputFile},
         label::Label,
     },
+    keys::KeySlot,
     pipeline::{Opening, Workers},
     record::{GrowingStream, SegmentEnd, SegmentFacts, chain, segment_at, streams_in},
     signals::Startup,
@@ -41,6 +42,7 @@ use crate::{
 struct Checked {
     path: PathBuf,
     facts: SegmentFacts,
+    slot: KeySlot,
     /// How many bytes of it are given out.
     length: u64,
 }
@@ -152,7 +154,7 @@ fn check(
     let wanted: Vec<_> = segments.iter().map(|(_, record)| record.predecessor.frames).collect();
     let mut checked: Vec<Checked> = Vec::new();
     for (path, _) in segments {
-        let facts = facts(path, keyring, &wanted)?;
+        let (facts, slot) = facts(path, keyring, &wanted)?;
         if let Some(before) = checked.last_mut()
             && let Err(why) = chain::continues(&before.facts, &facts)
         {
@@ -167,7 +169,7 @@ fn check(
             }
             report::warning(&gap_allowed(&before.path, path, &why));
         }
-        checked.push(Checked { path: path.clone(), length: facts.length, facts });
+        checked.push(Checked { path: path.clone(), length: facts.length, facts, slot });
     }
     match checked.last() {
         Some(last) if last.facts.end == SegmentEnd::Missing => {
@@ -182,7 +184,7 @@ fn check(
     }
 }
 
-fn facts(path: &Path, keyring: &Keyring, wanted: &[u64]) -> Result<SegmentFacts, Failure> {
+fn facts(path: &Path, keyring: &Keyring, wanted: &[u64]) -> Result<(SegmentFacts, KeySlot), Failure> {
     let input = InputFile::open(Some(path))?;
     input.check_apart_from(keyring.metadata().as_ref())?;
     let header = InputHeader::read(&input, |_| {})?;
@@ -192,6 +194,7 @@ fn facts(path: &Path, keyring: &Keyring, wanted: &[u64]) -> Result<SegmentFacts,
     let file = StreamFile::new(&input.file, input.metadata.len(), 0, layout);
     let record = stream.header().segment().ok_or_else(|| replaced(&input.label))?;
     SegmentFacts::of(record, &stream, &file, wanted)
+        .map(|facts| (facts, stream.slot().clone()))
         .map_err(|error| stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, &error))
 }
 
@@ -207,6 +210,7 @@ impl Decryption<'_> {
         let layout = Layout { frame_size: first.facts.prefix.frame_size, ..Layout::default() };
         let (delivery, consumer) = self.open_delivery(job, layout, Some(length), None)?;
         let progress = self.progress.file(&job.input.label, Some(length), job.destination.is_terminal());
+        let progress = progress.opened_by(&first.slot);
         let delivered =
             segments.iter().try_for_each(|segment| self.segment(segment, job, &delivery, &progress, keyring));
         self.end_pieces(delivery, consumer, delivered)?;
