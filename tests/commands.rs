@@ -651,7 +651,7 @@ fn a_signal_that_ends_us_waits_for_the_command_to_end() {
     let folder = Folder::new();
     let mut command = folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key", "--", "sh", "-c"]);
     command
-        .arg("trap 'sleep 0.5; touch cleaned; exit 0' TERM; echo ready >&2; sleep 600 & wait")
+        .arg("trap 'sleep 0.5; touch cleaned; exit 1' TERM; echo ready >&2; sleep 600 & wait")
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
