@@ -13,7 +13,7 @@ use std::{
         unix::process::{CommandExt, ExitStatusExt},
     },
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use nix::{
@@ -486,12 +486,18 @@ fn if_the_guardian_is_killed_the_run_fails_and_the_command_is_ended_without_an_e
     let mut errors = BufReader::new(child.stderr.take().unwrap());
     errors.read_line(&mut String::new()).unwrap();
     kill(guardian(&folder), Signal::SIGKILL).unwrap();
+    assert_reports_the_guardian_s_death(&mut child, errors);
+    assert!(!folder.path("other.reel").exists());
+    wait_for_end_of(text(&folder.read("pid")).split(' ').next().unwrap().parse().unwrap());
+}
+
+/// All of the command's group hold `errors`, and have ended when that ends.
+#[track_caller]
+fn assert_reports_the_guardian_s_death(child: &mut Child, mut errors: impl Read) {
     let mut reported = String::new();
     errors.read_to_string(&mut reported).unwrap();
     assert!(reported.contains("sh: the process that watched over it was killed"), "{reported}");
     assert_eq!(child.wait().unwrap().code(), Some(5));
-    assert!(!folder.path("other.reel").exists());
-    wait_for_end_of(text(&folder.read("pid")).split(' ').next().unwrap().parse().unwrap());
 }
 
 #[test]
@@ -508,11 +514,7 @@ fn if_the_guardian_is_killed_before_it_has_reported_the_start_nothing_of_the_com
     let mut errors = BufReader::new(child.stderr.take().unwrap());
     errors.read_line(&mut String::new()).unwrap();
     kill(guardian(&folder), Signal::SIGKILL).unwrap();
-    let mut reported = String::new();
-    // All of the command's group hold this.
-    errors.read_to_string(&mut reported).unwrap();
-    assert!(reported.contains("sh: the process that watched over it was killed"), "{reported}");
-    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert_reports_the_guardian_s_death(&mut child, errors);
     assert!(!folder.path("harm").exists());
 }
 

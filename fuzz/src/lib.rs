@@ -1,4 +1,6 @@
-//! The fixed stream that the targets share.
+//! The fixed streams that the targets share.
+
+pub mod streams;
 
 use reelseal::{
     container::{Features, FrameSize, Header, HeaderLength, IV_LENGTH, Prefix, Slot},

@@ -13,11 +13,10 @@ use super::{
     error::JournalError,
     lineage::Lineage,
     packets::{ENOUGH, Packets, is_transport_stream},
-    reserve::is_no_room,
     segment::{NextSegment, NotMade, Segment, Unwritten},
     segment_name::SegmentName,
     source::{Source, SourceEnd},
-    store::SegmentFolder,
+    store::{SegmentFolder, is_no_room},
     time::{Clocks, Time},
 };
 use crate::{

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use super::store::SegmentFile;
+use super::store::{SegmentFile, is_no_room};
 
 /// Reserved at once, where there is room for it: a system call for each frame would be wasted.
 const AHEAD: u64 = 1 << 20;
@@ -50,12 +50,6 @@ impl Reserve {
             return Ok(());
         }
     }
-}
-
-/// Whether `error` is that there is no room.
-pub(super) fn is_no_room(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].iter().any(|known| number == Some(known.raw_os_error()))
 }
 
 #[cfg(test)]

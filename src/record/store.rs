@@ -11,10 +11,10 @@ use std::{
 
 use rustix::{
     fs::{Access, AtFlags, CWD, FallocateFlags, Mode, OFlags, access, fallocate, fdatasync, fstat, linkat, unlinkat},
+    io::Errno,
     process::{Resource, getrlimit},
 };
 
-use super::reserve::is_no_room;
 use crate::files::folders::Folder;
 
 /// A file that grows.
@@ -93,6 +93,12 @@ impl RecordingFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Whether `error` is that there is no room.
+pub(super) fn is_no_room(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].iter().any(|known| number == Some(known.raw_os_error()))
 }
 
 impl SegmentFolder for RecordingFolder {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::{
-    CommandArguments, CommonArguments, FilesArguments, LockArguments, duration::duration, size::parse_frame_size,
+    CommandArguments, CommonArguments, FilesArguments, LockArguments, duration::duration, scrypt_cost::scrypt_cost,
+    size::parse_frame_size,
 };
 use crate::{container::FrameSize, keys::ScryptCost};
 
@@ -21,8 +22,8 @@ pub(in crate::cli) struct EncryptArguments {
     ///
     /// Each guess at the passphrase costs as much as this does once here, and once whenever the result is opened.
     /// `reelseal speed` tells which value takes about a second on this machine. Above 19, readers need --max-kdf-memory.
-    #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u8).range(14..=30))]
-    pub scrypt_log_n: u8,
+    #[arg(id = "scrypt_log_n", long = "scrypt-log-n", value_name = "N", default_value = "18", value_parser = scrypt_cost())]
+    pub scrypt_cost: ScryptCost,
     /// Payload of a frame: a power of two from 4K to 16M; with --live, 16K unless given
     ///
     /// A frame is authenticated as a whole before a byte of it is released, and takes 64 bytes more than its payload.
@@ -58,11 +59,4 @@ pub(in crate::cli) enum TimestampsArgument {
     Auto,
     Always,
     Never,
-}
-
-impl EncryptArguments {
-    #[expect(clippy::expect_used, reason = "clap has checked the range")]
-    pub fn scrypt_cost(&self) -> ScryptCost {
-        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
-    }
 }

@@ -14,6 +14,7 @@ mod passwd;
 mod range;
 mod record;
 mod salvage;
+mod scrypt_cost;
 mod secret;
 mod size;
 mod speed;

@@ -6,7 +6,7 @@ use clap::Args;
 
 #[cfg(feature = "age")]
 use super::RecipientArguments;
-use super::SecretArguments;
+use super::{SecretArguments, scrypt_cost::scrypt_cost};
 use crate::keys::ScryptCost;
 
 #[cfg(feature = "age")]
@@ -82,12 +82,13 @@ pub(in crate::cli) struct PasswdArguments {
     pub new_secret: NewSecretArguments,
     /// scrypt's cost for the new passphrase: log2 N, with r = 8 and p = 1; each step doubles time and memory [default: 18]
     #[arg(
-        long,
+        id = "scrypt_log_n",
+        long = "scrypt-log-n",
         value_name = "N",
-        value_parser = clap::value_parser!(u8).range(14..=30),
+        value_parser = scrypt_cost(),
         conflicts_with = "new_key_file"
     )]
-    scrypt_log_n: Option<u8>,
+    scrypt_cost: Option<ScryptCost>,
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
@@ -123,11 +124,10 @@ impl PasswdArguments {
         let has_recipients = false;
         let has_passphrase =
             self.new_secret.new_passphrase_file.is_some() || self.new_secret.new_passphrase_fd.is_some();
-        self.scrypt_log_n.is_some() && has_recipients && !has_passphrase
+        self.scrypt_cost.is_some() && has_recipients && !has_passphrase
     }
 
-    #[expect(clippy::expect_used, reason = "clap has checked the range")]
     pub fn scrypt_cost(&self) -> ScryptCost {
-        ScryptCost::new(self.scrypt_log_n.unwrap_or(18), 8, 1).expect("14 to 30 is within the format's bounds")
+        self.scrypt_cost.unwrap_or_default()
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     CommonArguments, LockArguments,
     duration::duration,
+    scrypt_cost::scrypt_cost,
     size::{parse_frame_size, parse_size},
 };
 use crate::{container::FrameSize, keys::ScryptCost};
@@ -47,8 +48,8 @@ pub(in crate::cli) struct RecordArguments {
     #[command(flatten)]
     pub common: CommonArguments,
     /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory; paid once for all segments
-    #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u8).range(14..=30))]
-    scrypt_log_n: u8,
+    #[arg(id = "scrypt_log_n", long = "scrypt-log-n", value_name = "N", default_value = "18", value_parser = scrypt_cost())]
+    pub scrypt_cost: ScryptCost,
     /// Payload of a frame: a power of two from 4K to 16M
     #[arg(long, value_name = "SIZE", default_value = "16K", value_parser = parse_frame_size)]
     pub frame_size: FrameSize,
@@ -64,11 +65,4 @@ pub(in crate::cli) struct RecordArguments {
     /// Record what this command writes: run without a shell, with no input
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
-}
-
-impl RecordArguments {
-    #[expect(clippy::expect_used, reason = "clap has checked the range")]
-    pub fn scrypt_cost(&self) -> ScryptCost {
-        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
-    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CommonArguments, NewSecretArguments, SecretArguments};
+use super::{CommonArguments, NewSecretArguments, SecretArguments, scrypt_cost::scrypt_cost};
 use crate::keys::ScryptCost;
 
 pub(super) const SALVAGE_HELP: &str = "\
@@ -72,21 +72,15 @@ pub(in crate::cli) struct SalvageArguments {
     pub new_secret: NewSecretArguments,
     /// With --reseal, scrypt's cost for the new passphrase: log2 N, with r = 8 and p = 1
     #[arg(
-        long,
+        id = "scrypt_log_n",
+        long = "scrypt-log-n",
         value_name = "N",
-        default_value_t = 18,
-        value_parser = clap::value_parser!(u8).range(14..=30),
+        default_value = "18",
+        value_parser = scrypt_cost(),
         requires = "reseal",
         conflicts_with = "new_key_file"
     )]
-    scrypt_log_n: u8,
+    pub scrypt_cost: ScryptCost,
     #[command(flatten)]
     pub common: CommonArguments,
-}
-
-impl SalvageArguments {
-    #[expect(clippy::expect_used, reason = "clap has checked the range")]
-    pub fn scrypt_cost(&self) -> ScryptCost {
-        ScryptCost::new(self.scrypt_log_n, 8, 1).expect("14 to 30 is within the format's bounds")
-    }
 }

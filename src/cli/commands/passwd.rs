@@ -22,11 +22,12 @@ use crate::cli::{
         event,
         failure::{Exit, Failure},
         key_slot,
+        lock_failure::lock_failure,
         message::Message,
         report, standard_output, stream_failure,
     },
     plan::{LockRequest, PasswdMode, PasswdPlan, SlotChange},
-    secrets::{lock_source::LockSource, new_lock::lock_failure, question::Question, secret_source::SecretSource},
+    secrets::{lock_source::LockSource, question::Question, secret_source::SecretSource},
 };
 use crate::{
     container::Record,

@@ -14,6 +14,7 @@ pub(super) mod file_failure;
 mod folded;
 pub(super) mod key_slot;
 mod lines;
+pub(super) mod lock_failure;
 pub(super) mod message;
 pub(super) mod passed_over;
 pub(super) mod progress;

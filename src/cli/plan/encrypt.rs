@@ -54,7 +54,7 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
         Ok(Self {
             many: Many::locked(inputs, lock, common).beside(&producer, common),
             placement: Placement::of_streams(files),
-            cost: arguments.scrypt_cost(),
+            cost: arguments.scrypt_cost,
             layout: Layout { frame_size: arguments.frame_size, ..Layout::default() },
             timestamps: if arguments.live { Timestamps::Always } else { arguments.timestamps.into() },
             max_delay: arguments.live.then_some(arguments.max_delay),

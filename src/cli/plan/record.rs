@@ -81,7 +81,7 @@ impl TryFrom<&RecordArguments> for RecordPlan {
             journal: JournalPlan { layout, max_delay, sync, cutting, name },
             secret: lock.into(),
             limits: lock.kdf_limits(),
-            cost: arguments.scrypt_cost(),
+            cost: arguments.scrypt_cost,
             reporting,
             ignores_interrupts: common.ignore_interrupts,
             producer,

@@ -69,7 +69,7 @@ impl TryFrom<&SalvageArguments> for SalvagePlan {
             filling: if *skip { Filling::Nothing } else { Filling::Zeros },
             map: map.clone(),
             header: header.clone(),
-            reseal: reseal.then(|| NewSecret { request, cost: arguments.scrypt_cost() }),
+            reseal: reseal.then(|| NewSecret { request, cost: arguments.scrypt_cost }),
             secret: current,
             limits: secret.kdf_limits(),
             reporting: Reporting::of(common),

@@ -6,13 +6,9 @@ use std::fs::Metadata;
 use crate::cli::secrets::recipients::GivenRecipients;
 use crate::{
     cli::{
-        messages::failure::Failure,
+        messages::{failure::Failure, lock_failure::lock_failure},
         plan::{LockRequest, SecretRequest},
-        secrets::{
-            new_lock::{lock_failure, new_lock},
-            question::Question,
-            secret_source::SecretSource,
-        },
+        secrets::{question::Question, secret_source::SecretSource},
     },
     keys::{Lock, ScryptCost, Secret, SlotDemand, SlotKind},
     signals::Startup,
@@ -92,7 +88,7 @@ impl LockSource {
 
     /// A lock with the `secrets` that were read, a passphrase at `cost`, and the recipients.
     pub fn lock(&self, secrets: &[Secret], cost: ScryptCost) -> Result<Lock, Failure> {
-        let locks = secrets.iter().map(|secret| new_lock(secret, cost));
+        let locks = secrets.iter().map(|secret| Lock::with_secret(secret, cost).map_err(|error| lock_failure(&error)));
         #[cfg(feature = "age")]
         let locks = locks.chain(self.recipients.list.iter().map(|recipient| Ok(Lock::with_recipient(recipient))));
         let one = locks.reduce(|one, other| one?.or(other?).map_err(|error| lock_failure(&error)));

@@ -2,18 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-#[cfg(feature = "age")]
-use crate::cli::messages::secret_failure;
 use crate::{
     cli::{
-        messages::{
-            failure::{Exit, Failure},
-            stream_failure,
-        },
+        messages::{failure::Failure, lock_failure::lock_failure},
         secrets::{lock_source::LockSource, question::Question},
     },
     container::{Features, Layout},
-    keys::{Lock, LockError, NewStream, ScryptCost, Secret},
+    keys::{Lock, NewStream, ScryptCost},
 };
 
 /// Locks new streams, whoever asks.
@@ -51,26 +46,5 @@ impl NewLock {
     /// The secrets are wiped on the way out: the lock does not need them any more.
     fn make(&self) -> Result<Lock, Failure> {
         self.source.lock(&self.source.read(&self.question)?, self.cost)
-    }
-}
-
-/// A lock that opens with `secret`; a passphrase at `cost`.
-pub(in crate::cli) fn new_lock(secret: &Secret, cost: ScryptCost) -> Result<Lock, Failure> {
-    Lock::with_secret(secret, cost).map_err(|error| lock_failure(&error))
-}
-
-/// A lock, or a slot of it, that was not made.
-pub(in crate::cli) fn lock_failure(error: &LockError) -> Failure {
-    match error {
-        LockError::Kdf(error) => stream_failure::kdf("passphrase", error),
-        LockError::Randomness(_) => Failure::new(Exit::InputOutput, error.to_string()),
-        LockError::TooManyPassphrases => Failure::usage(error.to_string()),
-        LockError::TooManyRecipients => {
-            Failure::usage(error.to_string()).with_hint("give fewer, or give one key to several people")
-        }
-        #[cfg(feature = "age")]
-        LockError::Recipient(error) => secret_failure::failed_recipient(error),
-        #[cfg(feature = "age")]
-        LockError::Identities => Failure::usage(error.to_string()),
     }
 }

@@ -15,7 +15,7 @@ use age::{
 };
 use zeroize::Zeroizing;
 
-use super::{IdentityFailure, IdentityFileError, Recipient, identity_file, slot_body};
+use super::{IdentityFailure, IdentityFileError, Recipient, slot_body};
 use crate::{
     container::{RecipientSlot, Stanza},
     keys::{KdfLimits, Key, ScryptCost},
@@ -25,7 +25,7 @@ use crate::{
 type Ask = Box<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
 
 /// Takes the identities of a decrypted file.
-type Parse = Box<dyn Fn(&[u8]) -> Result<Vec<Identity>, IdentityFileError> + Send + Sync>;
+pub(super) type Parse = Box<dyn Fn(&[u8]) -> Result<Vec<Identity>, IdentityFileError> + Send + Sync>;
 
 /// One identity of a file, or the file, as long as it is locked.
 pub(super) struct Identity {
@@ -97,14 +97,10 @@ impl Identity {
         }
     }
 
-    /// A file of identities, which is encrypted with a passphrase.
-    pub fn locked_file(name: &str, file: &[u8], callbacks: impl Callbacks) -> Self {
-        let (file_name, inner) = (name.to_owned(), callbacks.clone());
-        let state = State::LockedFile {
-            file: file.to_vec(),
-            ask: Box::new(move |question| callbacks.request_passphrase(question)),
-            parse: Box::new(move |text| identity_file::list(&file_name, text, &inner)),
-        };
+    /// A file of identities, which is encrypted with a passphrase; `parse` takes what was decrypted.
+    pub fn locked_file(name: &str, file: &[u8], callbacks: impl Callbacks, parse: Parse) -> Self {
+        let ask = Box::new(move |question: &str| callbacks.request_passphrase(question));
+        let state = State::LockedFile { file: file.to_vec(), ask, parse };
         Self::new(name, state)
     }
 

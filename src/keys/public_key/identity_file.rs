@@ -18,7 +18,9 @@ const POST_QUANTUM: &str = "AGE-SECRET-KEY-PQ-1";
 pub(super) fn parse(name: &str, text: &[u8], callbacks: &impl Callbacks) -> Result<Vec<Identity>, IdentityFileError> {
     let start = text.trim_ascii_start();
     if start.starts_with(AGE) || start.starts_with(ARMOUR) {
-        return Ok(vec![Identity::locked_file(name, text, callbacks.clone())]);
+        let (file_name, inner) = (name.to_owned(), callbacks.clone());
+        let parse = Box::new(move |text: &[u8]| list(&file_name, text, &inner));
+        return Ok(vec![Identity::locked_file(name, text, callbacks.clone(), parse)]);
     }
     if start.starts_with(PEM) {
         let key = ssh::Identity::from_buffer(start, Some(name.to_owned())).map_err(|_| IdentityFileError::SshForm)?;
@@ -32,7 +34,7 @@ pub(super) fn parse(name: &str, text: &[u8], callbacks: &impl Callbacks) -> Resu
 /// # Errors
 ///
 /// [`IdentityFileError`].
-pub(super) fn list(name: &str, text: &[u8], callbacks: &impl Callbacks) -> Result<Vec<Identity>, IdentityFileError> {
+fn list(name: &str, text: &[u8], callbacks: &impl Callbacks) -> Result<Vec<Identity>, IdentityFileError> {
     let text = std::str::from_utf8(text).map_err(|_| IdentityFileError::Form)?;
     let mut identities = Vec::new();
     let lines = text.lines().map(str::trim).enumerate();

@@ -323,7 +323,7 @@ fn what_is_no_file_of_identities_is_refused_and_says_why() {
         (SSH_PUBLIC.as_bytes().to_vec(), PublicKey),
         (format!("{}AGE-SECRET-KEY-1X\n", &*identity.text).into_bytes(), Line(4)),
         (identity.text.repeat(1001).into_bytes(), TooMany),
-        (b"AGE-SECRET-KEY-PQ-1XXX\n".to_vec(), PostQuantum(1)),
+        (b"AGE-SECRET-KEY-PQ-1QQQ\n".to_vec(), PostQuantum(1)),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n".to_vec(), SshForm),
     ] {
         assert_eq!(refused(&text), error, "{}", String::from_utf8_lossy(&text));
