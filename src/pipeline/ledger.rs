@@ -259,9 +259,9 @@ mod tests {
     use crate::stage::FrameFault;
 
     #[derive(Default)]
-    struct Told(Mutex<Vec<Stretch>>);
+    struct Reported(Mutex<Vec<Stretch>>);
 
-    impl StretchListener for Told {
+    impl StretchListener for Reported {
         fn on_stretch(&self, stretch: &Stretch) {
             self.0.lock().unwrap().push(stretch.clone());
         }
@@ -287,15 +287,15 @@ mod tests {
         Stretch::Missing { plaintext: frames.start * 10..frames.end * 10, part: part(frames) }
     }
 
-    /// What is told of frames 0 to 8 noted in this order, of which 2, 3 and 6 are damaged and 9 is the final one.
-    fn told(order: &[u64]) -> (Vec<Stretch>, Totals) {
-        let told = Told::default();
-        let mut ledger = Ledger::new(&told);
+    /// What is reported of frames 0 to 8 noted in this order, of which 2, 3 and 6 are damaged and 9 is the final one.
+    fn report_of(order: &[u64]) -> (Vec<Stretch>, Totals) {
+        let reported = Reported::default();
+        let mut ledger = Ledger::new(&reported);
         for &index in order {
             if [2, 3, 6].contains(&index) { ledger.damaged(damaged(index)) } else { ledger.sound(&tag(index)) }
         }
         let totals = ledger.finish_with(&tag(9));
-        (told.0.into_inner().unwrap(), totals)
+        (reported.0.into_inner().unwrap(), totals)
     }
 
     #[test]
@@ -308,43 +308,43 @@ mod tests {
             [3, 5, 1, 7, 0, 2, 8, 4, 6],
             [2, 6, 0, 8, 3, 1, 5, 7, 4],
         ] {
-            assert_eq!(told(&order), (expected.clone(), totals), "{order:?}");
+            assert_eq!(report_of(&order), (expected.clone(), totals), "{order:?}");
         }
     }
 
     #[test]
-    fn a_missing_start_is_told_and_frames_after_the_final_one_do_not_count() {
-        let told = Told::default();
-        let mut ledger = Ledger::new(&told);
+    fn a_missing_start_is_reported_and_frames_after_the_final_one_do_not_count() {
+        let reported = Reported::default();
+        let mut ledger = Ledger::new(&reported);
         [0, 1, 3, 4].into_iter().for_each(|index| ledger.damaged(damaged(index)));
         assert!(ledger.knows_beyond(2) && !ledger.knows_beyond(4));
         let totals = ledger.finish_with(&tag(2));
-        assert_eq!(*told.0.lock().unwrap(), [missing(0..2), sound(2..3)]);
+        assert_eq!(*reported.0.lock().unwrap(), [missing(0..2), sound(2..3)]);
         assert_eq!((totals.missing_bytes, totals.gaps), (20, 1));
     }
 
     #[test]
     fn without_a_final_frame_the_end_is_lost_from_the_last_sound_one_on() {
         for (damaged_frames, part) in [(0..0, None), (3..5, Some(part(3..5)))] {
-            let told = Told::default();
-            let mut ledger = Ledger::new(&told);
+            let reported = Reported::default();
+            let mut ledger = Ledger::new(&reported);
             (0..3).for_each(|index| ledger.sound(&tag(index)));
             damaged_frames.for_each(|index| ledger.damaged(damaged(index)));
             let totals = ledger.finish_unfinished();
             let lost = Stretch::LostEnd { first_frame: 3, plaintext: 30, part };
-            assert_eq!(*told.0.lock().unwrap(), [sound(0..3), lost]);
+            assert_eq!(*reported.0.lock().unwrap(), [sound(0..3), lost]);
             assert_eq!((totals.missing_frames, totals.gaps), (0, 0));
         }
     }
 
     #[test]
     fn neighbours_with_different_damage_are_one_gap() {
-        let told = Told::default();
-        let mut ledger = Ledger::new(&told);
+        let reported = Reported::default();
+        let mut ledger = Ledger::new(&reported);
         ledger.damaged(damaged(0));
         ledger.damaged(DamagedFrame { damage: FrameDamage::Unreadable { os_error: Some(5) }, ..damaged(1) });
         ledger.finish_with(&tag(2));
-        let stretches = told.0.into_inner().unwrap();
+        let stretches = reported.0.into_inner().unwrap();
         assert_eq!(
             stretches[0],
             Stretch::Missing { part: MissingFrames { is_mixed: true, ..part(0..2) }, plaintext: 0..20 }

@@ -22,7 +22,7 @@ pub enum SalvageInput<'a, I> {
     InOrder(I),
 }
 
-/// What was got out of a stream.
+/// What was recovered of a stream.
 #[derive(Debug)]
 pub struct Salvaged {
     /// Frames and bytes.

@@ -6,7 +6,7 @@ use crate::{
     stream::{Continuity, OpenedStream, ReadAt, StreamError, StreamFile},
 };
 
-/// So often a frame that is there in full is read again before it is damaged: a network file system may show its bytes one
+/// How often a complete frame is read again before it counts as damaged: a network file system may show its bytes one
 /// after the other.
 const MOST_TRIES: u32 = 5;
 

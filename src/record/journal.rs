@@ -26,7 +26,7 @@ use crate::{
     stream::{Clock, Ending, Readiness},
 };
 
-/// So many segments may fail one after the other. More of them would only litter a disk that is failing.
+/// How many segments in a row may fail. More of them would only litter a disk that is failing.
 const MOST_FAILURES: u32 = 3;
 
 /// How a recording is made.

@@ -2,7 +2,7 @@
 
 const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
-/// So many bytes tell what an input is: three packets in a row are no accident.
+/// Enough bytes to recognise MPEG-TS: three packets in a row are no accident.
 pub(super) const ENOUGH: usize = 2 * PACKET + 1;
 const SURE: u8 = 3;
 

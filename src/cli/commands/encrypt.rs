@@ -18,10 +18,10 @@ use crate::{
             failure::{Exit, Failure},
             message::Message,
             progress::{FileProgress, Progress},
-            report, stream_failure,
+            report,
         },
         plan::EncryptPlan,
-        secrets::{lock_source::LockSource, new_lock::NewLock, question::Question},
+        secrets::{new_lock::NewLock, question::Question},
     },
     container::Header,
     files::{input::Access, walk::NamedInput},
@@ -49,7 +49,7 @@ pub(in crate::cli) fn encrypt(plan: &EncryptPlan, startup: Startup) -> Result<()
     let started = inputs::start(many, startup).map_err(refused)?;
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;
-    check_cost(plan, &secret).map_err(refused)?;
+    secret.check_cost(plan.many.limits, plan.cost).map_err(refused)?;
     let admission = Admission::new(many.threads);
     let encryption = Encryption { plan, assignments, admission, progress: &progress };
     let question = Question::to_encrypt(inputs.iter().flatten().map(|input| input.path.as_deref()));
@@ -97,15 +97,6 @@ impl Encryption<'_> {
         progress.finish(Some(&destination.label));
         Ok(())
     }
-}
-
-/// Refuses a new passphrase slot that would cost more than is allowed.
-fn check_cost(plan: &EncryptPlan, lock: &LockSource) -> Result<(), Failure> {
-    if lock.has_passphrase() {
-        let checked = plan.many.limits.check_memory(plan.cost);
-        checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
-    }
-    Ok(())
 }
 
 /// Both copies of the header, as they are written.

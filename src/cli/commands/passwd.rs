@@ -164,10 +164,7 @@ impl Sources {
             return Err(SecretSource::not_open(number));
         }
         let change = change.clone().try_map(|request| LockSource::choose_new(&request, startup))?;
-        if change.new_secret().is_some_and(LockSource::has_passphrase) {
-            let checked = plan.limits.check_memory(plan.cost);
-            checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
-        }
+        change.new_secret().map_or(Ok(()), |new| new.check_cost(plan.limits, plan.cost))?;
         Ok(Self { current, change })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
             failure::{Exit, Failure, describe},
             message::Message,
             progress::{FileProgress, Progress},
-            report, stream_failure,
+            report,
         },
         plan::RecordPlan,
         secrets::{lock_source::LockSource, new_lock::NewLock, question::Question},
@@ -35,10 +35,7 @@ pub(in crate::cli) fn record(plan: &RecordPlan, startup: Startup) -> Result<(), 
 fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
     let secret = LockSource::choose(&plan.secret, plan.producer.is_none(), &startup)?;
     let watching = startup.watch(if plan.ignores_interrupts { Answer::Ignore } else { Answer::Die });
-    if secret.has_passphrase() {
-        let checked = plan.limits.check_memory(plan.cost);
-        checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
-    }
+    secret.check_cost(plan.limits, plan.cost)?;
     let input = match plan.producer {
         Some(_) => None,
         None => Some(standard_input(&secret)?),

@@ -6,11 +6,11 @@ use std::fs::Metadata;
 use crate::cli::secrets::recipients::GivenRecipients;
 use crate::{
     cli::{
-        messages::{failure::Failure, lock_failure::lock_failure},
+        messages::{failure::Failure, lock_failure::lock_failure, stream_failure},
         plan::{LockRequest, SecretRequest},
         secrets::{question::Question, secret_source::SecretSource},
     },
-    keys::{Lock, ScryptCost, Secret, SlotDemand, SlotKind},
+    keys::{KdfLimits, Lock, ScryptCost, Secret, SlotDemand, SlotKind},
     signals::Startup,
 };
 
@@ -44,8 +44,16 @@ impl LockSource {
     }
 
     /// Whether a passphrase is among the secrets.
-    pub fn has_passphrase(&self) -> bool {
+    fn has_passphrase(&self) -> bool {
         self.secrets.iter().any(|secret| secret.kind() == SlotKind::Passphrase)
+    }
+
+    /// Refuses a passphrase that would cost more than is allowed.
+    pub fn check_cost(&self, limits: KdfLimits, cost: ScryptCost) -> Result<(), Failure> {
+        if !self.has_passphrase() {
+            return Ok(());
+        }
+        limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))
     }
 
     /// Whether anything is asked for.

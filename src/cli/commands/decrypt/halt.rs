@@ -1,4 +1,4 @@
-//! How a delivery of several pieces ends early, and what then becomes of it.
+//! How a delivery of several pieces ends early, and how it is cleaned up.
 
 use super::Decryption;
 use crate::{

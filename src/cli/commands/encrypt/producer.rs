@@ -1,6 +1,6 @@
 //! Encrypting what a command writes.
 
-use super::{check_cost, header_copies, plaintext_source};
+use super::{header_copies, plaintext_source};
 use crate::{
     cli::{
         job::{assignments::spare_terminal, delivery::Delivery},
@@ -32,7 +32,7 @@ pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup:
     };
     let destination = Destination::resolve(&request, &protected, plan.placement.replaces)?;
     spare_terminal(&plan.placement, &destination)?;
-    check_cost(plan, &secret)?;
+    secret.check_cost(plan.many.limits, plan.cost)?;
     let label = Label::Command(line.program.clone());
     let question = Question::to_encrypt_output_of(&label);
     let stream = NewLock::new(secret, plan.cost, question).new_stream(plan.layout, plan.features(false))?;

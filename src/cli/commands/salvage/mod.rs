@@ -23,7 +23,7 @@ use crate::{
         },
         plan::SalvagePlan,
     },
-    container::{Features, Layout, Record, Resealing},
+    container::{Record, Resealing},
     files::{
         atomic_file::AtomicFile,
         label::Label,
@@ -58,7 +58,7 @@ pub(in crate::cli) fn salvage(plan: &SalvagePlan, startup: Startup) -> Result<()
 
     let (stream, frames) = sources.open_stream(plan, &input)?;
     warn_of_damaged_copy(label, stream.damaged_copy());
-    let new_stream = sources.new_stream(plan, label, stream.header())?;
+    let new_stream = sources.new_stream(stream.header())?;
     let mut output = destination.open(input.carried().is_some())?;
     if let (Output::Atomic(file), Some(from)) = (&mut output, input.carried()) {
         file.carry(from).map_err(|error| Failure::system(&destination.label, "cannot write", &error))?;
@@ -215,17 +215,4 @@ fn conclude(
         report::finding(&Message::about(label, format!("the rest {}", damage::unreadable(Some(error)))));
     }
     Err(damage::not_all(label, output, &salvaged.totals, account.end_lost(), plan.filling))
-}
-
-/// The features that a resealed stream has of the old one.
-fn kept(features: Features) -> Features {
-    [Features::LIVE, Features::TIMED]
-        .into_iter()
-        .filter(|feature| features.contains(*feature))
-        .fold(Features::NONE, Features::union)
-}
-
-/// The layout of a new stream in frames as large as those of the old one.
-fn new_layout(old: Layout) -> Layout {
-    Layout { frame_size: old.frame_size, ..Layout::default() }
 }

@@ -2,7 +2,6 @@
 
 use std::fs::{File, Metadata};
 
-use super::{kept, new_layout};
 use crate::{
     cli::{
         job::opened_input::FrameInput,
@@ -13,7 +12,7 @@ use crate::{
             secret_source::SecretSource,
         },
     },
-    container::Header,
+    container::{Features, Header, Layout},
     files::{
         input::{Access, InputFile},
         label::Label,
@@ -49,10 +48,7 @@ impl Sources {
                 return Err(SecretSource::is_input());
             }
             let source = LockSource::choose_new(request, startup)?;
-            if source.has_passphrase() {
-                let checked = plan.limits.check_memory(*cost);
-                checked.map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))?;
-            }
+            source.check_cost(plan.limits, *cost)?;
             new_metadata = source.metadata();
             new = Some(NewLock::new(source, *cost, Question::to_replace(paths())));
         }
@@ -136,8 +132,21 @@ impl Sources {
     }
 
     /// A new stream for what is sound of the one with the header `old`, if there is to be one.
-    pub fn new_stream(&self, _: &SalvagePlan, _: &Label, old: &Header) -> Result<Option<NewStream>, Failure> {
+    pub fn new_stream(&self, old: &Header) -> Result<Option<NewStream>, Failure> {
         let new = self.new.as_ref();
         new.map(|lock| lock.new_stream(new_layout(old.layout()), kept(old.prefix.features))).transpose()
     }
+}
+
+/// The features that a resealed stream has of the old one.
+fn kept(features: Features) -> Features {
+    [Features::LIVE, Features::TIMED]
+        .into_iter()
+        .filter(|feature| features.contains(*feature))
+        .fold(Features::NONE, Features::union)
+}
+
+/// The layout of a new stream in frames as large as those of the old one.
+fn new_layout(old: Layout) -> Layout {
+    Layout { frame_size: old.frame_size, ..Layout::default() }
 }
