@@ -88,3 +88,4 @@ mod record;
 mod signals;
 pub mod stage;
 pub mod stream;
+mod system;

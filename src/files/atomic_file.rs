@@ -10,10 +10,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{
-        AtFlags, CWD, FallocateFlags, Mode, OFlags, RenameFlags, fallocate, fstatfs, linkat, renameat, renameat_with,
-        unlinkat,
-    },
+    fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, fstatvfs, linkat, renameat, renameat_with, unlinkat},
     io::Errno,
 };
 use thiserror::Error;
@@ -24,9 +21,7 @@ use super::{
     input::InputFile,
     temporaries::{Registered, TEMPORARIES, with_temporary_name},
 };
-
-/// From the kernel's magic.h.
-const TMPFS_MAGIC: i64 = 0x0102_1994;
+use crate::system;
 
 /// A file being written. If it is dropped without [`AtomicFile::commit`], it is deleted.
 pub(crate) struct AtomicFile {
@@ -53,7 +48,7 @@ impl AtomicFile {
     /// decides.
     pub(super) fn create(folder: Arc<Folder>, name: &OsStr, private: bool) -> io::Result<Self> {
         let mode = Mode::from_raw_mode(if private { 0o600 } else { 0o666 });
-        match folder.open_file(OsStr::new("."), OFlags::TMPFILE | OFlags::RDWR, mode) {
+        match folder.make_unnamed_file(OFlags::RDWR, mode) {
             Ok(file) if can_be_linked(&file) => {
                 Ok(Self { file, folder, name: name.to_owned(), temporary_name: None, carried: None })
             }
@@ -77,7 +72,7 @@ impl AtomicFile {
 
     /// Whether syncing it waits for a disk.
     pub fn is_on_disk(&self) -> bool {
-        !fstatfs(&self.file).is_ok_and(|system| system.f_type == TMPFS_MAGIC)
+        !system::is_in_memory(&self.file)
     }
 
     /// Reserves `length` bytes, so that a full disk shows at once. Does nothing if the file system cannot reserve.
@@ -85,16 +80,16 @@ impl AtomicFile {
         if length == 0 {
             return Ok(());
         }
-        if let Ok(system) = fstatfs(&self.file)
-            && system.f_type == TMPFS_MAGIC
+        if system::is_in_memory(&self.file)
+            && let Ok(file_system) = fstatvfs(&self.file)
         {
             // On tmpfs, reserving allocates page by page, which takes as long as writing: check for free space instead.
             // Without a limit the file system reports no blocks at all.
-            let room = system.f_bavail.saturating_mul(system.f_bsize.unsigned_abs());
-            return if system.f_blocks > 0 && room < length { Err(Errno::NOSPC.into()) } else { Ok(()) };
+            let room = file_system.f_bavail.saturating_mul(file_system.f_frsize);
+            return if file_system.f_blocks > 0 && room < length { Err(Errno::NOSPC.into()) } else { Ok(()) };
         }
         loop {
-            match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, length) {
+            match system::reserve(&self.file, 0, length) {
                 Err(Errno::INTR) => {}
                 Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error.into()),
                 Ok(()) | Err(_) => return Ok(()),

@@ -10,9 +10,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, open, openat, syncfs},
+    fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, open, openat},
     io::Errno,
 };
+
+use crate::system::{LOOK_UP_ONLY, WITHOUT_NAME, sync_file_system};
 
 const MAX_LINKS: usize = 40;
 
@@ -34,7 +36,7 @@ impl Folder {
         match open(path, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Self { descriptor, is_readable: true }),
             Err(Errno::ACCESS) => {
-                Ok(Self { descriptor: open(path, flags | OFlags::PATH, Mode::empty())?, is_readable: false })
+                Ok(Self { descriptor: open(path, flags | LOOK_UP_ONLY, Mode::empty())?, is_readable: false })
             }
             Err(error) => Err(error.into()),
         }
@@ -63,12 +65,22 @@ impl Folder {
         Ok(openat(&self.descriptor, name, flags | OFlags::CLOEXEC, mode).map(File::from)?)
     }
 
+    /// Opens a new file without a name, which is in the folder's file system.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, and that it has no such files.
+    pub fn make_unnamed_file(&self, access: OFlags, mode: Mode) -> io::Result<File> {
+        let flags = WITHOUT_NAME.ok_or(ErrorKind::Unsupported)?;
+        self.open_file(OsStr::new("."), flags | access, mode)
+    }
+
     /// Makes the names in it last, that of `inside` among them. Where it cannot be synced by itself, as it may not be
     /// read or its file system has no such thing, the whole file system is synced by way of `inside`.
     pub fn sync(&self, inside: impl AsFd) -> io::Result<()> {
         let synced = if self.is_readable { fsync(&self.descriptor) } else { Err(Errno::ACCESS) };
         match synced {
-            Err(Errno::ACCESS | Errno::INVAL) => Ok(syncfs(inside)?),
+            Err(Errno::ACCESS | Errno::INVAL) => Ok(sync_file_system(inside)?),
             synced => Ok(synced?),
         }
     }

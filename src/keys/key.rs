@@ -1,10 +1,12 @@
 //! A 32-byte secret that wipes itself, and randomness from the operating system.
 
-use std::fmt;
+use std::{fmt, io};
 
 use rand::{TryRng, rngs::SysRng};
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::system;
 
 /// A 32-byte key. It stays at one place in memory, which is wiped when it is dropped.
 #[derive(Clone)]
@@ -78,21 +80,15 @@ fn fill(bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
 }
 
 /// A static binary has no `getrandom` for `SysRng` to look up at run time, and without /dev there is no other source.
-#[cfg(target_os = "linux")]
 fn fill_by_system_call(mut bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
     while !bytes.is_empty() {
-        match rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty()) {
+        match system::random(bytes) {
             Ok(filled) => bytes = bytes.get_mut(filled..).ok_or(RandomnessUnavailable)?,
-            Err(rustix::io::Errno::INTR) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Err(RandomnessUnavailable),
         }
     }
     Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn fill_by_system_call(_: &mut [u8]) -> Result<(), RandomnessUnavailable> {
-    Err(RandomnessUnavailable)
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -10,10 +10,12 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-        SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, shutdown, socketpair,
+        RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer, SendAncillaryMessage, Shutdown, recvmsg,
+        sendmsg, shutdown,
     },
 };
+
+use crate::system;
 
 /// The longest message.
 const MESSAGE_BYTES: usize = 64;
@@ -36,7 +38,7 @@ impl Channel {
     ///
     /// What the system says.
     pub fn pair() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (ours, theirs) = system::message_sockets()?;
         Ok((Self(ours), theirs))
     }
 
@@ -61,7 +63,7 @@ impl Channel {
             return Err(io::Error::other("too many descriptors"));
         }
         loop {
-            match sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL) {
+            match sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, system::SEND_WITHOUT_SIGNAL) {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -79,7 +81,7 @@ impl Channel {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut bytes = vec![0; MESSAGE_BYTES];
         let length = loop {
-            match recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+            match recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut control, system::RECEIVE_CLOSED_ON_EXEC) {
                 Ok(received) => break received.bytes,
                 // The other end closed with messages of ours unread. That is said once, before what it had sent.
                 Err(Errno::INTR | Errno::CONNRESET) => {}

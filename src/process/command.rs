@@ -14,10 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    pipe::{PipeFlags, pipe_with},
-    process::Pid,
-};
+use rustix::process::Pid;
 
 use super::{
     GUARD,
@@ -33,7 +30,7 @@ use super::{
     terminal::Terminal,
     watch::Watch,
 };
-use crate::{files::standard_stream::is_pipe, signals::Watching, stream::widen_pipe};
+use crate::{files::standard_stream::is_pipe, signals::Watching, stream::widen_pipe, system};
 
 /// How long a group takes to end after SIGKILL, unless its guardian does not answer.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -208,7 +205,7 @@ fn not_started(report: Option<Report>) -> CommandFailure {
 
 /// A wide pipe whose ends are ours alone.
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (from, into) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (from, into) = system::pipe()?;
     let into = File::from(into);
     widen_pipe(&into);
     Ok((from, into.into()))

@@ -10,11 +10,13 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    pipe::fcntl_getpipe_size,
 };
 
 use super::{failure::CommandFailure, watch::Watch};
-use crate::stream::{DescriptorInput, Input, Readiness, Stop, Wait};
+use crate::{
+    stream::{DescriptorInput, Input, Readiness, Stop, Wait},
+    system,
+};
 
 /// How long a command that has ended may have left its output open with nothing coming, all waits together.
 const GRACE: Duration = Duration::from_secs(2);
@@ -32,7 +34,7 @@ pub(crate) struct CommandOutput {
 
 impl CommandOutput {
     pub(super) fn new(pipe: File, watch: Arc<Watch>) -> io::Result<Self> {
-        let bytes_left = fcntl_getpipe_size(&pipe)?;
+        let bytes_left = system::pipe_capacity(&pipe)?;
         let pipe = Arc::new(pipe);
         Ok(Self { input: DescriptorInput::new(Arc::clone(&pipe))?, pipe, watch, grace: GRACE, bytes_left })
     }

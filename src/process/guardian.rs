@@ -16,9 +16,7 @@ use std::{
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{
-        Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper, test_kill_process_group, wait,
-    },
+    process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, wait},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
 
@@ -29,6 +27,7 @@ use super::{
     launcher,
     message::{End, Order, Report, Role},
 };
+use crate::system;
 
 /// How often it looks whether a group that is to end has ended.
 const LOOK: Duration = Duration::from_millis(10);
@@ -83,7 +82,7 @@ impl Guardian {
         let channel = Channel::of_standard_input()?;
         let mask = SigSet::thread_get_mask()?;
         block_all_signals(NixSignal::SIGCHLD);
-        set_child_subreaper(Some(getpid()))?;
+        system::adopt_orphans()?;
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         let (deaths, death) = UnixStream::pair()?;
         deaths.set_nonblocking(true)?;

@@ -15,11 +15,7 @@ use std::{
 };
 
 use nix::{sys::signal::Signal as NixSignal, unistd::execve};
-use rustix::{
-    io::Errno,
-    process::{Signal, getpgrp, set_parent_process_death_signal},
-    stdio::dup2_stdin,
-};
+use rustix::{io::Errno, process::getpgrp, stdio::dup2_stdin};
 
 use super::{
     channel::{Channel, Received},
@@ -27,6 +23,7 @@ use super::{
     program,
     terminal::Terminal,
 };
+use crate::system;
 
 /// What a shell exits with if it cannot find a command.
 const NOT_RUN: u8 = 127;
@@ -63,7 +60,7 @@ fn become_command(words: &[OsString], received: Received, guardian: &Channel) ->
         terminal.give_to(getpgrp());
     }
     // The command does not outlive the guardian, however that ends.
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    let _ = system::die_with_parent();
     // If it ended before that, no signal comes.
     if guardian.is_closed() {
         return io::ErrorKind::BrokenPipe.into();

@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
-use rustix::pipe::{PipeFlags, pipe_with};
-
 use super::{failure::CommandFailure, message::End};
+use crate::system;
 
 /// What is known of a command so far.
 pub(super) struct Watch {
@@ -34,7 +33,7 @@ struct State {
 
 impl Watch {
     pub fn new() -> io::Result<Self> {
-        let (ended, until_ended) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (ended, until_ended) = system::pipe()?;
         let state = State {
             until_ended: Some(until_ended),
             end: None,

@@ -9,9 +9,10 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::inotify::{CreateFlags, WatchFlags, add_watch, init},
     io::Errno,
 };
+
+use crate::system;
 
 /// How long a wait takes at most: a folder on another machine may change without notice.
 const NO_LONGER_THAN: Duration = Duration::from_secs(1);
@@ -33,10 +34,8 @@ pub(crate) enum Woken {
 impl FolderWatch {
     /// Watches the folder at `path` from now on. What happens before the first wait is not missed.
     pub fn new(path: &Path) -> Self {
-        let events = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE;
-        let watch = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
         // Where there are too many watches already, we look by ourselves.
-        Self(watch.and_then(|watch| add_watch(&watch, path, events).map(|_| watch)).ok())
+        Self(system::watch_folder(path).ok())
     }
 
     /// Waits until something has changed, or for a while, or until nobody reads the `output`.

@@ -10,12 +10,12 @@ use std::{
 };
 
 use rustix::{
-    fs::{Access, AtFlags, CWD, FallocateFlags, Mode, OFlags, access, fallocate, fdatasync, fstat, linkat, unlinkat},
+    fs::{Access, AtFlags, CWD, Mode, OFlags, access, fstat, linkat, unlinkat},
     io::Errno,
     process::{Resource, getrlimit},
 };
 
-use crate::files::folders::Folder;
+use crate::{files::folders::Folder, system};
 
 /// A file that grows.
 pub(crate) trait SegmentFile {
@@ -110,7 +110,7 @@ impl SegmentFolder for RecordingFolder {
     }
 
     fn create_unnamed(&self) -> io::Result<Option<File>> {
-        match self.folder.open_file(OsStr::new("."), OFlags::TMPFILE | OFlags::WRONLY, Mode::from_raw_mode(0o666)) {
+        match self.folder.make_unnamed_file(OFlags::WRONLY, Mode::from_raw_mode(0o666)) {
             Ok(file) if access(proc_path(&file), Access::EXISTS).is_ok() => Ok(Some(file)),
             Err(error) if is_no_room(&error) => Err(error),
             _ => Ok(None),
@@ -141,7 +141,7 @@ impl SegmentFile for File {
     }
 
     fn reserve(&self, from: u64, length: u64) -> io::Result<()> {
-        Ok(fallocate(self, FallocateFlags::KEEP_SIZE, from, length)?)
+        Ok(system::reserve(self, from, length)?)
     }
 
     fn most_bytes(&self) -> u64 {
@@ -153,7 +153,7 @@ impl SegmentFile for File {
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(fdatasync(self)?)
+        self.sync_data()
     }
 
     fn is_removed(&self) -> bool {

@@ -6,13 +6,13 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-use rustix::fs::{Advice, fadvise};
 use thiserror::Error;
 
 use super::{HeaderReadError, ReaderInput, StreamHeader};
 use crate::{
     container::{CopyNumber, Features, Header, ParsedHeader, Record, RecordError},
     keys::StageKeys,
+    system,
 };
 
 /// Why a header was not rewritten.
@@ -115,7 +115,7 @@ impl HeaderRewrite {
         write_copies(&mut &self.file, copy, &header, self.number).map_err(HeaderRewriteError::Write)?;
 
         // Read back from the disk, not from the page cache; where the system ignores the advice, the cache has to do.
-        let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
+        system::drop_from_memory(&self.file);
         let mut written = vec![0; copies.len()];
         self.file.read_exact_at(&mut written, 0).map_err(HeaderRewriteError::ReadBack)?;
         if written == copies { Ok(()) } else { Err(HeaderRewriteError::NotAsWritten) }

@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::unix::fs::FileTypeExt};
 
-use rustix::pipe::fcntl_setpipe_size;
+use crate::system::set_pipe_capacity;
 
 /// The capacity that pipes are given: the most that the system allows an unprivileged user. With the default, reader and
 /// writer of a full pipe would wake each other for every 64 KiB.
@@ -12,7 +12,7 @@ const PIPE_BYTES: usize = 1 << 20;
 pub fn widen_pipe(file: &File) -> bool {
     let is_pipe = file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
     if is_pipe {
-        let _ = fcntl_setpipe_size(file, PIPE_BYTES);
+        set_pipe_capacity(file, PIPE_BYTES);
     }
     is_pipe
 }

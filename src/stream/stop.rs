@@ -5,7 +5,9 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::io::ioctl_fionbio;
+
+use crate::system;
 
 /// Ends the wait of the input that made it, permanently and from any thread.
 pub struct Stop {
@@ -20,7 +22,8 @@ impl Stop {
     ///
     /// What the system says when a pipe cannot be made.
     pub(super) fn new() -> io::Result<Self> {
-        let (woken, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (woken, wake) = system::pipe()?;
+        ioctl_fionbio(&wake, true)?;
         Ok(Self { woken, wake })
     }
 

@@ -7,8 +7,6 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{Advice, fadvise};
-
 use crate::{
     cli::{
         job::assignments::Job,
@@ -22,6 +20,7 @@ use crate::{
     pipeline::{FileSnapshot, Workers, decrypts_to},
     stage::Chain,
     stream::StreamError,
+    system,
 };
 
 /// The stream and the plaintext of a job that is done, which of them is the input and which the output.
@@ -47,7 +46,7 @@ pub(in crate::cli) fn remove_input(
     let Some(output) = job.destination.path() else { return delete_unchanged(job, input) };
     let written = File::open(output).map_err(|error| Failure::system(&job.destination.label, "cannot open", &error))?;
     // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
-    let _ = fadvise(&written, 0, None, Advice::DontNeed);
+    system::drop_from_memory(&written);
     let (stream, plaintext) = match direction {
         Direction::Encrypted { .. } => (&written, &job.input.file),
         Direction::Decrypted => (&job.input.file, &written),

@@ -12,10 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    io::Errno,
-    process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
-};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::cli::{
@@ -35,6 +32,7 @@ use crate::cli::{
 use crate::files::label::Label;
 use crate::keys::{KeyFile, Passphrase, PassphraseError, Secret, SlotKind, UnlockError};
 use crate::signals::Startup;
+use crate::system;
 #[cfg(feature = "age")]
 use crate::{
     cli::{messages::display_name::display_path, secrets::terminal_callbacks::TerminalCallbacks},
@@ -105,7 +103,7 @@ impl SecretSource {
 
     /// Copies an inherited descriptor: at startup, no descriptor of our own could be taken for it.
     fn descriptor(number: i32, _: &Startup) -> Result<Self, Failure> {
-        let copied = copy_descriptor(number).map_err(|error| descriptor_failure(number, &error))?;
+        let copied = system::copy_descriptor(number).map_err(|error| descriptor_failure(number, &error))?;
         Ok(Self::passphrase(Place::Descriptor(copied, number)))
     }
 
@@ -282,18 +280,4 @@ fn descriptor_failure(number: i32, error: &io::Error) -> Failure {
 
 fn descriptor_name(number: i32) -> String {
     format!("descriptor {number}")
-}
-
-/// A copy of an inherited descriptor: asked of the kernel by number, which is safe for any number; where that is not
-/// allowed, by its name.
-fn copy_descriptor(number: i32) -> io::Result<OwnedFd> {
-    let process = pidfd_open(getpid(), PidfdFlags::empty());
-    if process.as_ref().is_ok_and(|process| process.as_raw_fd() == number) {
-        // The number was free until just now.
-        return Err(Errno::BADF.into());
-    }
-    match process.and_then(|process| pidfd_getfd(process, number, PidfdGetfdFlags::empty())) {
-        Err(error) if error != Errno::BADF => Ok(File::open(format!("/dev/fd/{number}"))?.into()),
-        copied => Ok(copied?),
-    }
 }

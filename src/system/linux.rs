@@ -1,0 +1,127 @@
+//! Linux.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use rustix::pipe::PipeFlags;
+
+/// A pipe, its end for reading first, that no command inherits.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?)
+}
+
+/// Makes a pipe hold `bytes`, if the system allows that.
+pub(crate) fn set_pipe_capacity(pipe: impl AsFd, bytes: usize) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, bytes);
+}
+
+/// Advises that what was written to `file` be read from the disk again, not from memory.
+pub(crate) fn drop_from_memory(file: &File) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+/// Fills the beginning of `bytes` with random bytes, and returns how many.
+pub(crate) fn random(bytes: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty())?)
+}
+
+#[cfg(feature = "cli")]
+mod for_the_command {
+    use std::{
+        fs::File,
+        io,
+        os::fd::{AsFd, AsRawFd, OwnedFd},
+        path::Path,
+    };
+
+    use rustix::{
+        fs::{
+            FallocateFlags, OFlags,
+            inotify::{CreateFlags, WatchFlags},
+        },
+        io::Errno,
+        net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType},
+        process::{DumpableBehavior, PidfdFlags, PidfdGetfdFlags, Signal, getpid, pidfd_getfd, pidfd_open},
+    };
+
+    /// From the kernel's magic.h. The type of the field it is compared with differs between machines.
+    const TMPFS_MAGIC: i128 = 0x0102_1994;
+
+    /// Opens a folder in which names can be looked up, which needs less permission than to list it.
+    pub(crate) const LOOK_UP_ONLY: OFlags = OFlags::PATH;
+    /// Opens a new file without a name in the folder of the path, if the system has that.
+    pub(crate) const WITHOUT_NAME: Option<OFlags> = Some(OFlags::TMPFILE);
+    /// Sending to a socket that nobody reads is an error, and no signal.
+    pub(crate) const SEND_WITHOUT_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+    /// No command inherits the descriptors that are received.
+    pub(crate) const RECEIVE_CLOSED_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+
+    /// Whether `file` is in a file system that is in memory.
+    pub(crate) fn is_in_memory(file: &File) -> bool {
+        rustix::fs::fstatfs(file).is_ok_and(|system| i128::from(system.f_type) == TMPFS_MAGIC)
+    }
+
+    /// Reserves `length` bytes of `file` from `from` on, and leaves its length alone.
+    pub(crate) fn reserve(file: &File, from: u64, length: u64) -> rustix::io::Result<()> {
+        rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, length)
+    }
+
+    /// Syncs the file system that `file` is in.
+    pub(crate) fn sync_file_system(file: impl AsFd) -> rustix::io::Result<()> {
+        rustix::fs::syncfs(file)
+    }
+
+    /// Notices files in the folder at `path` that are made, renamed to there, or written: readable then, and what it reads
+    /// as does not matter.
+    pub(crate) fn watch_folder(path: &Path) -> rustix::io::Result<OwnedFd> {
+        let events = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE;
+        let watch = rustix::fs::inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        rustix::fs::inotify::add_watch(&watch, path, events)?;
+        Ok(watch)
+    }
+
+    /// A copy of the inherited descriptor `number`: asked of the kernel by number, which is safe for any number; where that
+    /// is not allowed, by its name.
+    pub(crate) fn copy_descriptor(number: i32) -> io::Result<OwnedFd> {
+        let process = pidfd_open(getpid(), PidfdFlags::empty());
+        if process.as_ref().is_ok_and(|process| process.as_raw_fd() == number) {
+            // The number was free until just now.
+            return Err(Errno::BADF.into());
+        }
+        match process.and_then(|process| pidfd_getfd(process, number, PidfdGetfdFlags::empty())) {
+            Err(error) if error != Errno::BADF => Ok(File::open(format!("/dev/fd/{number}"))?.into()),
+            copied => Ok(copied?),
+        }
+    }
+
+    /// No core dump, and no attaching to this process by others than root.
+    pub(crate) fn protect_memory() {
+        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+
+    /// The capacity of a pipe in bytes.
+    pub(crate) fn pipe_capacity(pipe: impl AsFd) -> io::Result<usize> {
+        Ok(rustix::pipe::fcntl_getpipe_size(pipe)?)
+    }
+
+    /// Two ends of a connection that keeps messages apart; no command inherits them.
+    pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
+        Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+    }
+
+    /// The orphans of this process's children become its own children.
+    pub(crate) fn adopt_orphans() -> io::Result<()> {
+        Ok(rustix::process::set_child_subreaper(Some(getpid()))?)
+    }
+
+    /// This process is sent SIGKILL when the thread that started it ends.
+    pub(crate) fn die_with_parent() -> io::Result<()> {
+        Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+    }
+}
+
+#[cfg(feature = "cli")]
+pub(crate) use for_the_command::*;

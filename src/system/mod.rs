@@ -1,0 +1,14 @@
+//! What only Linux has, or has in a way of its own, in one place.
+//!
+//! `linux` and `other` offer the same names. Where another system has no such thing, an advice does nothing and everything
+//! else is [`Unsupported`](std::io::ErrorKind::Unsupported): callers do without it where they can, and report it where
+//! they cannot. Commands are run on Linux only.
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod this;
+#[cfg(not(target_os = "linux"))]
+#[path = "other.rs"]
+mod this;
+
+pub(crate) use this::*;

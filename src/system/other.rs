@@ -1,0 +1,104 @@
+//! Other Unix systems.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use rustix::io::FdFlags;
+
+/// A pipe, its end for reading first, that no command inherits once this has returned.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (from, into) = rustix::pipe::pipe()?;
+    rustix::io::fcntl_setfd(&from, FdFlags::CLOEXEC)?;
+    rustix::io::fcntl_setfd(&into, FdFlags::CLOEXEC)?;
+    Ok((from, into))
+}
+
+/// The system decides.
+pub(crate) fn set_pipe_capacity(_: impl AsFd, _: usize) {}
+
+/// The system decides.
+pub(crate) fn drop_from_memory(_: &File) {}
+
+/// There is no system call that every system has.
+pub(crate) fn random(_: &mut [u8]) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(feature = "cli")]
+mod for_the_command {
+    use std::{
+        fs::File,
+        io,
+        os::fd::{AsFd, OwnedFd},
+        path::Path,
+    };
+
+    use rustix::{
+        fs::OFlags,
+        io::Errno,
+        net::{RecvFlags, SendFlags},
+    };
+
+    /// A folder that may not be listed cannot be opened.
+    pub(crate) const LOOK_UP_ONLY: OFlags = OFlags::empty();
+    /// Every file has a name.
+    pub(crate) const WITHOUT_NAME: Option<OFlags> = None;
+    /// Sending to a socket that nobody reads may be a signal.
+    pub(crate) const SEND_WITHOUT_SIGNAL: SendFlags = SendFlags::empty();
+    /// Nothing is received, as no command is run.
+    pub(crate) const RECEIVE_CLOSED_ON_EXEC: RecvFlags = RecvFlags::empty();
+
+    /// Not known: what is not synced may be lost.
+    pub(crate) fn is_in_memory(_: &File) -> bool {
+        false
+    }
+
+    /// Not without changing its length.
+    pub(crate) fn reserve(_: &File, _: u64, _: u64) -> rustix::io::Result<()> {
+        Err(Errno::OPNOTSUPP)
+    }
+
+    /// Not one file system by itself.
+    pub(crate) fn sync_file_system(_: impl AsFd) -> rustix::io::Result<()> {
+        Err(Errno::OPNOTSUPP)
+    }
+
+    /// Folders are looked at from time to time instead.
+    pub(crate) fn watch_folder(_: &Path) -> rustix::io::Result<OwnedFd> {
+        Err(Errno::OPNOTSUPP)
+    }
+
+    /// A copy of the inherited descriptor `number`, by its name.
+    pub(crate) fn copy_descriptor(number: i32) -> io::Result<OwnedFd> {
+        Ok(File::open(format!("/dev/fd/{number}"))?.into())
+    }
+
+    /// Nothing is done.
+    pub(crate) fn protect_memory() {}
+
+    /// Not known.
+    pub(crate) fn pipe_capacity(_: impl AsFd) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Without them no command is run.
+    pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Without it no command is run.
+    pub(crate) fn adopt_orphans() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Without it no command is run.
+    pub(crate) fn die_with_parent() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(feature = "cli")]
+pub(crate) use for_the_command::*;
