@@ -88,3 +88,8 @@ mod record;
 mod signals;
 pub mod stage;
 pub mod stream;
+
+/// For a fuzz target: recordings are not public.
+#[cfg(all(feature = "cli", fuzzing))]
+#[doc(hidden)]
+pub use record::check_spoilt_recording;

@@ -21,6 +21,8 @@ mod segment_end;
 mod segment_files;
 mod segment_name;
 mod source;
+#[cfg(any(test, fuzzing))]
+mod spoiling;
 mod store;
 mod time;
 
@@ -33,5 +35,7 @@ pub(crate) use segment_end::{SegmentEnd, SegmentFacts};
 pub(crate) use segment_files::{SegmentFiles, segment_at, streams_in};
 pub(crate) use segment_name::SegmentName;
 pub(crate) use source::{ProducerSource, Source, SourceEnd, StandardInputSource};
+#[cfg(fuzzing)]
+pub use spoiling::check_spoilt_recording;
 pub(crate) use store::RecordingFolder;
 pub(crate) use time::{SystemTime, Time};
