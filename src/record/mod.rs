@@ -24,6 +24,7 @@ mod source;
 #[cfg(any(test, fuzzing))]
 mod spoiling;
 mod store;
+mod syncer;
 mod time;
 
 pub(crate) use cutting::Cutting;

@@ -38,9 +38,23 @@ pub(crate) trait SegmentFile {
     fn is_removed(&self) -> bool;
 }
 
+/// Waits until what was written to `file` is on the disk, also where signals interrupt that.
+///
+/// # Errors
+///
+/// What the system says. The kernel says it once, and forgets what it could not write.
+pub(super) fn sync(file: &impl SegmentFile) -> io::Result<()> {
+    loop {
+        match file.sync() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            synced => return synced,
+        }
+    }
+}
+
 /// A folder in which files are made.
 pub(crate) trait SegmentFolder {
-    type File: SegmentFile;
+    type File: SegmentFile + Send + Sync + 'static;
 
     /// Makes the file `name`.
     ///
