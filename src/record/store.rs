@@ -15,6 +15,7 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
+use super::recorder_lock;
 use crate::files::folders::Folder;
 
 /// A file that grows.
@@ -120,12 +121,15 @@ impl SegmentFolder for RecordingFolder {
 
     fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        self.folder.open_file(name, flags, Mode::from_raw_mode(0o666))
+        self.folder.open_file(name, flags, Mode::from_raw_mode(0o666)).inspect(recorder_lock::hold)
     }
 
     fn create_unnamed(&self) -> io::Result<Option<File>> {
         match self.folder.open_file(OsStr::new("."), OFlags::TMPFILE | OFlags::WRONLY, Mode::from_raw_mode(0o666)) {
-            Ok(file) if access(proc_path(&file), Access::EXISTS).is_ok() => Ok(Some(file)),
+            Ok(file) if access(proc_path(&file), Access::EXISTS).is_ok() => {
+                recorder_lock::hold(&file);
+                Ok(Some(file))
+            }
             Err(error) if is_no_room(&error) => Err(error),
             _ => Ok(None),
         }
