@@ -89,3 +89,8 @@ mod signals;
 pub mod stage;
 pub mod stream;
 mod system;
+
+/// For a fuzz target: recordings are not public.
+#[cfg(all(feature = "cli", fuzzing))]
+#[doc(hidden)]
+pub use record::check_spoilt_recording;

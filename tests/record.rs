@@ -6,7 +6,7 @@ mod support;
 
 use std::{
     fs,
-    io::{PipeReader, PipeWriter, Read, Write, pipe},
+    io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
 };
@@ -14,6 +14,11 @@ use std::{
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
+};
+use reelseal::{
+    container::{Features, Layout, Predecessor, SegmentRecord},
+    keys::{KeyFile, Lock, NewStream},
+    stream::{Clock, ReaderInput, StreamHeader, Writer},
 };
 use support::{Folder, assert_done, assert_refused, plaintext, text};
 
@@ -251,7 +256,11 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
         assert_eq!(folder.names(), ["film"], "{arguments:?}");
     }
     let into_a_file = ["record", "--output-dir", "film", "--key-file", "key", "--", "touch", "ran"];
-    assert_refused(&folder.reelseal(&into_a_file).output().unwrap(), 1, "film: cannot record into it: not a directory");
+    assert_refused(
+        &folder.reelseal(&into_a_file).output().unwrap(),
+        1,
+        "film: cannot record to this folder: not a directory",
+    );
     assert_refused(&folder.reelseal(&["record", "--key-file", "key"]).output().unwrap(), 2, "--output-dir");
     assert_refused(&folder.reelseal(&[&RECORD[..], &["--"]].concat()).output().unwrap(), 2, "followed by a command");
     assert_eq!(folder.names(), ["film"]);
@@ -286,7 +295,12 @@ fn a_limit_on_the_length_of_files_ends_a_recording_well() {
     let mut shell = Command::new("bash");
     let output = support::feed(shell.args(["-c", &script]).current_dir(folder.path("")), &plaintext(1_000_000));
     assert_refused(&output, 1, "there is no room for more: file too large");
-    assert!(text(&output.stderr).contains("cut segments with --segment-size"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr)
+            .contains("larger files are not allowed here: begin new segments in time with --segment-size"),
+        "{}",
+        text(&output.stderr)
+    );
     let name = segments(&folder, "cam").remove(0);
     assert!(folder.path(&name).metadata().unwrap().len() <= 100 * 1024);
     let verified = folder.run(&["verify", "cam"]);
@@ -294,6 +308,119 @@ fn a_limit_on_the_length_of_files_ends_a_recording_well() {
     assert!(text(&verified.stdout).contains("it was interrupted"));
     let found = folder.run(&["decrypt", "cam", "-o", "-"]).stdout;
     assert!(found.len() > 60_000 && plaintext(1_000_000).starts_with(&found));
+}
+
+#[test]
+fn a_follower_of_a_recorder_that_is_killed_ends_and_says_so() {
+    for (arguments, film) in [(&[][..], 30_000), (&["--frame-size", "4K", "--segment-size", "50000"], 120_000)] {
+        let folder = Folder::new();
+        let (mut recorder, mut writer) = recorder(&folder, arguments);
+        let (output, follower_end) = pipe().unwrap();
+        let mut command = folder.reelseal(&["decrypt", "--follow", "cam", "-o", "-", "--key-file", "key"]);
+        let follower = command.stdout(follower_end).stderr(Stdio::piped()).spawn().unwrap();
+        drop(command);
+        let (film, mut output) = (plaintext(film), output);
+        writer.write_all(&film).unwrap();
+        assert_comes_out(&mut output, &film);
+        recorder.kill().unwrap();
+        recorder.wait().unwrap();
+        assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+        let (status, reported) = wait(follower);
+        assert_eq!(status.code(), Some(4), "{reported}");
+        assert!(reported.contains(" is unfinished, and its recorder is gone: "), "{reported}");
+        assert!(reported.contains("reelseal salvage cam/"), "{reported}");
+        // Of a recorder that was gone before, nobody knows whether it is: what is here may be a copy that is still made.
+        let (output, follower_end) = pipe().unwrap();
+        let mut command = folder.reelseal(&["decrypt", "--follow", "cam", "-o", "-", "--key-file", "key"]);
+        let mut follower = command.stdout(follower_end).stderr(Stdio::piped()).spawn().unwrap();
+        drop(command);
+        let mut said = String::new();
+        BufReader::new(follower.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.ends_with("nobody on this machine is seen recording it; waiting for more\n"), "{said}");
+        follower.kill().unwrap();
+        follower.wait().unwrap();
+        drop(output);
+    }
+}
+
+#[test]
+fn while_a_segment_grows_it_is_copied_verified_salvaged_and_given_another_secret() {
+    let folder = Folder::new();
+    let (recorder, mut writer) = recorder(&folder, &[]);
+    let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
+    writer.write_all(b"frames").unwrap();
+    assert_comes_out(&mut output, b"frames");
+    let name = segments(&folder, "cam").remove(0);
+    fs::copy(folder.path(&name), folder.path("copy.reel")).unwrap();
+    assert_refused(&folder.run(&["verify", &name]), 4, "unfinished");
+    assert_eq!(folder.run(&["salvage", &name, "-o", "salvaged"]).status.code(), Some(4));
+    assert_eq!(folder.read("salvaged"), b"frames");
+    assert_done(&folder.reelseal(&["keygen", "-o", "new"]).output().unwrap());
+    assert_done(&folder.run(&["passwd", "--quiet", "--new-key-file", "new", &name]));
+    writer.write_all(b" and more").unwrap();
+    assert_comes_out(&mut output, b" and more");
+    drop(writer);
+    assert!(wait(recorder).0.success() && follower.wait().unwrap().success());
+    let found = folder.reelseal(&["decrypt", "cam", "-o", "-", "--key-file", "new"]).output().unwrap();
+    assert_eq!(found.stdout, b"frames and more");
+}
+
+/// A segment that claims to come after the one in `name`, by somebody who has only what locks new streams.
+fn forged_after(folder: &Folder, name: &str) -> Vec<u8> {
+    let key_file = KeyFile::parse(&folder.read("key")).unwrap();
+    let segment = folder.read(name);
+    let before = StreamHeader::read(ReaderInput(segment.as_slice()), Vec::new()).unwrap();
+    let before = before.header().segment().unwrap();
+    let layout = Layout::default();
+    let features = Features::LIVE.union(Features::TIMED);
+    let NewStream { mut header, keys } = Lock::with_key_file(&key_file).new_stream(layout, features).unwrap();
+    let (number, predecessor) = (before.number + 1, Predecessor { frames: 1, mac: [3; 32], is_final: false });
+    header.records.push((&SegmentRecord { number, offset: 7, predecessor, link: [5; 32], ..before }).into());
+    let mut writer = Writer::new(Vec::new(), &header, &keys, Vec::new(), Clock::system()).unwrap();
+    writer.write_all(b"forged").unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn a_forged_segment_that_comes_next_is_not_followed() {
+    let folder = Folder::new();
+    let (recorder, mut writer) = recorder(&folder, &[]);
+    let (output, follower_end) = pipe().unwrap();
+    let mut command = folder.reelseal(&["decrypt", "--follow", "cam", "-o", "-", "--key-file", "key", "--allow-gaps"]);
+    let follower = command.stdout(follower_end).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    let mut output = output;
+    writer.write_all(b"genuine").unwrap();
+    assert_comes_out(&mut output, b"genuine");
+    let forged = forged_after(&folder, &segments(&folder, "cam")[0]);
+    folder.write("cam/forged.reel", &forged);
+    assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+    let (status, reported) = wait(follower);
+    assert_eq!(status.code(), Some(4), "{reported}");
+    assert!(reported.contains("cam/forged.reel: was not made by the recorder of cam/"), "{reported}");
+    drop(writer);
+    assert!(wait(recorder).0.success());
+}
+
+#[test]
+fn a_segment_that_is_damaged_in_the_middle_is_refused_by_name_with_or_without_gaps() {
+    use std::os::unix::fs::FileExt;
+    let folder = Folder::new();
+    let film = recorded(&folder);
+    let file = fs::File::options().write(true).open(folder.path("cam/%-2.ts.reel")).unwrap();
+    file.write_all_at(&[0; 8], 8192 + 2 * 4160 + 100).unwrap();
+    for arguments in [&["cam"][..], &["cam", "--allow-gaps"]] {
+        let found = folder.run(&[&["decrypt", "-o", "-"], arguments].concat());
+        let reported = text(&found.stderr);
+        assert_eq!(found.status.code(), Some(4), "{reported}");
+        assert!(reported.contains("cam/%-2.ts.reel: "), "{reported}");
+        assert!(reported.contains("reelseal salvage cam/%-2.ts.reel -o cam/%-2.ts"), "{reported}");
+        // What comes before it is true.
+        assert!(film.starts_with(&found.stdout) && found.stdout.len() == 36_864 + 2 * 4096, "{}", found.stdout.len());
+        let found = folder.run(&[&["decrypt", "-o", "film"], arguments].concat());
+        assert_eq!(found.status.code(), Some(4));
+        assert!(!folder.path("film").exists());
+    }
 }
 
 /// A recorder that is killed once `film` has come out of a follower; the follower is killed, too.

@@ -88,6 +88,32 @@ pub(crate) fn continues(segment: &SegmentFacts, next: &SegmentFacts) -> Result<(
     }
 }
 
+/// How a segment and the next one are put together.
+#[derive(Debug)]
+pub(crate) struct Joint {
+    /// How many bytes of the first are given out.
+    pub length: u64,
+    /// What is missing between the two, if anything is.
+    pub gap: Option<Break>,
+}
+
+/// How `next` is put after `segment`; `allows_gaps` says whether something may be missing.
+///
+/// # Errors
+///
+/// [`Break`]: why it is not.
+pub(crate) fn join(segment: &SegmentFacts, next: &SegmentFacts, allows_gaps: bool) -> Result<Joint, Break> {
+    let Err(why) = continues(segment, next) else { return Ok(Joint { length: segment.length, gap: None }) };
+    if !(allows_gaps && why.is_gap()) {
+        return Err(why);
+    }
+    // More may be there than its recorder knew of, which is in the next one, too. Where no link has verified, the next
+    // one's offset is anybody's claim.
+    let until_next = next.record.offset.saturating_sub(segment.record.offset);
+    let length = if why.is_linked() { segment.length.min(until_next) } else { segment.length };
+    Ok(Joint { length, gap: Some(why) })
+}
+
 /// What can be said of one recording by those of its segments that are here.
 #[derive(Debug)]
 pub(crate) struct RecordingState {

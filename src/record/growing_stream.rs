@@ -27,6 +27,10 @@ impl<R: ReadAt> GrowingStream<R> {
         Self { source, stream, continuity: None, next_index: first, buffer: None, last: None, tries: 0 }
     }
 
+    pub fn source(&self) -> &R {
+        &self.source
+    }
+
     pub fn stream(&self) -> &OpenedStream {
         &self.stream
     }
@@ -74,6 +78,11 @@ impl<R: ReadAt> GrowingStream<R> {
         self.last = Some((tag, frame.mac()));
         (self.next_index, self.tries) = (index + 1, 0);
         Ok(Some(frame))
+    }
+
+    /// How long the plaintext is up to the last frame that was given.
+    pub fn length(&self) -> u64 {
+        self.last.as_ref().and_then(|(tag, _)| tag.end()).unwrap_or(0)
     }
 
     /// The source, and the stream.

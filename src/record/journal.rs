@@ -4,7 +4,10 @@
 use std::{
     ffi::{OsStr, OsString},
     io, mem,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,6 +20,7 @@ use super::{
     segment_name::SegmentName,
     source::{Source, SourceEnd},
     store::{SegmentFolder, is_no_room},
+    syncer::Syncer,
     time::{Clocks, Time},
 };
 use crate::{
@@ -104,11 +108,14 @@ struct Recorder<'a, D: SegmentFolder, S, T> {
     frame: OpenFrame,
     /// `None` before the first, where one has failed, and at the end.
     segment: Option<Segment<D::File>>,
+    /// The segment before that, until there is a next one: whoever follows sees by its lock that there may be.
+    before: Option<Arc<D::File>>,
     segment_began: Instant,
     /// Whether another segment begins at the next place where one can.
     cut_is_due: bool,
     /// When what was written is to be synced, if anything was.
     sync_due: Option<Instant>,
+    syncer: Syncer<D::File>,
     /// How many segments have failed since something was last synced.
     failures: u32,
     is_doubtful: bool,
@@ -141,9 +148,11 @@ impl<D: SegmentFolder, S: Source, T: Time> Journal<'_, D, S, T> {
             clocks: Clocks::read(self.time),
             frame: OpenFrame { buffer: None, filled: 0, due: None, arrived: None },
             segment: None,
+            before: None,
             segment_began: self.time.now(),
             cut_is_due: false,
             sync_due: None,
+            syncer: Syncer::new(|wake| self.source.wake_on(wake)),
             failures: 0,
             is_doubtful: false,
             journal: self,
@@ -159,7 +168,9 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     fn record(&mut self) -> Result<SourceEnd, JournalError> {
         loop {
             self.do_what_is_due()?;
-            let until = self.frame.due.into_iter().chain(self.sync_due).min();
+            // What is written while a sync is under way is synced after it.
+            let sync_due = self.sync_due.filter(|_| !self.syncer.is_under_way());
+            let until = self.frame.due.into_iter().chain(sync_due).min();
             match self.journal.source.wait(until).map_err(JournalError::Read)? {
                 Readiness::NotReady => continue,
                 Readiness::Stopped => {
@@ -203,12 +214,15 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
             (self.journal.report)(Event::ClockStepped);
             self.cut_is_due = true;
         }
+        if let Some(outcome) = self.syncer.take() {
+            self.synced(outcome)?;
+        }
         let now = self.journal.time.now();
         if self.frame.filled == self.payload() || self.frame.due.is_some_and(|due| due <= now) {
             self.flush()?;
         }
-        if self.sync_due.is_some_and(|due| due <= now) {
-            self.sync()?;
+        if self.sync_due.is_some_and(|due| due <= now) && !self.syncer.is_under_way() {
+            self.begin_sync();
         }
         Ok(())
     }
@@ -295,6 +309,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     fn not_written(&mut self, Unwritten { error, buffer, length }: Unwritten) -> Result<(), JournalError> {
         (self.frame.buffer, self.frame.filled) = (Some(buffer), length);
         let Some(mut segment) = self.segment.take() else { return Ok(()) };
+        // Its end is doubtful, however that sync went.
+        drop(self.syncer.wait());
         segment.abandon();
         self.leave_unfinished(&segment, &error);
         let name = self.close(segment);
@@ -304,10 +320,27 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         self.count_failure(name, error)
     }
 
+    /// Waits until all that was written is synced.
     fn sync(&mut self) -> Result<(), JournalError> {
+        if let Some(outcome) = self.syncer.wait() {
+            self.synced(outcome)?;
+        }
+        self.begin_sync();
+        let outcome = self.syncer.wait().unwrap_or(Ok(()));
+        self.synced(outcome)
+    }
+
+    fn begin_sync(&mut self) {
         self.sync_due = None;
+        if let Some(file) = self.segment.as_mut().and_then(Segment::take_unsynced) {
+            self.syncer.begin(file);
+        }
+    }
+
+    /// A sync that was begun has ended.
+    fn synced(&mut self, outcome: io::Result<()>) -> Result<(), JournalError> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
-        let Err(error) = segment.sync() else {
+        let Err(error) = outcome else {
             self.failures = 0;
             return if segment.is_removed() { self.replace_removed() } else { Ok(()) };
         };
@@ -344,9 +377,17 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     /// Ends the segment, which is continued if there is room for another, and begins that. `is_known` as for
     /// [`Recorder::finish`].
     fn go_on(&mut self, is_known: bool) -> Result<(), JournalError> {
-        let next = self.prepare();
+        let next = self.prepare().and_then(|next| self.with_room(next));
         self.finish(if next.is_ok() { Ending::Continued } else { Ending::Interrupted }, is_known);
         self.begin_with(next?)
+    }
+
+    /// Gives `next` back, if there is room for it after the segment that grows.
+    fn with_room(&mut self, next: NextSegment<D::File>) -> Result<NextSegment<D::File>, JournalError> {
+        match self.segment.as_mut().map_or(Ok(()), |segment| segment.make_room_for(&next)) {
+            Err(error) => Err(JournalError::Create { segment: next.name().into(), error }),
+            Ok(()) => Ok(next),
+        }
     }
 
     fn begin(&mut self) -> Result<(), JournalError> {
@@ -383,7 +424,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         };
         (self.journal.report)(Event::Began(segment.name()));
         (self.segment, self.segment_began) = (Some(segment), self.journal.time.now());
-        (self.cut_is_due, self.sync_due) = (false, None);
+        (self.cut_is_due, self.sync_due, self.before) = (false, None, None);
         Ok(())
     }
 
@@ -397,9 +438,11 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         if self.frame.filled == 0 {
             self.frame.buffer = Some(buffer);
         }
+        let before = self.syncer.wait().unwrap_or(Ok(()));
         match finished {
             Ok(()) => {
-                match segment.sync() {
+                let synced = segment.sync();
+                match before.and(synced) {
                     Ok(()) if !is_known => self.failures = 0,
                     Err(error) if !is_known => {
                         self.is_doubtful = true;
@@ -426,7 +469,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     /// Notes how a segment ended, and gives its name.
     fn close(&mut self, segment: Segment<D::File>) -> OsString {
         let (name, length) = (segment.name().to_owned(), segment.plaintext());
-        let (end, key) = segment.into_end();
+        let (end, key, file) = segment.into_end();
+        self.before = Some(file);
         self.lineage.ended(length, end, key);
         name
     }

@@ -15,13 +15,17 @@ mod growing_stream;
 mod journal;
 mod lineage;
 mod packets;
+mod recorder_lock;
 mod reserve;
 mod segment;
 mod segment_end;
 mod segment_files;
 mod segment_name;
 mod source;
+#[cfg(any(test, fuzzing))]
+mod spoiling;
 mod store;
+mod syncer;
 mod time;
 
 pub(crate) use cutting::Cutting;
@@ -29,9 +33,12 @@ pub(crate) use error::JournalError;
 pub(crate) use folder_watch::{FolderWatch, Woken};
 pub(crate) use growing_stream::GrowingStream;
 pub(crate) use journal::{Ended, Event, Journal, JournalPlan};
+pub(crate) use recorder_lock::{Presence, RecorderWatch};
 pub(crate) use segment_end::{SegmentEnd, SegmentFacts};
 pub(crate) use segment_files::{SegmentFiles, segment_at, streams_in};
 pub(crate) use segment_name::SegmentName;
 pub(crate) use source::{ProducerSource, Source, SourceEnd, StandardInputSource};
+#[cfg(fuzzing)]
+pub use spoiling::check_spoilt_recording;
 pub(crate) use store::RecordingFolder;
 pub(crate) use time::{SystemTime, Time};

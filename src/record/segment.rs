@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    io,
+    io, mem,
     sync::{Arc, atomic::AtomicI64},
 };
 
@@ -10,7 +10,7 @@ use super::{
     lineage::Lineage,
     reserve::Reserve,
     segment_name::numbered,
-    store::{SegmentFile, SegmentFolder},
+    store::{SegmentFile, SegmentFolder, sync},
 };
 use crate::{
     container::{FRAME_OVERHEAD, Layout, Predecessor},
@@ -22,7 +22,7 @@ use crate::{
 /// A segment that grows. It is not finished when it is dropped.
 pub(super) struct Segment<F> {
     name: OsString,
-    file: F,
+    file: Arc<F>,
     layout: Layout,
     chain: Chain,
     link: LinkKey,
@@ -50,17 +50,25 @@ pub(super) struct NextSegment<F> {
 impl<F: SegmentFile> NextSegment<F> {
     /// One that is to have this `name`, with room for its header, a frame and the final one.
     pub fn new<D: SegmentFolder<File = F>>(folder: &D, name: String, stream: NewStream) -> Result<Self, NotMade> {
-        let layout = stream.header.layout();
-        let mut reserve = Reserve::default();
+        let mut next = Self { name, stream, file: None, reserve: Reserve::default() };
+        let length = next.least_length();
         let made = folder.create_unnamed().and_then(|file| {
-            let length = layout.frame_position(1).saturating_add(FRAME_OVERHEAD as u64);
-            file.as_ref().map_or(Ok(()), |file| reserve.ensure(file, 0, length))?;
+            file.as_ref().map_or(Ok(()), |file| next.reserve.ensure(file, 0, length))?;
             Ok(file)
         });
         match made {
-            Ok(file) => Ok(Self { name, stream, file, reserve }),
-            Err(error) => Err(NotMade { name: name.into(), error, was_there: false }),
+            Ok(file) => Ok(Self { file, ..next }),
+            Err(error) => Err(NotMade { name: next.name.into(), error, was_there: false }),
         }
+    }
+
+    /// The length of its header, a frame and the final one.
+    fn least_length(&self) -> u64 {
+        self.stream.header.layout().frame_position(1).saturating_add(FRAME_OVERHEAD as u64)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -108,7 +116,7 @@ impl<F: SegmentFile> Segment<F> {
         let (link, end) = (keys.link, Predecessor::default());
         let mut segment = Self {
             name,
-            file,
+            file: Arc::new(file),
             layout,
             chain,
             link,
@@ -147,8 +155,8 @@ impl<F: SegmentFile> Segment<F> {
 
     fn begin(&mut self, copies: &[u8]) -> io::Result<()> {
         let length = copies.len() + self.layout.frame_size.wire() + FRAME_OVERHEAD;
-        self.reserve.ensure(&self.file, 0, length as u64)?;
-        write_all(&self.file, copies, 0)?;
+        self.reserve.ensure(&*self.file, 0, length as u64)?;
+        write_all(&*self.file, copies, 0)?;
         self.length = copies.len() as u64;
         self.sync()
     }
@@ -170,7 +178,17 @@ impl<F: SegmentFile> Segment<F> {
     /// Makes sure of room for another frame and the final one.
     pub fn make_room(&mut self) -> io::Result<()> {
         let length = self.layout.frame_size.wire() + FRAME_OVERHEAD;
-        self.reserve.ensure(&self.file, self.length, length as u64)
+        self.reserve.ensure(&*self.file, self.length, length as u64)
+    }
+
+    /// Makes sure of room for the `next` segment after this one, unless that has taken its room already. What is reserved is
+    /// given back with the rest of the reserve.
+    pub fn make_room_for(&mut self, next: &NextSegment<F>) -> io::Result<()> {
+        if next.file.is_some() {
+            return Ok(());
+        }
+        let length = self.layout.frame_size.wire() + FRAME_OVERHEAD;
+        self.reserve.ensure(&*self.file, self.length, length as u64 + next.least_length())
     }
 
     /// Notes that the first byte of the next frame has just arrived; returns when, in Unix microseconds.
@@ -219,15 +237,15 @@ impl<F: SegmentFile> Segment<F> {
     /// Waits until all that was written is on the disk.
     pub fn sync(&mut self) -> io::Result<()> {
         if self.has_unsynced {
-            loop {
-                match self.file.sync() {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    synced => break synced?,
-                }
-            }
+            sync(&*self.file)?;
             self.has_unsynced = false;
         }
         Ok(())
+    }
+
+    /// Its file, if there is anything to sync: that is for the caller to do then.
+    pub fn take_unsynced(&mut self) -> Option<Arc<F>> {
+        mem::take(&mut self.has_unsynced).then(|| Arc::clone(&self.file))
     }
 
     /// Whether somebody has removed it.
@@ -235,9 +253,9 @@ impl<F: SegmentFile> Segment<F> {
         self.file.is_removed()
     }
 
-    /// How it ends, as it is now, and what links another segment to it.
-    pub fn into_end(self) -> (Predecessor, LinkKey) {
-        (self.end, self.link)
+    /// How it ends, as it is now, what links another segment to it, and its file.
+    pub fn into_end(self) -> (Predecessor, LinkKey, Arc<F>) {
+        (self.end, self.link, self.file)
     }
 
     fn write(
@@ -254,7 +272,7 @@ impl<F: SegmentFile> Segment<F> {
             Ok(frame) => self.chain.seal(frame),
             Err(error) => return Err(Unwritten { error: io::Error::other(error), buffer: empty(), length: 0 }),
         };
-        if let Err(error) = write_all(&self.file, frame.wire(), self.length) {
+        if let Err(error) = write_all(&*self.file, frame.wire(), self.length) {
             self.is_spent = true;
             let (index, wire_length) = (frame.index(), frame.wire_length());
             let frame = Frame::received(frame.into_buffer(), index, wire_length);

@@ -39,10 +39,27 @@ pub(crate) fn streams_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The segments of a folder in which more may appear. The header of each is read once.
+/// The segments of a folder in which more may appear. Of each file the header is read once; of what is no segment, again when
+/// that has changed.
 pub(crate) struct SegmentFiles {
     folder: PathBuf,
-    known: HashMap<PathBuf, (FileIdentity, SegmentRecord)>,
+    known: HashMap<PathBuf, Known>,
+}
+
+/// A file, as it was when its header was read.
+struct Known {
+    identity: FileIdentity,
+    length: u64,
+    modified: Option<SystemTime>,
+    /// `None` for what is no segment, or has no whole header yet.
+    record: Option<SegmentRecord>,
+}
+
+impl Known {
+    fn is_still(&self, now: &Self) -> bool {
+        let is_unchanged = (self.length, self.modified) == (now.length, now.modified);
+        self.identity == now.identity && (self.record.is_some() || is_unchanged)
+    }
 }
 
 /// What tells a file from another that got its name, or its inode, after it was removed.
@@ -70,16 +87,18 @@ impl SegmentFiles {
     ///
     /// What the system says of the folder.
     pub fn look(&mut self) -> io::Result<Vec<(PathBuf, SegmentRecord)>> {
-        let mut segments = Vec::new();
+        let (mut segments, mut known) = (Vec::new(), HashMap::new());
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let Ok(identity) = path.metadata().map(|metadata| FileIdentity::of(&metadata)) else { continue };
-            let known = self.known.get(&path).filter(|(known, _)| *known == identity).map(|(_, record)| *record);
-            if let Some(record) = known.or_else(|| segment_at(&path)) {
-                self.known.insert(path.clone(), (identity, record));
-                segments.push((path, record));
-            }
+            let Ok(metadata) = path.metadata() else { continue };
+            let (identity, length, modified) = (FileIdentity::of(&metadata), metadata.len(), metadata.modified().ok());
+            let mut now = Known { identity, length, modified, record: None };
+            let before = self.known.remove(&path).filter(|before| before.is_still(&now));
+            now.record = before.map_or_else(|| segment_at(&path), |before| before.record);
+            segments.extend(now.record.map(|record| (path.clone(), record)));
+            known.insert(path, now);
         }
+        self.known = known;
         segments.sort_by(|(one, first), (other, second)| (first.number, one).cmp(&(second.number, other)));
         Ok(segments)
     }
@@ -102,5 +121,30 @@ mod tests {
             fs::remove_file(&path).unwrap();
         }
         assert_eq!(files.look().unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_segment_is_read_again_only_when_it_has_changed() {
+        let vector = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recording/first.reel");
+        let segment = fs::read(vector).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cam.reel");
+        let mut files = SegmentFiles::new(folder.path());
+        let mut write = |content: &[u8], modified: Option<SystemTime>| {
+            fs::write(&path, content).unwrap();
+            if let Some(modified) = modified {
+                File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+            }
+            files.look().unwrap().len()
+        };
+        let times = [1, 2].map(|seconds| Some(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)));
+        assert_eq!(write(&vec![0; segment.len()], times[0]), 0);
+        // A change that does not show: it is not read again.
+        assert_eq!(write(&segment, times[0]), 0);
+        assert_eq!(write(&segment, times[1]), 1);
+        assert_eq!(write(&segment[..100], None), 1, "a segment stays one");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(files.look().unwrap(), []);
+        assert!(files.known.is_empty());
     }
 }

@@ -14,7 +14,7 @@ use rustix::io::ioctl_fionread;
 
 use crate::{
     process::{CommandOutput, RunningCommand},
-    stream::{DescriptorInput, Input, Readiness, Stop, Wait},
+    stream::{DescriptorInput, Input, Readiness, Stop, Wait, Wake},
 };
 
 /// Where a recording comes from.
@@ -22,6 +22,11 @@ pub(crate) trait Source {
     /// Waits until a read would not block, until the recording is to end without waiting for more, or until the moment
     /// `until`.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness>;
+
+    /// Has `wake` end each wait, as [`Readiness::NotReady`], while it is set; returns whether it does.
+    fn wake_on(&mut self, _wake: Arc<Wake>) -> bool {
+        false
+    }
 
     /// Reads some bytes; none at the end.
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
@@ -80,6 +85,11 @@ impl Source for StandardInputSource<'_> {
         self.input.readiness(until.map_or(Wait::ForInput, Wait::Until))
     }
 
+    fn wake_on(&mut self, wake: Arc<Wake>) -> bool {
+        self.input.wake_on(wake);
+        true
+    }
+
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
         self.input.read(area)
     }
@@ -132,6 +142,11 @@ impl Source for ProducerSource<'_> {
             Err(_) if self.is_asked() => Ok(Readiness::Stopped),
             found => found,
         }
+    }
+
+    fn wake_on(&mut self, wake: Arc<Wake>) -> bool {
+        self.output.wake_on(wake);
+        true
     }
 
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {

@@ -15,6 +15,7 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
+use super::recorder_lock;
 use crate::{files::folders::Folder, system};
 
 /// A file that grows.
@@ -38,9 +39,23 @@ pub(crate) trait SegmentFile {
     fn is_removed(&self) -> bool;
 }
 
+/// Waits until what was written to `file` is on the disk, also where signals interrupt that.
+///
+/// # Errors
+///
+/// What the system says. The kernel says it once, and forgets what it could not write.
+pub(super) fn sync(file: &impl SegmentFile) -> io::Result<()> {
+    loop {
+        match file.sync() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            synced => return synced,
+        }
+    }
+}
+
 /// A folder in which files are made.
 pub(crate) trait SegmentFolder {
-    type File: SegmentFile;
+    type File: SegmentFile + Send + Sync + 'static;
 
     /// Makes the file `name`.
     ///
@@ -106,12 +121,15 @@ impl SegmentFolder for RecordingFolder {
 
     fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        self.folder.open_file(name, flags, Mode::from_raw_mode(0o666))
+        self.folder.open_file(name, flags, Mode::from_raw_mode(0o666)).inspect(recorder_lock::hold)
     }
 
     fn create_unnamed(&self) -> io::Result<Option<File>> {
         match self.folder.make_unnamed_file(OFlags::WRONLY, Mode::from_raw_mode(0o666)) {
-            Ok(file) if access(proc_path(&file), Access::EXISTS).is_ok() => Ok(Some(file)),
+            Ok(file) if access(proc_path(&file), Access::EXISTS).is_ok() => {
+                recorder_lock::hold(&file);
+                Ok(Some(file))
+            }
             Err(error) if is_no_room(&error) => Err(error),
             _ => Ok(None),
         }

@@ -13,7 +13,7 @@ use rustix::{
     io::{Errno, ioctl_fionread},
 };
 
-use super::Stop;
+use super::{Stop, Wake};
 
 /// What a wait for input found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,7 @@ pub struct DescriptorInput<F> {
     descriptor: F,
     /// `None` for a regular file, which is always ready.
     stop: Option<Arc<Stop>>,
+    wake: Option<Arc<Wake>>,
 }
 
 impl<F: AsFd> DescriptorInput<F> {
@@ -91,11 +92,17 @@ impl<F: AsFd> DescriptorInput<F> {
         // Files that the kernel generates, as in /proc, have no size, and reading some of them blocks.
         let never_waits = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile && status.st_size > 0;
         let stop = if never_waits { None } else { Some(Arc::new(Stop::new()?)) };
-        Ok(Self { descriptor, stop })
+        Ok(Self { descriptor, stop, wake: None })
     }
 }
 
 impl<F: AsFd> DescriptorInput<F> {
+    /// Has `wake` end each wait, while it is set, as if there were no input.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
+    pub(crate) fn wake_on(&mut self, wake: Arc<Wake>) {
+        self.wake = Some(wake);
+    }
+
     /// How many bytes can be read without waiting; none where the system does not say.
     pub fn pending(&self) -> usize {
         ioctl_fionread(&self.descriptor).ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
@@ -105,8 +112,9 @@ impl<F: AsFd> DescriptorInput<F> {
 impl<F: AsFd + Send> Input for DescriptorInput<F> {
     fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
         let Some(stop) = &self.stop else { return Ok(Readiness::Ready) };
-        let mut descriptors =
-            [PollFd::new(&self.descriptor, PollFlags::IN), PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN)];
+        let wake = self.wake.as_ref().map_or(stop.descriptor(), |wake| wake.descriptor());
+        let [stop, wake] = [stop.descriptor(), wake].map(|other| PollFd::from_borrowed_fd(other, PollFlags::IN));
+        let mut descriptors = [PollFd::new(&self.descriptor, PollFlags::IN), stop, wake];
         loop {
             let timeout = match wait {
                 Wait::ForInput => None,
@@ -121,7 +129,7 @@ impl<F: AsFd + Send> Input for DescriptorInput<F> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let [input, stop] = &descriptors;
+        let [input, stop, _] = &descriptors;
         Ok(if !stop.revents().is_empty() {
             Readiness::Stopped
         } else if input.revents().is_empty() {

@@ -28,6 +28,7 @@ mod stop;
 mod stream_file;
 mod sync;
 mod verified_frames;
+mod wake;
 mod writer;
 
 pub use clock::Clock;
@@ -50,4 +51,5 @@ pub use sealed_file::{SealedFile, SealedFrame};
 pub use stop::Stop;
 pub use stream_file::StreamFile;
 pub use verified_frames::VerifiedFrames;
+pub(crate) use wake::Wake;
 pub use writer::{StreamOptions, Writer};

@@ -5,8 +5,6 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use rustix::io::ioctl_fionbio;
-
 use crate::system;
 
 /// Ends the wait of the input that made it, permanently and from any thread.
@@ -22,8 +20,7 @@ impl Stop {
     ///
     /// What the system says when a pipe cannot be made.
     pub(super) fn new() -> io::Result<Self> {
-        let (woken, wake) = system::pipe()?;
-        ioctl_fionbio(&wake, true)?;
+        let (woken, wake) = system::wake_pipe()?;
         Ok(Self { woken, wake })
     }
 

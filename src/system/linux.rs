@@ -37,6 +37,10 @@ mod for_the_command {
         path::Path,
     };
 
+    use nix::{
+        fcntl::{FcntlArg, fcntl},
+        libc,
+    };
     use rustix::{
         fs::{
             FallocateFlags, OFlags,
@@ -47,8 +51,21 @@ mod for_the_command {
         process::{DumpableBehavior, PidfdFlags, PidfdGetfdFlags, Signal, getpid, pidfd_getfd, pidfd_open},
     };
 
-    /// From the kernel's magic.h. The type of the field it is compared with differs between machines.
+    // From the kernel's magic.h. The type of the field that they are compared with differs between machines.
     const TMPFS_MAGIC: i128 = 0x0102_1994;
+    /// The file systems of one machine: ext4, XFS, Btrfs, tmpfs, F2FS, overlay, ZFS, bcachefs, FAT and NTFS.
+    const OF_ONE_MACHINE: [i128; 10] = [
+        0xef53,
+        0x5846_5342,
+        0x9123_683e,
+        TMPFS_MAGIC,
+        0xf2f5_2010,
+        0x794c_7630,
+        0x2fc1_2fc1,
+        0xca45_1a4e,
+        0x4d44,
+        0x7366_746e,
+    ];
 
     /// Opens a folder in which names can be looked up, which needs less permission than to list it.
     pub(crate) const LOOK_UP_ONLY: OFlags = OFlags::PATH;
@@ -62,6 +79,30 @@ mod for_the_command {
     /// Whether `file` is in a file system that is in memory.
     pub(crate) fn is_in_memory(file: &File) -> bool {
         rustix::fs::fstatfs(file).is_ok_and(|system| i128::from(system.f_type) == TMPFS_MAGIC)
+    }
+
+    /// Whether `file` is in a file system that no other machine can share.
+    pub(crate) fn is_of_one_machine(file: &File) -> bool {
+        rustix::fs::fstatfs(file).is_ok_and(|system| OF_ONE_MACHINE.contains(&i128::from(system.f_type)))
+    }
+
+    /// Locks all of `file` until what was opened is closed. Whoever else opens and closes it, in this process too, does not
+    /// end that.
+    pub(crate) fn lock_this_open_file(file: &File) -> io::Result<()> {
+        fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file()))?;
+        Ok(())
+    }
+
+    /// Whether somebody who has opened `file` by itself has locked it.
+    pub(crate) fn is_open_file_locked(file: &File) -> io::Result<bool> {
+        let mut found = whole_file();
+        fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
+        Ok(i32::from(found.l_type) != libc::F_UNLCK)
+    }
+
+    /// An exclusive lock on all of a file.
+    fn whole_file() -> libc::flock {
+        libc::flock { l_type: libc::F_WRLCK as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
     }
 
     /// Reserves `length` bytes of `file` from `from` on, and leaves its length alone.

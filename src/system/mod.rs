@@ -4,6 +4,10 @@
 //! else is [`Unsupported`](std::io::ErrorKind::Unsupported): callers do without it where they can, and report it where
 //! they cannot. Commands are run on Linux only.
 
+use std::{io, os::fd::OwnedFd};
+
+use rustix::io::ioctl_fionbio;
+
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod this;
@@ -12,3 +16,11 @@ mod this;
 mod this;
 
 pub(crate) use this::*;
+
+/// A pipe by which a thread ends the wait of another: neither end ever blocks.
+pub(crate) fn wake_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (woken, wake) = pipe()?;
+    ioctl_fionbio(&woken, true)?;
+    ioctl_fionbio(&wake, true)?;
+    Ok((woken, wake))
+}

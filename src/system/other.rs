@@ -56,6 +56,21 @@ mod for_the_command {
         false
     }
 
+    /// Not known.
+    pub(crate) fn is_of_one_machine(_: &File) -> bool {
+        false
+    }
+
+    /// Not on every system.
+    pub(crate) fn lock_this_open_file(_: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Not on every system.
+    pub(crate) fn is_open_file_locked(_: &File) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Not without changing its length.
     pub(crate) fn reserve(_: &File, _: u64, _: u64) -> rustix::io::Result<()> {
         Err(Errno::OPNOTSUPP)

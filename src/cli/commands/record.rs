@@ -41,7 +41,7 @@ fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
         None => Some(standard_input(&secret)?),
     };
     let folder = RecordingFolder::open(&plan.folder)
-        .map_err(|error| Failure::system(plan.folder.as_path(), "cannot record into it", &error))?;
+        .map_err(|error| Failure::system(plan.folder.as_path(), "cannot record to this folder", &error))?;
     let label = plan.producer.as_ref().map_or(Label::StandardInput, |line| Label::Command(line.program.clone()));
     let question = match &plan.producer {
         Some(_) => Question::to_encrypt_output_of(&label),
@@ -166,7 +166,9 @@ impl Recording<'_> {
                 let failure = Failure::system(segment(&name).as_path(), "there is no room for more", &error);
                 let is_too_long = error.kind() == io::ErrorKind::FileTooLarge;
                 Err(failure.with_hint(match is_too_long {
-                    true => format!("{kept}; files may be no longer here: cut segments with --segment-size"),
+                    true => format!(
+                        "{kept}; larger files are not allowed here: begin new segments in time with --segment-size"
+                    ),
                     false => format!("{kept}; make room, and record again"),
                 }))
             }

@@ -9,6 +9,7 @@ use super::{
     salvage_hint::or_salvage,
 };
 use crate::{
+    container::{SegmentRecord, TagFlags},
     files::label::Label,
     record::{
         SegmentFacts,
@@ -72,6 +73,34 @@ pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure 
     Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {bytes} bytes of it are there"))
         .about(path)
         .with_hint(or_salvage("--allow-gaps gives what is there; --follow waits for more", &Label::from(path)))
+}
+
+/// Whoever recorded the segment is gone, and it is not the last of its recording, or has `no end`.
+pub(in crate::cli) fn recorder_left(
+    segment: &Label,
+    record: &SegmentRecord,
+    bytes: u64,
+    end: Option<TagFlags>,
+) -> Failure {
+    let fact = match end {
+        None => format!("is unfinished, and its recorder is gone: {bytes} bytes of it are there"),
+        Some(_) => {
+            let next = record.number.saturating_add(1);
+            format!(
+                "is continued, but the recording is unfinished: its recorder is gone, and segment {next} was not begun"
+            )
+        }
+    };
+    let failure = Failure::new(Exit::BadStream, fact).about(segment);
+    match end {
+        None => failure.with_hint(or_salvage("decrypt with --allow-gaps gives what is there", segment)),
+        Some(_) => failure.with_hint("all that was recorded has been given; reelseal verify FOLDER shows what that is"),
+    }
+}
+
+/// Nobody is seen to record the segment.
+pub(in crate::cli) fn recorder_unseen(segment: &Label) -> Message {
+    Message::about(segment, "has no end yet, and nobody on this machine is seen recording it; waiting for more")
 }
 
 /// A folder with more than one recording.

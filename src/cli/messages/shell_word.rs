@@ -3,13 +3,16 @@
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
 /// `path` as one word, which no shell takes apart and no program for an option. Control characters and bytes that are not
-/// UTF-8 are escaped as bash, zsh and fish read them.
+/// UTF-8 are escaped as bash and zsh read them; fish refuses such a word.
 pub(super) fn shell_word(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let dot = if bytes.starts_with(b"-") { "./" } else { "" };
     match path.to_str().filter(|text| !text.chars().any(|character| character.is_control() || is_format(character))) {
-        Some(text) if !text.is_empty() && text.bytes().all(is_plain) => format!("{dot}{text}"),
-        Some(text) => format!("'{dot}{}'", text.replace('\'', r"'\''")),
+        // zsh takes a word that begins with = for the name of a program.
+        Some(text) if !text.is_empty() && !text.starts_with('=') && text.bytes().all(is_plain) => {
+            format!("{dot}{text}")
+        }
+        Some(text) => format!("'{dot}{}'", text.chars().map(in_quotes).collect::<String>()),
         None => {
             let mut word = format!("$'{dot}");
             for &byte in bytes {
@@ -22,6 +25,14 @@ pub(super) fn shell_word(path: &Path) -> String {
             word.push('\'');
             word
         }
+    }
+}
+
+/// `character` within single quotes. fish has escapes there, others do not: a backslash is put outside, as a quote is.
+fn in_quotes(character: char) -> String {
+    match character {
+        '\'' | '\\' => format!(r"'\{character}'"),
+        _ => character.to_string(),
     }
 }
 
@@ -48,16 +59,46 @@ mod tests {
         assert_eq!(word("it's.reel"), r"'it'\''s.reel'");
         assert_eq!(word("-film.reel"), "./-film.reel");
         assert_eq!(word("a\nb"), r"$'a\x0ab'");
+        assert_eq!((word("=ls"), word("a=b")), ("'=ls'".to_owned(), "a=b".to_owned()));
+        assert_eq!(word(r"a\b"), r"'a'\\'b'");
+    }
+
+    const NAMES: [&[u8]; 10] = [
+        b"~",
+        b"=ls",
+        b"$HOME `x` \"y\" 'z'",
+        b"",
+        b"\xc3\xa4 caf\xc3\xa9",
+        b"a!b*?[c]#d;&|<>(){}",
+        br"a\b\\c\'d\",
+        b"%1",
+        b"^a@b,c:d+e",
+        b"a^(b) $(c)",
+    ];
+
+    fn assert_reads_back(shell: &str, names: &[&[u8]]) {
+        for name in names {
+            let word = shell_word(Path::new(OsStr::from_bytes(name)));
+            let echoed = Command::new(shell).args(["-c", &format!("printf %s {word}")]).output();
+            assert_eq!(echoed.unwrap().stdout, *name, "{shell}: {word}");
+        }
     }
 
     #[test]
     fn bash_reads_every_byte_back() {
         let all: Vec<u8> = (1..=255).collect();
-        for name in [all.as_slice(), b"~", b"$HOME `x` \"y\" 'z'", b"", b"\xc3\xa4 caf\xc3\xa9", b"a!b*?[c]#d;&|<>(){}"]
-        {
-            let word = shell_word(Path::new(OsStr::from_bytes(name)));
-            let echoed = Command::new("bash").args(["-c", &format!("printf %s {word}")]).output();
-            assert_eq!(echoed.unwrap().stdout, name, "{word}");
-        }
+        assert_reads_back("bash", &[&NAMES[..], &[&all]].concat());
+        assert_reads_back("sh", &NAMES);
+    }
+
+    #[test]
+    #[ignore = "needs zsh and fish"]
+    fn zsh_and_fish_read_names_back_and_fish_refuses_what_it_cannot_read() {
+        let all: Vec<u8> = (1..=255).collect();
+        assert_reads_back("zsh", &[&NAMES[..], &[&all]].concat());
+        assert_reads_back("fish", &NAMES);
+        let word = shell_word(Path::new("a\nb;id"));
+        let refused = Command::new("fish").args(["-c", &format!("printf %s {word}")]).output().unwrap();
+        assert!(!refused.status.success() && refused.stdout.is_empty());
     }
 }

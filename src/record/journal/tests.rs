@@ -2,24 +2,28 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
-    rc::Rc,
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
 };
 
 use proptest::prelude::*;
-use rustix::io::Errno;
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
 
 use super::*;
 use crate::{
     container::FrameSize,
     keys::{KeyFile, Lock},
     record::{
-        chain::{self, Break, recordings},
+        chain::{self, Break, Tail, recordings},
         growing_stream::GrowingStream,
         segment_end::{SegmentEnd, SegmentFacts},
         store::SegmentFile,
     },
-    stream::{ReadAt, ReaderInput, StreamError, StreamFile, StreamHeader},
+    stream::{ReadAt, ReaderInput, StreamError, StreamFile, StreamHeader, Wake},
 };
 
 const LAYOUT: Layout = Layout { frame_size: FrameSize::MIN, header_length: crate::container::HeaderLength::MIN };
@@ -55,56 +59,94 @@ struct Disk {
     is_named_at_once: bool,
     /// How long a file can be.
     room: Option<u64>,
-    calls: RefCell<Vec<Call>>,
+    /// How much room there is for all files together, and what each has taken, by its number.
+    total: Option<u64>,
+    taken: Mutex<HashMap<usize, u64>>,
+    calls: Mutex<Vec<Call>>,
     /// When a call failed first, in Unix microseconds.
-    failed: Cell<Option<i64>>,
+    failed: Mutex<Option<i64>>,
+    /// Holds the syncs of the thread that syncs up, while it is closed.
+    gate: Gate,
+}
+
+#[derive(Default)]
+struct Gate {
+    is_closed: Mutex<bool>,
+    has_opened: Condvar,
+}
+
+impl Gate {
+    fn closed() -> Self {
+        Self { is_closed: Mutex::new(true), has_opened: Condvar::new() }
+    }
+
+    fn open(&self) {
+        *self.is_closed.lock().unwrap() = false;
+        self.has_opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut is_closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
+        while *is_closed && thread::current().name() == Some("sync") {
+            is_closed = self.has_opened.wait(is_closed).unwrap();
+        }
+    }
 }
 
 impl Disk {
-    fn failing(fault: Fault) -> Rc<Self> {
-        Rc::new(Self { fault: Some(fault), ..Self::default() })
+    fn failing(fault: Fault) -> Arc<Self> {
+        Arc::new(Self { fault: Some(fault), ..Self::default() })
     }
 
-    /// Whether a file can have a byte before `end`.
-    fn check_room(&self, end: u64) -> io::Result<()> {
-        if self.room.is_some_and(|room| end > room) { Err(Errno::NOSPC.into()) } else { Ok(()) }
+    /// Takes the room up to `end` for a file, if it can have that.
+    fn take_room(&self, file: usize, end: u64) -> io::Result<()> {
+        let mut taken = self.taken.lock().unwrap();
+        let of_others: u64 = taken.iter().filter(|(other, _)| **other != file).map(|(_, taken)| taken).sum();
+        if self.room.is_some_and(|room| end > room) || self.total.is_some_and(|total| of_others + end > total) {
+            return Err(Errno::NOSPC.into());
+        }
+        let of_file = taken.entry(file).or_default();
+        *of_file = end.max(*of_file);
+        Ok(())
     }
 
     /// The fault that this call meets.
     fn meet(&self, call: Call) -> Option<Fault> {
-        let before = self.calls.borrow().iter().filter(|&&other| other == call).count();
-        self.calls.borrow_mut().push(call);
+        let mut calls = self.calls.lock().unwrap();
+        let before = calls.iter().filter(|&&other| other == call).count();
+        calls.push(call);
         let is_met = |fault: &Fault| fault.call == call && (fault.at == before || self.stays && before > fault.at);
         let met = self.fault.filter(is_met);
         if met.is_some() {
-            self.failed.set(self.failed.get().or_else(|| Some(Clock::system().now())));
+            self.failed.lock().unwrap().get_or_insert_with(|| Clock::system().now());
         }
         met
     }
 
     fn count(&self, call: Call) -> usize {
-        self.calls.borrow().iter().filter(|&&other| other == call).count()
+        self.calls.lock().unwrap().iter().filter(|&&other| other == call).count()
     }
 }
 
 struct MemoryFile {
-    disk: Rc<Disk>,
-    content: RefCell<Vec<u8>>,
+    disk: Arc<Disk>,
+    number: usize,
+    content: Mutex<Vec<u8>>,
     /// All that was tried to be written, byte by byte: a write that fails may have written it.
-    tried: RefCell<BTreeMap<u64, u8>>,
+    tried: Mutex<BTreeMap<u64, u8>>,
 }
 
-impl SegmentFile for Rc<MemoryFile> {
+impl SegmentFile for Arc<MemoryFile> {
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
-        self.disk.check_room(position + bytes.len() as u64)?;
+        self.disk.take_room(self.number, position + bytes.len() as u64)?;
         for (place, &byte) in (position..).zip(bytes) {
-            let before = self.tried.borrow_mut().insert(place, byte);
+            let before = self.tried.lock().unwrap().insert(place, byte);
             assert!(before.is_none_or(|before| before == byte), "two ciphertexts at {place}");
         }
         let fault = self.disk.meet(Call::Write);
         let most = self.disk.most_at_once.unwrap_or(usize::MAX);
         let written = fault.map_or(most, |fault| fault.written).min(bytes.len());
-        let (mut content, start) = (self.content.borrow_mut(), position as usize);
+        let (mut content, start) = (self.content.lock().unwrap(), position as usize);
         assert_eq!(content.len(), start, "a hole, or something is overwritten");
         content.extend(&bytes[..written]);
         match fault {
@@ -114,7 +156,7 @@ impl SegmentFile for Rc<MemoryFile> {
     }
 
     fn reserve(&self, from: u64, length: u64) -> io::Result<()> {
-        self.disk.check_room(from + length)?;
+        self.disk.take_room(self.number, from + length)?;
         self.disk.meet(Call::Reserve).map_or(Ok(()), |fault| Err(fault.error.into()))
     }
 
@@ -123,11 +165,13 @@ impl SegmentFile for Rc<MemoryFile> {
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
-        self.content.borrow_mut().truncate(length as usize);
+        self.content.lock().unwrap().truncate(length as usize);
+        self.disk.taken.lock().unwrap().insert(self.number, length);
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.gate.pass();
         self.disk.meet(Call::Sync).map_or(Ok(()), |fault| Err(fault.error.into()))
     }
 
@@ -138,39 +182,41 @@ impl SegmentFile for Rc<MemoryFile> {
 
 #[derive(Default)]
 struct MemoryFolder {
-    disk: Rc<Disk>,
-    files: RefCell<Vec<(OsString, Rc<MemoryFile>)>>,
+    disk: Arc<Disk>,
+    files: RefCell<Vec<(OsString, Arc<MemoryFile>)>>,
+    made: Cell<usize>,
 }
 
 impl MemoryFolder {
-    fn make(&self) -> Rc<MemoryFile> {
-        let (disk, content, tried) = (Rc::clone(&self.disk), RefCell::default(), RefCell::default());
-        Rc::new(MemoryFile { disk, content, tried })
+    fn make(&self) -> Arc<MemoryFile> {
+        let (disk, content, tried) = (Arc::clone(&self.disk), Mutex::default(), Mutex::default());
+        self.made.set(self.made.get() + 1);
+        Arc::new(MemoryFile { disk, number: self.made.get(), content, tried })
     }
 }
 
 impl SegmentFolder for MemoryFolder {
-    type File = Rc<MemoryFile>;
+    type File = Arc<MemoryFile>;
 
-    fn create(&self, name: &OsStr) -> io::Result<Rc<MemoryFile>> {
+    fn create(&self, name: &OsStr) -> io::Result<Arc<MemoryFile>> {
         let file = self.make();
         self.give_name(&file, name)?;
         Ok(file)
     }
 
-    fn create_unnamed(&self) -> io::Result<Option<Rc<MemoryFile>>> {
+    fn create_unnamed(&self) -> io::Result<Option<Arc<MemoryFile>>> {
         Ok(if self.disk.is_named_at_once { None } else { Some(self.make()) })
     }
 
-    fn give_name(&self, file: &Rc<MemoryFile>, name: &OsStr) -> io::Result<()> {
+    fn give_name(&self, file: &Arc<MemoryFile>, name: &OsStr) -> io::Result<()> {
         if self.files.borrow().iter().any(|(other, _)| other == name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.files.borrow_mut().push((name.to_owned(), Rc::clone(file)));
+        self.files.borrow_mut().push((name.to_owned(), Arc::clone(file)));
         Ok(())
     }
 
-    fn sync(&self, _: &Rc<MemoryFile>) -> io::Result<()> {
+    fn sync(&self, _: &Arc<MemoryFile>) -> io::Result<()> {
         Ok(())
     }
 
@@ -203,20 +249,43 @@ enum Step {
     SetClock(i64),
     /// The recording is asked to end; the bytes after it are there already.
     Stop,
+    /// So many frames are written.
+    Written(usize),
+    /// The sync that is held up goes on, and its end wakes the recorder.
+    Synced,
 }
 
 struct Script<'a> {
     clocks: &'a Clocks,
+    disk: Arc<Disk>,
     steps: VecDeque<Step>,
     end: SourceEnd,
+    wake: Option<Arc<Wake>>,
 }
 
 impl Source for Script<'_> {
+    fn wake_on(&mut self, wake: Arc<Wake>) -> bool {
+        self.wake = Some(wake);
+        // Else each sync has ended before the next step.
+        *self.disk.gate.is_closed.lock().unwrap()
+    }
+
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
         loop {
             match self.steps.front_mut() {
                 None | Some(Step::Bytes(_)) => return Ok(Readiness::Ready),
                 Some(Step::Stop) => return Ok(Readiness::Stopped),
+                Some(Step::Written(frames)) => {
+                    assert_eq!(self.disk.count(Call::Write), *frames + 1, "of the header and of the frames");
+                    self.steps.pop_front();
+                }
+                Some(Step::Synced) => {
+                    self.disk.gate.open();
+                    let wake = self.wake.as_ref().unwrap();
+                    poll(&mut [PollFd::from_borrowed_fd(wake.descriptor(), PollFlags::IN)], None).unwrap();
+                    self.steps.pop_front();
+                    return Ok(Readiness::NotReady);
+                }
                 Some(Step::SetClock(by)) => {
                     self.clocks.set_by.set(self.clocks.set_by.get() + *by);
                     self.steps.pop_front();
@@ -268,12 +337,12 @@ struct Recorded {
     names: Vec<String>,
     streams: Vec<Vec<u8>>,
     key_file: KeyFile,
-    disk: Rc<Disk>,
+    disk: Arc<Disk>,
 }
 
-fn record_on(disk: Rc<Disk>, cutting: Cutting, steps: Vec<Step>, end: SourceEnd) -> Recorded {
+fn record_on(disk: Arc<Disk>, cutting: Cutting, steps: Vec<Step>, end: SourceEnd) -> Recorded {
     let clocks = Clocks { began: Instant::now(), passed: Cell::default(), set_by: Cell::default() };
-    let folder = MemoryFolder { disk: Rc::clone(&disk), files: RefCell::default() };
+    let folder = MemoryFolder { disk: Arc::clone(&disk), ..MemoryFolder::default() };
     let key_file = KeyFile::random().unwrap();
     let lock = Lock::with_key_file(&key_file);
     let plan = JournalPlan {
@@ -287,7 +356,7 @@ fn record_on(disk: Rc<Disk>, cutting: Cutting, steps: Vec<Step>, end: SourceEnd)
     let ended = Journal {
         plan: &plan,
         folder: &folder,
-        source: &mut Script { clocks: &clocks, steps: steps.into(), end },
+        source: &mut Script { clocks: &clocks, disk: Arc::clone(&disk), steps: steps.into(), end, wake: None },
         time: &clocks,
         streams: &mut || lock.new_stream(LAYOUT, JournalPlan::features()).map_err(io::Error::other),
         report: &mut |event| events.push(format!("{event:?}")),
@@ -296,12 +365,12 @@ fn record_on(disk: Rc<Disk>, cutting: Cutting, steps: Vec<Step>, end: SourceEnd)
     .record([7; RECORDING_ID_LENGTH]);
     let files = folder.files.into_inner();
     let names = files.iter().map(|(name, _)| name.to_str().unwrap().to_owned()).collect();
-    let streams = files.iter().map(|(_, file)| file.content.borrow().clone()).collect();
+    let streams = files.iter().map(|(_, file)| file.content.lock().unwrap().clone()).collect();
     Recorded { ended, events, names, streams, key_file, disk }
 }
 
 fn record(cutting: Cutting, steps: Vec<Step>) -> Recorded {
-    record_on(Rc::default(), cutting, steps, SourceEnd::Finished)
+    record_on(Arc::default(), cutting, steps, SourceEnd::Finished)
 }
 
 impl Recorded {
@@ -423,7 +492,7 @@ fn whichever_write_fails_no_two_ciphertexts_are_at_one_place_and_nothing_is_lost
 #[test]
 fn after_a_short_write_the_rest_of_the_same_bytes_follows() {
     let (steps, plaintext) = long_script();
-    let disk = Rc::new(Disk { most_at_once: Some(999), is_named_at_once: true, ..Disk::default() });
+    let disk = Arc::new(Disk { most_at_once: Some(999), is_named_at_once: true, ..Disk::default() });
     let recorded = record_on(disk, short_segments(), steps, SourceEnd::Finished);
     assert!(recorded.plaintext() == plaintext && recordings(&recorded.facts())[0].is_whole());
 }
@@ -448,12 +517,94 @@ fn whichever_sync_fails_the_recording_goes_on_in_another_segment() {
     assert!(went_on > 2, "{went_on}");
 }
 
+/// Two frames are written while a sync is held up, and more after it.
+fn slow_sync() -> Vec<Step> {
+    vec![
+        Step::Bytes(b"one".to_vec()),
+        Step::Pause(Duration::from_millis(1300)),
+        Step::Written(1),
+        Step::Bytes(b"two".to_vec()),
+        Step::Pause(Duration::from_millis(200)),
+        Step::Written(2),
+        Step::Bytes(b"three".to_vec()),
+        Step::Pause(Duration::from_secs(2)),
+        Step::Written(3),
+        Step::Synced,
+        Step::Bytes(b"four".to_vec()),
+        Step::Pause(Duration::from_millis(200)),
+    ]
+}
+
+#[test]
+fn frames_are_written_in_time_while_a_sync_is_under_way() {
+    let disk = Arc::new(Disk { gate: Gate::closed(), ..Disk::default() });
+    let recorded = record_on(disk, Cutting::default(), slow_sync(), SourceEnd::Finished);
+    assert!(recorded.ended.how.is_ok() && !recorded.ended.is_doubtful);
+    assert_eq!((recorded.plaintext(), recorded.facts()[0].frames), (b"onetwothreefour".to_vec(), 5));
+    // The header, the one that was held up, of what was written meanwhile, and two at the end.
+    assert_eq!(recorded.disk.count(Call::Sync), 5);
+}
+
+#[test]
+fn a_sync_that_fails_while_frames_are_written_ends_their_segment_and_another_begins() {
+    let fault = Fault { call: Call::Sync, at: 1, written: 0, error: Errno::IO };
+    let disk = Arc::new(Disk { fault: Some(fault), gate: Gate::closed(), ..Disk::default() });
+    let recorded = record_on(disk, Cutting::default(), slow_sync(), SourceEnd::Finished);
+    assert!(recorded.ended.how.is_ok() && recorded.ended.is_doubtful);
+    assert!(recorded.events.iter().any(|event| event.starts_with("NotSynced")), "{:?}", recorded.events);
+    assert_eq!(recorded.pieces(), [b"onetwothree".to_vec(), b"four".to_vec()]);
+    assert!(recordings(&recorded.facts())[0].is_whole());
+}
+
+#[test]
+fn a_segment_is_not_followed_by_another_while_its_sync_is_under_way() {
+    let disk = Arc::new(Disk { gate: Gate::closed(), ..Disk::default() });
+    let held = Arc::clone(&disk);
+    // The cut waits for the sync; nothing else would open the gate.
+    let opener = thread::spawn(move || {
+        while held.count(Call::Write) < 4 {
+            thread::yield_now();
+        }
+        let syncs = held.count(Call::Sync);
+        held.gate.open();
+        syncs
+    });
+    let steps = vec![
+        Step::Bytes(b"one".to_vec()),
+        Step::Pause(Duration::from_millis(1300)),
+        Step::SetClock(60_000_000),
+        Step::Bytes(b"two".to_vec()),
+        Step::Pause(Duration::from_millis(200)),
+        Step::Bytes(b"three".to_vec()),
+    ];
+    let recorded = record_on(disk, Cutting::default(), steps, SourceEnd::Finished);
+    // When the first segment had its final frame, there was no sync but that of its header.
+    assert_eq!(opener.join().unwrap(), 1);
+    assert_eq!(recorded.pieces(), [b"onetwo".to_vec(), b"three".to_vec()]);
+}
+
+#[test]
+fn a_disk_without_room_for_another_segment_ends_the_last_one_whatever_files_it_has() {
+    let (steps, plaintext) = long_script();
+    for is_named_at_once in [false, true] {
+        for total in (40_000..90_000).step_by(501) {
+            let disk = Arc::new(Disk { total: Some(total), is_named_at_once, ..Disk::default() });
+            let recorded = record_on(disk, short_segments(), steps.clone(), SourceEnd::Finished);
+            assert!(!recorded.ended.is_doubtful, "{total}: {:?}", recorded.events);
+            assert!(plaintext.starts_with(&recorded.plaintext()));
+            let states = recordings(&recorded.facts());
+            let interrupted = recorded.ended.how.is_err();
+            assert_eq!(states[0].tail, Tail::Ended { interrupted }, "{is_named_at_once} {total}");
+        }
+    }
+}
+
 #[test]
 fn a_disk_that_goes_on_failing_is_not_littered() {
     for error in [Errno::IO, Errno::STALE] {
         // The first two are of the header and of the first frame.
         let fault = Fault { call: Call::Sync, at: 1, written: 0, error };
-        let disk = Rc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
+        let disk = Arc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
         let recorded = record_on(disk, Cutting::default(), long_script().0, SourceEnd::Finished);
         assert!(matches!(recorded.ended.how, Err(JournalError::Create { .. })), "{:?}", recorded.ended);
         assert_eq!(recorded.streams.len(), 1);
@@ -466,7 +617,7 @@ fn on_a_full_disk_the_segment_gets_its_final_frame_and_nothing_is_read_that_cann
     // The first is for the header and the first frame.
     for at in 1..6 {
         let fault = Fault { call: Call::Reserve, at, written: 0, error: Errno::NOSPC };
-        let disk = Rc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
+        let disk = Arc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
         let recorded = record_on(disk, short_segments(), steps.clone(), SourceEnd::Finished);
         let full = matches!(&recorded.ended.how, Err(JournalError::Full { .. } | JournalError::Create { .. }));
         assert!(full && !recorded.ended.is_doubtful, "{:?}", recorded.ended);
@@ -484,7 +635,7 @@ fn however_much_room_there_is_all_of_it_is_used_and_the_final_frame_has_its_plac
     let (steps, plaintext) = long_script();
     let whole = record(Cutting::default(), steps.clone()).streams[0].len() as u64;
     for room in (0..whole + 8192).step_by(501) {
-        let disk = Rc::new(Disk { room: Some(room), ..Disk::default() });
+        let disk = Arc::new(Disk { room: Some(room), ..Disk::default() });
         let recorded = record_on(disk, Cutting::default(), steps.clone(), SourceEnd::Finished);
         let is_made = room >= LAYOUT.frame_position(1) + 64;
         let lost = if is_made { Vec::new() } else { vec!["Lost(377)".to_owned()] };
@@ -509,7 +660,7 @@ fn a_recording_that_is_asked_to_end_keeps_what_has_arrived() {
     let plaintext = bytes(3 * FRAME + 5);
     let steps = [&plaintext[..10], &plaintext[10..]];
     let steps = vec![Step::Bytes(steps[0].to_vec()), Step::Stop, Step::Bytes(steps[1].to_vec())];
-    let recorded = record_on(Rc::default(), Cutting::default(), steps, SourceEnd::Asked);
+    let recorded = record_on(Arc::default(), Cutting::default(), steps, SourceEnd::Asked);
     assert!(matches!(recorded.ended.how, Ok(SourceEnd::Asked)));
     assert!(recorded.plaintext() == plaintext);
     let SegmentEnd::Final(flags) = recorded.facts()[0].end else { panic!("unfinished") };
@@ -519,7 +670,7 @@ fn a_recording_that_is_asked_to_end_keeps_what_has_arrived() {
 #[test]
 fn of_a_source_that_fails_before_its_first_byte_nothing_is_left() {
     for (end, segments) in [(SourceEnd::Failed, 0), (SourceEnd::Asked, 0), (SourceEnd::Finished, 1)] {
-        let recorded = record_on(Rc::default(), Cutting::default(), Vec::new(), end);
+        let recorded = record_on(Arc::default(), Cutting::default(), Vec::new(), end);
         assert_eq!((recorded.streams.len(), recorded.ended.bytes), (segments, 0), "{end:?}");
     }
 }
@@ -700,6 +851,6 @@ fn a_frame_that_goes_to_another_segment_keeps_the_time_when_it_arrived() {
         let (stream, _) = header.open(&mut recorded.key_file.clone().into()).unwrap();
         let file = StreamFile::new(bytes, bytes.len() as u64, 0, LAYOUT);
         let arrived = file.verify_first_frame(stream.chain()).unwrap().tag().time;
-        assert!(arrived <= recorded.disk.failed.get().unwrap(), "{call:?}");
+        assert!(arrived <= recorded.disk.failed.lock().unwrap().unwrap(), "{call:?}");
     }
 }

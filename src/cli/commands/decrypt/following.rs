@@ -1,12 +1,16 @@
 //! Decrypting a stream, or a recording, while it grows.
 
+mod followed;
+
 use std::{
     fs::File,
-    io,
+    io, mem,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
+
+use followed::Followed;
 
 use super::{Decryption, halt::Halt};
 use crate::{
@@ -21,7 +25,7 @@ use crate::{
             failure::{Exit, Failure},
             message::Message,
             progress::FileProgress,
-            recording::not_continued,
+            recording::{not_continued, recorder_left, recorder_unseen},
             report, stream_failure,
         },
         plan::{DecryptPlan, Part, WholeRecording},
@@ -30,7 +34,7 @@ use crate::{
     container::{Features, HeaderError, Layout, SegmentRecord, TagFlags},
     files::{input::InputFile, label::Label, walk::NamedInput},
     record::{
-        FolderWatch, GrowingStream, SegmentFacts, SegmentFiles, Woken,
+        FolderWatch, GrowingStream, Presence, RecorderWatch, SegmentFacts, SegmentFiles, Woken,
         chain::{self, Break},
     },
     signals::Startup,
@@ -55,7 +59,9 @@ fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), 
         _ => PathBuf::from("."),
     };
     let places = Places { watch: FolderWatch::new(&folder), files: SegmentFiles::new(&folder), folder };
-    let following = Following { decryption: &decryption, keyring: &keyring, places, allows_gaps: how.allows_gaps };
+    let (recorder, allows_gaps) = (RecorderWatch::default(), how.allows_gaps);
+    let following =
+        Following { decryption: &decryption, keyring: &keyring, places, recorder, is_unseen_said: false, allows_gaps };
     following.run(&named, is_folder)
 }
 
@@ -70,17 +76,10 @@ struct Following<'a> {
     decryption: &'a Decryption<'a>,
     keyring: &'a Keyring,
     places: Places,
+    recorder: RecorderWatch,
+    /// Whether it was reported that no recorder was seen.
+    is_unseen_said: bool,
     allows_gaps: bool,
-}
-
-/// A stream that is followed.
-struct Followed {
-    path: PathBuf,
-    label: Label,
-    record: Option<SegmentRecord>,
-    frames: GrowingStream<Arc<File>>,
-    /// The flags of the final frame, once that has been delivered.
-    end: Option<TagFlags>,
 }
 
 impl Following<'_> {
@@ -217,7 +216,8 @@ impl Following<'_> {
         Ok(Some(Followed { path: path.to_owned(), label, record, frames, end: None }))
     }
 
-    /// Delivers what is there, and waits for more, until the final frame of the recording.
+    /// Delivers what is there, and waits for more, until the final frame of the recording, or until its recorder has left it
+    /// without one.
     fn follow(
         &mut self,
         mut followed: Followed,
@@ -226,14 +226,26 @@ impl Following<'_> {
     ) -> Result<(), Halt> {
         let mut has_successor = false;
         loop {
+            // If it has left by now, nothing comes after what is delivered next.
+            let recorder = self.recorder.look(followed.frames.source());
             let has_grown = followed.deliver(delivery, progress)?;
             let goes_on = followed.end.is_none_or(TagFlags::is_continued);
             match followed.record.filter(|_| goes_on) {
                 None if followed.end.is_some() => return Ok(()),
                 None => self.wait(delivery)?,
-                Some(_) if followed.end.is_none() && has_grown => self.wait(delivery)?,
+                Some(_) if followed.end.is_none() && has_grown && recorder != Presence::Left => self.wait(delivery)?,
                 Some(record) => match self.successor(&record)? {
-                    None => self.wait(delivery)?,
+                    None if recorder == Presence::Left => {
+                        return Err(
+                            recorder_left(&followed.label, &record, followed.frames.length(), followed.end).into()
+                        );
+                    }
+                    None => {
+                        if recorder == Presence::Unknown && !mem::replace(&mut self.is_unseen_said, true) {
+                            report::warning(&recorder_unseen(&followed.label));
+                        }
+                        self.wait(delivery)?;
+                    }
                     // Once another segment has begun, this one does not grow: all of it is there now.
                     Some(_) if followed.end.is_none() && !has_successor => has_successor = true,
                     Some(next) => {
@@ -276,27 +288,6 @@ impl Following<'_> {
             }
             Err(why) => Err(not_continued(&followed.path, path, &why)),
         }
-    }
-}
-
-impl Followed {
-    /// Delivers the frames that are there; returns whether there were any.
-    fn deliver(&mut self, delivery: &Delivery<'_>, progress: &FileProgress<'_>) -> Result<bool, Halt> {
-        let mut has_grown = false;
-        while self.end.is_none() {
-            let layout = self.frames.stream().header().layout();
-            let next = self.frames.next_frame();
-            let next = next.map_err(|error| {
-                stream_failure::pipeline(&self.label, &Label::StandardOutput, delivery.is_direct(), layout, &error)
-            })?;
-            let Some(frame) = next else { break };
-            delivery.deliver_bytes(frame.payload()).map_err(Halt::NotTaken)?;
-            progress.delivered().fetch_add(frame.payload().len() as u64, Ordering::Relaxed);
-            self.end = Some(frame.tag().flags).filter(|flags| flags.is_final());
-            self.frames.give_back(frame);
-            has_grown = true;
-        }
-        Ok(has_grown)
     }
 }
 

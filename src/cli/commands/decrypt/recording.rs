@@ -155,19 +155,13 @@ fn check(
     let mut checked: Vec<Checked> = Vec::new();
     for (path, _) in segments {
         let (facts, slot) = facts(path, keyring, &wanted)?;
-        if let Some(before) = checked.last_mut()
-            && let Err(why) = chain::continues(&before.facts, &facts)
-        {
-            if !(how.allows_gaps && why.is_gap()) {
-                return Err(not_continued(&before.path, path, &why));
+        if let Some(before) = checked.last_mut() {
+            let joint = chain::join(&before.facts, &facts, how.allows_gaps);
+            let joint = joint.map_err(|why| not_continued(&before.path, path, &why))?;
+            before.length = joint.length;
+            if let Some(gap) = joint.gap {
+                report::warning(&gap_allowed(&before.path, path, &gap));
             }
-            // More may be there than its recorder knew of, which is in the next one, too. Where no link has verified, the
-            // next one's offset is anybody's claim.
-            if why.is_linked() {
-                let until_next = facts.record.offset.saturating_sub(before.facts.record.offset);
-                before.length = before.length.min(until_next);
-            }
-            report::warning(&gap_allowed(&before.path, path, &why));
         }
         checked.push(Checked { path: path.clone(), length: facts.length, facts, slot });
     }

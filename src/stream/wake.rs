@@ -1,0 +1,44 @@
+//! Ending a wait for input early, as something else is to be looked after first.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use crate::system;
+
+/// Ends the waits of the inputs that were given it, from any thread, until it is cleared.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
+pub(crate) struct Wake {
+    woken: OwnedFd,
+    wake: OwnedFd,
+}
+
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
+impl Wake {
+    /// One that is not set.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when a pipe cannot be made.
+    pub fn new() -> io::Result<Self> {
+        let (woken, wake) = system::wake_pipe()?;
+        Ok(Self { woken, wake })
+    }
+
+    /// Ends the waits that are under way, and those that begin before it is cleared.
+    pub fn set(&self) {
+        // A pipe that is full is as readable as one with this byte.
+        let _ = rustix::io::write(&self.wake, &[0]);
+    }
+
+    pub fn clear(&self) {
+        let mut bytes = [0; 64];
+        while rustix::io::read(&self.woken, &mut bytes).is_ok_and(|read| read == bytes.len()) {}
+    }
+
+    /// Readable while it is set.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.woken.as_fd()
+    }
+}
