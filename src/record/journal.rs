@@ -5,22 +5,22 @@ use std::{
     ffi::{OsStr, OsString},
     io, mem,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{
-    cutting::Cutting,
     error::JournalError,
+    journal_plan::JournalPlan,
     lineage::Lineage,
+    open_frame::OpenFrame,
     packets::{ENOUGH, Packets, is_transport_stream},
     segment::{NextSegment, NotMade, Segment, Unwritten},
-    segment_name::SegmentName,
     source::{Source, SourceEnd},
     store::{SegmentFolder, is_no_room},
     time::{Clocks, Time},
 };
 use crate::{
-    container::{Features, Layout, RECORDING_ID_LENGTH},
+    container::RECORDING_ID_LENGTH,
     keys::NewStream,
     stage::FrameBuffer,
     stream::{Clock, Ending, Readiness},
@@ -28,25 +28,6 @@ use crate::{
 
 /// How many segments in a row may fail. More of them would only litter a disk that is failing.
 const MOST_FAILURES: u32 = 3;
-
-/// How a recording is made.
-#[derive(Clone, Debug)]
-pub(crate) struct JournalPlan {
-    pub layout: Layout,
-    /// The longest that a byte waits for its frame to be written.
-    pub max_delay: Duration,
-    /// The longest that what was written waits until it is synced.
-    pub sync: Duration,
-    pub cutting: Cutting,
-    pub name: SegmentName,
-}
-
-impl JournalPlan {
-    /// The features of every segment.
-    pub fn features() -> Features {
-        Features::LIVE.union(Features::TIMED)
-    }
-}
 
 /// What happened, for whoever reports it. Segments are named as in their folder.
 #[derive(Debug)]
@@ -114,17 +95,6 @@ struct Recorder<'a, D: SegmentFolder, S, T> {
     is_doubtful: bool,
 }
 
-/// The frame that is being filled.
-struct OpenFrame {
-    /// `None` while it is written.
-    buffer: Option<FrameBuffer>,
-    filled: usize,
-    /// When it is to be written, however full it is.
-    due: Option<Instant>,
-    /// When its first byte arrived, in Unix microseconds, also where it goes to another segment than it was meant for.
-    arrived: Option<i64>,
-}
-
 /// What a read found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
@@ -139,7 +109,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Journal<'_, D, S, T> {
             lineage: Lineage::new(recording),
             packets: Packets::Unknown,
             clocks: Clocks::read(self.time),
-            frame: OpenFrame { buffer: None, filled: 0, due: None, arrived: None },
+            frame: OpenFrame::default(),
             segment: None,
             segment_began: self.time.now(),
             cut_is_due: false,
@@ -459,14 +429,6 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
 
     fn payload(&self) -> usize {
         self.journal.plan.layout.frame_size.payload()
-    }
-}
-
-impl OpenFrame {
-    /// The bytes that it has.
-    fn payload(&mut self) -> &[u8] {
-        let area = self.buffer.as_mut().map(FrameBuffer::payload_area).unwrap_or_default();
-        area.get(..self.filled).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     rc::Rc,
+    time::Duration,
 };
 
 use proptest::prelude::*;
@@ -11,9 +12,10 @@ use rustix::io::Errno;
 
 use super::*;
 use crate::{
-    container::FrameSize,
+    container::{FrameSize, Layout},
     keys::{KeyFile, Lock},
     record::{
+        Cutting, SegmentName,
         chain::{self, Break, recordings},
         growing_stream::GrowingStream,
         segment_end::{SegmentEnd, SegmentFacts},
