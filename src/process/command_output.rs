@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    os::fd::BorrowedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -42,20 +43,49 @@ impl CommandOutput {
         self.input.pending()
     }
 
-    /// Waits until there is something to read, a stop was requested, or the command has ended, unless it `has_ended` before;
-    /// no longer than `limit`.
-    fn wait(&self, has_ended: bool, limit: Option<Duration>) -> io::Result<()> {
+    /// Waits until a read would not block, until the moment `until`, or, where there is a descriptor `wake`, until that can
+    /// be read: it is not read here.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandFailure::LeftOutputOpen`]; what the system says.
+    pub fn wait_or_be_woken(&mut self, until: Option<Instant>, wake: Option<BorrowedFd<'_>>) -> io::Result<Readiness> {
+        loop {
+            let has_ended = self.watch.has_ended();
+            let began = Instant::now();
+            let limit = until.map(|moment| moment.saturating_duration_since(began));
+            let is_woken =
+                self.wait(has_ended, limit.into_iter().chain(has_ended.then_some(self.grace)).min(), wake)?;
+            if has_ended {
+                self.grace = self.grace.saturating_sub(began.elapsed());
+            }
+            match self.input.readiness(Wait::Never)? {
+                Readiness::NotReady if has_ended && self.grace.is_zero() => return Err(self.left_open()),
+                Readiness::NotReady if is_woken || until.is_some_and(|moment| moment <= Instant::now()) => {
+                    return Ok(Readiness::NotReady);
+                }
+                Readiness::NotReady => {}
+                found => return Ok(found),
+            }
+        }
+    }
+
+    /// Waits until there is something to read, a stop was requested, `wake` can be read, or the command has ended, unless it
+    /// `has_ended` before; no longer than `limit`. Returns whether `wake` can be read.
+    fn wait(&self, has_ended: bool, limit: Option<Duration>, wake: Option<BorrowedFd<'_>>) -> io::Result<bool> {
         let stop = self.input.stop();
         let pipe = PollFd::new(&self.pipe, PollFlags::IN);
         let stop =
             stop.as_ref().map_or(pipe.clone(), |stop| PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN));
         let ended = PollFd::from_borrowed_fd(self.watch.ended(), PollFlags::IN);
-        let mut events = [pipe, stop, ended];
+        // What is not waited for is the pipe once more.
+        let wake = wake.map_or(pipe.clone(), |wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
+        let mut events = [pipe, stop, wake, ended];
         // Once it has ended, that is not waited for.
-        let events = if has_ended { &mut events[..2] } else { &mut events[..] };
+        let events = if has_ended { &mut events[..3] } else { &mut events[..] };
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match poll(events, limit.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Ok(_) | Err(Errno::INTR) => Ok(events.get(2).is_some_and(|wake| !wake.revents().is_empty())),
             Err(error) => Err(error.into()),
         }
     }
@@ -68,27 +98,10 @@ impl CommandOutput {
 
 impl Input for CommandOutput {
     fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
-        let until = match wait {
-            Wait::Never => return self.input.readiness(wait),
-            Wait::ForInput => None,
-            Wait::Until(moment) => Some(moment),
-        };
-        loop {
-            let has_ended = self.watch.has_ended();
-            let began = Instant::now();
-            let limit = until.map(|moment| moment.saturating_duration_since(began));
-            self.wait(has_ended, limit.into_iter().chain(has_ended.then_some(self.grace)).min())?;
-            if has_ended {
-                self.grace = self.grace.saturating_sub(began.elapsed());
-            }
-            match self.input.readiness(Wait::Never)? {
-                Readiness::NotReady if has_ended && self.grace.is_zero() => return Err(self.left_open()),
-                Readiness::NotReady if until.is_some_and(|moment| moment <= Instant::now()) => {
-                    return Ok(Readiness::NotReady);
-                }
-                Readiness::NotReady => {}
-                found => return Ok(found),
-            }
+        match wait {
+            Wait::Never => self.input.readiness(wait),
+            Wait::ForInput => self.wait_or_be_woken(None, None),
+            Wait::Until(moment) => self.wait_or_be_woken(Some(moment), None),
         }
     }
 
