@@ -15,7 +15,7 @@ use super::{
     open_frame::OpenFrame,
     packets::{ENOUGH, Packets, is_transport_stream},
     segment::{NextSegment, NotMade, Segment, Unwritten},
-    source::{Source, SourceEnd},
+    source::{Cut, Source, SourceEnd},
     store::{SegmentFolder, is_no_room},
     time::{Clocks, Time},
 };
@@ -37,6 +37,7 @@ pub(crate) enum Event<'a> {
         segment: &'a OsStr,
         /// The plaintext bytes in it.
         bytes: u64,
+        is_synced: bool,
     },
     /// What was written to it lately may be lost by a power cut; the recording goes on in another.
     NotSynced(&'a OsStr, &'a io::Error),
@@ -138,6 +139,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 }
                 Readiness::Ready => {}
             }
+            self.take_cut();
             // Nothing is begun for the end of the source, where that can be told.
             if self.is_to_be_cut() && self.journal.source.pending() != Some(0) {
                 self.cut()?;
@@ -181,6 +183,15 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
             self.sync()?;
         }
         Ok(())
+    }
+
+    /// Notes whether another segment is asked for.
+    fn take_cut(&mut self) {
+        let Some(cut) = self.journal.source.takes_cut() else { return };
+        if cut == Cut::Here {
+            self.packets.begin_anew();
+        }
+        self.cut_is_due |= self.segment.is_some();
     }
 
     /// Whether the segment ends before the next byte.
@@ -369,7 +380,9 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         }
         match finished {
             Ok(()) => {
-                match segment.sync() {
+                let synced = segment.sync();
+                let is_synced = synced.is_ok() && !is_known;
+                match synced {
                     Ok(()) if !is_known => self.failures = 0,
                     Err(error) if !is_known => {
                         self.is_doubtful = true;
@@ -378,7 +391,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                     Ok(()) | Err(_) => {}
                 }
                 segment.give_back();
-                (self.journal.report)(Event::Finished { segment: segment.name(), bytes: segment.plaintext() });
+                let (segment, bytes) = (segment.name(), segment.plaintext());
+                (self.journal.report)(Event::Finished { segment, bytes, is_synced });
             }
             Err(error) => {
                 segment.abandon();

@@ -12,10 +12,7 @@ use std::{
 
 use rustix::io::ioctl_fionread;
 
-use crate::{
-    process::{CommandOutput, RunningCommand},
-    stream::{DescriptorInput, Input, Readiness, Stop, Wait},
-};
+use crate::stream::{DescriptorInput, Input, Readiness, Stop, Wait};
 
 /// Where a recording comes from.
 pub(crate) trait Source {
@@ -29,8 +26,22 @@ pub(crate) trait Source {
     /// How many bytes are there already; `None` where the system does not say.
     fn pending(&self) -> Option<usize>;
 
+    /// Whether another segment is to begin; says so once. Asked before each read.
+    fn takes_cut(&mut self) -> Option<Cut> {
+        None
+    }
+
     /// How it ended; waits for that. Asked once it has, or was stopped.
     fn end(&mut self) -> SourceEnd;
+}
+
+/// Where another segment is to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// With the next byte that can begin one.
+    AtPacket,
+    /// With the next byte: it has nothing to do with those before it.
+    Here,
 }
 
 /// How a source ended.
@@ -95,63 +106,6 @@ impl Source for StandardInputSource<'_> {
 
     fn end(&mut self) -> SourceEnd {
         if self.asked.load(Ordering::Acquire) { SourceEnd::Asked } else { SourceEnd::Finished }
-    }
-}
-
-/// A command. Once it is asked to end, what it still writes is read.
-pub(crate) struct ProducerSource<'a> {
-    running: &'a RunningCommand,
-    output: CommandOutput,
-    asked: Arc<AtomicBool>,
-}
-
-impl<'a> ProducerSource<'a> {
-    /// Reads the `output` of the command that is `running`.
-    pub fn new(running: &'a RunningCommand, output: CommandOutput) -> Self {
-        Self { running, output, asked: Arc::default() }
-    }
-
-    /// What asks it to end.
-    pub fn ender(&self) -> impl Fn() + Send + 'static {
-        let (asked, end) = (Arc::clone(&self.asked), self.running.asks_to_end());
-        move || {
-            asked.store(true, Ordering::Release);
-            end();
-        }
-    }
-
-    fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
-    }
-}
-
-impl Source for ProducerSource<'_> {
-    fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
-        match self.output.readiness(until.map_or(Wait::ForInput, Wait::Until)) {
-            // A process that it left does not keep us from ending.
-            Err(_) if self.is_asked() => Ok(Readiness::Stopped),
-            found => found,
-        }
-    }
-
-    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
-        match self.output.read(area) {
-            Err(_) if self.is_asked() => Ok(0),
-            read => read,
-        }
-    }
-
-    fn pending(&self) -> Option<usize> {
-        Some(self.output.pending())
-    }
-
-    fn end(&mut self) -> SourceEnd {
-        let ended = self.running.wait();
-        match ended {
-            _ if self.is_asked() => SourceEnd::Asked,
-            Ok(()) => SourceEnd::Finished,
-            Err(_) => SourceEnd::Failed,
-        }
     }
 }
 
