@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Found {
     pub name: OsString,
     pub record: SegmentRecord,
-    /// What it takes of the disk, in bytes.
+    /// How long it is. What is reserved for a segment that grows does not count.
     pub size: u64,
     /// When it was last written, in Unix microseconds.
     pub modified: i64,
@@ -46,14 +46,14 @@ pub(super) fn find(folder: &Folder, name: &OsStr) -> Option<Found> {
     let metadata = file.metadata().ok().filter(|metadata| metadata.is_file())?;
     let record = StreamHeader::read(DescriptorInput::new(&file).ok()?, Vec::new()).ok()?.header().segment()?;
     let modified = metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000);
-    Some(Found { name: name.to_owned(), record, size: metadata.blocks().saturating_mul(512), modified })
+    Some(Found { name: name.to_owned(), record, size: metadata.len(), modified })
 }
 
-/// What the regular file `name` in `folder` takes of the disk; `None` if it is not there, or is something else.
+/// How long the regular file `name` in `folder` is; `None` if it is not there, or is something else.
 pub(super) fn size_of(folder: &Folder, name: &OsStr) -> Option<u64> {
     let status = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
-    is_file.then(|| u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(512))
+    is_file.then(|| u64::try_from(status.st_size).unwrap_or(0))
 }
 
 /// Removes the file `name` from `folder`.

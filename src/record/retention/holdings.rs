@@ -39,7 +39,7 @@ pub(super) struct Held {
     pub name: OsString,
     pub recording: [u8; RECORDING_ID_LENGTH],
     pub number: u64,
-    /// What it takes of the disk, in bytes.
+    /// How long the file is.
     pub size: u64,
     /// Whether the program has been run for it, or none is to be.
     pub is_handled: bool,
