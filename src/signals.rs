@@ -45,7 +45,7 @@ const INSISTENCE: Duration = Duration::from_millis(100);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 static INTERRUPTS: Mutex<Interrupts> = Mutex::new(Interrupts::new());
-static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None, command: None });
+static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None, commands: Vec::new(), next: 0 });
 
 /// The process as it was started: with one thread, and no descriptor open but those that it inherited. Made once, first
 /// of all. What must come first, as copying inherited descriptors, borrows it.
@@ -112,12 +112,17 @@ struct Interrupts {
 
 struct Undo {
     terminal: Option<(File, Termios)>,
-    /// Ends the command that runs.
-    command: Option<EndCommand>,
+    /// Ends each of the commands that run.
+    commands: Vec<(u64, EndCommand)>,
+    /// The number of the next of them.
+    next: u64,
 }
 
 /// Ends a command, and waits for that.
 pub(crate) type EndCommand = Box<dyn FnOnce() + Send>;
+
+/// Until this is dropped, a command is ended before the process dies of a signal.
+pub(crate) struct EndedBeforeDeath(u64);
 
 impl Startup {
     /// Must be called once, before anything else. SIGUSR1 will call `report_status`.
@@ -257,15 +262,13 @@ impl FatalSignal {
     }
 }
 
-/// Restores the terminal, removes temporary files, and ends the command that runs. The result is held until the end, so
+/// Restores the terminal, removes temporary files, and ends the commands that run. The result is held until the end, so
 /// that no thread changes the terminal or makes a temporary file any more.
 fn put_right() -> (MutexGuard<'static, Undo>, NoneLeft<'static>) {
     let mut undo = undo();
     undo.restore_terminal();
     let none_left = TEMPORARIES.remove_all();
-    if let Some(end_command) = undo.command.take() {
-        end_command();
-    }
+    mem::take(&mut undo.commands).into_iter().for_each(|(_, end_command)| end_command());
     (undo, none_left)
 }
 
@@ -338,14 +341,13 @@ pub(crate) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal
     RestoreTerminal(())
 }
 
-/// Has a signal end the command that runs, with `end`, before the process dies of it.
-pub(crate) fn before_death(end: EndCommand) {
-    undo().command = Some(end);
-}
-
-/// No command runs any more.
-pub(crate) fn nothing_before_death() {
-    undo().command = None;
+/// Until the result is dropped, has a signal end a command, with `end`, before the process dies of it.
+pub(crate) fn before_death(end: EndCommand) -> EndedBeforeDeath {
+    let mut undo = undo();
+    let number = undo.next;
+    undo.next += 1;
+    undo.commands.push((number, end));
+    EndedBeforeDeath(number)
 }
 
 /// Waits for the end of the process, if an interrupt that this thread has just raised for itself brings it.
@@ -359,6 +361,12 @@ pub(crate) fn wait_for_interrupt() {
 fn wait_for_the_end() {
     loop {
         thread::park();
+    }
+}
+
+impl Drop for EndedBeforeDeath {
+    fn drop(&mut self) {
+        undo().commands.retain(|(number, _)| *number != self.0);
     }
 }
 

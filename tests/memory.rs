@@ -92,9 +92,16 @@ fn a_sparse_file_of_1_gib_comes_back_with_the_same_digest() {
 #[test]
 fn a_recording_takes_no_more_than_12_mib() {
     let folder = Folder::new();
-    for length in [32 * MEBIBYTE, 256 * MEBIBYTE] {
+    let looked_after = ["--status", "cam.sock", "--keep-size", "64M", "--on-segment", "true"];
+    for (length, options) in [
+        (32 * MEBIBYTE, [].as_slice()),
+        (256 * MEBIBYTE, &[]),
+        (32 * MEBIBYTE, &looked_after),
+        (256 * MEBIBYTE, &looked_after),
+    ] {
         let mut command =
             folder.reelseal(&["record", "--output-dir", "cam", "--segment-size", "16M", "--key-file", "key"]);
+        command.args(options);
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         let mut left = length;

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    os::fd::BorrowedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ use rustix::{
 
 use super::{failure::CommandFailure, watch::Watch};
 use crate::{
-    stream::{DescriptorInput, Input, Readiness, Stop, Wait, Wake},
+    stream::{DescriptorInput, Input, Readiness, Stop, Wait},
     system,
 };
 
@@ -27,7 +28,6 @@ pub(crate) struct CommandOutput {
     pipe: Arc<File>,
     input: DescriptorInput<Arc<File>>,
     watch: Arc<Watch>,
-    wake: Option<Arc<Wake>>,
     /// What is left of the grace, and how many bytes may still come: no more than the pipe held when the command ended.
     grace: Duration,
     bytes_left: usize,
@@ -37,12 +37,7 @@ impl CommandOutput {
     pub(super) fn new(pipe: File, watch: Arc<Watch>) -> io::Result<Self> {
         let bytes_left = system::pipe_capacity(&pipe)?;
         let pipe = Arc::new(pipe);
-        Ok(Self { input: DescriptorInput::new(Arc::clone(&pipe))?, pipe, watch, wake: None, grace: GRACE, bytes_left })
-    }
-
-    /// Has `wake` end each wait, while it is set, as if there were no input.
-    pub fn wake_on(&mut self, wake: Arc<Wake>) {
-        self.wake = Some(wake);
+        Ok(Self { input: DescriptorInput::new(Arc::clone(&pipe))?, pipe, watch, grace: GRACE, bytes_left })
     }
 
     /// How many bytes can be read without waiting; none where the system does not say.
@@ -50,22 +45,49 @@ impl CommandOutput {
         self.input.pending()
     }
 
-    /// Waits until there is something to read, a stop was requested, or the command has ended, unless it `has_ended` before;
-    /// no longer than `limit`. Returns whether the wake is set.
-    fn wait(&self, has_ended: bool, limit: Option<Duration>) -> io::Result<bool> {
+    /// Waits until a read would not block, until the moment `until`, or, where there is a descriptor `wake`, until that can
+    /// be read: it is not read here.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandFailure::LeftOutputOpen`]; what the system says.
+    pub fn wait_or_be_woken(&mut self, until: Option<Instant>, wake: Option<BorrowedFd<'_>>) -> io::Result<Readiness> {
+        loop {
+            let has_ended = self.watch.has_ended();
+            let began = Instant::now();
+            let limit = until.map(|moment| moment.saturating_duration_since(began));
+            let is_woken =
+                self.wait(has_ended, limit.into_iter().chain(has_ended.then_some(self.grace)).min(), wake)?;
+            if has_ended {
+                self.grace = self.grace.saturating_sub(began.elapsed());
+            }
+            match self.input.readiness(Wait::Never)? {
+                Readiness::NotReady if has_ended && self.grace.is_zero() => return Err(self.left_open()),
+                Readiness::NotReady if is_woken || until.is_some_and(|moment| moment <= Instant::now()) => {
+                    return Ok(Readiness::NotReady);
+                }
+                Readiness::NotReady => {}
+                found => return Ok(found),
+            }
+        }
+    }
+
+    /// Waits until there is something to read, a stop was requested, `wake` can be read, or the command has ended, unless it
+    /// `has_ended` before; no longer than `limit`. Returns whether `wake` can be read.
+    fn wait(&self, has_ended: bool, limit: Option<Duration>, wake: Option<BorrowedFd<'_>>) -> io::Result<bool> {
         let stop = self.input.stop();
         let pipe = PollFd::new(&self.pipe, PollFlags::IN);
         let stop =
             stop.as_ref().map_or(pipe.clone(), |stop| PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN));
         let ended = PollFd::from_borrowed_fd(self.watch.ended(), PollFlags::IN);
-        let woken = self.wake.as_ref();
-        let woken = woken.map_or(stop.clone(), |wake| PollFd::from_borrowed_fd(wake.descriptor(), PollFlags::IN));
-        let mut events = [woken, pipe, stop, ended];
+        // What is not waited for is the pipe once more.
+        let wake = wake.map_or(pipe.clone(), |wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
+        let mut events = [pipe, stop, wake, ended];
         // Once it has ended, that is not waited for.
-        let waited_for = if has_ended { &mut events[..3] } else { &mut events[..] };
+        let events = if has_ended { &mut events[..3] } else { &mut events[..] };
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-        match poll(waited_for, limit.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(self.wake.is_some() && !events[0].revents().is_empty()),
+        match poll(events, limit.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(events.get(2).is_some_and(|wake| !wake.revents().is_empty())),
             Err(error) => Err(error.into()),
         }
     }
@@ -78,27 +100,10 @@ impl CommandOutput {
 
 impl Input for CommandOutput {
     fn readiness(&mut self, wait: Wait) -> io::Result<Readiness> {
-        let until = match wait {
-            Wait::Never => return self.input.readiness(wait),
-            Wait::ForInput => None,
-            Wait::Until(moment) => Some(moment),
-        };
-        loop {
-            let has_ended = self.watch.has_ended();
-            let began = Instant::now();
-            let limit = until.map(|moment| moment.saturating_duration_since(began));
-            let is_woken = self.wait(has_ended, limit.into_iter().chain(has_ended.then_some(self.grace)).min())?;
-            if has_ended {
-                self.grace = self.grace.saturating_sub(began.elapsed());
-            }
-            match self.input.readiness(Wait::Never)? {
-                Readiness::NotReady if has_ended && self.grace.is_zero() => return Err(self.left_open()),
-                Readiness::NotReady if is_woken || until.is_some_and(|moment| moment <= Instant::now()) => {
-                    return Ok(Readiness::NotReady);
-                }
-                Readiness::NotReady => {}
-                found => return Ok(found),
-            }
+        match wait {
+            Wait::Never => self.input.readiness(wait),
+            Wait::ForInput => self.wait_or_be_woken(None, None),
+            Wait::Until(moment) => self.wait_or_be_woken(Some(moment), None),
         }
     }
 

@@ -15,6 +15,7 @@ mod command;
 mod command_output;
 mod continuations;
 mod failure;
+mod group_usage;
 mod guardian;
 mod inherited;
 mod launcher;
@@ -28,6 +29,7 @@ mod watch;
 pub(crate) use command::CommandLine;
 pub(crate) use command_output::CommandOutput;
 pub(crate) use failure::CommandFailure;
+pub(crate) use group_usage::GroupUsage;
 pub(crate) use running_command::RunningCommand;
 
 use std::{ffi::OsStr, ffi::OsString, process::ExitCode};

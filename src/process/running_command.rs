@@ -14,13 +14,15 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{channel::Channel, failure::CommandFailure, message::Order, watch::Watch};
-use crate::signals;
+use crate::signals::{self, EndedBeforeDeath};
 
 /// A command that runs. Dropped, it is ended with its group, unless it was released.
 pub(crate) struct RunningCommand {
     run: Arc<Run>,
     guardian: Child,
     monitor: Option<JoinHandle<()>>,
+    /// `None` once nothing is left to end.
+    before_death: Option<EndedBeforeDeath>,
 }
 
 /// What the handler of a fatal signal needs as well.
@@ -41,8 +43,8 @@ impl RunningCommand {
     pub(super) fn new(run: Run, guardian: Child, monitor: JoinHandle<()>) -> Self {
         let run = Arc::new(run);
         let ending = Arc::clone(&run);
-        signals::before_death(Box::new(move || ending.end()));
-        Self { run, guardian, monitor: Some(monitor) }
+        let before_death = signals::before_death(Box::new(move || ending.end()));
+        Self { run, guardian, monitor: Some(monitor), before_death: Some(before_death) }
     }
 
     pub(super) fn watch(&self) -> Arc<Watch> {
@@ -56,6 +58,26 @@ impl RunningCommand {
     /// How it failed.
     pub fn wait(&self) -> Result<(), CommandFailure> {
         self.run.watch.wait()
+    }
+
+    /// Has `call` called whenever something becomes known of its end, from another thread.
+    pub fn on_change(&self, call: Box<dyn Fn() + Send>) {
+        self.run.watch.on_change(call);
+    }
+
+    /// Whether it has ended, as far as that was seen.
+    pub fn has_ended(&self) -> bool {
+        self.run.watch.has_ended()
+    }
+
+    /// Whether nothing is left of its group, or nothing more will be known of it.
+    pub fn is_gone(&self) -> bool {
+        self.run.watch.is_gone()
+    }
+
+    /// The command's process, and its group.
+    pub fn process(&self) -> Pid {
+        self.run.command
     }
 
     /// Has `stop` called once nobody reads what is written to a consumer any more.
@@ -130,7 +152,7 @@ impl Drop for RunningCommand {
         if !self.run.is_released.load(Ordering::Relaxed) {
             self.end();
         }
-        signals::nothing_before_death();
+        self.before_death = None;
         self.run.channel.close();
         if let Some(monitor) = self.monitor.take() {
             let _ = monitor.join();

@@ -29,6 +29,8 @@ struct State {
     has_no_reader: bool,
     /// Called when that is so.
     on_no_reader: Option<Box<dyn Fn() + Send>>,
+    /// Called when something has become known of the command's end.
+    on_change: Option<Box<dyn Fn() + Send>>,
 }
 
 impl Watch {
@@ -43,6 +45,7 @@ impl Watch {
             is_unwatched: false,
             has_no_reader: false,
             on_no_reader: None,
+            on_change: None,
         };
         Ok(Self { state: Mutex::new(state), changed: Condvar::new(), ended })
     }
@@ -82,6 +85,20 @@ impl Watch {
 
     pub fn set_left_output_open(&self) {
         self.change(|state| state.left_output_open = true);
+    }
+
+    /// Whether nothing is left of the command's group, or nothing more will be known.
+    pub fn is_gone(&self) -> bool {
+        is_over(&self.lock())
+    }
+
+    /// Has `call` called whenever something becomes known of the command's end, and now if something is.
+    pub fn on_change(&self, call: Box<dyn Fn() + Send>) {
+        let mut state = self.lock();
+        if state.end.is_some() || is_over(&state) {
+            call();
+        }
+        state.on_change = Some(call);
     }
 
     /// Has `call` called once nobody reads what is written to the command any more, or now.
@@ -126,17 +143,22 @@ impl Watch {
 
     /// Waits until nothing is left of the command's group, for no longer than `limit`; returns whether that is so.
     pub fn wait_until_gone(&self, limit: Duration) -> bool {
-        let is_over = |state: &State| state.is_gone || state.is_unwatched;
         let waited = self.changed.wait_timeout_while(self.lock(), limit, |state| !is_over(state));
         is_over(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.lock());
+        let mut state = self.lock();
+        change(&mut state);
         self.changed.notify_all();
+        state.on_change.iter().for_each(|call| call());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_over(state: &State) -> bool {
+    state.is_gone || state.is_unwatched
 }

@@ -8,23 +8,23 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{
-    cutting::Cutting,
     error::JournalError,
+    journal_plan::JournalPlan,
     lineage::Lineage,
+    open_frame::OpenFrame,
     packets::{ENOUGH, Packets, is_transport_stream},
     segment::{NextSegment, NotMade, Segment, Unwritten},
-    segment_name::SegmentName,
-    source::{Source, SourceEnd},
+    source::{Cut, Source, SourceEnd},
     store::{SegmentFolder, is_no_room},
     syncer::Syncer,
     time::{Clocks, Time},
 };
 use crate::{
-    container::{Features, Layout, RECORDING_ID_LENGTH},
+    container::RECORDING_ID_LENGTH,
     keys::NewStream,
     stage::FrameBuffer,
     stream::{Clock, Ending, Readiness},
@@ -32,25 +32,6 @@ use crate::{
 
 /// How many segments in a row may fail. More of them would only litter a disk that is failing.
 const MOST_FAILURES: u32 = 3;
-
-/// How a recording is made.
-#[derive(Clone, Debug)]
-pub(crate) struct JournalPlan {
-    pub layout: Layout,
-    /// The longest that a byte waits for its frame to be written.
-    pub max_delay: Duration,
-    /// The longest that what was written waits until it is synced.
-    pub sync: Duration,
-    pub cutting: Cutting,
-    pub name: SegmentName,
-}
-
-impl JournalPlan {
-    /// The features of every segment.
-    pub fn features() -> Features {
-        Features::LIVE.union(Features::TIMED)
-    }
-}
 
 /// What happened, for whoever reports it. Segments are named as in their folder.
 #[derive(Debug)]
@@ -60,6 +41,7 @@ pub(crate) enum Event<'a> {
         segment: &'a OsStr,
         /// The plaintext bytes in it.
         bytes: u64,
+        is_synced: bool,
     },
     /// What was written to it lately may be lost by a power cut; the recording goes on in another.
     NotSynced(&'a OsStr, &'a io::Error),
@@ -121,17 +103,6 @@ struct Recorder<'a, D: SegmentFolder, S, T> {
     is_doubtful: bool,
 }
 
-/// The frame that is being filled.
-struct OpenFrame {
-    /// `None` while it is written.
-    buffer: Option<FrameBuffer>,
-    filled: usize,
-    /// When it is to be written, however full it is.
-    due: Option<Instant>,
-    /// When its first byte arrived, in Unix microseconds, also where it goes to another segment than it was meant for.
-    arrived: Option<i64>,
-}
-
 /// What a read found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
@@ -146,13 +117,13 @@ impl<D: SegmentFolder, S: Source, T: Time> Journal<'_, D, S, T> {
             lineage: Lineage::new(recording),
             packets: Packets::Unknown,
             clocks: Clocks::read(self.time),
-            frame: OpenFrame { buffer: None, filled: 0, due: None, arrived: None },
+            frame: OpenFrame::default(),
             segment: None,
             before: None,
             segment_began: self.time.now(),
             cut_is_due: false,
             sync_due: None,
-            syncer: Syncer::new(|wake| self.source.wake_on(wake)),
+            syncer: Syncer::new(self.source.wake()),
             failures: 0,
             is_doubtful: false,
             journal: self,
@@ -179,6 +150,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 }
                 Readiness::Ready => {}
             }
+            self.take_cut();
             // Nothing is begun for the end of the source, where that can be told.
             if self.is_to_be_cut() && self.journal.source.pending() != Some(0) {
                 self.cut()?;
@@ -225,6 +197,15 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
             self.begin_sync();
         }
         Ok(())
+    }
+
+    /// Notes whether another segment is asked for.
+    fn take_cut(&mut self) {
+        let Some(cut) = self.journal.source.takes_cut() else { return };
+        if cut == Cut::Here {
+            self.packets.begin_anew();
+        }
+        self.cut_is_due |= self.segment.is_some();
     }
 
     /// Whether the segment ends before the next byte.
@@ -441,8 +422,9 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let before = self.syncer.wait().unwrap_or(Ok(()));
         match finished {
             Ok(()) => {
-                let synced = segment.sync();
-                match before.and(synced) {
+                let synced = before.and(segment.sync());
+                let is_synced = synced.is_ok() && !is_known;
+                match synced {
                     Ok(()) if !is_known => self.failures = 0,
                     Err(error) if !is_known => {
                         self.is_doubtful = true;
@@ -451,7 +433,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                     Ok(()) | Err(_) => {}
                 }
                 segment.give_back();
-                (self.journal.report)(Event::Finished { segment: segment.name(), bytes: segment.plaintext() });
+                let (segment, bytes) = (segment.name(), segment.plaintext());
+                (self.journal.report)(Event::Finished { segment, bytes, is_synced });
             }
             Err(error) => {
                 segment.abandon();
@@ -503,14 +486,6 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
 
     fn payload(&self) -> usize {
         self.journal.plan.layout.frame_size.payload()
-    }
-}
-
-impl OpenFrame {
-    /// The bytes that it has.
-    fn payload(&mut self) -> &[u8] {
-        let area = self.buffer.as_mut().map(FrameBuffer::payload_area).unwrap_or_default();
-        area.get(..self.filled).unwrap_or_default()
     }
 }
 

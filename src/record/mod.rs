@@ -5,6 +5,9 @@
 //! bytes in front of it were read. Each segment is linked to the one before it: `lineage` makes the links, and [`chain`]
 //! checks them.
 //!
+//! A recording's producer is looked after by `supervisor`; `status` says how it goes, over HTTP too, and `service_manager` says
+//! it to systemd; `retention` does what is to be done with finished segments.
+//!
 //! [`GrowingStream`] reads what is still being written.
 
 pub(crate) mod chain;
@@ -13,18 +16,25 @@ mod error;
 mod folder_watch;
 mod growing_stream;
 mod journal;
+mod journal_plan;
 mod lineage;
+mod observed_source;
+mod open_frame;
 mod packets;
 mod recorder_lock;
 mod reserve;
+mod retention;
 mod segment;
 mod segment_end;
 mod segment_files;
 mod segment_name;
+mod service_manager;
 mod source;
 #[cfg(any(test, fuzzing))]
 mod spoiling;
+mod status;
 mod store;
+mod supervisor;
 mod syncer;
 mod time;
 
@@ -32,13 +42,21 @@ pub(crate) use cutting::Cutting;
 pub(crate) use error::JournalError;
 pub(crate) use folder_watch::{FolderWatch, Woken};
 pub(crate) use growing_stream::GrowingStream;
-pub(crate) use journal::{Ended, Event, Journal, JournalPlan};
+pub(crate) use journal::{Ended, Event, Journal};
+pub(crate) use journal_plan::JournalPlan;
+pub(crate) use observed_source::ObservedSource;
 pub(crate) use recorder_lock::{Presence, RecorderWatch};
+pub(crate) use retention::{Keeper, KeeperEvent, KeeperMessage, Ledger, LedgerError, Reason, Retention, SegmentHook};
 pub(crate) use segment_end::{SegmentEnd, SegmentFacts};
 pub(crate) use segment_files::{SegmentFiles, segment_at, streams_in};
 pub(crate) use segment_name::SegmentName;
-pub(crate) use source::{ProducerSource, Source, SourceEnd, StandardInputSource};
+pub(crate) use service_manager::{SERVICE_VARIABLES, ServiceManager};
+pub(crate) use source::{Source, SourceEnd, StandardInputSource};
 #[cfg(fuzzing)]
 pub use spoiling::check_spoilt_recording;
+pub(crate) use status::{Board, ListenError, Listener, Snapshot, StatusAddress, StatusServer, StopServer};
 pub(crate) use store::RecordingFolder;
+pub(crate) use supervisor::{
+    CommandProducers, Control, ProducerEnd, Restarts, SupervisedSource, Supervision, SupervisorEvent, Why,
+};
 pub(crate) use time::{SystemTime, Time};

@@ -49,6 +49,13 @@ impl Packets {
         }
     }
 
+    /// Another source goes on with the same kind of bytes: the next one begins a packet, if they are packets.
+    pub fn begin_anew(&mut self) {
+        if let Self::Within { at, .. } = self {
+            *at = 0;
+        }
+    }
+
     /// Goes past `bytes`. Where no packet begins where one should, as after a loss, it goes on from the next byte that may
     /// begin one; early on, the input is something else.
     pub fn pass(&mut self, bytes: &[u8]) {

@@ -12,10 +12,7 @@ use std::{
 
 use rustix::io::ioctl_fionread;
 
-use crate::{
-    process::{CommandOutput, RunningCommand},
-    stream::{DescriptorInput, Input, Readiness, Stop, Wait, Wake},
-};
+use crate::stream::{DescriptorInput, Input, Readiness, Stop, Wait, Wake};
 
 /// Where a recording comes from.
 pub(crate) trait Source {
@@ -23,9 +20,9 @@ pub(crate) trait Source {
     /// `until`.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness>;
 
-    /// Has `wake` end each wait, as [`Readiness::NotReady`], while it is set; returns whether it does.
-    fn wake_on(&mut self, _wake: Arc<Wake>) -> bool {
-        false
+    /// What ends a wait when it is set, as [`Readiness::NotReady`], from any thread; `None` if nothing does.
+    fn wake(&self) -> Option<Arc<Wake>> {
+        None
     }
 
     /// Reads some bytes; none at the end.
@@ -34,8 +31,22 @@ pub(crate) trait Source {
     /// How many bytes are there already; `None` where the system does not say.
     fn pending(&self) -> Option<usize>;
 
+    /// Whether another segment is to begin; says so once. Asked before each read.
+    fn takes_cut(&mut self) -> Option<Cut> {
+        None
+    }
+
     /// How it ended; waits for that. Asked once it has, or was stopped.
     fn end(&mut self) -> SourceEnd;
+}
+
+/// Where another segment is to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// With the next byte that can begin one.
+    AtPacket,
+    /// With the next byte: it has nothing to do with those before it.
+    Here,
 }
 
 /// How a source ended.
@@ -53,6 +64,8 @@ pub(crate) enum SourceEnd {
 pub(crate) struct StandardInputSource<'a> {
     file: &'a File,
     input: DescriptorInput<&'a File>,
+    /// `None` where there is none to be had.
+    wake: Option<Arc<Wake>>,
     asked: Arc<AtomicBool>,
 }
 
@@ -63,7 +76,10 @@ impl<'a> StandardInputSource<'a> {
     ///
     /// What the system says.
     pub fn new(file: &'a File) -> io::Result<Self> {
-        Ok(Self { file, input: DescriptorInput::new(file)?, asked: Arc::default() })
+        let mut input = DescriptorInput::new(file)?;
+        let wake = Wake::new().ok().map(Arc::new);
+        wake.iter().for_each(|wake| input.wake_on(Arc::clone(wake)));
+        Ok(Self { file, input, wake, asked: Arc::default() })
     }
 
     /// What ends it: what is there is still read.
@@ -85,9 +101,8 @@ impl Source for StandardInputSource<'_> {
         self.input.readiness(until.map_or(Wait::ForInput, Wait::Until))
     }
 
-    fn wake_on(&mut self, wake: Arc<Wake>) -> bool {
-        self.input.wake_on(wake);
-        true
+    fn wake(&self) -> Option<Arc<Wake>> {
+        self.wake.clone()
     }
 
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
@@ -105,68 +120,6 @@ impl Source for StandardInputSource<'_> {
 
     fn end(&mut self) -> SourceEnd {
         if self.asked.load(Ordering::Acquire) { SourceEnd::Asked } else { SourceEnd::Finished }
-    }
-}
-
-/// A command. Once it is asked to end, what it still writes is read.
-pub(crate) struct ProducerSource<'a> {
-    running: &'a RunningCommand,
-    output: CommandOutput,
-    asked: Arc<AtomicBool>,
-}
-
-impl<'a> ProducerSource<'a> {
-    /// Reads the `output` of the command that is `running`.
-    pub fn new(running: &'a RunningCommand, output: CommandOutput) -> Self {
-        Self { running, output, asked: Arc::default() }
-    }
-
-    /// What asks it to end.
-    pub fn ender(&self) -> impl Fn() + Send + 'static {
-        let (asked, end) = (Arc::clone(&self.asked), self.running.asks_to_end());
-        move || {
-            asked.store(true, Ordering::Release);
-            end();
-        }
-    }
-
-    fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
-    }
-}
-
-impl Source for ProducerSource<'_> {
-    fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
-        match self.output.readiness(until.map_or(Wait::ForInput, Wait::Until)) {
-            // A process that it left does not keep us from ending.
-            Err(_) if self.is_asked() => Ok(Readiness::Stopped),
-            found => found,
-        }
-    }
-
-    fn wake_on(&mut self, wake: Arc<Wake>) -> bool {
-        self.output.wake_on(wake);
-        true
-    }
-
-    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
-        match self.output.read(area) {
-            Err(_) if self.is_asked() => Ok(0),
-            read => read,
-        }
-    }
-
-    fn pending(&self) -> Option<usize> {
-        Some(self.output.pending())
-    }
-
-    fn end(&mut self) -> SourceEnd {
-        let ended = self.running.wait();
-        match ended {
-            _ if self.is_asked() => SourceEnd::Asked,
-            Ok(()) => SourceEnd::Finished,
-            Err(_) => SourceEnd::Failed,
-        }
     }
 }
 

@@ -104,6 +104,11 @@ impl RecordingFolder {
         Ok(Self { folder, path: path.to_owned() })
     }
 
+    /// The folder that is held open.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
     /// As it was named.
     pub fn path(&self) -> &Path {
         &self.path

@@ -45,17 +45,13 @@ impl<F> Shared<F> {
 }
 
 impl<F: SegmentFile + Send + Sync + 'static> Syncer<F> {
-    /// One that sets the wake that `wakes` takes, when a sync has ended. If it takes none, or the system has no thread to
-    /// spare, there is nothing to wait for: a file is synced at once.
-    pub fn new(wakes: impl FnOnce(Arc<Wake>) -> bool) -> Self {
-        Self { shared: Self::start(wakes), is_under_way: false, done: None }
+    /// One that sets `wake` when a sync has ended. Without a wake, or if the system has no thread to spare, there is nothing
+    /// to wait for: a file is synced at once.
+    pub fn new(wake: Option<Arc<Wake>>) -> Self {
+        Self { shared: wake.and_then(Self::start), is_under_way: false, done: None }
     }
 
-    fn start(wakes: impl FnOnce(Arc<Wake>) -> bool) -> Option<Arc<Shared<F>>> {
-        let wake = Arc::new(Wake::new().ok()?);
-        if !wakes(Arc::clone(&wake)) {
-            return None;
-        }
+    fn start(wake: Arc<Wake>) -> Option<Arc<Shared<F>>> {
         let shared = Arc::new(Shared { state: Mutex::new(State::Idle), has_changed: Condvar::new(), wake });
         let of_thread = Arc::clone(&shared);
         thread::Builder::new().name("sync".to_owned()).spawn(move || of_thread.sync_what_is_wanted()).ok()?;

@@ -32,9 +32,16 @@ impl Wake {
         let _ = rustix::io::write(&self.wake, &[0]);
     }
 
-    pub fn clear(&self) {
-        let mut bytes = [0; 64];
-        while rustix::io::read(&self.woken, &mut bytes).is_ok_and(|read| read == bytes.len()) {}
+    /// Clears it; returns whether it was set.
+    pub fn clear(&self) -> bool {
+        let (mut bytes, mut was_set) = ([0; 64], false);
+        while let Ok(read @ 1..) = rustix::io::read(&self.woken, &mut bytes) {
+            was_set = true;
+            if read < bytes.len() {
+                break;
+            }
+        }
+        was_set
     }
 
     /// Readable while it is set.

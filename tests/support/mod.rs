@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
+pub mod recorder;
+
 use std::{
     fs::{self, File},
     io::Write,

@@ -2,15 +2,18 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 
 use super::{
-    CommonArguments, LockArguments,
+    CommonArguments, LockArguments, RetentionArguments, SupervisionArguments,
     duration::duration,
     scrypt_cost::scrypt_cost,
     size::{parse_frame_size, parse_size},
 };
-use crate::{container::FrameSize, keys::ScryptCost};
+use crate::{container::FrameSize, keys::ScryptCost, record::StatusAddress};
 
 pub(super) const RECORD_HELP: &str = "\
 A recording is a journal: what arrived stays, whatever happens next. Segments grow under their final
@@ -21,8 +24,21 @@ cut or a failing disk leaves it unfinished; a power cut costs little more than t
 reelseal verify DIR says whether all of a recording is there, reelseal decrypt DIR -o FILE puts its
 segments together, and reelseal decrypt --follow DIR shows it while it grows.
 
+With --restarts always, the command is started again whenever it ends; with --status, its state is
+there to be asked for:
+
+  reelseal record --output-dir cam --key-file cam.key --restarts always --status cam.sock \\
+    --segment-time 10m --keep-age 7d -- ffmpeg -v error -i rtsp://camera/1 -c copy -f mpegts -
+  curl --unix-socket cam.sock http://localhost/status
+  curl --unix-socket cam.sock -H 'X-Reelseal: 1' -X POST http://localhost/cut
+
+SIGUSR1 has a status line printed. With --progress json, there are events for what happens: start,
+exit and restart of the command, segment, retention and on_segment. Under systemd, Type=notify,
+WatchdogSec= and the status line work; a camera that is silent does not set off the watchdog.
+
 Exit codes: 0 the input ended, or SIGINT, SIGTERM or SIGHUP was received; 1 reading or writing
-failed, as on a full disk, or part of the recording may be lost; 5 the command failed.";
+failed, as on a full disk, or part of the recording may be lost; 5 the command failed, stalled or
+took too much memory, and was not to be started again.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecordArguments {
@@ -59,9 +75,16 @@ pub(in crate::cli) struct RecordArguments {
     /// all the same.
     #[arg(long, value_name = "DELAY", default_value = "200ms", value_parser = duration)]
     pub max_delay: Duration,
-    /// When the recording is ended, send the command SIGKILL this long after SIGTERM; 0 sends it at once [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "command")]
-    pub kill_after: Option<Duration>,
+    #[command(flatten)]
+    pub supervision: SupervisionArguments,
+    /// Answer what local clients ask: at a Unix socket of this path, or at a loopback address such as 127.0.0.1:8080
+    ///
+    /// GET /status is JSON, GET /metrics is for Prometheus, POST /cut begins another segment, POST /restart restarts the
+    /// command; these two need the header X-Reelseal, which no form of a web page can send. Only your own user is answered.
+    #[arg(long, value_name = "PATH|ADDR", value_parser = OsStringValueParser::new().try_map(|text| StatusAddress::parse(&text)))]
+    pub status: Option<StatusAddress>,
+    #[command(flatten)]
+    pub retention: RetentionArguments,
     /// Record what this command writes: run without a shell, with no input
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

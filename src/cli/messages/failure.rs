@@ -81,6 +81,13 @@ impl Failure {
         self
     }
 
+    /// The same, in other words.
+    #[must_use]
+    pub fn saying(mut self, fact: impl Into<String>) -> Self {
+        self.message.fact = fact.into();
+        self
+    }
+
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -18,6 +18,7 @@ pub(super) mod lock_failure;
 pub(super) mod message;
 pub(super) mod passed_over;
 pub(super) mod progress;
+pub(super) mod recorder;
 pub(super) mod recording;
 pub(super) mod report;
 pub(super) mod salvage_hint;

@@ -30,6 +30,14 @@ use crate::{
 
 /// What SIGUSR1 asks for the status of.
 static CURRENT: Mutex<Weak<Counts>> = Mutex::new(Weak::new());
+/// What says that in other words, while there is one.
+static STATUS: Mutex<Option<StatusLine>> = Mutex::new(None);
+
+/// Gives a line that says how things are, and the object for programs.
+pub(in crate::cli) type StatusLine = Box<dyn Fn() -> (String, Value) + Send>;
+
+/// While this lives, SIGUSR1 has the line printed that was given for it.
+pub(in crate::cli) struct OwnStatus(());
 
 /// Shows how far the files have come, until it is dropped.
 pub(in crate::cli) struct Progress {
@@ -193,8 +201,24 @@ fn throughput(bytes: u64, elapsed: Duration) -> String {
     format!("{shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64())
 }
 
+/// Until the result is dropped, has SIGUSR1 print what `line` gives.
+pub(in crate::cli) fn answer_status_with(line: StatusLine) -> OwnStatus {
+    *lock(&STATUS) = Some(line);
+    OwnStatus(())
+}
+
+impl Drop for OwnStatus {
+    fn drop(&mut self) {
+        *lock(&STATUS) = None;
+    }
+}
+
 /// Prints how far the files have come, if any are under way.
 pub(in crate::cli) fn report_status() {
+    let own = lock(&STATUS).as_ref().map(|line| line());
+    if let Some((line, object)) = own {
+        return report::progress(&line, || object);
+    }
     let counts = lock(&CURRENT).upgrade();
     match counts {
         Some(counts) => lines::print_status(&counts),

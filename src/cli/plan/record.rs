@@ -8,17 +8,29 @@ use super::{
 };
 use crate::{
     cli::{
-        arguments::{ProgressArgument, RecordArguments},
+        arguments::{ProgressArgument, RecordArguments, RetentionArguments, SupervisionArguments},
         messages::failure::Failure,
     },
     container::Layout,
     keys::{KdfLimits, ScryptCost},
     process::CommandLine,
-    record::{Cutting, JournalPlan, SegmentName, SystemTime, Time},
+    record::{
+        Cutting, JournalPlan, Restarts, Retention, SERVICE_VARIABLES, SegmentHook, SegmentName, StatusAddress,
+        Supervision, SystemTime, Time,
+    },
 };
 
 /// Shorter segments would only litter the folder.
 const LEAST_TIME: Duration = Duration::from_secs(1);
+
+/// How long a command that is looked after may be silent.
+const STALL: Duration = Duration::from_secs(30);
+
+/// What no command sees of the environment.
+const HIDDEN_VARIABLES: &[&str] = {
+    let [socket, watchdog, process] = SERVICE_VARIABLES;
+    &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE, socket, watchdog, process]
+};
 
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct RecordPlan {
@@ -32,6 +44,11 @@ pub(in crate::cli) struct RecordPlan {
     pub ignores_interrupts: bool,
     /// The command whose output is recorded, instead of standard input.
     pub producer: Option<CommandLine>,
+    pub supervision: Supervision,
+    pub status: Option<StatusAddress>,
+    pub retention: Retention,
+    /// What is run for each segment that is finished.
+    pub hook: Option<SegmentHook>,
 }
 
 impl TryFrom<&RecordArguments> for RecordPlan {
@@ -59,8 +76,8 @@ impl TryFrom<&RecordArguments> for RecordPlan {
             program: program.clone(),
             arguments: rest.to_vec(),
             timeout: None,
-            kill_after: arguments.kill_after.unwrap_or(KILL_AFTER),
-            hidden_variables: &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE],
+            kill_after: arguments.supervision.kill_after.unwrap_or(KILL_AFTER),
+            hidden_variables: HIDDEN_VARIABLES,
         });
         if let Some(line) = &producer {
             check_program(line)?;
@@ -74,6 +91,8 @@ impl TryFrom<&RecordArguments> for RecordPlan {
         if producer.is_some() && common.progress == ProgressArgument::Auto {
             reporting.progress = None;
         }
+        let hook = hook(&arguments.retention)?;
+        let RetentionArguments { keep_age, keep_size, keep_free, .. } = arguments.retention;
         let cutting = Cutting { time: *segment_time, size: *segment_size };
         let (max_delay, sync) = (arguments.max_delay, arguments.sync);
         Ok(Self {
@@ -85,6 +104,35 @@ impl TryFrom<&RecordArguments> for RecordPlan {
             reporting,
             ignores_interrupts: common.ignore_interrupts,
             producer,
+            supervision: supervision(&arguments.supervision),
+            status: arguments.status.clone(),
+            retention: Retention { age: keep_age, size: keep_size, free: keep_free },
+            hook,
         })
+    }
+}
+
+fn supervision(arguments: &SupervisionArguments) -> Supervision {
+    let SupervisionArguments { restarts, stall, stall_grace, max_memory, .. } = *arguments;
+    let default = if restarts == Restarts::AtMost(0) { Duration::ZERO } else { STALL };
+    let stall = Some(stall.unwrap_or(default)).filter(|stall| !stall.is_zero());
+    Supervision { restarts, stall, grace: stall_grace, max_memory }
+}
+
+fn hook(arguments: &RetentionArguments) -> Result<Option<SegmentHook>, Failure> {
+    let Some(program) = arguments.on_segment.clone() else { return Ok(None) };
+    let line = CommandLine {
+        program,
+        arguments: arguments.on_segment_arg.clone(),
+        timeout: Some(arguments.on_segment_timeout).filter(|timeout| !timeout.is_zero()),
+        kill_after: KILL_AFTER,
+        hidden_variables: HIDDEN_VARIABLES,
+    };
+    let has_spaces = line.program.to_string_lossy().contains(' ');
+    match check_program(&line) {
+        Err(refused) if has_spaces => {
+            Err(refused.with_hint("--on-segment takes a program alone; give each argument with --on-segment-arg"))
+        }
+        checked => checked.map(|()| Some(SegmentHook { line })),
     }
 }

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use proptest::prelude::*;
@@ -15,9 +16,10 @@ use rustix::{
 
 use super::*;
 use crate::{
-    container::FrameSize,
+    container::{FrameSize, Layout},
     keys::{KeyFile, Lock},
     record::{
+        Cutting, SegmentName,
         chain::{self, Break, Tail, recordings},
         growing_stream::GrowingStream,
         segment_end::{SegmentEnd, SegmentFacts},
@@ -253,21 +255,22 @@ enum Step {
     Written(usize),
     /// The sync that is held up goes on, and its end wakes the recorder.
     Synced,
+    /// Another segment is asked for.
+    Cut(Cut),
 }
 
 struct Script<'a> {
     clocks: &'a Clocks,
     disk: Arc<Disk>,
     steps: VecDeque<Step>,
+    cut: Option<Cut>,
     end: SourceEnd,
     wake: Option<Arc<Wake>>,
 }
 
 impl Source for Script<'_> {
-    fn wake_on(&mut self, wake: Arc<Wake>) -> bool {
-        self.wake = Some(wake);
-        // Else each sync has ended before the next step.
-        *self.disk.gate.is_closed.lock().unwrap()
+    fn wake(&self) -> Option<Arc<Wake>> {
+        self.wake.clone()
     }
 
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
@@ -285,6 +288,10 @@ impl Source for Script<'_> {
                     poll(&mut [PollFd::from_borrowed_fd(wake.descriptor(), PollFlags::IN)], None).unwrap();
                     self.steps.pop_front();
                     return Ok(Readiness::NotReady);
+                }
+                Some(Step::Cut(cut)) => {
+                    self.cut = Some(*cut);
+                    self.steps.pop_front();
                 }
                 Some(Step::SetClock(by)) => {
                     self.clocks.set_by.set(self.clocks.set_by.get() + *by);
@@ -325,6 +332,10 @@ impl Source for Script<'_> {
         Some(ahead.map_while(|step| if let Step::Bytes(bytes) = step { Some(bytes.len()) } else { None }).sum())
     }
 
+    fn takes_cut(&mut self) -> Option<Cut> {
+        self.cut.take()
+    }
+
     fn end(&mut self) -> SourceEnd {
         self.end
     }
@@ -352,11 +363,14 @@ fn record_on(disk: Arc<Disk>, cutting: Cutting, steps: Vec<Step>, end: SourceEnd
         cutting,
         name: SegmentName::new(None),
     };
+    // Else each sync has ended before the next step.
+    let is_held_up = *disk.gate.is_closed.lock().unwrap();
+    let wake = is_held_up.then(|| Arc::new(Wake::new().unwrap()));
     let mut events = Vec::new();
     let ended = Journal {
         plan: &plan,
         folder: &folder,
-        source: &mut Script { clocks: &clocks, disk: Arc::clone(&disk), steps: steps.into(), end, wake: None },
+        source: &mut Script { clocks: &clocks, disk: Arc::clone(&disk), steps: steps.into(), cut: None, end, wake },
         time: &clocks,
         streams: &mut || lock.new_stream(LAYOUT, JournalPlan::features()).map_err(io::Error::other),
         report: &mut |event| events.push(format!("{event:?}")),
@@ -853,4 +867,53 @@ fn a_frame_that_goes_to_another_segment_keeps_the_time_when_it_arrived() {
         let arrived = file.verify_first_frame(stream.chain()).unwrap().tag().time;
         assert!(arrived <= recorded.disk.failed.lock().unwrap().unwrap(), "{call:?}");
     }
+}
+
+/// So many packets of MPEG-TS.
+fn packets(count: usize) -> Vec<u8> {
+    let mut stream = bytes(count * 188);
+    stream.iter_mut().step_by(188).for_each(|byte| *byte = 0x47);
+    stream
+}
+
+#[test]
+fn a_cut_that_is_asked_for_comes_with_the_next_packet_and_once() {
+    let stream = packets(100);
+    for at in [188 * 10, 188 * 10 + 1, 188 * 11 - 1] {
+        let (before, after) = stream.split_at(at);
+        let steps = vec![Step::Bytes(before.to_vec()), Step::Cut(Cut::AtPacket), Step::Bytes(after.to_vec())];
+        let recorded = record(Cutting::default(), steps);
+        let lengths: Vec<_> = recorded.pieces().iter().map(Vec::len).collect();
+        let cut = at.next_multiple_of(188);
+        assert_eq!(lengths, [cut, stream.len() - cut], "{at}");
+        assert!(recorded.plaintext() == stream);
+        recorded.assert_linked();
+    }
+}
+
+#[test]
+fn what_another_producer_writes_begins_a_segment_and_its_packets_are_counted_from_there() {
+    // The first one was killed within a packet.
+    let (first, second) = (packets(20)[..188 * 19 + 70].to_vec(), packets(100));
+    let steps = vec![
+        Step::Bytes(first.clone()),
+        Step::Pause(Duration::from_secs(60)),
+        Step::Cut(Cut::Here),
+        Step::Bytes(second[..1000].to_vec()),
+        Step::Cut(Cut::AtPacket),
+        Step::Bytes(second[1000..].to_vec()),
+    ];
+    let recorded = record(Cutting::default(), steps);
+    let lengths: Vec<_> = recorded.pieces().iter().map(Vec::len).collect();
+    assert_eq!(lengths, [first.len(), 188 * 6, second.len() - 188 * 6]);
+    assert!(recorded.plaintext() == [first, second].concat());
+    assert!(recorded.names.iter().all(|name| name.ends_with(".ts.reel")), "{:?}", recorded.names);
+    assert!(recordings(&recorded.facts())[0].is_whole());
+}
+
+#[test]
+fn a_cut_before_the_first_byte_makes_no_segment_of_nothing() {
+    let steps =
+        vec![Step::Cut(Cut::AtPacket), Step::Cut(Cut::Here), Step::Bytes(b"film".to_vec()), Step::Cut(Cut::Here)];
+    assert_eq!(record(Cutting::default(), steps).pieces(), [b"film"]);
 }

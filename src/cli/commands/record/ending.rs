@@ -1,0 +1,69 @@
+//! How a recording ended, in words.
+
+use std::{ffi::OsStr, io, path::Path};
+
+use crate::{
+    cli::messages::{
+        command_failure::command_failure,
+        failure::{Exit, Failure, describe},
+        recorder::producer_failure,
+    },
+    files::label::Label,
+    process::CommandFailure,
+    record::{Ended, JournalError, ProducerEnd, SourceEnd},
+};
+
+/// How the recording of `label` in `folder` ended, unless it ended well. `command` is the program that was recorded, and how
+/// it ended last, as far as that is known.
+pub(super) fn failure_of(
+    ended: Ended,
+    folder: &Path,
+    label: &Label,
+    command: Option<(&OsStr, Option<ProducerEnd>)>,
+) -> Result<(), Failure> {
+    let segment = |name: &OsStr| folder.join(name);
+    let kept = kept(&ended);
+    match ended.how {
+        Ok(SourceEnd::Failed) => {
+            let Some((program, end)) = command else { return Ok(()) };
+            let failure = end.and_then(|end| producer_failure(program, &end));
+            let failure = failure.unwrap_or_else(|| command_failure(program, &CommandFailure::Unwatched));
+            Err(failure.with_hint(kept))
+        }
+        Ok(SourceEnd::Finished | SourceEnd::Asked) if ended.is_doubtful => {
+            Err(Failure::new(Exit::InputOutput, "not all of the recording may be there")
+                .about(folder)
+                .with_hint("what was reported before says what may be lost; reelseal verify DIR shows what is there"))
+        }
+        Ok(SourceEnd::Finished | SourceEnd::Asked) => Ok(()),
+        Err(JournalError::Read(error)) => Err(Failure::system(label, "cannot read", &error).with_hint(kept)),
+        Err(JournalError::Full { segment: name, error }) => {
+            let failure = Failure::system(segment(&name).as_path(), "there is no room for more", &error);
+            let is_too_long = error.kind() == io::ErrorKind::FileTooLarge;
+            Err(failure.with_hint(match is_too_long {
+                true => {
+                    format!("{kept}; larger files are not allowed here: begin new segments in time with --segment-size")
+                }
+                false => format!("{kept}; make room, and record again"),
+            }))
+        }
+        Err(JournalError::Create { segment: name, error }) => {
+            Err(Failure::system(segment(&name).as_path(), "cannot make the segment", &error).with_hint(kept))
+        }
+        Err(JournalError::Failing { segment: name, error }) => {
+            let failure = Failure::system(segment(&name).as_path(), "one segment after another fails", &error);
+            Err(failure.with_hint(format!("{kept}; the disk may be failing: record to another")))
+        }
+        Err(error @ JournalError::Name(_)) => Err(Failure::usage(error.to_string()).about("--name")),
+        Err(JournalError::Keys(error)) => Err(Failure::new(Exit::InputOutput, describe(&error)).with_hint(kept)),
+    }
+}
+
+/// What there is of a recording, for a hint.
+fn kept(ended: &Ended) -> String {
+    match (ended.bytes, ended.segments) {
+        (0, _) => "nothing was recorded".to_owned(),
+        (bytes, 1) => format!("{bytes} bytes were recorded, and are kept"),
+        (bytes, segments) => format!("{bytes} bytes in {segments} segments were recorded, and are kept"),
+    }
+}

@@ -1,0 +1,222 @@
+//! `reelseal record`.
+
+mod ending;
+mod surroundings;
+
+use std::{io, sync::Arc, thread};
+
+use ending::failure_of;
+use serde_json::json;
+use surroundings::{Parts, Surroundings, ledger_failure, listen, open_ledger};
+
+use crate::{
+    cli::{
+        messages::{
+            command_failure::command_failure,
+            display_name::display_name,
+            failure::{Exit, Failure},
+            progress::{FileProgress, Progress, answer_status_with},
+            recorder::{report_keeping, report_producer, report_segment, status_line},
+            report,
+        },
+        plan::RecordPlan,
+        secrets::{lock_source::LockSource, new_lock::NewLock, question::Question},
+    },
+    files::{
+        input::{InputErrorKind, InputFile},
+        label::Label,
+    },
+    keys::{NewStream, random_bytes},
+    process::CommandLine,
+    record::{
+        Board, CommandProducers, Control, Ended, Event, Journal, JournalPlan, Keeper, KeeperEvent, ObservedSource,
+        RecordingFolder, Retention, ServiceManager, Source, SourceEnd, StandardInputSource, SupervisedSource,
+        SystemTime,
+    },
+    signals::{Answer, EndRequest, Startup, Watching},
+};
+
+pub(in crate::cli) fn record(plan: &RecordPlan, startup: Startup) -> Result<(), Exit> {
+    run(plan, startup).map_err(|failure| report::failure(&failure))
+}
+
+/// All that can be refused before the command runs is refused before it runs.
+fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
+    let secret = LockSource::choose(&plan.secret, plan.producer.is_none(), &startup)?;
+    let watching = startup.watch(if plan.ignores_interrupts { Answer::Ignore } else { Answer::Die });
+    secret.check_cost(plan.limits, plan.cost)?;
+    let input = match plan.producer {
+        Some(_) => None,
+        None => Some(standard_input(&secret)?),
+    };
+    let folder = RecordingFolder::open(&plan.folder)
+        .map_err(|error| Failure::system(plan.folder.as_path(), "cannot record to this folder", &error))?;
+    let looks_after = plan.retention != Retention::default() || plan.hook.is_some();
+    let ledger = if looks_after { Some(open_ledger(&folder)?) } else { None };
+    let listener = plan.status.as_ref().map(listen).transpose()?;
+    let label = plan.producer.as_ref().map_or(Label::StandardInput, |line| Label::Command(line.program.clone()));
+    let question = match &plan.producer {
+        Some(_) => Question::to_encrypt_output_of(&label),
+        None => Question::to_encrypt([None]),
+    };
+    let lock = NewLock::new(secret, plan.cost, question);
+    let first = lock.new_stream(plan.journal.layout, JournalPlan::features())?;
+    let recording = random_bytes().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
+    let control = Control::new().map_err(|error| Failure::system(&label, "cannot be recorded", &error))?;
+    let program = plan.hook.as_ref().map(|hook| hook.line.program.as_os_str());
+    let report_kept = |event: KeeperEvent<'_>| report_keeping(folder.path(), program, &event);
+    let keeper = ledger.map(|ledger| {
+        let tasks = (plan.retention, plan.hook.as_ref());
+        Keeper::new(&folder, ledger, recording, tasks, &SystemTime, &report_kept)
+    });
+    let keeper = keeper.transpose().map_err(|error| ledger_failure(&folder, error))?;
+    let service = ServiceManager::find();
+    let recorder = Recorder {
+        plan,
+        folder: &folder,
+        lock,
+        first: Some(first),
+        what: display_name(&label),
+        label,
+        recording,
+        progress: Progress::start(&watching, plan.reporting, [None].into_iter()),
+        board: Arc::new(Board::new(plan.producer.is_some())),
+        control: Arc::new(control),
+        service,
+    };
+    let parts = Parts { listener, service, keeper };
+    match (&plan.producer, input) {
+        (Some(line), _) => recorder.of_command(line, parts, &watching),
+        (None, Some(input)) => recorder.of_input(&input, parts, &watching),
+        (None, None) => Ok(()),
+    }
+}
+
+fn standard_input(secret: &LockSource) -> Result<InputFile, Failure> {
+    let input = InputFile::open(None).map_err(|error| match error.kind {
+        InputErrorKind::Terminal => Failure::usage("is a terminal, and there is no command")
+            .about(&Label::StandardInput)
+            .with_hint("pipe the input in, or give a command that writes it after --"),
+        _ => error.into(),
+    })?;
+    input.check_apart_from(&secret.metadata())?;
+    Ok(input)
+}
+
+struct Recorder<'a> {
+    plan: &'a RecordPlan,
+    folder: &'a RecordingFolder,
+    lock: NewLock,
+    /// The keys of the first segment: what has to be asked has been asked for them.
+    first: Option<NewStream>,
+    /// What is recorded, and how it is shown.
+    label: Label,
+    what: String,
+    recording: [u8; 16],
+    progress: Progress,
+    board: Arc<Board>,
+    control: Arc<Control>,
+    service: Option<ServiceManager>,
+}
+
+impl Recorder<'_> {
+    fn of_command(mut self, line: &CommandLine, parts: Parts<'_>, watching: &Watching) -> Result<(), Failure> {
+        let (board, control) = (Arc::clone(&self.board), Arc::clone(&self.control));
+        let producers = CommandProducers { line, watching, control: Arc::clone(&control) };
+        let report = |event| {
+            board.note_producer(&event);
+            report_producer(&line.program, &event);
+        };
+        let supervision = self.plan.supervision;
+        let source =
+            SupervisedSource::start(producers, &SystemTime, supervision, Arc::clone(&control), Box::new(report));
+        let mut source = source.map_err(|failure| command_failure(&line.program, &failure))?;
+        let end = move || control.end();
+        let ended = self.record(&mut source, (Box::new(end), false), parts, watching)?;
+        let last_end = source.last_end().cloned();
+        // Whatever is left of the command ends before anything is said of the end.
+        drop(source);
+        failure_of(ended, self.folder.path(), &self.label, Some((line.program.as_os_str(), last_end)))
+    }
+
+    fn of_input(mut self, input: &InputFile, parts: Parts<'_>, watching: &Watching) -> Result<(), Failure> {
+        let source = StandardInputSource::new(&input.file);
+        let mut source = source.map_err(|error| Failure::system(&self.label, "cannot read", &error))?;
+        let ignores_interrupts = self.plan.ignores_interrupts;
+        let end = Box::new(source.ender());
+        let ended = self.record(&mut source, (end, ignores_interrupts), parts, watching)?;
+        failure_of(ended, self.folder.path(), &self.label, None)
+    }
+
+    /// Records `source` until it ends, or `end` was called and it ended; does what is left to do for finished segments.
+    fn record(
+        &mut self,
+        source: &mut impl Source,
+        (end, ignores_interrupts): (Box<dyn Fn() + Send>, bool),
+        parts: Parts<'_>,
+        watching: &Watching,
+    ) -> Result<Ended, Failure> {
+        let (board, control, what) = (Arc::clone(&self.board), Arc::clone(&self.control), self.what.clone());
+        let (shown, asked) = (Arc::clone(&board), what.clone());
+        let _status = answer_status_with(Box::new(move || {
+            let known = shown.snapshot();
+            let line = status_line(&asked, &known);
+            let object = json!({
+                "event": "progress",
+                "message": line,
+                "bytes": known.bytes,
+                "restarts": known.restarts,
+                "pid": known.process,
+                "segment": known.segment.map(|name| name.to_string_lossy().into_owned()),
+            });
+            (line, object)
+        }));
+        thread::scope(|scope| {
+            let surroundings = Surroundings::start(scope, parts, (&board, &control), &what, watching)?;
+            let service = self.service;
+            let end = move || {
+                service.iter().for_each(ServiceManager::stopping);
+                end();
+            };
+            let ending = watching.ask_to_end(EndRequest { end: Box::new(end), ignores_interrupts });
+            self.service.iter().for_each(ServiceManager::ready);
+            let (time, beat) = (&SystemTime, self.service.and_then(|service| service.beat()));
+            let mut source = ObservedSource { source, time, board: &board, control: &control, beat };
+            let ended = self.journal(&mut source, &surroundings);
+            self.service.iter().for_each(ServiceManager::stopping);
+            drop(ending);
+            Ok(ended)
+        })
+    }
+
+    fn journal(&mut self, source: &mut impl Source, surroundings: &Surroundings) -> Ended {
+        let Self { plan, folder, lock, first, label, recording, progress, board, .. } = self;
+        let file: FileProgress<'_> = progress.file(label, None, false);
+        let mut streams = || match first.take() {
+            Some(first) => Ok(first),
+            None => {
+                let made = lock.new_stream(plan.journal.layout, JournalPlan::features());
+                made.map_err(|failure| io::Error::other(failure.to_string()))
+            }
+        };
+        let path = folder.path().to_owned();
+        let journal = Journal {
+            plan: &plan.journal,
+            folder: *folder,
+            source,
+            time: &SystemTime,
+            streams: &mut streams,
+            report: &mut |event: Event<'_>| {
+                board.note_segment(&event);
+                report_segment(&path, &event);
+                surroundings.tell(&event);
+            },
+            delivered: file.delivered(),
+        };
+        let ended = journal.record(*recording);
+        if matches!(ended.how, Ok(SourceEnd::Finished | SourceEnd::Asked)) {
+            file.finish(Some(&Label::Path(path)));
+        }
+        ended
+    }
+}

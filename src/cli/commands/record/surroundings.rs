@@ -1,0 +1,122 @@
+//! The threads beside a recording: who answers for it, who speaks to systemd, who looks after its segments.
+
+use std::{
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::{self, Scope},
+};
+
+use crate::{
+    cli::messages::{
+        failure::{Exit, Failure},
+        recorder::status_line,
+        report,
+    },
+    record::{
+        Board, Control, Event, Keeper, KeeperMessage, Ledger, LedgerError, ListenError, Listener, RecordingFolder,
+        ServiceManager, StatusAddress, StatusServer, StopServer, SystemTime,
+    },
+    signals::Watching,
+};
+
+/// Listens for those who ask how the recorder is doing.
+pub(super) fn listen(address: &StatusAddress) -> Result<Listener, Failure> {
+    let shown = match address {
+        StatusAddress::Socket(path) => format!("--status {}", path.display()),
+        StatusAddress::Loopback(address) => format!("--status {address}"),
+    };
+    let listener = Listener::bind(address).map_err(|error| match error {
+        ListenError::System(error) => Failure::system(shown, "cannot listen there", &error),
+        refused @ (ListenError::InUse | ListenError::NotASocket) => {
+            Failure::new(Exit::InputOutput, refused.to_string()).about(shown).with_hint("give another path or port")
+        }
+    })?;
+    if let Some(address) = listener.address() {
+        report::detail(&format!("status at http://{address}/status"));
+    }
+    Ok(listener)
+}
+
+/// Opens what a recorder knows of its segments in `folder`.
+pub(super) fn open_ledger(folder: &RecordingFolder) -> Result<Ledger, Failure> {
+    Ledger::open(folder).map_err(|error| ledger_failure(folder, error))
+}
+
+pub(super) fn ledger_failure(folder: &RecordingFolder, error: LedgerError) -> Failure {
+    match error {
+        LedgerError::InUse => Failure::new(Exit::InputOutput, error.to_string()).about(folder.path()).with_hint(
+            "with --keep-age, --keep-size, --keep-free or --on-segment, give each recorder a folder of its own",
+        ),
+        LedgerError::System(error) => {
+            Failure::system(folder.path(), "cannot read or write what is known of its segments", &error)
+        }
+    }
+}
+
+/// The threads; each ends when what it has here is dropped.
+pub(super) struct Surroundings {
+    _server: Option<StopServer>,
+    _service: Option<Sender<()>>,
+    keeper: Option<Sender<KeeperMessage>>,
+}
+
+/// What the threads are to be.
+pub(super) struct Parts<'a> {
+    pub listener: Option<Listener>,
+    pub service: Option<ServiceManager>,
+    pub keeper: Option<Keeper<'a, SystemTime>>,
+}
+
+impl Surroundings {
+    /// Starts what there is of `parts`; `what` is recorded.
+    pub fn start<'scope, 'env: 'scope>(
+        scope: &'scope Scope<'scope, 'env>,
+        parts: Parts<'env>,
+        (board, control): (&'env Board, &'env Control),
+        what: &'env str,
+        watching: &'env Watching,
+    ) -> Result<Self, Failure> {
+        let no_thread = |error| Failure::system("a thread", "cannot be started", &error);
+        let mut started = Self { _server: None, _service: None, keeper: None };
+        if let Some(keeper) = parts.keeper {
+            let (tell, messages): (_, Receiver<_>) = channel();
+            let results = tell.clone();
+            let run = move || keeper.run(&messages, results, watching);
+            thread::Builder::new().spawn_scoped(scope, run).map_err(no_thread)?;
+            started.keeper = Some(tell);
+        }
+        if let Some(listener) = parts.listener {
+            let (server, stop) = StatusServer::new(listener).map_err(no_thread)?;
+            thread::Builder::new().spawn_scoped(scope, move || server.run(board, control)).map_err(no_thread)?;
+            started._server = Some(stop);
+        }
+        if let Some(service) = parts.service {
+            let (end, ended) = channel();
+            let run = move || service.run(board, |known| status_line(what, known), &ended);
+            thread::Builder::new().spawn_scoped(scope, run).map_err(no_thread)?;
+            started._service = Some(end);
+        }
+        Ok(started)
+    }
+
+    /// Passes on what has become of a segment to whoever looks after it.
+    pub fn tell(&self, event: &Event<'_>) {
+        let Some(keeper) = &self.keeper else { return };
+        let message = match *event {
+            Event::Began(name) => KeeperMessage::Began(name.to_owned()),
+            Event::Finished { segment, is_synced, .. } => {
+                KeeperMessage::Ended { segment: segment.to_owned(), is_sound: is_synced }
+            }
+            Event::Unfinished(name, _) => KeeperMessage::Ended { segment: name.to_owned(), is_sound: false },
+            Event::ClockStepped => KeeperMessage::ClockStepped,
+            _ => return,
+        };
+        // If it is gone, segments are kept.
+        let _ = keeper.send(message);
+    }
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        self.keeper.iter().for_each(|keeper| drop(keeper.send(KeeperMessage::End)));
+    }
+}

@@ -1,0 +1,17 @@
+//! What becomes of segments that are finished: a program is run for each, and they are removed when they are old, or when
+//! room is needed.
+//!
+//! The [`Ledger`] in the folder knows, across restarts, which recordings are this recorder's and which of their segments the
+//! program has been run for. [`Holdings`](holdings) decides, without a clock or a disk of its own; the [`Keeper`] does it, in
+//! a thread, as removing a large file can take long.
+
+mod folder_survey;
+mod holdings;
+mod keeper;
+mod ledger;
+mod segment_hook;
+
+pub(crate) use holdings::{Reason, Retention};
+pub(crate) use keeper::{Keeper, KeeperEvent, KeeperMessage};
+pub(crate) use ledger::{Ledger, LedgerError};
+pub(crate) use segment_hook::SegmentHook;

@@ -1,0 +1,72 @@
+//! The program that is run for each segment that is finished.
+
+use std::{ffi::OsString, path::Path};
+
+use crate::{
+    process::{CommandFailure, CommandLine},
+    signals::Watching,
+    stream::{Input, Readiness},
+};
+
+/// The argument that becomes the path of the segment.
+const PLACEHOLDER: &str = "{}";
+
+/// The program that is run for each segment, and its arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentHook {
+    pub line: CommandLine,
+}
+
+impl SegmentHook {
+    /// The arguments for the segment at `path`: it takes the place of each argument that is `{}`, or comes last.
+    fn arguments(&self, path: &Path) -> Vec<OsString> {
+        let has_place = self.line.arguments.iter().any(|argument| argument == PLACEHOLDER);
+        let replaced = |argument: &OsString| if argument == PLACEHOLDER { path.into() } else { argument.clone() };
+        let last = if has_place { None } else { Some(path.into()) };
+        self.line.arguments.iter().map(replaced).chain(last).collect()
+    }
+
+    /// Runs it for the segment at `path`, and waits for its end. It reads nothing, and what it prints to its standard output
+    /// is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandFailure`].
+    pub fn run(&self, path: &Path, watching: &Watching) -> Result<(), CommandFailure> {
+        let line = CommandLine { arguments: self.arguments(path), ..self.line.clone() };
+        let (running, mut output) = line.produce_unattended(watching)?;
+        let mut area = [0; 4096];
+        // A program that it leaves running may keep its output open; that is no failure of this one.
+        while matches!(output.wait_or_be_woken(None, None), Ok(Readiness::Ready))
+            && output.read(&mut area).is_ok_and(|read| read > 0)
+        {}
+        match running.wait() {
+            Ok(()) | Err(CommandFailure::LeftOutputOpen) => {
+                // How it ended is known.
+                let _ = running.finish();
+                Ok(())
+            }
+            failed => failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_takes_its_place_or_comes_last() {
+        let arguments = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(Into::into).collect();
+            let (program, kill_after) = ("rsync".into(), std::time::Duration::ZERO);
+            let line = CommandLine { program, arguments, timeout: None, kill_after, hidden_variables: &[] };
+            SegmentHook { line }.arguments(Path::new("/cam/a b.reel"))
+        };
+        assert_eq!(arguments(&[]), ["/cam/a b.reel"]);
+        assert_eq!(arguments(&["-a"]), ["-a", "/cam/a b.reel"]);
+        assert_eq!(arguments(&["-a", "{}", "host:cam/"]), ["-a", "/cam/a b.reel", "host:cam/"]);
+        // Only a whole argument is replaced.
+        assert_eq!(arguments(&["x{}"]), ["x{}", "/cam/a b.reel"]);
+    }
+}

@@ -1,0 +1,90 @@
+//! What is asked of a recorder while it runs, from other threads.
+
+use std::{
+    io,
+    os::fd::BorrowedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::stream::Wake;
+
+/// What is asked of a recorder: each request wakes it, and is taken by it once.
+pub(crate) struct Control {
+    wake: Arc<Wake>,
+    /// Whether it was woken since that was last asked.
+    was_woken: AtomicBool,
+    is_ended: AtomicBool,
+    restart: AtomicBool,
+    cut: AtomicBool,
+}
+
+impl Control {
+    /// Nothing is asked.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when a pipe cannot be made.
+    pub fn new() -> io::Result<Self> {
+        let [was_woken, is_ended, restart, cut] = [false; 4].map(AtomicBool::new);
+        Ok(Self { wake: Arc::new(Wake::new()?), was_woken, is_ended, restart, cut })
+    }
+
+    /// Asks that the recording end.
+    pub fn end(&self) {
+        self.is_ended.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Asks that the producer be ended, and started again.
+    pub fn restart(&self) {
+        self.restart.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Asks that another segment begin with the next byte where one can.
+    pub fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+    }
+
+    /// Has the recorder look at what there is to do.
+    pub fn wake(&self) {
+        self.wake.set();
+    }
+
+    /// Whether it was asked that the recording end.
+    pub fn is_ended(&self) -> bool {
+        self.is_ended.load(Ordering::Acquire)
+    }
+
+    pub(in crate::record) fn takes_restart(&self) -> bool {
+        self.restart.swap(false, Ordering::AcqRel)
+    }
+
+    pub(in crate::record) fn takes_cut(&self) -> bool {
+        self.cut.swap(false, Ordering::AcqRel)
+    }
+
+    /// What wakes it.
+    pub(super) fn waker(&self) -> Arc<Wake> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Readable once it was woken, until [`Control::forget_wakes`].
+    pub(super) fn woken(&self) -> BorrowedFd<'_> {
+        self.wake.descriptor()
+    }
+
+    pub(super) fn forget_wakes(&self) {
+        if self.wake.clear() {
+            self.was_woken.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether it was woken since this was last asked.
+    pub(super) fn takes_woken(&self) -> bool {
+        self.was_woken.swap(false, Ordering::AcqRel)
+    }
+}

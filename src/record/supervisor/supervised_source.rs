@@ -1,0 +1,314 @@
+//! The source of a recording whose producer is looked after.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    back_off::BackOff,
+    control::Control,
+    plan::Supervision,
+    producer::{Heard, Producer, ProducerEnd, Producers, SupervisorEvent, Why},
+    watchdog::Watchdog,
+};
+use crate::{
+    keys::random_bytes,
+    process::CommandFailure,
+    record::{
+        source::{Cut, Source, SourceEnd},
+        time::Time,
+    },
+    stream::{Readiness, Wake},
+};
+
+/// How long a producer that has closed its output takes to end.
+const LINGER: Duration = Duration::from_secs(2);
+/// How often it is looked how much memory a producer takes, where that is limited.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What one producer after another writes.
+pub(crate) struct SupervisedSource<'a, P: Producers, T> {
+    producers: P,
+    time: &'a T,
+    plan: Supervision,
+    control: Arc<Control>,
+    report: Box<dyn FnMut(SupervisorEvent) + 'a>,
+    state: State<P::Producer>,
+    back_off: BackOff,
+    /// How often it was started again since it was last stable, and in all.
+    in_a_row: u32,
+    restarts: u64,
+    /// Whether the next byte is the first of a producer that was started again.
+    is_fresh: bool,
+}
+
+enum State<P> {
+    Running(Run<P>),
+    /// It is started again then.
+    Resting(Instant),
+    Over(Option<P>, ProducerEnd),
+}
+
+struct Run<P> {
+    producer: P,
+    watchdog: Watchdog,
+    /// Why it was asked to end, if it was.
+    why: Option<Why>,
+    /// When its output ended, if it has.
+    output_ended: Option<Instant>,
+    looks_at: Instant,
+}
+
+impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
+    /// Starts the producer, looks after it as `plan` says and as is asked by `control`, and reports what becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandFailure`]: the first start failed. That is for whoever typed the command.
+    pub fn start(
+        mut producers: P,
+        time: &'a T,
+        plan: Supervision,
+        control: Arc<Control>,
+        mut report: Box<dyn FnMut(SupervisorEvent) + 'a>,
+    ) -> Result<Self, CommandFailure> {
+        let producer = producers.start()?;
+        report(SupervisorEvent::Started(producer.process()));
+        let state = State::Running(Run::new(producer, &plan, time.now()));
+        let back_off = BackOff::new();
+        let (in_a_row, restarts, is_fresh) = (0, 0, false);
+        Ok(Self { producers, time, plan, control, report, state, back_off, in_a_row, restarts, is_fresh })
+    }
+
+    /// How the last producer ended, once the source has.
+    pub fn last_end(&self) -> Option<&ProducerEnd> {
+        match &self.state {
+            State::Over(_, end) => Some(end),
+            State::Running(_) | State::Resting(_) => None,
+        }
+    }
+
+    /// Starts the producer again.
+    fn restart(&mut self) {
+        self.restarts += 1;
+        (self.report)(SupervisorEvent::Restarting(self.restarts));
+        match self.producers.start() {
+            Ok(producer) => {
+                (self.report)(SupervisorEvent::Started(producer.process()));
+                self.state = State::Running(Run::new(producer, &self.plan, self.time.now()));
+                self.is_fresh = true;
+            }
+            Err(failure) => {
+                let restarts_after = self.delay();
+                (self.report)(SupervisorEvent::NotStarted { failure: failure.clone(), restarts_after });
+                self.rest(restarts_after, None, ProducerEnd { why: Why::Itself, how: Err(failure) });
+            }
+        }
+    }
+
+    /// How long to wait before the next start, if there is to be one.
+    fn delay(&mut self) -> Option<Duration> {
+        if !self.plan.restarts.allow(self.in_a_row) {
+            return None;
+        }
+        self.in_a_row += 1;
+        // Where the system has no random numbers, delays are as they are.
+        Some(self.back_off.delay(u16::from_le_bytes(random_bytes().unwrap_or_default())))
+    }
+
+    fn rest(&mut self, restarts_after: Option<Duration>, producer: Option<P::Producer>, end: ProducerEnd) {
+        let until = restarts_after.and_then(|delay| self.time.now().checked_add(delay));
+        self.state = match until {
+            Some(until) => State::Resting(until),
+            None => State::Over(producer, end),
+        };
+    }
+
+    /// Nothing is left of the producer that ran, or what is left may go on.
+    fn ended(&mut self, end: ProducerEnd) {
+        let over = State::Over(None, end.clone());
+        let State::Running(run) = std::mem::replace(&mut self.state, over) else { return };
+        if run.watchdog.was_stable() {
+            self.back_off.reset();
+            self.in_a_row = 0;
+        }
+        let restarts_after = match end.why {
+            _ if self.control.is_ended() => None,
+            // Whoever asks for it does not mean: later.
+            Why::Restart => Some(Duration::ZERO),
+            _ => self.delay(),
+        };
+        (self.report)(SupervisorEvent::Ended { end: end.clone(), restarts_after });
+        self.rest(restarts_after, Some(run.producer), end);
+    }
+
+    /// Waits while a producer runs. `Some` is what that found.
+    fn wait_running(&mut self, until: Option<Instant>) -> io::Result<Option<Readiness>> {
+        let now = self.time.now();
+        let State::Running(run) = &mut self.state else { return Ok(None) };
+        if run.why.is_none()
+            && let Some(why) = run.reason_to_end(&self.plan, &self.control, now)
+        {
+            run.why = Some(why);
+            run.producer.ask_to_end();
+        }
+        if run.output_ended.is_none() {
+            let heard = run.producer.wait(run.wakes_at(&self.plan).into_iter().chain(until).min())?;
+            if heard == Heard::End {
+                run.output_ended = Some(self.time.now());
+            }
+            return Ok((heard == Heard::Output).then_some(Readiness::Ready));
+        }
+        if self.control.is_ended() {
+            // The recording need not wait for the rest.
+            return Ok(Some(Readiness::Ready));
+        }
+        if let Some(how) = run.producer.end() {
+            let is_stable = run.watchdog.was_stable();
+            let restarts = self.plan.restarts.allow(if is_stable { 0 } else { self.in_a_row });
+            let why = match run.why {
+                None if restarts => {
+                    // What it has left in its group would get in the way of the next.
+                    run.producer.ask_to_end();
+                    *run.why.insert(Why::Itself)
+                }
+                None => {
+                    self.ended(ProducerEnd { why: Why::Itself, how });
+                    return Ok(None);
+                }
+                Some(why) => why,
+            };
+            if run.producer.is_gone() {
+                self.ended(ProducerEnd { why, how });
+                return Ok(None);
+            }
+        }
+        run.producer.wait_for_end(run.wakes_at(&self.plan).into_iter().chain(until).min())?;
+        Ok(None)
+    }
+}
+
+impl<P: Producer> Run<P> {
+    fn new(producer: P, plan: &Supervision, now: Instant) -> Self {
+        Self { producer, watchdog: Watchdog::new(plan, now), why: None, output_ended: None, looks_at: now + LOOK }
+    }
+
+    fn reason_to_end(&mut self, plan: &Supervision, control: &Control, now: Instant) -> Option<Why> {
+        if control.is_ended() {
+            return Some(Why::Asked);
+        }
+        if control.takes_restart() {
+            return Some(Why::Restart);
+        }
+        if let Some(ended) = self.output_ended {
+            let lingers = now.saturating_duration_since(ended) >= LINGER && self.producer.end().is_none();
+            return lingers.then_some(Why::ClosedOutput);
+        }
+        let is_quiet = self.watchdog.stalls_at().is_some_and(|moment| moment <= now);
+        // It is we who were held up if there is something to read.
+        if is_quiet && self.producer.pending() == 0 {
+            return plan.stall.map(Why::Stalled);
+        }
+        let most = plan.max_memory?;
+        if now < self.looks_at {
+            return None;
+        }
+        self.looks_at = now + LOOK;
+        let memory = self.producer.usage().memory;
+        (memory > most).then_some(Why::Memory(memory))
+    }
+
+    /// When there may be a reason to end it.
+    fn wakes_at(&self, plan: &Supervision) -> Option<Instant> {
+        if self.why.is_some() {
+            return None;
+        }
+        match self.output_ended {
+            Some(ended) if self.producer.end().is_none() => ended.checked_add(LINGER),
+            Some(_) => None,
+            None => {
+                let looks_at = plan.max_memory.map(|_| self.looks_at);
+                self.watchdog.stalls_at().into_iter().chain(looks_at).min()
+            }
+        }
+    }
+}
+
+impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
+        loop {
+            match &self.state {
+                State::Running(_) => {
+                    if let Some(found) = self.wait_running(until)? {
+                        return Ok(found);
+                    }
+                }
+                State::Resting(_) if self.control.is_ended() => return Ok(Readiness::Stopped),
+                State::Resting(at) if *at <= self.time.now() || self.control.takes_restart() => self.restart(),
+                State::Resting(at) => self.producers.rest(until.map_or(*at, |until| until.min(*at)))?,
+                // The end is read.
+                State::Over(..) => return Ok(Readiness::Ready),
+            }
+            // Whoever woke it may have something to do for the recorder.
+            if self.control.takes_woken() || until.is_some_and(|until| until <= self.time.now()) {
+                return Ok(Readiness::NotReady);
+            }
+        }
+    }
+
+    fn wake(&self) -> Option<Arc<Wake>> {
+        Some(self.control.waker())
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        match &mut self.state {
+            State::Running(Run { producer, watchdog, output_ended: None, .. }) => {
+                let read = producer.read(area)?;
+                if read > 0 {
+                    watchdog.bytes_came(self.time.now());
+                    return Ok(read);
+                }
+                // The next wait says why.
+                Err(io::ErrorKind::Interrupted.into())
+            }
+            State::Running(_) | State::Resting(_) | State::Over(..) => Ok(0),
+        }
+    }
+
+    fn pending(&self) -> Option<usize> {
+        match &self.state {
+            State::Running(Run { producer, output_ended: None, .. }) => Some(producer.pending()),
+            State::Running(_) | State::Resting(_) | State::Over(..) => Some(0),
+        }
+    }
+
+    fn takes_cut(&mut self) -> Option<Cut> {
+        std::mem::take(&mut self.is_fresh).then_some(Cut::Here)
+    }
+
+    fn end(&mut self) -> SourceEnd {
+        while let State::Running(run) = &mut self.state {
+            match run.producer.end() {
+                Some(how) => {
+                    let why = run.why.unwrap_or(Why::Itself);
+                    self.ended(ProducerEnd { why, how });
+                }
+                // Whatever fails here, it is asked again how the producer ended.
+                None => drop(run.producer.wait_for_end(None)),
+            }
+        }
+        match &self.state {
+            _ if self.control.is_ended() => SourceEnd::Asked,
+            State::Over(producer, ProducerEnd { why: Why::Itself, how: Ok(()) }) => {
+                producer.iter().for_each(Producer::release);
+                SourceEnd::Finished
+            }
+            _ => SourceEnd::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,453 @@
+//! Producers that end, stall and grow in every way, on a clock that the tests drive.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
+
+use super::*;
+use crate::{process::GroupUsage, record::supervisor::Restarts};
+
+const PLAN: Supervision =
+    Supervision { restarts: Restarts::Always, stall: Some(seconds(30)), grace: seconds(90), max_memory: None };
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// What a producer does some time after its start.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Write(usize),
+    /// It writes a byte every second for so long.
+    WriteFor(Duration),
+    CloseOutput,
+    Exit(i32),
+    Grow(u64),
+}
+
+use Act::*;
+
+/// What a producer does, and how it takes it when it is asked to end.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    acts: Vec<(u64, Act)>,
+    /// What it still writes then.
+    last_words: usize,
+    /// How long it takes to end then.
+    ends_after: Duration,
+    /// How much longer something is left of its group.
+    left_for: Duration,
+}
+
+fn script(acts: &[(u64, Act)]) -> Option<Script> {
+    Some(Script { acts: acts.to_vec(), ..Script::default() })
+}
+
+/// What is asked of the recorder.
+type Request = fn(&Control);
+
+struct World {
+    began: Instant,
+    passed: Cell<Duration>,
+    requests: RefCell<VecDeque<(u64, Request)>>,
+    control: Arc<Control>,
+}
+
+impl Time for Rc<World> {
+    fn now(&self) -> Instant {
+        self.began + self.passed.get()
+    }
+
+    fn wall(&self) -> i64 {
+        0
+    }
+}
+
+impl World {
+    fn now(&self) -> Instant {
+        self.began + self.passed.get()
+    }
+
+    /// Lets time pass until `moment`, or until something is asked.
+    fn pass_until(&self, moment: Option<Instant>) {
+        let mut requests = self.requests.borrow_mut();
+        let asked = requests.front().map(|(at, _)| self.began + seconds(*at));
+        let next = moment.into_iter().chain(asked).min().expect("something happens some time");
+        self.passed.set(next.max(self.now()) - self.began);
+        while let Some((_, request)) = requests.pop_front_if(|(at, _)| self.began + seconds(*at) <= self.now()) {
+            request(&self.control);
+        }
+    }
+}
+
+struct Scripted {
+    world: Rc<World>,
+    /// In order; a `None` does not start.
+    scripts: VecDeque<Option<Script>>,
+}
+
+impl Producers for Scripted {
+    type Producer = Acting;
+
+    fn start(&mut self) -> Result<Acting, CommandFailure> {
+        // The last one comes again and again.
+        let next = if self.scripts.len() > 1 { self.scripts.pop_front() } else { self.scripts.front().cloned() };
+        let script = next.flatten().ok_or(CommandFailure::NotFound)?;
+        let started = self.world.now();
+        let mut acts = VecDeque::new();
+        for (after, act) in script.acts.iter().copied() {
+            let at = started + seconds(after);
+            match act {
+                WriteFor(time) => {
+                    acts.extend((0..=time.as_secs()).map(|second| (at + seconds(second), Write(1))));
+                }
+                act => acts.push_back((at, act)),
+            }
+        }
+        acts.make_contiguous().sort_by_key(|(at, _)| *at);
+        Ok(Acting {
+            world: Rc::clone(&self.world),
+            script,
+            acts,
+            asked: Cell::new(None),
+            pending: 0,
+            is_closed: false,
+            exit: None,
+            memory: 0,
+        })
+    }
+
+    fn rest(&mut self, until: Instant) -> io::Result<()> {
+        self.world.pass_until(Some(until));
+        Ok(())
+    }
+}
+
+struct Acting {
+    world: Rc<World>,
+    script: Script,
+    acts: VecDeque<(Instant, Act)>,
+    asked: Cell<Option<Instant>>,
+    pending: usize,
+    is_closed: bool,
+    exit: Option<i32>,
+    memory: u64,
+}
+
+impl Acting {
+    /// When it ends as it was asked to, and when nothing is left of its group.
+    fn ends(&self) -> Option<(Instant, Instant)> {
+        let asked = self.asked.get()?;
+        Some((asked + self.script.ends_after, asked + self.script.ends_after + self.script.left_for))
+    }
+
+    fn act(&mut self, until: Option<Instant>) {
+        let acts = self.acts.front().map(|(at, _)| *at).filter(|_| self.exit.is_none());
+        let ends = self.ends().map(|(ends, gone)| if self.exit.is_none() { ends } else { gone });
+        let ends = ends.filter(|moment| self.exit.is_none() || *moment > self.world.now());
+        self.world.pass_until(acts.into_iter().chain(ends).chain(until).min());
+        let now = self.world.now();
+        if self.exit.is_none() && self.ends().is_some_and(|(ends, _)| ends <= now) {
+            self.pending += self.script.last_words;
+            (self.exit, self.is_closed) = (Some(255), true);
+        }
+        while self.exit.is_none()
+            && let Some((_, act)) = self.acts.pop_front_if(|(at, _)| *at <= now)
+        {
+            match act {
+                Write(bytes) => self.pending += bytes,
+                WriteFor(_) => unreachable!(),
+                CloseOutput => self.is_closed = true,
+                Exit(code) => (self.exit, self.is_closed) = (Some(code), true),
+                Grow(memory) => self.memory = memory,
+            }
+        }
+    }
+
+    fn heard(&self) -> Heard {
+        match self.pending {
+            0 if self.is_closed => Heard::End,
+            0 => Heard::Nothing,
+            _ => Heard::Output,
+        }
+    }
+}
+
+impl Producer for Acting {
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Heard> {
+        if self.heard() == Heard::Nothing {
+            self.act(until);
+        }
+        Ok(self.heard())
+    }
+
+    fn wait_for_end(&mut self, until: Option<Instant>) -> io::Result<()> {
+        self.act(until);
+        Ok(())
+    }
+
+    fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
+        let read = self.pending.min(area.len());
+        self.pending -= read;
+        Ok(read)
+    }
+
+    fn pending(&self) -> usize {
+        let due = self.acts.iter().take_while(|(at, _)| *at <= self.world.now());
+        let written = due.map(|(_, act)| if let Write(bytes) = act { *bytes } else { 0 });
+        self.pending + written.sum::<usize>()
+    }
+
+    fn ask_to_end(&self) {
+        self.asked.set(self.asked.get().or_else(|| Some(self.world.now())));
+    }
+
+    fn end(&self) -> Option<Result<(), CommandFailure>> {
+        self.exit.map(|code| if code == 0 { Ok(()) } else { Err(CommandFailure::Exited(code)) })
+    }
+
+    fn is_gone(&self) -> bool {
+        self.exit.is_some() && self.ends().is_some_and(|(_, gone)| gone <= self.world.now())
+    }
+
+    fn release(&self) {}
+
+    fn process(&self) -> i32 {
+        1
+    }
+
+    fn usage(&self) -> GroupUsage {
+        GroupUsage { memory: self.memory, cpu_seconds: 0.0 }
+    }
+}
+
+/// What came of a recording.
+struct Recorded {
+    bytes: usize,
+    /// When producers were started, and when they had ended and why, in seconds.
+    starts: Vec<f64>,
+    ends: Vec<(f64, Why)>,
+    /// How many bytes came before each cut.
+    cuts: Vec<usize>,
+    /// When the recording ended, and how, unless it was left.
+    end: Option<(f64, SourceEnd)>,
+}
+
+/// Records for `time`; between two reads, `reading_takes`.
+fn record(
+    plan: Supervision,
+    scripts: Vec<Option<Script>>,
+    requests: &[(u64, Request)],
+    (time, reading_takes): (u64, Duration),
+) -> Recorded {
+    let control = Arc::new(Control::new().unwrap());
+    let requests = RefCell::new(requests.iter().copied().collect());
+    let world =
+        Rc::new(World { began: Instant::now(), passed: Cell::default(), requests, control: Arc::clone(&control) });
+    let producers = Scripted { world: Rc::clone(&world), scripts: scripts.into() };
+    let (starts, ends) = (RefCell::default(), RefCell::default());
+    let report = |event| match event {
+        SupervisorEvent::Started(_) => Vec::push(&mut starts.borrow_mut(), world.passed.get().as_secs_f64()),
+        SupervisorEvent::Ended { end, .. } => {
+            Vec::push(&mut ends.borrow_mut(), (world.passed.get().as_secs_f64(), end.why));
+        }
+        SupervisorEvent::NotStarted { .. } | SupervisorEvent::Restarting(_) => {}
+    };
+    let mut source = SupervisedSource::start(producers, &world, plan, control, Box::new(report)).unwrap();
+    let (mut bytes, mut cuts, mut end) = (0, Vec::new(), None);
+    let until = world.began + seconds(time);
+    while world.now() < until {
+        let found = source.wait(Some(until)).unwrap();
+        if found == Readiness::NotReady {
+            continue;
+        }
+        if source.takes_cut().is_some() {
+            cuts.push(bytes);
+        }
+        let read = if found == Readiness::Ready { source.read(&mut [0; 1000]) } else { Ok(0) };
+        match read {
+            Ok(0) => {
+                let moment = world.passed.get().as_secs_f64();
+                end = Some((moment, source.end()));
+                break;
+            }
+            Ok(read) => bytes += read,
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted),
+        }
+        world.passed.set(world.passed.get() + reading_takes);
+    }
+    drop(source);
+    Recorded { bytes, starts: starts.into_inner(), ends: ends.into_inner(), cuts, end }
+}
+
+fn recorded(plan: Supervision, scripts: Vec<Option<Script>>, requests: &[(u64, Request)], time: u64) -> Recorded {
+    record(plan, scripts, requests, (time, Duration::ZERO))
+}
+
+/// The delays between the ends and the next starts.
+#[track_caller]
+fn assert_delays(recorded: &Recorded, expected: &[u64]) {
+    let delays: Vec<_> = recorded.ends.iter().zip(&recorded.starts[1..]).map(|((end, _), start)| start - end).collect();
+    assert!(delays.len() >= expected.len(), "{delays:?}");
+    for (delay, &expected) in delays.iter().zip(expected) {
+        let expected = expected as f64;
+        assert!((expected..=expected * 1.25 + 0.001).contains(delay), "{delays:?}");
+    }
+}
+
+#[test]
+fn a_producer_that_ends_is_started_again_ever_later() {
+    // Not each second, which would shred the recording.
+    let recorded = recorded(PLAN, vec![script(&[(0, Exit(1))])], &[], 400);
+    assert_delays(&recorded, &[1, 2, 4, 8, 16, 32, 60, 60]);
+    assert!(recorded.end.is_none());
+}
+
+#[test]
+fn a_first_byte_makes_no_producer_stable() {
+    // It would be started again each minute, for ever.
+    let recorded = recorded(PLAN, vec![script(&[(0, Write(1)), (50, Exit(1))])], &[], 900);
+    assert_delays(&recorded, &[1, 2, 4, 8, 16, 32, 60]);
+}
+
+#[test]
+fn after_a_stable_minute_the_delay_is_a_second_again() {
+    let fails = || script(&[(0, Exit(1))]);
+    let stable = script(&[(0, WriteFor(seconds(61))), (62, Exit(1))]);
+    let scripts = vec![fails(), fails(), fails(), stable, fails(), fails()];
+    assert_delays(&recorded(PLAN, scripts, &[], 300), &[1, 2, 4, 1, 2]);
+    let nearly = script(&[(0, WriteFor(seconds(59))), (60, Exit(1))]);
+    assert_delays(&recorded(PLAN, vec![fails(), nearly, fails()], &[], 300), &[1, 2, 4]);
+}
+
+#[test]
+fn a_camera_that_takes_its_time_to_start_is_not_started_again() {
+    let slow = script(&[(85, WriteFor(seconds(100))), (300, Exit(0))]);
+    let recorded = recorded(PLAN, vec![slow], &[], 179);
+    assert_eq!((recorded.starts.len(), recorded.bytes), (1, 95));
+}
+
+#[test]
+fn a_producer_that_hangs_is_ended_and_what_it_still_writes_is_kept() {
+    let hangs =
+        Script { acts: vec![(0, WriteFor(seconds(100)))], last_words: 50, ends_after: seconds(5), ..Script::default() };
+    let recorded = recorded(PLAN, vec![Some(hangs), script(&[(0, WriteFor(seconds(500)))])], &[], 160);
+    assert_eq!(recorded.ends, [(135.0, Why::Stalled(seconds(30)))]);
+    // Its bytes are in the segment before the cut.
+    assert_eq!(recorded.cuts, [101 + 50]);
+    assert_delays(&recorded, &[1]);
+}
+
+#[test]
+fn what_is_late_because_of_us_is_no_stall() {
+    // Each read takes longer than a stall, as on a disk that is busy.
+    let steady = script(&[(0, WriteFor(seconds(1000)))]);
+    let recorded = record(PLAN, vec![steady], &[], (500, seconds(40)));
+    assert_eq!((recorded.starts.len(), recorded.ends.len()), (1, 0));
+}
+
+#[test]
+fn without_a_limit_silence_is_no_stall() {
+    let plan = Supervision { stall: None, ..PLAN };
+    let quiet = script(&[(0, Write(1)), (5000, Exit(0))]);
+    assert_eq!(recorded(plan, vec![quiet], &[], 4000).ends, []);
+}
+
+#[test]
+fn between_two_starts_a_recording_ends_at_once_when_asked() {
+    let requests: &[(u64, Request)] = &[(100, Control::end)];
+    let recorded = recorded(PLAN, vec![script(&[(0, Exit(1))])], requests, 1000);
+    assert_eq!(recorded.end, Some((100.0, SourceEnd::Asked)));
+}
+
+#[test]
+fn a_recording_that_is_asked_to_end_keeps_the_last_words_of_its_producer() {
+    let script =
+        Script { acts: vec![(0, WriteFor(seconds(100)))], last_words: 7, ends_after: seconds(9), ..Script::default() };
+    let requests: &[(u64, Request)] = &[(20, Control::end)];
+    let recorded = recorded(PLAN, vec![Some(script)], requests, 1000);
+    assert_eq!(recorded.end, Some((29.0, SourceEnd::Asked)));
+    assert!((27..=36).contains(&recorded.bytes), "{}", recorded.bytes);
+    assert_eq!(recorded.ends, [(29.0, Why::Asked)]);
+}
+
+#[test]
+fn without_restarts_the_exit_of_the_producer_is_the_end() {
+    let plan = Supervision { restarts: Restarts::AtMost(0), ..PLAN };
+    for (code, end) in [(0, SourceEnd::Finished), (3, SourceEnd::Failed)] {
+        let recorded = recorded(plan, vec![script(&[(0, Write(5)), (10, Exit(code))])], &[], 1000);
+        assert_eq!((recorded.end, recorded.bytes), (Some((10.0, end)), 5));
+    }
+    // One that was ended has failed, whatever it exits with.
+    let stalls = Script { acts: vec![(0, Write(1))], ..Script::default() };
+    let recorded = recorded(plan, vec![Some(stalls)], &[], 1000);
+    assert_eq!(recorded.end, Some((90.0, SourceEnd::Failed)));
+}
+
+#[test]
+fn a_producer_that_ends_well_is_started_again_too() {
+    // ffmpeg exits with 0 when a camera closes the connection.
+    let recorded = recorded(PLAN, vec![script(&[(0, Write(3)), (5, Exit(0))])], &[], 100);
+    assert_delays(&recorded, &[1, 2, 4]);
+    assert_eq!(recorded.cuts[..3], [3, 6, 9]);
+}
+
+#[test]
+fn after_so_many_restarts_in_a_row_it_is_given_up() {
+    let plan = Supervision { restarts: Restarts::AtMost(2), ..PLAN };
+    let fails = || script(&[(0, Exit(4))]);
+    let recorded_once = recorded(plan, vec![fails()], &[], 1000);
+    assert_eq!((recorded_once.starts.len(), recorded_once.end.unwrap().1), (3, SourceEnd::Failed));
+    let stable = script(&[(0, WriteFor(seconds(61))), (62, Exit(1))]);
+    let again = recorded(plan, vec![fails(), fails(), stable, fails()], &[], 1000);
+    assert_eq!((again.starts.len(), again.end.unwrap().1), (5, SourceEnd::Failed));
+}
+
+#[test]
+fn a_restart_that_is_asked_for_comes_at_once_and_is_not_counted() {
+    let plan = Supervision { restarts: Restarts::AtMost(0), ..PLAN };
+    let requests: &[(u64, Request)] = &[(10, Control::restart), (20, Control::end)];
+    let recorded_twice = recorded(plan, vec![script(&[(0, WriteFor(seconds(500)))])], requests, 1000);
+    assert_eq!(recorded_twice.starts, [0.0, 10.0]);
+    assert_eq!(recorded_twice.ends[0], (10.0, Why::Restart));
+    assert_eq!(recorded_twice.end, Some((20.0, SourceEnd::Asked)));
+    // Whoever has mended the camera need not wait.
+    let requests: &[(u64, Request)] = &[(100, Control::restart)];
+    let waited = recorded(PLAN, vec![script(&[(0, Exit(1))])], requests, 101);
+    assert!(waited.starts.contains(&100.0), "{:?}", waited.starts);
+}
+
+#[test]
+fn a_producer_that_takes_too_much_memory_is_started_again() {
+    let plan = Supervision { max_memory: Some(1000), ..PLAN };
+    let grows = script(&[(0, WriteFor(seconds(100))), (11, Grow(1000)), (21, Grow(1001))]);
+    let recorded = recorded(plan, vec![grows, script(&[(0, WriteFor(seconds(100)))])], &[], 60);
+    let [(ended, Why::Memory(1001))] = recorded.ends[..] else { panic!("{:?}", recorded.ends) };
+    assert!((21.0..=23.0).contains(&ended), "{ended}");
+    assert_delays(&recorded, &[1]);
+}
+
+#[test]
+fn a_producer_that_closes_its_output_and_goes_on_is_ended() {
+    let recorded = recorded(PLAN, vec![script(&[(0, Write(1)), (10, CloseOutput)])], &[], 13);
+    assert_eq!(recorded.ends, [(12.0, Why::ClosedOutput)]);
+}
+
+#[test]
+fn what_a_producer_leaves_behind_is_gone_before_the_next_one_starts() {
+    let leaves = Script { acts: vec![(5, Exit(1))], left_for: seconds(10), ..Script::default() };
+    let recorded = recorded(PLAN, vec![Some(leaves), script(&[(0, WriteFor(seconds(100)))])], &[], 60);
+    assert_eq!(recorded.ends, [(15.0, Why::Itself)]);
+    assert_delays(&recorded, &[1]);
+}
+
+#[test]
+fn a_program_that_is_missing_for_a_while_is_tried_again() {
+    let steady = script(&[(0, WriteFor(seconds(100)))]);
+    let recorded = recorded(PLAN, vec![script(&[(5, Exit(1))]), None, None, steady], &[], 60);
+    assert_eq!(recorded.starts.len(), 2);
+    // After 1, 2 and 4 seconds, and what is added to each.
+    assert!((12.0..=13.75).contains(&recorded.starts[1]), "{:?}", recorded.starts);
+}

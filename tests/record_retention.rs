@@ -1,0 +1,258 @@
+//! What becomes of finished segments: removed when they are to be, and nothing else; passed to a program.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    process::Command,
+};
+
+use nix::sys::{signal::Signal, stat::Mode};
+use serde_json::json;
+use support::{
+    Folder, assert_done, assert_refused, feed, plaintext,
+    recorder::{Recorder, recorded, segments},
+    text,
+};
+
+const RECORD: [&str; 9] =
+    ["record", "--output-dir", "cam", "--key-file", "key", "--segment-size", "50000", "--frame-size", "4K"];
+
+/// Records so many bytes, in segments of 50,000 at most; gives what was reported.
+#[track_caller]
+fn record(folder: &Folder, bytes: usize, arguments: &[&str]) -> String {
+    let output = feed(&mut folder.reelseal(&[&RECORD[..], arguments].concat()), &plaintext(bytes));
+    assert_done(&output);
+    text(&output.stderr)
+}
+
+fn bytes_in(folder: &Folder) -> u64 {
+    segments(folder).iter().map(|name| folder.path(&format!("cam/{name}")).metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn the_oldest_segments_are_removed_across_restarts_until_the_rest_is_small_enough() {
+    let folder = Folder::new();
+    record(&folder, 200_000, &["--keep-size", "1M", "--name", "a"]);
+    let mut all = segments(&folder);
+    assert_eq!(all.len(), 6, "{all:?}");
+    let largest = folder.path("cam/a.reel").metadata().unwrap().len();
+    record(&folder, 100_000, &["--keep-size", "250K", "--name", "a"]);
+    all.extend(["a-7.reel", "a-8.reel", "a-9.reel"].map(str::to_owned));
+    // The first ones of the first run are gone, and no more of them than had to go.
+    let left = segments(&folder);
+    assert!(left.len() > 3 && left.len() < 9, "{left:?}");
+    assert_eq!(left, all[9 - left.len()..]);
+    let bytes = bytes_in(&folder);
+    assert!(bytes <= 250 << 10 && bytes + largest > 250 << 10, "{bytes}");
+}
+
+#[test]
+fn nothing_that_is_anothers_is_removed_whatever_its_name() {
+    let folder = Folder::new();
+    // Another recorder's, and what was recorded before anything was to be removed.
+    record(&folder, 100_000, &["--name", "other"]);
+    let others = segments(&folder);
+    fs::write(folder.path("cam/0.reel"), b"no stream").unwrap();
+    fs::write(folder.path("cam/notes.txt"), b"notes").unwrap();
+    assert_done(&folder.pipe(&["encrypt", "-o", "cam/film.reel"], &plaintext(70_000)));
+    std::os::unix::fs::symlink("other.reel", folder.path("cam/link.reel")).unwrap();
+    nix::unistd::mkfifo(&folder.path("cam/pipe.reel"), Mode::S_IRUSR).unwrap();
+    let all = || fs::read_dir(folder.path("cam")).unwrap().count();
+    let before = all();
+    let reported = record(&folder, 200_000, &["--keep-free", "1000000T", "--name", "other", "--verbose"]);
+    // All of this recorder's that had ended is gone.
+    assert_eq!(reported.matches("removed for --keep-free").count(), 6, "{reported}");
+    assert_eq!(all(), before + 1, "{:?}", segments(&folder));
+    assert!(others.iter().all(|name| folder.path(&format!("cam/{name}")).exists()));
+    assert!(folder.path("cam/.reelseal-recorder").exists());
+}
+
+#[test]
+fn the_segment_that_grows_is_never_removed() {
+    let folder = Folder::new();
+    let arguments = [&RECORD[5..], &["--keep-size", "1"]].concat();
+    let (mut recorder, mut writer) = Recorder::start(&folder, &arguments);
+    writer.write_all(&plaintext(100_000)).unwrap();
+    for _ in 0..2 {
+        let removed = recorder.wait_for("retention", &[("reason", json!("size"))]);
+        assert_eq!((&removed["state"], &removed["is_handled"]), (&json!("removed"), &json!(true)));
+    }
+    // Larger than all that is to be kept, and still there.
+    writer.write_all(&[7; 10_000]).unwrap();
+    let begun = recorder.wait_for("segment", &[("state", json!("begun"))])["file"].clone();
+    assert!(folder.path(begun.as_str().unwrap()).exists());
+    recorder.stop();
+}
+
+#[test]
+fn segments_are_removed_by_age_while_others_are_recorded() {
+    let folder = Folder::new();
+    let arguments = [&RECORD[5..], &["--keep-age", "1ms"]].concat();
+    let (mut recorder, mut writer) = Recorder::start(&folder, &arguments);
+    writer.write_all(&plaintext(100_000)).unwrap();
+    recorder.wait_for("retention", &[("reason", json!("age")), ("state", json!("removed"))]);
+    recorder.stop();
+}
+
+#[test]
+fn two_recorders_do_not_remove_in_one_folder() {
+    let folder = Folder::new();
+    let (mut recorder, mut writer) = Recorder::start(&folder, &["--keep-age", "1d"]);
+    writer.write_all(b"begun").unwrap();
+    recorder.wait_for("segment", &[]);
+    let refused =
+        folder.reelseal(&[&RECORD[..], &["--keep-size", "1G", "--", "touch", "ran"]].concat()).output().unwrap();
+    assert_refused(&refused, 1, "cam: another recorder looks after the segments in this folder");
+    assert!(!folder.path("ran").exists());
+    // One that removes nothing is welcome.
+    record(&folder, 10, &[]);
+    recorder.stop();
+}
+
+#[test]
+#[ignore = "needs root, to put a mount on a segment"]
+fn a_segment_that_cannot_be_removed_is_reported_and_the_recording_goes_on() {
+    let folder = Folder::new();
+    record(&folder, 100_000, &["--keep-size", "1G", "--name", "cam"]);
+    let script = format!(
+        "mount --bind cam/cam.reel cam/cam.reel && exec {} {} --keep-size 100K --name cam",
+        env!("CARGO_BIN_EXE_reelseal"),
+        RECORD.join(" ")
+    );
+    let mut command = Command::new("unshare");
+    let output = feed(command.args(["--mount", "sh", "-c", &script]).current_dir(folder.path("")), &plaintext(100_000));
+    assert_done(&output);
+    let reported = text(&output.stderr);
+    assert_eq!(reported.matches("cam.reel: cannot be removed, and is left alone: ").count(), 1, "{reported}");
+    assert_eq!(segments(&folder), ["cam.reel", "cam-6.reel"]);
+}
+
+#[test]
+fn a_program_is_run_for_each_segment_in_order_with_its_path() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("shipped")).unwrap();
+    let hook = ["--on-segment", "cp", "--on-segment-arg", "{}", "--on-segment-arg", "shipped/", "--name", "cam"];
+    let reported = record(&folder, 200_000, &[&hook[..], &["--verbose"]].concat());
+    let mut names: Vec<_> = segments(&folder);
+    assert_eq!(names.len(), 6);
+    for name in &names {
+        assert!(folder.read(&format!("cam/{name}")) == folder.read(&format!("shipped/{name}")), "{name}");
+    }
+    let order: Vec<_> = reported.lines().filter_map(|line| line.strip_suffix(": cp succeeded for it")).collect();
+    names.iter_mut().for_each(|name| *name = format!("reelseal: cam/{name}"));
+    assert_eq!(order, names);
+    // The path is the last argument, if it has no other place; it is absolute, and there is no shell.
+    fs::remove_dir_all(folder.path("cam")).unwrap();
+    folder.write(
+        "list",
+        b"#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" \"${REELSEAL_PASSPHRASE-none}\" >> listed\ncat >> listed\n",
+    );
+    Command::new("chmod").arg("+x").arg(folder.path("list")).status().unwrap();
+    record(&folder, 10, &["--on-segment", "./list", "--on-segment-arg", "-x $HOME", "--name", "a b"]);
+    let path = folder.path("cam/a b.reel").canonicalize().unwrap();
+    let listed = text(&folder.read("listed"));
+    assert_eq!(listed, format!("2\n-x $HOME\n{}\nnone\n", path.display()));
+}
+
+#[test]
+fn a_program_that_waits_does_not_hold_up_the_recording() {
+    let folder = Folder::new();
+    nix::unistd::mkfifo(&folder.path("gate"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let hook = ["--on-segment", "sh", "--on-segment-arg", "-c", "--on-segment-arg", "read gate < gate; echo $0 >> ran"];
+    let (mut recorder, mut writer) = Recorder::start(&folder, &[&RECORD[5..], &hook].concat());
+    writer.write_all(&plaintext(200_000)).unwrap();
+    for _ in 0..5 {
+        recorder.wait_for("segment", &[("state", json!("finished"))]);
+    }
+    assert!(!folder.path("ran").exists());
+    recorder.signal(Signal::SIGTERM);
+    recorder.wait_for("done", &[]);
+    // What is left is worked off, one at a time.
+    for count in 1..=6 {
+        File::options().write(true).open(folder.path("gate")).unwrap().write_all(b"go\n").unwrap();
+        recorder.wait_for("on_segment", &[("state", json!("done"))]);
+        assert_eq!(text(&folder.read("ran")).lines().count(), count);
+    }
+    assert_eq!(recorder.end().0.code(), Some(0));
+}
+
+#[test]
+fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() {
+    let folder = Folder::new();
+    // Nothing may be removed that it has not succeeded for.
+    let hook =
+        ["--on-segment", "cp", "--on-segment-arg={}", "--on-segment-arg=shipped/", "--name", "cam", "--keep-size", "1"];
+    let reported = record(&folder, 200_000, &hook);
+    assert_eq!(segments(&folder).len(), 6, "{reported}");
+    let failed = "cam/cam.reel: cp failed with exit code 1; it is run again in 5 s";
+    assert!(
+        reported.contains(failed) || reported.contains("it is run again when a recorder is started here"),
+        "{reported}"
+    );
+    assert!(reported.contains("cam: 6 segments have still to be passed to cp"), "{reported}");
+    fs::create_dir(folder.path("shipped")).unwrap();
+    let reported = record(&folder, 10, &hook);
+    assert_eq!(fs::read_dir(folder.path("shipped")).unwrap().count(), 7, "{reported}");
+    assert_eq!(segments(&folder), [""; 0], "{reported}");
+    // What it has succeeded for is not passed to it again.
+    fs::remove_dir_all(folder.path("shipped")).unwrap();
+    fs::create_dir(folder.path("shipped")).unwrap();
+    let kept = [&hook[..6], &["--keep-size", "1G"]].concat();
+    record(&folder, 100_000, &kept);
+    record(&folder, 10, &kept);
+    assert_eq!(fs::read_dir(folder.path("shipped")).unwrap().count(), segments(&folder).len());
+    let modified = |name: &str| folder.path(&format!("shipped/{name}")).metadata().unwrap().modified().unwrap();
+    let before = modified(&segments(&folder)[0]);
+    record(&folder, 10, &kept);
+    assert_eq!(modified(&segments(&folder)[0]), before);
+}
+
+#[test]
+fn for_want_of_room_what_a_program_failed_for_is_removed_too_and_that_is_said() {
+    let folder = Folder::new();
+    let hook = ["--on-segment", "false", "--keep-free", "1000000T", "--name", "cam"];
+    let reported = record(&folder, 100_000, &hook);
+    assert_eq!(segments(&folder), [""; 0], "{reported}");
+    assert!(
+        reported.contains("warning: cam/cam.reel: removed for --keep-free, before false succeeded for it"),
+        "{reported}"
+    );
+}
+
+#[test]
+fn a_segment_that_a_killed_recorder_left_is_passed_on_after_a_restart() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("shipped")).unwrap();
+    let hook = ["--on-segment", "cp", "--on-segment-arg={}", "--on-segment-arg=shipped/", "--name", "cam"];
+    let (mut recorder, mut writer) = Recorder::start(&folder, &hook);
+    writer.write_all(b"before").unwrap();
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    recorder.signal(Signal::SIGKILL);
+    recorder.end();
+    record(&folder, 10, &hook);
+    assert!(folder.path("shipped/cam.reel").exists() && folder.path("shipped/cam-2.reel").exists());
+}
+
+#[test]
+fn a_program_that_hangs_is_ended_and_one_that_is_not_there_is_refused() {
+    let folder = Folder::new();
+    let hang = ["--on-segment", "sh", "--on-segment-arg", "-c", "--on-segment-arg", "exec sleep 1000"];
+    let reported = record(&folder, 10, &[&hang[..], &["--on-segment-timeout", "100ms", "--name", "1"]].concat());
+    assert!(reported.contains("cam/1.reel: sh did not finish within 100ms and was ended; "), "{reported}");
+    let script = "sleep 1000";
+    for (arguments, fact) in [
+        (["--on-segment", "no-such-program"].as_slice(), "no-such-program: command not found"),
+        (&["--on-segment", script], "takes a program alone; give each argument with --on-segment-arg"),
+        (&["--on-segment-arg", "x"], "the following required arguments were not provided"),
+    ] {
+        let output = folder.reelseal(&[&RECORD[..], arguments, &["--", "touch", "ran"]].concat()).output().unwrap();
+        let reported = text(&output.stderr);
+        assert!(!output.status.success() && reported.contains(fact), "{reported}");
+    }
+    assert!(!folder.path("ran").exists());
+    assert!(recorded(&folder) == plaintext(10));
+}

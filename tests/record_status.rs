@@ -1,0 +1,235 @@
+//! A recorder's status over HTTP: who gets it, what it says, what can be asked for, and that nobody can hold it up.
+
+#![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
+
+mod support;
+
+use std::{
+    fs,
+    io::{PipeWriter, Read, Write},
+    net::TcpStream,
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+        process::CommandExt,
+    },
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use support::{
+    Folder, assert_done, assert_refused, feed,
+    recorder::{Recorder, ask, post, recorded, segments, status},
+    text,
+};
+
+/// A recorder of what is written to the pipe, with a socket, and that.
+fn recorder(folder: &Folder) -> (Recorder, PipeWriter, PathBuf) {
+    let (mut recorder, mut writer) = Recorder::start(folder, &["--status", "cam.sock"]);
+    writer.write_all(b"first").unwrap();
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    (recorder, writer, folder.path("cam.sock"))
+}
+
+/// Waits until so many bytes have arrived.
+fn wait_for_bytes(socket: &std::path::Path, bytes: u64) -> Value {
+    loop {
+        let status = status(socket);
+        if status["bytes"] == bytes {
+            return status;
+        }
+    }
+}
+
+#[test]
+fn the_status_says_how_a_recording_of_a_pipe_is_doing() {
+    let folder = Folder::new();
+    let (recorder, mut writer, socket) = recorder(&folder);
+    let status = wait_for_bytes(&socket, 5);
+    assert_eq!(status["segment"], segments(&folder)[0]);
+    assert_eq!((&status["pid"], &status["running"], &status["last_exit"]), (&Value::Null, &json!(false), &Value::Null));
+    assert!(status["uptime"].as_f64().unwrap() > 0.0 && status["recorder"]["memory"].as_u64().unwrap() > 1 << 20);
+    let at = status["last_byte_at"].as_str().unwrap();
+    assert!(at.ends_with('Z') && at.len() == "2026-11-24T10:00:07.123Z".len(), "{at}");
+    writer.write_all(b"second").unwrap();
+    wait_for_bytes(&socket, 11);
+    assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(post(&socket, "/restart"), "HTTP/1.1 409 Conflict");
+    recorder.stop();
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_segment_begins_when_one_is_asked_for_and_only_then() {
+    let folder = Folder::new();
+    let (mut recorder, mut writer, socket) = recorder(&folder);
+    let (refused, body) = ask(&socket, "POST /cut", "Content-Type: text/plain\r\n");
+    assert!(refused.starts_with("HTTP/1.1 403 ") && body.contains("X-Reelseal"), "{refused} {body}");
+    writer.write_all(b" and").unwrap();
+    wait_for_bytes(&socket, 9);
+    assert_eq!(segments(&folder).len(), 1);
+    assert_eq!(post(&socket, "/cut"), "HTTP/1.1 202 Accepted");
+    assert_eq!(post(&socket, "/cut"), "HTTP/1.1 429 Too Many Requests");
+    writer.write_all(b" second").unwrap();
+    let finished = recorder.wait_for("segment", &[("state", json!("finished"))]);
+    assert_eq!(finished["bytes"], 9);
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    recorder.stop();
+    assert_eq!((recorded(&folder), segments(&folder).len()), (b"first and second".to_vec(), 2));
+}
+
+#[test]
+fn a_command_is_restarted_when_that_is_asked_for() {
+    let folder = Folder::new();
+    let script = "echo $$; exec sleep 1000";
+    let (mut recorder, _) = Recorder::start(&folder, &["--status", "cam.sock", "--", "sh", "-c", script]);
+    let first = recorder.wait_for("start", &[])["pid"].clone();
+    let socket = folder.path("cam.sock");
+    wait_for_bytes(&socket, format!("{first}\n").replace('"', "").len() as u64);
+    let before = status(&socket);
+    assert_eq!((&before["pid"], &before["running"], &before["restarts"]), (&first, &json!(true), &json!(0)));
+    assert!(before["memory"].as_u64().unwrap() > 0);
+    assert_eq!(post(&socket, "/restart"), "HTTP/1.1 202 Accepted");
+    let exit = recorder.wait_for("exit", &[]);
+    assert_eq!((&exit["reason"], &exit["signal"]), (&json!("restart"), &json!("SIGTERM")));
+    let second = recorder.wait_for("start", &[])["pid"].clone();
+    assert_ne!(first, second);
+    recorder.wait_for("segment", &[("state", json!("begun")), ("bytes", Value::Null)]);
+    let after = status(&socket);
+    assert_eq!((&after["pid"], &after["restarts"]), (&second, &json!(1)));
+    assert_eq!(after["last_exit"], json!({"exit_code": null, "signal": 15, "reason": "restart"}));
+    recorder.stop();
+}
+
+#[test]
+fn clients_that_say_nothing_or_never_stop_hold_up_neither_the_recording_nor_the_others() {
+    let folder = Folder::new();
+    let (mut recorder, mut writer, socket) = recorder(&folder);
+    let silent: Vec<_> = (0..100).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    for at in 0..20 {
+        let mut slow = UnixStream::connect(&socket).unwrap();
+        slow.write_all(b"GET /status HTTP/1.1\r\nHost: ").unwrap();
+        std::mem::forget(slow);
+        assert_eq!(status(&socket)["bytes"], 5 + at);
+        writer.write_all(b"x").unwrap();
+        wait_for_bytes(&socket, 6 + at);
+    }
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", recorder.process())).unwrap().count();
+    assert!(descriptors < 50, "{descriptors}");
+    // One sends without end: it is answered once, and then left.
+    let mut endless = UnixStream::connect(&socket).unwrap();
+    while endless.write_all(&[b'x'; 1000]).is_ok() {}
+    let mut answer = Vec::new();
+    let _ = endless.read_to_end(&mut answer);
+    assert_eq!(status(&socket)["bytes"], 25);
+    drop(writer);
+    recorder.wait_for("done", &[("bytes", json!(25))]);
+    drop(silent);
+}
+
+#[test]
+fn a_request_for_another_host_is_refused() {
+    let folder = Folder::new();
+    let (recorder, _writer, socket) = recorder(&folder);
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream.write_all(b"GET /status HTTP/1.1\r\nHost: cam.example\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 421 ") && !answer.contains("segment"), "{answer}");
+    recorder.stop();
+}
+
+#[test]
+fn a_socket_is_taken_only_from_nobody() {
+    let folder = Folder::new();
+    let record = |address: &str| {
+        let arguments = ["record", "--output-dir", "cam", "--key-file", "key", "--status", address];
+        feed(&mut folder.reelseal(&arguments), b"film")
+    };
+    drop(UnixListener::bind(folder.path("stale.sock")).unwrap());
+    assert_done(&record("stale.sock"));
+    let _listener = UnixListener::bind(folder.path("taken.sock")).unwrap();
+    folder.write("film", b"a film");
+    assert_eq!(segments(&folder).len(), 1);
+    for (address, fact) in [
+        ("taken.sock", "another process listens there"),
+        ("film", "is there, and is no socket"),
+        ("no/cam.sock", "cannot listen there: no such file or directory"),
+    ] {
+        assert_refused(&record(address), 1, fact);
+    }
+    for address in ["0.0.0.0:8080", "192.168.1.1:80"] {
+        assert_refused(&record(address), 2, "is not a loopback address");
+    }
+    assert_eq!((folder.read("film"), segments(&folder).len()), (b"a film".to_vec(), 1));
+}
+
+/// The port at which a recorder answers.
+fn port(recorder: &mut Recorder) -> String {
+    let detail = recorder.wait_for("detail", &[]);
+    let address = detail["message"].as_str().unwrap().strip_prefix("status at http://").unwrap();
+    address.strip_suffix("/status").unwrap().to_owned()
+}
+
+#[test]
+fn a_loopback_address_answers_our_own_user() {
+    let folder = Folder::new();
+    let (mut recorder, _writer) = Recorder::start(&folder, &["--status", "127.0.0.1:0", "--verbose"]);
+    let address = port(&mut recorder);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\nreelseal_record_received_bytes_total 0\n"), "{answer}");
+    recorder.stop();
+}
+
+#[test]
+#[ignore = "needs curl, and root"]
+fn a_loopback_address_does_not_answer_another_user() {
+    let folder = Folder::new();
+    let (mut recorder, _writer) = Recorder::start(&folder, &["--status", "127.0.0.1:0", "--verbose"]);
+    let url = format!("http://{}/status", port(&mut recorder));
+    let ask = |user| Command::new("curl").args(["-s", &url]).uid(user).current_dir("/").output().unwrap();
+    assert!(text(&ask(0).stdout).contains("\"uptime\""));
+    let refused = ask(65534);
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
+    recorder.stop();
+}
+
+#[test]
+#[ignore = "needs curl"]
+fn the_lines_of_the_help_work() {
+    let folder = Folder::new();
+    let help = text(&folder.reelseal(&["record", "--help"]).output().unwrap().stdout);
+    let lines: Vec<_> =
+        help.lines().map(str::trim).filter(|line| line.starts_with("curl --unix-socket cam.sock")).collect();
+    assert_eq!(lines.len(), 2, "{help}");
+    let (mut recorder, mut writer, _) = recorder(&folder);
+    let answers = lines.iter().map(|line| {
+        let output = Command::new("sh").args(["-c", line]).current_dir(folder.path("")).output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    });
+    let answers: Vec<_> = answers.collect();
+    assert_eq!((&answers[0]["segments"], answers[1]["cut"].is_string()), (&json!(1), true), "{answers:?}");
+    writer.write_all(b"second").unwrap();
+    recorder.wait_for("segment", &[("state", json!("finished"))]);
+    recorder.stop();
+}
+
+#[test]
+#[ignore = "needs promtool"]
+fn prometheus_reads_the_metrics() {
+    let folder = Folder::new();
+    let (mut recorder, _) =
+        Recorder::start(&folder, &["--status", "cam.sock", "--", "sh", "-c", "echo begun; exec sleep 1000"]);
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    let (head, metrics) = ask(&folder.path("cam.sock"), "GET /metrics", "");
+    assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    assert_eq!(metrics.matches("# TYPE ").count(), 10, "{metrics}");
+    let checked = feed(Command::new("promtool").args(["check", "metrics"]).stdout(Stdio::piped()), metrics.as_bytes());
+    // It finds fault with exit code 3, and says so.
+    assert!(checked.status.success() && checked.stderr.is_empty(), "{}\n{metrics}", text(&checked.stderr));
+    recorder.stop();
+}

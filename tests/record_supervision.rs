@@ -1,0 +1,128 @@
+//! The command of a recording is looked after: started again, ended when it stalls, and reported on.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use support::{
+    Folder, assert_refused,
+    recorder::{Recorder, recorded, segments},
+    text,
+};
+
+const RECORD: [&str; 5] = ["record", "--output-dir", "cam", "--key-file", "key"];
+
+fn kinds(events: &[Value]) -> Vec<&str> {
+    let kinds = ["start", "exit", "restart", "segment"];
+    events.iter().filter_map(|event| event["event"].as_str()).filter(|kind| kinds.contains(kind)).collect()
+}
+
+#[test]
+fn a_command_is_started_again_and_each_start_begins_a_segment_of_the_same_recording() {
+    let folder = Folder::new();
+    let script = "echo x >> runs; wc -l < runs; exit 3";
+    let (recorder, _) = Recorder::start(&folder, &["--restarts", "2", "--", "sh", "-c", script]);
+    let (status, events) = recorder.end();
+    assert_eq!(status.code(), Some(5), "{events:#?}");
+    assert_eq!(recorded(&folder), b"1\n2\n3\n");
+    assert_eq!(segments(&folder).len(), 3);
+    let verified = folder.run(&["verify", "cam"]);
+    assert!(
+        text(&verified.stdout).contains("whole, 3 segments, 6 bytes; it was interrupted"),
+        "{}",
+        text(&verified.stdout)
+    );
+    // The first segment grows until the next has something in it.
+    let run = ["exit", "restart", "start", "segment", "segment"];
+    let expected = [&["start", "segment"][..], &run, &run, &["exit", "segment"]].concat();
+    let mut found = kinds(&events);
+    // How the last segment is finished, and how the last exit is seen, has no order.
+    found[12..].sort_unstable();
+    assert_eq!(found, expected, "{events:#?}");
+    let exits: Vec<_> = events.iter().filter(|event| event["event"] == "exit").collect();
+    assert!(exits.iter().all(|exit| exit["exit_code"] == 3 && exit["reason"] == "exited" && exit["command"] == "sh"));
+    let delays: Vec<_> = exits.iter().map(|exit| exit["restarts_after"].as_f64()).collect();
+    assert!((1.0..=1.25).contains(&delays[0].unwrap()) && (2.0..=2.5).contains(&delays[1].unwrap()), "{delays:?}");
+    assert_eq!(delays[2], None);
+    let error = events.iter().find(|event| event["event"] == "error").unwrap();
+    assert_eq!((&error["command_exit_code"], &error["exit_code"]), (&json!(3), &json!(5)));
+}
+
+#[test]
+fn a_command_that_stalls_is_ended_and_its_last_words_are_kept() {
+    let folder = Folder::new();
+    let script = "trap 'echo last; exit 0' TERM; echo begun; sleep 1000 & wait";
+    let arguments = ["--stall", "200ms", "--stall-grace", "0", "--", "sh", "-c", script];
+    let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
+    assert_refused(&output, 5, "sh: wrote nothing for 200ms and was ended\nreelseal: hint: 11 bytes were recorded");
+    assert_eq!(recorded(&folder), b"begun\nlast\n");
+}
+
+#[test]
+fn a_command_that_ignores_sigterm_is_killed_and_started_again() {
+    let folder = Folder::new();
+    let script = "trap '' TERM; echo $$; echo x >> runs; while :; do sleep 0.05; done";
+    let arguments = ["--restarts", "always", "--stall", "100ms", "--stall-grace", "0", "--kill-after", "50ms"];
+    let (mut recorder, _) = Recorder::start(&folder, &[&arguments[..], &["--", "sh", "-c", script]].concat());
+    let exit = recorder.wait_for("exit", &[("reason", json!("stalled"))]);
+    assert_eq!((&exit["signal"], &exit["exit_code"]), (&json!("SIGKILL"), &Value::Null));
+    let first = recorder.events.iter().find(|event| event["event"] == "start").unwrap()["pid"].clone();
+    let second = recorder.wait_for("start", &[])["pid"].clone();
+    assert_ne!(first, second);
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    recorder.stop();
+    assert!(text(&recorded(&folder)).starts_with(&format!("{first}\n{second}\n")));
+}
+
+#[test]
+fn a_command_that_takes_too_much_memory_is_ended() {
+    let folder = Folder::new();
+    let script = "echo begun; exec sleep 1000";
+    let arguments = ["--max-memory", "1", "--", "sh", "-c", script];
+    let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
+    let reported = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{reported}");
+    assert!(reported.contains("sh: took ") && reported.contains(" of memory and was ended"), "{reported}");
+}
+
+#[test]
+fn a_recording_ends_well_while_its_command_waits_to_be_started_again() {
+    let folder = Folder::new();
+    let (mut recorder, _) = Recorder::start(&folder, &["--restarts", "always", "--", "sh", "-c", "echo once; exit 1"]);
+    recorder.wait_for("exit", &[]);
+    let events = recorder.stop();
+    assert!(events.iter().any(|event| event["event"] == "done"), "{events:#?}");
+    assert!(recorded(&folder).starts_with(b"once\n"));
+}
+
+#[test]
+fn a_command_that_was_never_there_is_the_callers_mistake_and_not_tried_again() {
+    let folder = Folder::new();
+    let arguments = ["--restarts", "always", "--", "./no-such-command"];
+    assert_refused(&folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap(), 5, "command not found");
+}
+
+#[test]
+fn supervision_needs_a_command() {
+    let folder = Folder::new();
+    for option in [["--restarts", "always"], ["--stall", "5s"], ["--max-memory", "1G"], ["--kill-after", "1s"]] {
+        let output = folder.reelseal(&[&RECORD[..], &option].concat()).output().unwrap();
+        assert_refused(&output, 2, "the following required arguments were not provided");
+    }
+    let output = folder.reelseal(&[&RECORD[..], &["--restarts", "often", "--", "true"]].concat()).output().unwrap();
+    assert_refused(&output, 2, "a number, or always");
+}
+
+#[test]
+fn a_signal_has_a_line_printed_that_says_how_the_recorder_is_doing() {
+    let folder = Folder::new();
+    let (mut recorder, _) = Recorder::start(&folder, &["--", "sh", "-c", "echo begun; exec sleep 1000"]);
+    let started = recorder.wait_for("start", &[])["pid"].clone();
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    recorder.signal(Signal::SIGUSR1);
+    let line = recorder.wait_for("progress", &[("pid", started.clone())]);
+    let message = line["message"].as_str().unwrap();
+    assert!(message.starts_with("sh: 6 B received, recording 2"), "{message}");
+    assert!(message.ends_with(&format!(".bin.reel, process {started}")), "{message}");
+    recorder.stop();
+}
