@@ -8,7 +8,6 @@ use std::{
 use crate::system;
 
 /// Ends the waits of the inputs that were given it, from any thread, until it is cleared.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
 pub(crate) struct Wake {
     woken: OwnedFd,
     wake: OwnedFd,
