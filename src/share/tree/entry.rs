@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs::Metadata,
     os::unix::fs::MetadataExt,
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -71,6 +72,11 @@ impl Node {
 }
 
 impl FileEntry {
+    /// The file that is behind the name; of a recording, that of its first segment.
+    pub fn path(&self) -> &Path {
+        self.source.places().first().map_or(Path::new(""), Place::path)
+    }
+
     /// Whether this is a recording, of one segment or more.
     pub fn is_recording(&self) -> bool {
         matches!(self.source, FileSource::Recording(_))

@@ -10,7 +10,7 @@ pub(crate) enum Event<'a> {
     /// The file was not opened.
     NotOpened { path: &'a Path, failure: &'a OpenFailure },
     /// The stream, or the recording of which it is the last segment that is here, has no proper end.
-    Unfinished { path: &'a Path, layout: Layout, frames: u64, length: u64 },
+    Unfinished { path: &'a Path, length: u64 },
     /// This segment does not continue the one before it, and what comes from here on is left out.
     BrokenChain { path: &'a Path, why: &'a crate::record::chain::Break },
     /// A frame cannot be given out.

@@ -31,7 +31,7 @@ pub(crate) use event::{Event, Listener};
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
 pub(crate) use listing::Listing;
 pub(crate) use opening::Unlock;
-pub(crate) use shared_stream::{End, Piece, SharedStream};
+pub(crate) use shared_stream::{End, SharedStream};
 
 use entry::FileSource;
 use fingerprint::Fingerprint;

@@ -161,12 +161,7 @@ impl Opener {
         let path = last.place().path();
         match end {
             End::Whole | End::Continued => {}
-            End::Unfinished => (self.listener)(Event::Unfinished {
-                path,
-                layout: last.sealed.header().layout(),
-                frames: last.sealed.frames(),
-                length: last.sealed.len(),
-            }),
+            End::Unfinished => (self.listener)(Event::Unfinished { path, length: last.sealed.len() }),
             End::Broken(why) => (self.listener)(Event::BrokenChain { path, why }),
         }
     }
