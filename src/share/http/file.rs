@@ -24,8 +24,8 @@ use crate::{keys::random_bytes, share::tree::SharedStream};
 
 /// A film is no document: it has nothing to run and nothing to ask for. The page that plays it must be allowed to look at
 /// its frames, which it would not be if the film had an origin of its own.
-const PASSIVE: &str = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; \
-                       style-src 'unsafe-inline'; frame-ancestors 'none'";
+const PASSIVE: &str =
+    "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; frame-ancestors 'none'";
 
 /// The file called `name`, as `stream` has it, to a request with this method and these headers.
 pub(super) fn file(
