@@ -84,6 +84,8 @@ pub mod pipeline;
 mod process;
 #[cfg(feature = "cli")]
 mod record;
+#[cfg(feature = "serve")]
+mod share;
 #[cfg(feature = "cli")]
 mod signals;
 pub mod stage;

@@ -12,6 +12,8 @@ use std::{ffi::OsString, process::ExitCode};
 pub use arguments::Arguments;
 use arguments::Command;
 use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, record, salvage, speed, verify};
+#[cfg(feature = "serve")]
+use commands::{play, serve};
 pub use messages::usage::report_usage;
 use messages::{
     failure::{Exit, Failure},
@@ -39,6 +41,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Encrypt(arguments) => planned(arguments, |plan| encrypt::encrypt(&plan, startup)),
         Command::Decrypt(arguments) => planned(arguments, |plan| decrypt::decrypt(&plan, startup)),
         Command::Record(arguments) => planned(arguments, |plan| record::record(&plan, startup)),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => planned(arguments, |plan| serve::serve(&plan, startup)),
+        #[cfg(feature = "serve")]
+        Command::Play(arguments) => planned(arguments, |plan| play::play(&plan, startup)),
         Command::Verify(arguments) => planned(arguments, |plan| verify::verify(&plan, startup)),
         Command::Salvage(arguments) => planned(arguments, |plan| one(salvage::salvage(&plan, startup))),
         Command::Inspect(arguments) => planned(arguments, |plan| inspect::inspect(&plan, startup)),

@@ -107,6 +107,13 @@ impl<V, E: Clone> FrameCache<V, E> {
         result
     }
 
+    /// Drops the values in the cache; those that callers hold are theirs.
+    #[cfg_attr(test, allow(dead_code, reason = "the model checker compiles this file another time"))]
+    pub fn clear(&self) {
+        let dropped = self.lock().evict(0);
+        drop(dropped);
+    }
+
     /// The number of values in the cache.
     #[cfg(test)]
     #[allow(dead_code, reason = "for the model checker, which compiles this file another time")]

@@ -6,7 +6,9 @@ use crate::container::FrameTag;
 
 /// Remembers the tags of a fixed number of frames, mostly those seen last.
 pub(super) struct KnownTags {
-    /// Each at its index modulo the number of slots.
+    most: usize,
+    /// Each at its index modulo the number of slots. Empty until there is one to remember: of many streams that are open,
+    /// few are read.
     tags: Mutex<Vec<Option<KnownTag>>>,
 }
 
@@ -19,7 +21,12 @@ struct KnownTag {
 impl KnownTags {
     /// Room for `most` tags, but at least one.
     pub fn new(most: usize) -> Self {
-        Self { tags: Mutex::new(vec![None; most.max(1)]) }
+        Self { most: most.max(1), tags: Mutex::default() }
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&self) {
+        *self.lock() = Vec::new();
     }
 
     /// The tag of the frame at `index`, if it is remembered.
@@ -44,13 +51,16 @@ impl KnownTags {
 
     fn known(&self, index: u64) -> Option<KnownTag> {
         let tags = self.lock();
-        let known = (*tags.get(place(&tags, index))?)?;
+        let known = (*tags.get(place(self.most, index))?)?;
         (known.tag.index == index).then_some(known)
     }
 
     fn put(&self, tag: FrameTag, agrees: bool) {
         let mut tags = self.lock();
-        let place = place(&tags, tag.index);
+        if tags.is_empty() {
+            tags.resize(self.most, None);
+        }
+        let place = place(self.most, tag.index);
         if let Some(known) = tags.get_mut(place) {
             let agreed = known.is_some_and(|known| known.tag == tag && known.agrees);
             *known = Some(KnownTag { tag, agrees: agrees || agreed });
@@ -62,8 +72,8 @@ impl KnownTags {
     }
 }
 
-fn place(tags: &[Option<KnownTag>], index: u64) -> usize {
-    (index % tags.len() as u64) as usize
+fn place(most: usize, index: u64) -> usize {
+    (index % most as u64) as usize
 }
 
 #[cfg(test)]
@@ -81,6 +91,8 @@ mod tests {
         assert_eq!([0, 1, 4, 5].map(|index| known.get(index)), [None, Some(tag(1)), Some(tag(4)), None]);
         known.insert(tag(u64::MAX));
         assert_eq!((known.get(3), known.get(u64::MAX)), (None, Some(tag(u64::MAX))));
+        known.clear();
+        assert_eq!([1, 4, u64::MAX].map(|index| known.get(index)), [None; 3]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     frame_cache::FrameCache, known_tags::KnownTags,
 };
 use crate::{
-    container::{Features, FrameTag, Header},
+    container::{Features, FrameTag, Header, MAC_LENGTH, PREFIX_LENGTH},
     keys::Credential,
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
@@ -82,13 +82,14 @@ const KNOWN_TAGS: usize = 1024;
 /// # }
 /// ```
 pub struct SealedFile<R> {
-    stream: OpenedStream,
+    stream: Arc<OpenedStream>,
     file: StreamFile<R>,
     /// How many frames there are.
     frames: u64,
     /// The plaintext bytes in them.
     length: u64,
     is_whole: bool,
+    last: Option<(FrameTag, [u8; MAC_LENGTH])>,
     cache: FrameCache<SealedFrame, SharedError>,
     tags: KnownTags,
     /// The frame that was read last: the next read is probably near it.
@@ -146,7 +147,8 @@ impl<R: ReadAt> SealedFile<R> {
     /// # Errors
     ///
     /// [`StreamError`] of the final frame.
-    pub fn of(stream: OpenedStream, file: StreamFile<R>) -> Result<Self, StreamError> {
+    pub fn of(stream: impl Into<Arc<OpenedStream>>, file: StreamFile<R>) -> Result<Self, StreamError> {
+        let stream = stream.into();
         let last = file.verify_final_frame(stream.chain())?;
         let frames = file.last_index() + 1;
         Self::ending_with(stream, file, frames, last, true)
@@ -157,7 +159,8 @@ impl<R: ReadAt> SealedFile<R> {
     /// # Errors
     ///
     /// [`StreamError::ReadFrame`] if no frame is sound and some cannot be read.
-    pub fn of_unfinished(stream: OpenedStream, file: StreamFile<R>) -> Result<Self, StreamError> {
+    pub fn of_unfinished(stream: impl Into<Arc<OpenedStream>>, file: StreamFile<R>) -> Result<Self, StreamError> {
+        let stream = stream.into();
         let (frames, last) = sound_frames(&stream, &file)?;
         match last {
             Some(last) => {
@@ -168,8 +171,44 @@ impl<R: ReadAt> SealedFile<R> {
         }
     }
 
+    /// The same stream as `source` holds it now, opened with the keys that are known: for one that has grown, or got a
+    /// new header. `None` if `source` holds another stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SealedFile::of_unfinished`].
+    pub fn reopened(&self, source: R) -> Result<Option<Self>, StreamError> {
+        let expected = self.header().prefix.encode();
+        // Either copy may be damaged.
+        let is_same = [0, self.header().length.bytes() as u64].into_iter().any(|position| {
+            let mut prefix = [0; PREFIX_LENGTH];
+            let read = FromStart(&source, position).read_exact(&mut prefix);
+            read.is_ok() && prefix == expected
+        });
+        if !is_same {
+            return Ok(None);
+        }
+        let size = source.size().map_err(StreamError::Read)?;
+        let file = StreamFile::new(source, size, 0, self.header().layout());
+        Self::of_unfinished(Arc::clone(&self.stream), file).map(Some)
+    }
+
+    /// Lets the cache hold as many frames as fit into `bytes`, and at least one.
+    #[must_use]
+    pub fn with_cache_of(mut self, bytes: usize) -> Self {
+        let most = bytes / self.file.layout().frame_size.wire();
+        self.cache = FrameCache::new(most.clamp(1, MOST_FRAMES));
+        self
+    }
+
+    /// Drops and wipes the frames in the cache, and what else is remembered of frames.
+    pub fn forget_frames(&self) {
+        self.cache.clear();
+        self.tags.clear();
+    }
+
     fn ending_with(
-        stream: OpenedStream,
+        stream: Arc<OpenedStream>,
         file: StreamFile<R>,
         frames: u64,
         last: Frame<Verified>,
@@ -178,20 +217,40 @@ impl<R: ReadAt> SealedFile<R> {
         let (index, tag) = (last.index(), *last.tag());
         let lying = StreamError::Frame { index, fault: FrameFault::Offset(tag.offset) };
         let length = tag.end().ok_or(lying)?;
-        let sealed = Self::new(stream, file, frames, length, is_whole);
+        let sealed = Self { last: Some((tag, last.mac())), ..Self::new(stream, file, frames, length, is_whole) };
         sealed.check_capacity(&tag)?;
         Ok(sealed)
     }
 
-    fn new(stream: OpenedStream, file: StreamFile<R>, frames: u64, length: u64, is_whole: bool) -> Self {
+    fn new(stream: Arc<OpenedStream>, file: StreamFile<R>, frames: u64, length: u64, is_whole: bool) -> Self {
         let most = (CACHE_BYTES / file.layout().frame_size.wire()).clamp(LEAST_FRAMES, MOST_FRAMES);
         let (cache, tags, near) = (FrameCache::new(most), KnownTags::new(KNOWN_TAGS), AtomicU64::new(0));
-        Self { stream, file, frames, length, is_whole, cache, tags, near }
+        Self { stream, file, frames, length, is_whole, last: None, cache, tags, near }
     }
 
     /// What the header says.
     pub fn header(&self) -> &Header {
         self.stream.header()
+    }
+
+    /// The opened stream.
+    pub fn stream(&self) -> &OpenedStream {
+        &self.stream
+    }
+
+    /// Where its frames are read from.
+    pub fn stream_file(&self) -> &StreamFile<R> {
+        &self.file
+    }
+
+    /// What it was made from.
+    pub fn source(&self) -> &R {
+        self.file.source()
+    }
+
+    /// The tag and MAC of the final frame or, in an unfinished stream, of its last sound one.
+    pub fn last_frame(&self) -> Option<&(FrameTag, [u8; MAC_LENGTH])> {
+        self.last.as_ref()
     }
 
     /// The chain that opens the stream's frames.
@@ -226,14 +285,24 @@ impl<R: ReadAt> SealedFile<R> {
     /// [`StreamError`] of that frame; [`StreamError::NoSuchFrame`] after the final frame;
     /// [`StreamError::EndBeforeFinalFrame`] after the last frame of an unfinished stream.
     pub fn frame(&self, index: u64) -> Result<Arc<SealedFrame>, StreamError> {
-        if index >= self.frames {
-            return Err(if self.is_whole {
-                StreamError::NoSuchFrame { index }
-            } else {
-                StreamError::EndBeforeFinalFrame { index }
-            });
-        }
-        self.cache.get(index, |evicted| self.load(index, evicted).map_err(SharedError)).map_err(|shared| shared.0)
+        self.check_index(index)?;
+        let load = |evicted: Option<SealedFrame>| {
+            let buffer =
+                evicted.map_or_else(|| FrameBuffer::new(self.file.layout().frame_size), SealedFrame::into_buffer);
+            self.load(index, buffer).map_err(SharedError)
+        };
+        self.cache.get(index, load).map_err(|shared| shared.0)
+    }
+
+    /// Reads, authenticates and decrypts the frame at `index` into `buffer`, past the cache: for a caller that reads
+    /// whole frames in order and recycles its buffers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SealedFile::frame`].
+    pub fn frame_in(&self, buffer: FrameBuffer, index: u64) -> Result<SealedFrame, StreamError> {
+        self.check_index(index)?;
+        self.load(index, buffer)
     }
 
     /// Reads plaintext from the byte `offset` on into `area`, and returns how many bytes were read: fewer than
@@ -323,17 +392,19 @@ impl<R: ReadAt> SealedFile<R> {
         self.file.layout().frame_size.payload() as u64
     }
 
-    fn load(&self, index: u64, evicted: Option<SealedFrame>) -> Result<SealedFrame, StreamError> {
-        let frame_size = self.file.layout().frame_size;
-        let buffer = match evicted.map(|frame| frame.0.into_buffer()) {
-            // The read overwrites all of it.
-            Some(buffer) if self.file.wire_length(index) == frame_size.wire() => buffer,
-            Some(mut buffer) => {
-                buffer.wipe();
-                buffer
-            }
-            None => FrameBuffer::new(frame_size),
-        };
+    fn check_index(&self, index: u64) -> Result<(), StreamError> {
+        match index < self.frames {
+            true => Ok(()),
+            false if self.is_whole => Err(StreamError::NoSuchFrame { index }),
+            false => Err(StreamError::EndBeforeFinalFrame { index }),
+        }
+    }
+
+    fn load(&self, index: u64, mut buffer: FrameBuffer) -> Result<SealedFrame, StreamError> {
+        // Otherwise the read overwrites all of it.
+        if self.file.wire_length(index) < self.file.layout().frame_size.wire() {
+            buffer.wipe();
+        }
         let frame = self.file.read(buffer, index)?;
         let frame = self.stream.chain().open(frame).map_err(|fault| StreamError::Frame { index, fault })?;
         self.check_capacity(frame.tag())?;
@@ -402,5 +473,10 @@ impl SealedFrame {
     /// The authenticated payload.
     pub fn payload(&self) -> &[u8] {
         self.0.payload()
+    }
+
+    /// The buffer, for another frame. It still holds the plaintext.
+    pub fn into_buffer(self) -> FrameBuffer {
+        self.0.into_buffer()
     }
 }

@@ -24,6 +24,11 @@ impl<R: ReadAt> StreamFile<R> {
         Self { source, start, length: size.saturating_sub(start), layout }
     }
 
+    /// What the stream is in.
+    pub fn source(&self) -> &R {
+        &self.source
+    }
+
     /// Where the stream's frames are.
     pub fn layout(&self) -> Layout {
         self.layout

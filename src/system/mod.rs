@@ -8,6 +8,8 @@ use std::{io, os::fd::OwnedFd};
 
 use rustix::io::ioctl_fionbio;
 
+#[cfg(feature = "cli")]
+mod peer_user;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod this;
@@ -15,6 +17,8 @@ mod this;
 #[path = "other.rs"]
 mod this;
 
+#[cfg(feature = "cli")]
+pub(crate) use peer_user::user_of_peer;
 pub(crate) use this::*;
 
 /// A pipe by which a thread ends the wait of another: neither end ever blocks.

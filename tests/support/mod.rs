@@ -3,7 +3,11 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
+#[cfg(feature = "serve")]
+pub mod chromium;
 pub mod recorder;
+#[cfg(feature = "serve")]
+pub mod serving;
 
 use std::{
     fs::{self, File},

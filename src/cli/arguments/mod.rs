@@ -11,12 +11,16 @@ mod inspect;
 mod keygen;
 mod man;
 mod passwd;
+#[cfg(feature = "serve")]
+mod play;
 mod range;
 mod record;
 mod retention;
 mod salvage;
 mod scrypt_cost;
 mod secret;
+#[cfg(feature = "serve")]
+mod serve;
 mod size;
 mod speed;
 mod supervision;
@@ -40,6 +44,10 @@ pub(in crate::cli) use keygen::KeygenArguments;
 pub(in crate::cli) use man::ManArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{NewSecretArguments, PasswdArguments};
+#[cfg(feature = "serve")]
+use play::PLAY_HELP;
+#[cfg(feature = "serve")]
+pub(in crate::cli) use play::PlayArguments;
 pub(in crate::cli) use range::ByteRange;
 use record::RECORD_HELP;
 pub(in crate::cli) use record::RecordArguments;
@@ -50,6 +58,10 @@ use salvage::{SALVAGE_HELP, SALVAGE_LONG_HELP};
 pub(in crate::cli) use secret::RecipientArguments;
 use secret::{LOCK_HELP, SECRET_HELP};
 pub(in crate::cli) use secret::{LockArguments, SecretArguments};
+#[cfg(feature = "serve")]
+use serve::SERVE_HELP;
+#[cfg(feature = "serve")]
+pub(in crate::cli) use serve::ServeArguments;
 pub(in crate::cli) use speed::SpeedArguments;
 pub(in crate::cli) use supervision::SupervisionArguments;
 pub(in crate::cli) use verify::VerifyArguments;
@@ -102,6 +114,26 @@ pub(in crate::cli) enum Command {
          As in: reelseal record --output-dir cam --passphrase-fd 3 -- COMMAND 3<FILE"
     )))]
     Record(RecordArguments),
+    /// Offer files to players and browsers over HTTP, decrypted while they are read
+    #[cfg(feature = "serve")]
+    #[command(after_help = SECRET_HELP, after_long_help = SERVE_HELP)]
+    #[command(mut_arg("threads", |option| option.hide(true)))]
+    #[command(mut_arg("ignore_interrupts", |option| option.hide(true)))]
+    #[command(mut_arg("passphrase_fd", |option| option.long_help(
+        "Read the passphrase from the first line of an open file descriptor\n\n\
+         As in: reelseal serve --passphrase-fd 3 films 3<FILE"
+    )))]
+    Serve(ServeArguments),
+    /// Play an encrypted film, and seek in it, with nothing written to disk
+    #[cfg(feature = "serve")]
+    #[command(after_help = SECRET_HELP, after_long_help = PLAY_HELP)]
+    #[command(mut_arg("threads", |option| option.hide(true)))]
+    #[command(mut_arg("ignore_interrupts", |option| option.hide(true)))]
+    #[command(mut_arg("passphrase_fd", |option| option.long_help(
+        "Read the passphrase from the first line of an open file descriptor\n\n\
+         As in: reelseal play --passphrase-fd 3 film.mp4.reel 3<FILE"
+    )))]
+    Play(PlayArguments),
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]
     Verify(VerifyArguments),
@@ -137,6 +169,8 @@ impl Arguments {
             Command::Encrypt(arguments) => !arguments.command.command.is_empty(),
             Command::Decrypt(arguments) => !arguments.command.command.is_empty(),
             Command::Record(arguments) => !arguments.command.is_empty(),
+            #[cfg(feature = "serve")]
+            Command::Play(arguments) => !arguments.player.is_empty(),
             _ => return Ok(arguments),
         };
         // clap takes -- for good if nothing follows it.
@@ -145,6 +179,8 @@ impl Arguments {
             let name = match arguments.command {
                 Command::Encrypt(_) => "encrypt",
                 Command::Record(_) => "record",
+                #[cfg(feature = "serve")]
+                Command::Play(_) => "play",
                 _ => "decrypt",
             };
             let of_command =
@@ -165,6 +201,10 @@ impl Command {
             Self::Verify(arguments) => Some(&arguments.common),
             Self::Salvage(arguments) => Some(&arguments.common),
             Self::Record(arguments) => Some(&arguments.common),
+            #[cfg(feature = "serve")]
+            Self::Serve(arguments) => Some(&arguments.common),
+            #[cfg(feature = "serve")]
+            Self::Play(arguments) => Some(&arguments.common),
             _ => None,
         }
     }

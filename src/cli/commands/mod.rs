@@ -7,7 +7,11 @@ pub(super) mod inspect;
 pub(super) mod keygen;
 pub(super) mod man;
 pub(super) mod passwd;
+#[cfg(feature = "serve")]
+pub(super) mod play;
 pub(super) mod record;
 pub(super) mod salvage;
+#[cfg(feature = "serve")]
+pub(super) mod serve;
 pub(super) mod speed;
 pub(super) mod verify;

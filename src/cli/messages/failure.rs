@@ -12,7 +12,7 @@ use super::{
 };
 
 /// A failure: one lower-case fact, what it is about, and what to do about it where that is known.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::cli) struct Failure {
     exit: Exit,
     message: Message,

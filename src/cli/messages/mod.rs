@@ -24,6 +24,8 @@ pub(super) mod report;
 pub(super) mod salvage_hint;
 mod screen;
 pub(super) mod secret_failure;
+#[cfg(feature = "serve")]
+pub(super) mod sharing;
 mod shell_word;
 pub(super) mod standard_output;
 pub(super) mod stream_failure;

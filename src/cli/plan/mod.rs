@@ -13,6 +13,8 @@ mod record;
 mod reporting;
 mod salvage;
 mod secret_request;
+#[cfg(feature = "serve")]
+mod serve;
 mod threads;
 mod timestamps;
 mod verify;
@@ -30,6 +32,8 @@ pub(in crate::cli) use salvage::{NewSecret, SalvagePlan};
 #[cfg(feature = "age")]
 pub(in crate::cli) use secret_request::RecipientRequest;
 pub(in crate::cli) use secret_request::{LockRequest, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest};
+#[cfg(feature = "serve")]
+pub(in crate::cli) use serve::{LOCAL, PlayPlan, ServePlan, Sharing};
 pub(in crate::cli) use threads::Threads;
 pub(in crate::cli) use timestamps::Timestamps;
 pub(in crate::cli) use verify::VerifyPlan;

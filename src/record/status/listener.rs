@@ -21,7 +21,8 @@ use rustix::{
 };
 use thiserror::Error;
 
-use super::{address::StatusAddress, peer::user_at};
+use super::address::StatusAddress;
+use crate::system::user_of_peer;
 
 const BACKLOG: i32 = 128;
 
@@ -104,7 +105,8 @@ impl Listener {
             Socket::Loopback(listener) => {
                 let (stream, peer) = listener.accept()?;
                 stream.set_nonblocking(true)?;
-                let is_ours = user_at(peer, stream.local_addr()?) == Some(geteuid().as_raw());
+                let user = user_of_peer(peer, stream.local_addr()?).ok().flatten();
+                let is_ours = user == Some(geteuid().as_raw());
                 Ok(is_ours.then(|| stream.into()))
             }
         }

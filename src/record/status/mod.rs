@@ -9,7 +9,6 @@ mod board;
 mod connection;
 mod listener;
 mod metrics;
-mod peer;
 mod request;
 mod response;
 mod routes;

@@ -1,7 +1,7 @@
-//! Whose a connection over the loopback interface is, as /proc has it.
+//! Whose process is at the other end of a connection on this machine, as the kernel lists it in /proc.
 
 use std::{
-    fs,
+    fs, io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
@@ -9,16 +9,30 @@ const ESTABLISHED: &str = "01";
 
 /// The user whose process is at `peer`, the other end of a connection to `own`. `None` where that is not known, as for a
 /// process that has closed it: the system then says nothing of its user.
-pub(super) fn user_at(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+///
+/// # Errors
+///
+/// What the system says when there is no such list: [`io::ErrorKind::NotFound`] if it keeps none.
+pub(crate) fn user_of_peer(peer: SocketAddr, own: SocketAddr) -> io::Result<Option<u32>> {
+    let mut found = None;
     // A program may use sockets for both kinds of addresses, whichever it connects to.
-    let tables: &[&str] = if peer.is_ipv4() { &["/proc/net/tcp", "/proc/net/tcp6"] } else { &["/proc/net/tcp6"] };
-    tables.iter().find_map(|table| user_in(&fs::read_to_string(table).ok()?, peer, own))
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        match fs::read_to_string(table) {
+            Ok(table) => found = found.or_else(|| user_in(&table, peer, own)),
+            // A kernel without IPv6 has but one.
+            Err(error) if table.ends_with('6') && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 fn user_in(table: &str, peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+    let (peer, own) = (canonical(peer), canonical(own));
     table.lines().find_map(|line| {
         let fields: Vec<_> = line.split_ascii_whitespace().take(10).collect();
         let &[_, local, remote, state, _, _, _, user, _, inode] = fields.as_slice() else { return None };
+        // Ended connections are shown as those of user 0.
         let is_it =
             state == ESTABLISHED && inode != "0" && address(local) == Some(peer) && address(remote) == Some(own);
         if is_it { user.parse().ok() } else { None }
@@ -41,6 +55,10 @@ fn address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
@@ -51,15 +69,18 @@ mod tests {
 
     #[test]
     fn the_user_of_a_connection_is_found_while_it_is_there() {
-        for any in ["127.0.0.1:0", "[::1]:0"] {
+        for (listen, connect) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")] {
             // A machine may have no IPv6.
-            let Ok(listener) = TcpListener::bind(any) else { continue };
-            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let Ok(listener) = TcpListener::bind(listen) else { continue };
+            let port = listener.local_addr().unwrap().port();
+            let Ok(client) = TcpStream::connect(format!("{connect}:{port}")) else { continue };
             let (server, peer) = listener.accept().unwrap();
             let own = server.local_addr().unwrap();
-            assert_eq!(user_at(peer, own), Some(getuid().as_raw()));
+            assert_eq!(user_of_peer(peer, own).unwrap(), Some(getuid().as_raw()), "{listen}, {connect}");
+            let other = SocketAddr::new(peer.ip(), peer.port() ^ 1);
+            assert_eq!(user_of_peer(other, own).unwrap(), None);
             drop(client);
-            assert_eq!(user_at(peer, own), None);
+            assert_eq!(user_of_peer(peer, own).unwrap(), None);
         }
     }
 
@@ -75,7 +96,6 @@ mod tests {
         let (here, there) = (hex([127, 0, 0, 1], 4660), hex([127, 0, 0, 1], 80));
         assert_eq!(user_in(&line(&here, &there, "01", "1000", "77"), peer, own), Some(1000));
         for (local, remote, state, inode) in [
-            // Ended connections are shown as those of user 0.
             (&here, &there, "06", "0"),
             (&here, &there, "05", "0"),
             (&here, &there, "01", "0"),

@@ -1,0 +1,29 @@
+//! The arguments of `reelseal play`.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::Args;
+
+use super::{CommonArguments, SecretArguments};
+
+pub(super) const PLAY_HELP: &str = "\
+The player is REELSEAL_PLAYER or else the first of mpv, vlc and ffplay that is installed. It reads
+from this machine alone, can seek, and ends the command when it ends. Nothing is written to disk.
+mpv, vlc and ffplay get the address on their standard input, and not as an argument.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PlayArguments {
+    /// An encrypted film, the folder of a recording, or a folder of films
+    #[arg(value_name = "FILE")]
+    pub input: PathBuf,
+    /// Open the page in a browser instead; ends when it is interrupted
+    #[arg(long, conflicts_with = "player")]
+    pub browser: bool,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Play with this player and these arguments
+    #[arg(last = true, value_name = "PLAYER")]
+    pub player: Vec<OsString>,
+}

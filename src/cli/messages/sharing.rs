@@ -1,0 +1,86 @@
+//! How streams are reported that are offered to other programs.
+
+use std::{
+    error::Error,
+    fmt::{self, Display},
+    path::Path,
+    sync::Arc,
+};
+
+use super::{
+    failure::{Exit, Failure},
+    message::Message,
+    recording::unfinished_at_the_end,
+    report, stream_failure,
+};
+use crate::{
+    container::Layout,
+    files::label::Label,
+    share::tree::{Event, OpenFailure, TreeError},
+};
+
+/// A failure on its way through a room that has no words for it.
+#[derive(Debug)]
+pub(in crate::cli) struct Refused(pub Failure);
+
+impl Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.message().fact)
+    }
+}
+
+impl Error for Refused {}
+
+impl From<TreeError> for Failure {
+    fn from(error: TreeError) -> Self {
+        let fact = error.to_string();
+        let refused = |path: &Path| Self::usage(fact.clone()).about(path);
+        match &error {
+            TreeError::Open { path, error } => Self::system(path.as_path(), "cannot open", error),
+            TreeError::Empty(folder) => refused(folder).with_hint("encrypt files first: reelseal encrypt FILE"),
+            TreeError::Special(path) => refused(path),
+            TreeError::NotAStream(path) => Self::new(Exit::BadStream, fact)
+                .about(path.as_path())
+                .with_hint("encrypt it first: reelseal encrypt FILE"),
+        }
+    }
+}
+
+/// Why the file at `path` was not opened.
+pub(in crate::cli) fn not_opened(path: &Path, failure: &OpenFailure) -> Failure {
+    let label = Label::from(path);
+    match failure {
+        OpenFailure::System(error) => Failure::system(path, "cannot open", error),
+        OpenFailure::Replaced => Failure::new(Exit::InputOutput, failure.to_string()).about(path),
+        OpenFailure::Header(error) => stream_failure::header_read(&label, error),
+        OpenFailure::Locked(error) => {
+            refused(error).unwrap_or_else(|| Failure::new(Exit::WrongSecret, error.to_string()).about(path))
+        }
+        OpenFailure::Stream(error) => {
+            stream_failure::pipeline(&label, &Label::StandardOutput, false, Layout::default(), error)
+        }
+    }
+}
+
+fn refused(error: &Arc<dyn Error + Send + Sync>) -> Option<Failure> {
+    let error: &(dyn Error + 'static) = &**error;
+    error.downcast_ref::<Refused>().map(|refused| refused.0.clone())
+}
+
+/// Reports `event`.
+pub(in crate::cli) fn report_event(event: Event<'_>) {
+    match event {
+        Event::NotOpened { path, failure } => {
+            report::failure(&not_opened(path, failure));
+        }
+        Event::Unfinished { path, length } => report::warning(unfinished_at_the_end(path, length).message()),
+        Event::BrokenChain { path, why } => {
+            report::warning(&Message::about(path, format!("{why}; it is left out, and all that comes after it")));
+        }
+        Event::Damaged { path, layout, error } => {
+            let label = Label::from(path);
+            let failure = stream_failure::pipeline(&label, &Label::StandardOutput, false, layout, error);
+            report::warning(failure.message());
+        }
+    }
+}

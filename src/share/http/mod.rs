@@ -1,0 +1,23 @@
+//! A tree over HTTP, for players and browsers: GET and HEAD as RFC 9110 has them.
+//!
+//! [`Server`] listens, and lets in whom it may. `service` finds out what is asked for, `file` answers with a stream and
+//! `body` sends it; `page`, `entries` and `hls` show what is there.
+
+mod answer;
+mod body;
+mod conditions;
+mod entries;
+mod file;
+mod hls;
+mod host;
+mod media_type;
+mod page;
+mod path;
+mod peer;
+mod ranges;
+mod server;
+mod service;
+mod token;
+
+pub(crate) use entries::addresses;
+pub(crate) use server::{Server, ServerError};

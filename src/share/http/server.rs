@@ -1,0 +1,181 @@
+//! Listening, and how many are let in.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::system::uname;
+use tokio::{
+    net::TcpStream,
+    runtime::Builder,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
+
+use super::{answer::refusal, body::Content, peer::is_admitted, service::Service, token::Token};
+use crate::{keys::RandomnessUnavailable, share::tree::Tree};
+
+/// Connections that are served at the same time; the next is told to come again.
+const MOST: usize = 64;
+/// Connections that are being told so.
+const MOST_REFUSED: usize = 64;
+/// How long a client may take for the head of a request, and be silent between requests.
+const HEAD: Duration = Duration::from_secs(15);
+/// How long a client that was refused may take to read why.
+const REFUSED: Duration = Duration::from_secs(1);
+/// What there is of memory for the head of a request, and for what was not sent yet.
+const BUFFER: usize = 64 << 10;
+/// Threads that wait for connections; what they are sent is made by others.
+const MOST_THREADS: usize = 4;
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 21\r\n\
+                      Content-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n\r\ntoo many connections\n";
+
+/// A server that listens, and does not answer yet.
+pub(crate) struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    token: Token,
+    stop: Arc<Notify>,
+}
+
+/// Ends a server.
+#[derive(Clone)]
+pub(crate) struct Stopper(Arc<Notify>);
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServerError {
+    #[error("cannot listen")]
+    Listen(#[from] io::Error),
+    #[error(transparent)]
+    Randomness(#[from] RandomnessUnavailable),
+}
+
+impl Server {
+    /// Listens at `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`].
+    pub fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, token: Token::random()?, stop: Arc::default() })
+    }
+
+    /// The address of the tree's root, with the token: whoever has it may read.
+    pub fn url(&self) -> String {
+        format!("http://{}/{}/", self.address, self.token.reveal())
+    }
+
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.stop))
+    }
+
+    /// Answers until it is stopped. Connections that are open then are cut.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn run(self, tree: Arc<Tree>) -> io::Result<()> {
+        let threads = thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_THREADS));
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .max_blocking_threads(MOST)
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let name = uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned);
+        let service = Arc::new(Service { tree, token: self.token, name });
+        let (listener, stop) = (self.listener, self.stop);
+        let result = runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let accepting = tokio::spawn(async move { accept(&listener, &service).await });
+            stop.notified().await;
+            accepting.abort();
+            Ok(())
+        });
+        runtime.shutdown_background();
+        result
+    }
+}
+
+impl Stopper {
+    pub fn stop(&self) {
+        self.0.notify_one();
+    }
+}
+
+async fn accept(listener: &tokio::net::TcpListener, service: &Arc<Service>) {
+    let (room, refused) = (Arc::new(Semaphore::new(MOST)), Arc::new(Semaphore::new(MOST_REFUSED)));
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            // The system has no more descriptors, or the client is gone.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        if let Ok(permit) = Arc::clone(&room).try_acquire_owned() {
+            tokio::spawn(connection(stream, peer, Arc::clone(service), permit));
+        } else if let Ok(permit) = Arc::clone(&refused).try_acquire_owned() {
+            tokio::spawn(refuse(stream, permit));
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, service: Arc<Service>, _permit: OwnedSemaphorePermit) {
+    let Ok(local) = stream.local_addr() else { return };
+    if !spawn_blocking(move || is_admitted(peer, local)).await.unwrap_or(false) {
+        return;
+    }
+    // What is small should not wait for more.
+    let _ = stream.set_nodelay(true);
+    let answered = service_fn(move |request: Request<Incoming>| {
+        let service = Arc::clone(&service);
+        // The body is never read.
+        let request = request.map(drop);
+        async move {
+            let answer = spawn_blocking(move || service.answer(&request, local)).await;
+            let broken = |_| refusal(hyper::StatusCode::INTERNAL_SERVER_ERROR, "this should not happen");
+            Ok::<hyper::Response<Content>, Infallible>(answer.unwrap_or_else(broken))
+        }
+    });
+    // How it ended is the client's affair; damage was reported where it was met.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), answered)
+        .await;
+}
+
+/// Says that there are too many connections. What the client has sent must be read first: otherwise the system would throw
+/// the answer away with it.
+async fn refuse(stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    let _ = timeout(REFUSED, async {
+        stream.writable().await?;
+        stream.try_write(BUSY)?;
+        let stream = stream.into_std()?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        let stream = TcpStream::from_std(stream)?;
+        let mut area = [0; 1024];
+        loop {
+            stream.readable().await?;
+            match stream.try_read(&mut area) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err::<(), io::Error>(error),
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,47 @@
+//! The word in the path that a request must know.
+
+use std::fmt;
+
+use crate::keys::{RandomnessUnavailable, random_bytes};
+
+/// 128 random bits. Whoever knows them may read.
+pub(crate) struct Token(String);
+
+impl Token {
+    /// # Errors
+    ///
+    /// [`RandomnessUnavailable`].
+    pub fn random() -> Result<Self, RandomnessUnavailable> {
+        let bytes: [u8; 16] = random_bytes()?;
+        Ok(Self(base16ct::lower::encode_string(&bytes)))
+    }
+
+    /// Whether `word` is this token; the time that this takes says nothing about either.
+    pub fn is(&self, word: &str) -> bool {
+        // Equality of hashes is in constant time, and so are their lengths.
+        blake3::hash(self.0.as_bytes()) == blake3::hash(word.as_bytes())
+    }
+
+    /// The token, for an address that is shown to its owner.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_itself_and_no_other_and_does_not_show() {
+        let (one, other) = (Token::random().unwrap(), Token::random().unwrap());
+        assert!(one.is(one.reveal()) && !one.is(other.reveal()) && !one.is("") && !one.is(&one.reveal()[1..]));
+        assert_eq!((one.reveal().len(), format!("{one:?}").as_str()), (32, "Token(..)"));
+    }
+}

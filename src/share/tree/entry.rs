@@ -1,0 +1,114 @@
+//! What a tree has: folders and files, with the metadata of what they are made from.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{OpenFailure, fingerprint::Fingerprint, place::Place};
+
+/// Names a node for as long as the tree is there.
+pub(crate) type NodeId = u64;
+
+/// The node of the whole tree.
+pub(crate) const ROOT: NodeId = 1;
+
+/// A folder or a file.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub id: NodeId,
+    pub parent: NodeId,
+    pub name: OsString,
+    pub attributes: Attributes,
+    pub content: Content,
+}
+
+/// What is in a node.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Folder(BTreeMap<OsString, NodeId>),
+    File(FileEntry),
+}
+
+/// The metadata of the .reel file, of a recording's last segment, or of the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    /// The permission bits.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub modified: SystemTime,
+}
+
+/// A stream, or a recording.
+#[derive(Clone, Debug)]
+pub(crate) struct FileEntry {
+    /// The length of the plaintext as the file's size and header claim it. A live stream claims none.
+    pub claimed: Option<u64>,
+    pub(super) source: FileSource,
+}
+
+/// The files that are behind one name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum FileSource {
+    Stream(Place),
+    /// Segments of one recording with consecutive numbers.
+    Recording(Arc<[Place]>),
+}
+
+impl Node {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&FileEntry> {
+        match &self.content {
+            Content::File(file) => Some(file),
+            Content::Folder(_) => None,
+        }
+    }
+}
+
+impl FileEntry {
+    /// The file that is behind the name; of a recording, that of its first segment.
+    pub fn path(&self) -> &Path {
+        self.source.places().first().map_or(Path::new(""), Place::path)
+    }
+
+    /// Whether this is a recording, of one segment or more.
+    pub fn is_recording(&self) -> bool {
+        matches!(self.source, FileSource::Recording(_))
+    }
+}
+
+impl FileSource {
+    pub fn places(&self) -> &[Place] {
+        match self {
+            Self::Stream(place) => std::slice::from_ref(place),
+            Self::Recording(places) => places,
+        }
+    }
+
+    /// What the files are now.
+    pub fn fingerprints(&self) -> Result<Vec<Fingerprint>, OpenFailure> {
+        self.places().iter().map(|place| place.metadata().map(|metadata| Fingerprint::of(&metadata))).collect()
+    }
+}
+
+impl Attributes {
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            mode: metadata.mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        }
+    }
+
+    /// The time of the last change, in whole seconds since 1970.
+    pub fn modified_seconds(&self) -> u64 {
+        self.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    }
+}

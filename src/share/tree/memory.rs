@@ -1,0 +1,122 @@
+//! A bound on the memory that frames take, however many streams are read and however large their frames are.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Condvar, Mutex, PoisonError, Weak},
+};
+
+use super::{lock, shared_stream::SharedStream};
+use crate::{container::FrameSize, stage::FrameBuffer};
+
+/// Bytes of a frame on the wire up to which nobody waits to read one: those of the default frame size.
+pub(super) const SMALL_FRAME: usize = (1 << 16) + 64;
+/// Bytes of larger frames that may be in reading at the same time; one frame may always be.
+const LARGE_FRAMES: usize = 16 << 20;
+/// Bytes of the frames that are cached, of all streams together; those of one stream may always be.
+const CACHES: usize = 16 << 20;
+/// The same, of one stream: more of large frames, or each of a few readers would decrypt its frame again for every part.
+const CACHE_OF_SMALL: usize = 4 * SMALL_FRAME;
+const CACHE_OF_LARGE: usize = 8 << 20;
+
+/// Bytes of buffers that are kept for the next frames, for each frame size: as many as some thirty readers use.
+const SPARE: usize = 4 << 20;
+
+/// What all streams of a tree share.
+#[derive(Default)]
+pub(super) struct Memory {
+    in_reading: Mutex<usize>,
+    freed: Condvar,
+    /// Buffers of small frames, by log2 of the frame size.
+    spare: Mutex<HashMap<u8, Vec<FrameBuffer>>>,
+    /// The streams with something in their caches, the one used last at the end.
+    cached: Mutex<VecDeque<(Weak<SharedStream>, usize)>>,
+}
+
+/// A frame that is in reading.
+pub(super) struct InReading<'a> {
+    memory: &'a Memory,
+    bytes: usize,
+}
+
+impl Memory {
+    /// How many bytes a stream caches, if its frames take `wire` bytes.
+    pub fn cache_of(wire: usize) -> usize {
+        if wire > SMALL_FRAME { CACHE_OF_LARGE } else { CACHE_OF_SMALL }
+    }
+
+    /// Waits until a frame of `wire` bytes may be read.
+    pub fn admit(&self, wire: usize) -> InReading<'_> {
+        let bytes = if wire > SMALL_FRAME { wire } else { 0 };
+        let mut used = lock(&self.in_reading);
+        while bytes > 0 && *used > 0 && *used + bytes > LARGE_FRAMES {
+            used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+        }
+        *used += bytes;
+        InReading { memory: self, bytes }
+    }
+
+    /// A buffer that is not in use.
+    pub fn spare(&self, frame_size: FrameSize) -> Option<FrameBuffer> {
+        lock(&self.spare).get_mut(&frame_size.log2())?.pop()
+    }
+
+    /// Takes a buffer back; it is wiped when it is used again or dropped.
+    pub fn give_back(&self, buffer: FrameBuffer, frame_size: FrameSize) {
+        let mut spare = lock(&self.spare);
+        let buffers = spare.entry(frame_size.log2()).or_default();
+        if buffers.len() < SPARE / frame_size.wire() {
+            buffers.push(buffer);
+        }
+    }
+
+    /// Notes that `stream`, whose frames take `wire` bytes, has frames in its caches, and has others forget theirs where
+    /// they are too many.
+    pub fn uses_cache(&self, stream: &Weak<SharedStream>, wire: usize) {
+        let mut cached = lock(&self.cached);
+        if cached.back().is_some_and(|(last, _)| last.ptr_eq(stream)) {
+            return;
+        }
+        cached.retain(|(known, _)| !known.ptr_eq(stream) && known.strong_count() > 0);
+        cached.push_back((Weak::clone(stream), Self::cache_of(wire).max(wire)));
+        let mut forgetting = Vec::new();
+        while cached.len() > 1 && cached.iter().map(|(_, bytes)| bytes).sum::<usize>() > CACHES {
+            forgetting.extend(cached.pop_front());
+        }
+        drop(cached);
+        forgetting.iter().filter_map(|(stream, _)| stream.upgrade()).for_each(|stream| stream.forget_frames());
+    }
+}
+
+impl Drop for InReading<'_> {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            *lock(&self.memory.in_reading) -= self.bytes;
+            self.memory.freed.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    #[test]
+    fn small_frames_never_wait_and_large_ones_until_there_is_room() {
+        let memory = Memory::default();
+        let largest = memory.admit((16 << 20) + 64);
+        drop(memory.admit(SMALL_FRAME));
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            let memory = &memory;
+            scope.spawn(move || {
+                let _admitted = memory.admit(1 << 20);
+                sender.send(*lock(&memory.in_reading)).unwrap();
+            });
+            drop(largest);
+            assert_eq!(receiver.recv().unwrap(), 1 << 20);
+        });
+        assert_eq!(*lock(&memory.in_reading), 0);
+    }
+}

@@ -1,0 +1,133 @@
+//! A tree of streams as plain files: names first, and what is behind a name when it is opened.
+//!
+//! A [`Tree`] is made from files and folders. Its [`Listing`] comes from names, metadata and headers alone, and nothing is
+//! opened to read it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and gives a
+//! [`SharedStream`]. Secrets come from an [`Unlock`], since nothing here can ask for one.
+
+mod descriptors;
+mod entry;
+mod event;
+mod failure;
+mod fingerprint;
+mod listing;
+mod memory;
+mod names;
+mod opening;
+mod place;
+mod recognition;
+mod recording_runs;
+mod scan;
+mod shared_stream;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+pub(crate) use entry::{Attributes, Content, FileEntry, Node, NodeId, ROOT};
+pub(crate) use event::{Event, Listener};
+pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
+pub(crate) use listing::Listing;
+pub(crate) use opening::Unlock;
+pub(crate) use shared_stream::{End, SharedStream};
+
+use entry::FileSource;
+use fingerprint::Fingerprint;
+use opening::Opener;
+use scan::Scanner;
+
+/// How old a listing may be that is given to whoever asks for a fresh one.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Names, and the streams behind them.
+pub(crate) struct Tree {
+    scanner: Mutex<(Scanner, Instant)>,
+    listing: RwLock<Arc<Listing>>,
+    opener: Opener,
+    slots: Mutex<HashMap<FileSource, Arc<Slot>>>,
+}
+
+/// What became of opening a file; locked while it is opened, so that it is opened once.
+#[derive(Default)]
+struct Slot(Mutex<Option<Opened>>);
+
+struct Opened {
+    /// Of every file that is behind the name.
+    fingerprints: Vec<Fingerprint>,
+    result: Result<Arc<SharedStream>, Arc<OpenFailure>>,
+}
+
+impl Tree {
+    /// The tree of `paths`: one folder's content, or else each path under its last name. `unlock` opens headers, and
+    /// `listener` is told of damage.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError`] of a path that was named. What cannot be read below a folder is left out.
+    pub fn new(
+        paths: &[PathBuf],
+        unlock: Box<dyn Unlock>,
+        listener: impl Fn(Event<'_>) + Send + Sync + 'static,
+    ) -> Result<Self, TreeError> {
+        let mut scanner = Scanner::new(paths)?;
+        let listing = RwLock::new(Arc::new(scanner.scan()));
+        let opener = Opener::new(unlock, Arc::new(listener));
+        Ok(Self { scanner: Mutex::new((scanner, Instant::now())), listing, opener, slots: Mutex::default() })
+    }
+
+    /// What there was when the folders were last looked at.
+    pub fn listing(&self) -> Arc<Listing> {
+        Arc::clone(&self.listing.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What there is now, or was a second ago. A node that stays keeps its id.
+    pub fn fresh_listing(&self) -> Arc<Listing> {
+        let mut scanner = lock(&self.scanner);
+        let (scanner, scanned) = &mut *scanner;
+        if scanned.elapsed() >= FRESH {
+            let listing = Arc::new(scanner.scan());
+            *scanned = Instant::now();
+            lock(&self.slots).retain(|source, _| listing.has(source));
+            *self.listing.write().unwrap_or_else(PoisonError::into_inner) = listing;
+        }
+        self.listing()
+    }
+
+    /// The stream behind `file`, opened now or before. A failure is remembered until the file changes; what the system
+    /// said is not.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenFailure`].
+    pub fn open(&self, file: &FileEntry) -> Result<Arc<SharedStream>, Arc<OpenFailure>> {
+        let slot = Arc::clone(lock(&self.slots).entry(file.source.clone()).or_default());
+        let mut opened = lock(&slot.0);
+        let fingerprints = file.source.fingerprints().map_err(Arc::new)?;
+        if let Some(known) = opened.as_ref().filter(|known| known.fingerprints == fingerprints) {
+            return known.result.clone();
+        }
+        let before = opened.take().and_then(|before| before.result.ok());
+        let result = self.opener.open(&file.source, before).map_err(Arc::new);
+        if result.as_ref().map_or_else(|failure| failure.is_lasting(), |_| true) {
+            *opened = Some(Opened { fingerprints, result: result.clone() });
+        }
+        result
+    }
+
+    /// What became of opening `file`, if that was tried and the file has not been listed as changed since.
+    pub fn known(&self, file: &FileEntry) -> Option<Result<Arc<SharedStream>, Arc<OpenFailure>>> {
+        let slot = lock(&self.slots).get(&file.source).map(Arc::clone)?;
+        // One that is being opened is not known yet.
+        let opened = slot.0.try_lock().ok()?;
+        opened.as_ref().map(|opened| opened.result.clone())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! Opening what is behind a name: a stream, or all segments of a recording.
+
+use std::{
+    error::Error,
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use super::{
+    Event, Listener, OpenFailure,
+    descriptors::{Descriptors, SourceFile},
+    entry::FileSource,
+    fingerprint::Fingerprint,
+    lock,
+    memory::Memory,
+    place::Place,
+    shared_stream::{End, Part, SharedStream},
+};
+use crate::{
+    record::{
+        SegmentFacts,
+        chain::{Break, continues},
+    },
+    stream::{DescriptorInput, OpenedStream, SealedFile, StreamFile, StreamHeader},
+};
+
+/// Opens headers, with a secret that was asked for elsewhere.
+pub(crate) trait Unlock: Send + Sync {
+    /// Opens the `header` of the file at `path`. Called for one file at a time, since scrypt takes much memory.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is to be reported; it is remembered until the file changes.
+    fn unlock(
+        &self,
+        path: &Path,
+        header: StreamHeader<DescriptorInput<File>>,
+    ) -> Result<OpenedStream, Arc<dyn Error + Send + Sync>>;
+}
+
+/// Opens files, and has what all of them share.
+pub(super) struct Opener {
+    unlock: Mutex<Box<dyn Unlock>>,
+    listener: Arc<Listener>,
+    descriptors: Arc<Descriptors>,
+    memory: Arc<Memory>,
+}
+
+impl Opener {
+    pub fn new(unlock: Box<dyn Unlock>, listener: Arc<Listener>) -> Self {
+        Self { unlock: Mutex::new(unlock), listener, descriptors: Arc::default(), memory: Arc::default() }
+    }
+
+    /// Opens `source`. What of it was opened `before` and has not changed is taken over, and of a file that has grown the
+    /// keys are.
+    pub fn open(
+        &self,
+        source: &FileSource,
+        before: Option<Arc<SharedStream>>,
+    ) -> Result<Arc<SharedStream>, OpenFailure> {
+        let opened = match source {
+            FileSource::Stream(place) => self.stream(place, before.as_deref()),
+            FileSource::Recording(places) => self.recording(places, before.as_deref()),
+        };
+        let (parts, end) = match opened {
+            Ok(opened) => opened,
+            Err((path, failure)) => {
+                (self.listener)(Event::NotOpened { path: path.path(), failure: &failure });
+                return Err(failure);
+            }
+        };
+        // One that grows is no news each time.
+        if !before.is_some_and(|before| before.end() == end) {
+            self.report_end(&parts, &end);
+        }
+        Ok(SharedStream::new(parts, end, Arc::clone(&self.memory), Arc::clone(&self.listener)))
+    }
+
+    fn stream(&self, place: &Place, before: Option<&SharedStream>) -> Result<(Vec<Part>, End), (Place, OpenFailure)> {
+        let sealed = self.sealed(place, before).map_err(|failure| (place.clone(), failure))?;
+        let end = if sealed.is_whole() { End::Whole } else { End::Unfinished };
+        let length = sealed.len();
+        Ok((vec![Part { start: 0, length, sealed, facts: None }], end))
+    }
+
+    /// Opens segment after segment, as far as each continues the one before it.
+    fn recording(
+        &self,
+        places: &[Place],
+        before: Option<&SharedStream>,
+    ) -> Result<(Vec<Part>, End), (Place, OpenFailure)> {
+        let (mut parts, mut start): (Vec<Part>, u64) = (Vec::new(), 0);
+        for place in places {
+            let about = |failure| (place.clone(), failure);
+            let sealed = match self.sealed(place, before) {
+                Ok(sealed) => sealed,
+                // A segment that has just begun has no whole header yet.
+                Err(OpenFailure::Header(_)) if !parts.is_empty() && Some(place) == places.last() => {
+                    return Ok((parts, End::Unfinished));
+                }
+                Err(failure) => return Err(about(failure)),
+            };
+            let record = sealed.header().segment().ok_or_else(|| about(OpenFailure::Replaced))?;
+            let facts = SegmentFacts::read_up_to(record, sealed.stream(), sealed.last_frame());
+            if let Some(last) = parts.last_mut()
+                && let Err(why) = follows(last, &facts).map_err(about)?
+            {
+                // All that its recorder wrote to the segment before is here.
+                if why == Break::Unfinished {
+                    let until = facts.record.offset.saturating_sub(last.offset_in_recording());
+                    start -= last.length - last.length.min(until);
+                    last.length = last.length.min(until);
+                } else {
+                    return Ok((parts, End::Broken(why)));
+                }
+            }
+            let length = sealed.len();
+            parts.push(Part { start, length, sealed, facts: Some(facts) });
+            start = start.saturating_add(length);
+        }
+        let end = match parts.last().and_then(|part| part.sealed.last_frame().filter(|_| part.sealed.is_whole())) {
+            Some((last, _)) if last.flags.is_continued() => End::Continued,
+            Some(_) => End::Whole,
+            None => End::Unfinished,
+        };
+        Ok((parts, end))
+    }
+
+    fn sealed(&self, place: &Place, before: Option<&SharedStream>) -> Result<Arc<SealedFile<SourceFile>>, OpenFailure> {
+        let known = before.and_then(|before| before.parts().iter().find(|part| part.place() == place));
+        let now = Fingerprint::of(&place.metadata()?);
+        if let Some(known) = known
+            && *known.fingerprint() == now
+        {
+            return Ok(Arc::clone(&known.sealed));
+        }
+        let file = place.open().map_err(OpenFailure::System)?;
+        let source = || -> Result<_, OpenFailure> {
+            let file = file.try_clone().map_err(OpenFailure::System)?;
+            SourceFile::of(place.clone(), file, &self.descriptors).map_err(OpenFailure::System)
+        };
+        if let Some(known) = known
+            && known.fingerprint().is_same_file(&now)
+            && let Some(sealed) = known.sealed.reopened(source()?)?
+        {
+            return Ok(Arc::new(with_shared_cache(sealed)));
+        }
+        let input =
+            DescriptorInput::new(file.try_clone().map_err(OpenFailure::System)?).map_err(OpenFailure::System)?;
+        let header = StreamHeader::read(input, Vec::new()).map_err(OpenFailure::Header)?;
+        let stream = lock(&self.unlock).unlock(place.path(), header).map_err(OpenFailure::Locked)?;
+        let source = source()?;
+        let size = source.fingerprint().size();
+        let file = StreamFile::new(source, size, 0, stream.header().layout());
+        Ok(Arc::new(with_shared_cache(SealedFile::of_unfinished(stream, file)?)))
+    }
+
+    fn report_end(&self, parts: &[Part], end: &End) {
+        let Some(last) = parts.last() else { return };
+        let path = last.place().path();
+        match end {
+            End::Whole | End::Continued => {}
+            End::Unfinished => (self.listener)(Event::Unfinished { path, length: last.sealed.len() }),
+            End::Broken(why) => (self.listener)(Event::BrokenChain { path, why }),
+        }
+    }
+}
+
+/// Whether the segment with these facts continues that in `part`.
+fn follows(part: &Part, next: &SegmentFacts) -> Result<Result<(), Break>, OpenFailure> {
+    let Some(facts) = &part.facts else { return Ok(Err(Break::NotLinked)) };
+    if part.sealed.is_whole() {
+        return Ok(continues(facts, next));
+    }
+    // What its recorder knew of as the last frame may be any of those that are here.
+    let file = part.sealed.stream_file();
+    let facts = SegmentFacts::of(facts.record, part.sealed.stream(), file, &[next.record.predecessor.frames])?;
+    Ok(continues(&facts, next))
+}
+
+fn with_shared_cache(sealed: SealedFile<SourceFile>) -> SealedFile<SourceFile> {
+    let wire = sealed.header().prefix.frame_size.wire();
+    sealed.with_cache_of(Memory::cache_of(wire))
+}

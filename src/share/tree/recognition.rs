@@ -1,0 +1,50 @@
+//! What the front of a file says of it, without any secret: nothing of that is authenticated.
+
+use std::fs::File;
+
+use crate::{
+    container::{Features, Layout, SegmentRecord},
+    files::walk::is_stream_of_folder,
+    stream::{DescriptorInput, StreamHeader},
+};
+
+use super::place::Place;
+
+/// What a stream's header claims.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Claims {
+    /// The positions of frames, and whether the length follows from them; unknown if the header is damaged.
+    layout: Option<Layout>,
+    is_live: bool,
+    pub segment: Option<SegmentRecord>,
+}
+
+impl Claims {
+    /// The claims of the stream at `place`; `None` if it is none. One whose header is damaged, or that cannot be read,
+    /// claims nothing, if it has the name of a stream.
+    pub fn read(place: &Place) -> Option<Self> {
+        if !is_stream_of_folder(place.path()) {
+            return None;
+        }
+        Some(place.open().ok().and_then(|file| Self::of(&file)).unwrap_or_default())
+    }
+
+    fn of(file: &File) -> Option<Self> {
+        let header = StreamHeader::read(DescriptorInput::new(file).ok()?, Vec::new()).ok()?;
+        let header = header.header();
+        let is_live = header.prefix.features.contains(Features::LIVE);
+        Some(Self { layout: Some(header.layout()), is_live, segment: header.segment() })
+    }
+
+    /// Whether the header was read.
+    pub fn is_sound(&self) -> bool {
+        self.layout.is_some()
+    }
+
+    /// The length of the plaintext in a file of `size` bytes, if it follows from that.
+    pub fn length(&self, size: u64) -> Option<u64> {
+        let layout = self.layout.filter(|_| !self.is_live)?;
+        let extent = layout.extent(size).ok()?;
+        Some(layout.most_plaintext(extent))
+    }
+}

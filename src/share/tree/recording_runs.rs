@@ -1,0 +1,62 @@
+//! Which segments of a folder are shown as one file.
+
+use std::collections::HashMap;
+
+use super::place::Place;
+use crate::container::SegmentRecord;
+
+/// The segments of one recording with consecutive numbers, in their order. The `segments` are those of one folder, in the
+/// order of their names. A second file with the same number begins a run of its own.
+pub(super) fn runs(segments: Vec<(Place, SegmentRecord)>) -> Vec<Vec<Place>> {
+    // The recordings in the order of their first names.
+    let mut recordings: Vec<Vec<(Place, SegmentRecord)>> = Vec::new();
+    let mut known = HashMap::new();
+    for (place, record) in segments {
+        let index = *known.entry(record.recording).or_insert(recordings.len());
+        match recordings.get_mut(index) {
+            Some(recording) => recording.push((place, record)),
+            None => recordings.push(vec![(place, record)]),
+        }
+    }
+    let mut runs: Vec<Vec<Place>> = Vec::new();
+    for mut recording in recordings {
+        recording.sort_by_key(|(_, record)| record.number);
+        let mut last: Option<u64> = None;
+        for (place, record) in recording {
+            let continues = last.is_some_and(|last| last.checked_add(1) == Some(record.number));
+            match runs.last_mut() {
+                Some(run) if continues => run.push(place),
+                _ => runs.push(vec![place]),
+            }
+            last = Some(record.number);
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::container::Predecessor;
+
+    #[test]
+    fn runs_are_of_one_recording_and_without_gaps() {
+        let segment = |(name, id, number): (&str, u8, u64)| {
+            let record = SegmentRecord {
+                recording: [id; 16],
+                number,
+                offset: 0,
+                predecessor: Predecessor::default(),
+                link: [0; 32],
+            };
+            (Place::named(Path::new(name)), record)
+        };
+        let segments = [("a", 1, 2), ("b", 1, 1), ("c", 2, 7), ("d", 1, 5), ("e", 2, 8), ("f", 2, 8)];
+        let runs = runs(segments.map(segment).to_vec());
+        let names: Vec<Vec<_>> =
+            runs.iter().map(|run| run.iter().map(|place| place.path().to_str().unwrap()).collect()).collect();
+        assert_eq!(names, [vec!["b", "a"], vec!["d"], vec!["c", "e"], vec!["f"]]);
+    }
+}

@@ -1,0 +1,231 @@
+//! Looking at what was named: what is there, what it is called in the tree, and what the headers claim.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::{OsStr, OsString},
+    fs::{self, Metadata},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Attributes, Content, FileEntry, Listing, Node, NodeId, ROOT, TreeError, entry::FileSource,
+    fingerprint::Fingerprint, names::Names, place::Place, recognition::Claims, recording_runs::runs,
+};
+
+/// Looks at the same paths again and again. The header of a file is read once.
+pub(super) struct Scanner {
+    roots: Vec<Root>,
+    ids: HashMap<PathBuf, NodeId>,
+    known: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
+    /// Those that the scan that is going on has met.
+    met: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
+}
+
+struct Root {
+    place: Place,
+    name: OsString,
+    is_folder: bool,
+}
+
+/// A folder that is being looked at.
+#[derive(Clone, Copy)]
+struct Within<'a> {
+    id: NodeId,
+    /// Its path in the tree.
+    path: &'a Path,
+}
+
+impl Scanner {
+    pub fn new(paths: &[PathBuf]) -> Result<Self, TreeError> {
+        let roots = paths.iter().map(|path| Root::new(path)).collect::<Result<_, _>>()?;
+        let ids = HashMap::from([(PathBuf::new(), ROOT)]);
+        let mut scanner = Self { roots, ids, known: HashMap::new(), met: HashMap::new() };
+        let empty = scanner.scan_roots().into_iter().find(|(_, found)| !found).map(|(index, _)| index);
+        match empty.and_then(|index| scanner.roots.get(index)) {
+            Some(root) if root.is_folder => Err(TreeError::Empty(root.place.path().to_owned())),
+            Some(root) => Err(TreeError::NotAStream(root.place.path().to_owned())),
+            None => Ok(scanner),
+        }
+    }
+
+    /// What there is now.
+    pub fn scan(&mut self) -> Listing {
+        let mut listing = Listing::default();
+        let metadata = self.roots.first().and_then(|root| root.place.path().metadata().ok());
+        let root = Within { id: ROOT, path: Path::new("") };
+        let roots = std::mem::take(&mut self.roots);
+        let children = match roots.as_slice() {
+            [Root { is_folder: true, place, .. }] => self.folder(place, root, &mut listing),
+            several => self.several(several, root, &mut listing),
+        };
+        self.roots = roots;
+        self.known = std::mem::take(&mut self.met);
+        let mut attributes = metadata.as_ref().map_or_else(unknown_attributes, Attributes::of);
+        // Of a single file, the folder around it is ours.
+        attributes.mode |= 0o500 | ((attributes.mode & 0o444) >> 2);
+        listing.insert(Node {
+            id: ROOT,
+            parent: ROOT,
+            name: OsString::new(),
+            attributes,
+            content: Content::Folder(children),
+        });
+        listing
+    }
+
+    /// For each of what was named, whether there is a stream in it.
+    fn scan_roots(&mut self) -> Vec<(usize, bool)> {
+        let roots = std::mem::take(&mut self.roots);
+        let found = roots
+            .iter()
+            .map(|root| {
+                let mut listing = Listing::default();
+                let within = Within { id: ROOT, path: Path::new("") };
+                !self.several(std::slice::from_ref(root), within, &mut listing).is_empty()
+            })
+            .collect::<Vec<_>>();
+        // Ids are given by the first listing that anybody sees.
+        self.ids = HashMap::from([(PathBuf::new(), ROOT)]);
+        self.roots = roots;
+        self.known = std::mem::take(&mut self.met);
+        found.into_iter().enumerate().collect()
+    }
+
+    fn several(&mut self, roots: &[Root], within: Within<'_>, listing: &mut Listing) -> BTreeMap<OsString, NodeId> {
+        let mut names = Names::default();
+        let mut children = BTreeMap::new();
+        for root in roots {
+            let Ok(metadata) = root.place.path().metadata() else { continue };
+            if root.is_folder {
+                let name = names.give(&root.name);
+                self.add_folder(&root.place, &metadata, name, within, &mut children, listing);
+            } else if let Some(claims) = self.claims(&root.place, &metadata) {
+                let name = names.give(&root.name);
+                let claimed = claims.length(metadata.len());
+                let file = FileEntry { claimed, source: FileSource::Stream(root.place.clone()) };
+                self.add_file(file, &metadata, &metadata, name, within, &mut children, listing);
+            }
+        }
+        children
+    }
+
+    /// What is in the folder at `place`; what cannot be read is left out.
+    fn folder(&mut self, place: &Place, within: Within<'_>, listing: &mut Listing) -> BTreeMap<OsString, NodeId> {
+        let (mut names, mut children) = (Names::default(), BTreeMap::new());
+        let mut entries: Vec<_> = fs::read_dir(place.path())
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                // That of a link is the link's own.
+                let metadata = entry.metadata().ok()?;
+                (metadata.is_dir() || metadata.is_file()).then(|| (entry.file_name(), entry.path(), metadata))
+            })
+            .collect();
+        entries.sort_by(|(one, ..), (other, ..)| Names::order(one).cmp(&Names::order(other)));
+        let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, _, metadata)| metadata.is_dir());
+        for (name, path, metadata) in folders {
+            let name = names.give_own(&name);
+            self.add_folder(&place.below(path), &metadata, name, within, &mut children, listing);
+        }
+        let (mut segments, mut of_segments) = (Vec::new(), HashMap::new());
+        for (own, path, metadata) in files {
+            let place = place.below(path);
+            let Some(claims) = self.claims(&place, &metadata) else { continue };
+            if let Some(record) = claims.segment {
+                of_segments.insert(place.clone(), metadata);
+                segments.push((place, record));
+                continue;
+            }
+            let file = FileEntry { claimed: claims.length(metadata.len()), source: FileSource::Stream(place) };
+            let name = names.give(&own);
+            self.add_file(file, &metadata, &metadata, name, within, &mut children, listing);
+        }
+        for run in runs(segments) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            let own = first.path().file_name().unwrap_or_default();
+            let (Some(oldest), Some(newest)) = (of_segments.get(first), of_segments.get(last)) else { continue };
+            let name = names.give(own);
+            let file = FileEntry { claimed: None, source: FileSource::Recording(run.into()) };
+            self.add_file(file, oldest, newest, name, within, &mut children, listing);
+        }
+        children
+    }
+
+    /// Adds the folder at `place`, if there is a stream in it.
+    fn add_folder(
+        &mut self,
+        place: &Place,
+        metadata: &Metadata,
+        name: OsString,
+        within: Within<'_>,
+        siblings: &mut BTreeMap<OsString, NodeId>,
+        listing: &mut Listing,
+    ) {
+        let path = within.path.join(&name);
+        let id = self.id(&path);
+        let children = self.folder(place, Within { id, path: &path }, listing);
+        if children.is_empty() {
+            return;
+        }
+        siblings.insert(name.clone(), id);
+        let (attributes, content) = (Attributes::of(metadata), Content::Folder(children));
+        listing.insert(Node { id, parent: within.id, name, attributes, content });
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a node is just this")]
+    fn add_file(
+        &mut self,
+        file: FileEntry,
+        owner: &Metadata,
+        newest: &Metadata,
+        name: OsString,
+        within: Within<'_>,
+        siblings: &mut BTreeMap<OsString, NodeId>,
+        listing: &mut Listing,
+    ) {
+        let id = self.id(&within.path.join(&name));
+        siblings.insert(name.clone(), id);
+        let attributes = Attributes { modified: Attributes::of(newest).modified, ..Attributes::of(owner) };
+        listing.insert(Node { id, parent: within.id, name, attributes, content: Content::File(file) });
+    }
+
+    fn id(&mut self, path: &Path) -> NodeId {
+        let next = ROOT + self.ids.len() as NodeId;
+        *self.ids.entry(path.to_owned()).or_insert(next)
+    }
+
+    fn claims(&mut self, place: &Place, metadata: &Metadata) -> Option<Claims> {
+        let fingerprint = Fingerprint::of(metadata);
+        let known = self.known.get(place.path()).filter(|(known, claims)| {
+            // A stream that grows stays the stream that it is.
+            *known == fingerprint
+                || (known.is_same_file(&fingerprint) && claims.is_some_and(|claims| claims.is_sound()))
+        });
+        let claims = known.map_or_else(|| Claims::read(place), |(_, claims)| *claims);
+        self.met.insert(place.path().to_owned(), (fingerprint, claims));
+        claims
+    }
+}
+
+impl Root {
+    fn new(path: &Path) -> Result<Self, TreeError> {
+        let failed = |error| TreeError::Open { path: path.to_owned(), error };
+        let metadata = path.metadata().map_err(failed)?;
+        let is_folder = metadata.is_dir();
+        if is_folder {
+            fs::read_dir(path).map_err(failed)?;
+        } else if metadata.is_file() {
+            fs::File::open(path).map_err(failed)?;
+        } else {
+            return Err(TreeError::Special(path.to_owned()));
+        }
+        let name = path.file_name().map(OsStr::to_owned);
+        let name = name.or_else(|| path.canonicalize().ok()?.file_name().map(OsStr::to_owned));
+        Ok(Self { place: Place::named(path), name: name.unwrap_or_else(|| OsString::from("files")), is_folder })
+    }
+}
+
+fn unknown_attributes() -> Attributes {
+    Attributes { mode: 0o555, uid: 0, gid: 0, modified: std::time::SystemTime::UNIX_EPOCH }
+}

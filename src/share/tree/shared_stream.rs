@@ -1,0 +1,292 @@
+//! An opened stream, or the segments of a recording as one, read at any place by any number of threads.
+
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    path::Path,
+    sync::{Arc, Mutex, Weak},
+};
+
+use super::{
+    Event, Listener, ReadFailure,
+    descriptors::SourceFile,
+    failure::frame_of,
+    fingerprint::Fingerprint,
+    lock,
+    memory::{Memory, SMALL_FRAME},
+    place::Place,
+};
+use crate::{
+    container::{Features, FrameSize},
+    record::{SegmentFacts, chain::Break},
+    stage::FrameBuffer,
+    stream::{SealedFile, SealedFrame, StreamError},
+};
+
+/// Bytes that are copied at a time out of frames that are too large to be held by a slow reader.
+const PIECE: usize = 256 << 10;
+/// Frames whose damage is remembered, so that it is reported once.
+const MOST_REPORTED: usize = 10_000;
+
+/// A stream that is open. Its bytes are authenticated at their places, and it is dropped and wiped with the last reader
+/// after the file has changed.
+pub(crate) struct SharedStream {
+    parts: Vec<Part>,
+    length: u64,
+    end: End,
+    etag: String,
+    memory: Arc<Memory>,
+    listener: Arc<Listener>,
+    /// The frames that could not be read, each by its part and index.
+    damaged: Mutex<BTreeSet<(usize, u64)>>,
+    me: Weak<Self>,
+}
+
+/// How the stream ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With its final frame; of a recording, the last one.
+    Whole,
+    /// The final frame was never written, or has not been yet, or is damaged.
+    Unfinished,
+    /// The recording goes on in a segment that is not here, or not yet.
+    Continued,
+    /// The next segment does not continue the last one.
+    Broken(Break),
+}
+
+/// A stream in one file.
+pub(super) struct Part {
+    /// Where it begins in the whole.
+    pub start: u64,
+    /// How many bytes of it are given out.
+    pub length: u64,
+    pub sealed: Arc<SealedFile<SourceFile>>,
+    /// What it says of its place in a recording.
+    pub facts: Option<SegmentFacts>,
+}
+
+/// Plaintext that was asked for, of one frame or less. Its memory is used again when it is dropped.
+pub(crate) struct Piece {
+    bytes: Bytes,
+    within: Range<usize>,
+    memory: Arc<Memory>,
+}
+
+enum Bytes {
+    Own(Option<SealedFrame>, FrameSize),
+    Cached(Arc<SealedFrame>),
+    Copied(Vec<u8>),
+}
+
+impl SharedStream {
+    pub(super) fn new(parts: Vec<Part>, end: End, memory: Arc<Memory>, listener: Arc<Listener>) -> Arc<Self> {
+        let length = parts.last().map_or(0, Part::end);
+        let etag = etag(&parts, &end);
+        let damaged = Mutex::default();
+        Arc::new_cyclic(|me| Self { parts, length, end, etag, memory, listener, damaged, me: Weak::clone(me) })
+    }
+
+    /// The length of the plaintext; of a stream without a proper end, up to where it can be read.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    pub fn end(&self) -> End {
+        self.end.clone()
+    }
+
+    /// Whether reading at the end says so; otherwise that is an error.
+    pub fn is_whole(&self) -> bool {
+        self.end == End::Whole
+    }
+
+    /// Names this content: it is the same again after a change of the passphrase, and for no other content.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    /// How many damaged frames readers have met so far.
+    pub fn damaged_frames(&self) -> usize {
+        lock(&self.damaged).len()
+    }
+
+    /// The segments of a recording, as ranges of the whole, with the times of their first and last frames in Unix
+    /// microseconds, if they are known.
+    pub fn segments(&self) -> impl Iterator<Item = (Range<u64>, Option<Range<i64>>)> {
+        self.parts.iter().map(|part| (part.start..part.end(), part.times()))
+    }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub(super) fn forget_frames(&self) {
+        self.parts.iter().for_each(|part| part.sealed.forget_frames());
+    }
+
+    /// Reads plaintext from the byte `offset` on into `area`, and returns how many bytes were read: fewer than
+    /// `area.len()` only at the end or before a frame that cannot be read, and 0 only at or after the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadFailure`] of the byte at `offset`: its frame is damaged, its file is gone, or the stream has no proper end
+    /// and there are no more bytes.
+    pub fn read_at(&self, area: &mut [u8], offset: u64) -> Result<usize, ReadFailure> {
+        let mut read = 0;
+        while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
+            match self.read_of_one_part(room, offset.saturating_add(read as u64)) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(_) if read > 0 => break,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(read)
+    }
+
+    /// At most `most` bytes from the byte `offset` on, without copying them if they are in one frame: the rest of its
+    /// frame, or fewer. Nothing at or after the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SharedStream::read_at`].
+    pub fn piece_at(&self, offset: u64, most: u64) -> Result<Option<Piece>, ReadFailure> {
+        let Some((number, part)) = self.part_at(offset)? else { return Ok(None) };
+        let (sealed, place) = (&part.sealed, offset - part.start);
+        let most = usize::try_from(most.min(part.end() - offset)).unwrap_or(usize::MAX);
+        let memory = Arc::clone(&self.memory);
+        let frame_size = sealed.header().prefix.frame_size;
+        if frame_size.wire() > SMALL_FRAME {
+            let mut copy = vec![0; most.min(PIECE)];
+            let read = self.read_of_one_part(&mut copy, offset)?;
+            return Ok(Some(Piece { bytes: Bytes::Copied(copy), within: 0..read, memory }));
+        }
+        let failed = |error| self.failed(number, error);
+        let missing = || StreamError::NoSuchFrame { index: sealed.frames() };
+        let index = sealed.frame_at_offset(place).and_then(|index| index.ok_or_else(missing)).map_err(failed)?;
+        let is_live = sealed.header().prefix.features.contains(Features::LIVE);
+        let bytes = if is_live {
+            // The search for its place has put it there.
+            self.memory.uses_cache(&self.me, frame_size.wire());
+            Bytes::Cached(sealed.frame(index).map_err(failed)?)
+        } else {
+            let buffer = self.memory.spare(frame_size).unwrap_or_else(|| FrameBuffer::new(frame_size));
+            Bytes::Own(Some(sealed.frame_in(buffer, index).map_err(failed)?), frame_size)
+        };
+        let (frame_offset, payload) = match &bytes {
+            Bytes::Own(Some(frame), _) => (frame.tag().offset, frame.payload().len()),
+            Bytes::Cached(frame) => (frame.tag().offset, frame.payload().len()),
+            _ => (0, 0),
+        };
+        // The file may have got another authentic frame there since its tag was remembered.
+        let from = place.checked_sub(frame_offset).and_then(|from| usize::try_from(from).ok());
+        let from = from.filter(|from| *from < payload).ok_or_else(|| failed(missing()))?;
+        Ok(Some(Piece { bytes, within: from..payload.min(from.saturating_add(most)), memory }))
+    }
+
+    fn read_of_one_part(&self, area: &mut [u8], offset: u64) -> Result<usize, ReadFailure> {
+        let Some((number, part)) = self.part_at(offset)? else { return Ok(0) };
+        let most = usize::try_from(part.end() - offset).unwrap_or(usize::MAX).min(area.len());
+        let wire = part.sealed.header().prefix.frame_size.wire();
+        self.memory.uses_cache(&self.me, wire);
+        let _admitted = self.memory.admit(wire);
+        let read = part.sealed.read_at(area.get_mut(..most).unwrap_or_default(), offset - part.start);
+        read.map_err(|error| self.failed(number, error))
+    }
+
+    /// The part that has the byte at `offset`, and its number; nothing at or after the end.
+    fn part_at(&self, offset: u64) -> Result<Option<(usize, &Part)>, ReadFailure> {
+        let number = self.parts.partition_point(|part| part.end() <= offset);
+        match (self.parts.get(number), self.parts.last()) {
+            (Some(part), _) => Ok(Some((number, part))),
+            (None, Some(last)) if !self.is_whole() => {
+                let error = StreamError::EndBeforeFinalFrame { index: last.sealed.frames() };
+                Err(ReadFailure { path: last.place().path().to_owned(), error })
+            }
+            (None, _) => Ok(None),
+        }
+    }
+
+    fn failed(&self, number: usize, error: StreamError) -> ReadFailure {
+        let Some(part) = self.parts.get(number) else { return ReadFailure { path: Default::default(), error } };
+        let path = part.place().path();
+        let mut damaged = lock(&self.damaged);
+        let is_new = damaged.len() < MOST_REPORTED && damaged.insert((number, frame_of(&error).unwrap_or(u64::MAX)));
+        drop(damaged);
+        if is_new {
+            (self.listener)(Event::Damaged { path, layout: part.sealed.header().layout(), error: &error });
+        }
+        ReadFailure { path: path.to_owned(), error }
+    }
+}
+
+impl Part {
+    pub fn place(&self) -> &Place {
+        self.sealed.source().place()
+    }
+
+    pub fn fingerprint(&self) -> &Fingerprint {
+        self.sealed.source().fingerprint()
+    }
+
+    pub fn end(&self) -> u64 {
+        self.start.saturating_add(self.length)
+    }
+
+    /// Where it begins in the recording, the segments that are not here included.
+    pub fn offset_in_recording(&self) -> u64 {
+        self.facts.as_ref().map_or(0, |facts| facts.record.offset)
+    }
+
+    fn times(&self) -> Option<Range<i64>> {
+        let (last, _) =
+            self.sealed.last_frame().filter(|_| self.sealed.header().prefix.features.contains(Features::TIMED))?;
+        let first = self.sealed.frame(0).ok()?.tag().time;
+        Some(first..last.time)
+    }
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        let bytes = match &self.bytes {
+            Bytes::Own(frame, _) => frame.as_ref().map_or(&[][..], SealedFrame::payload),
+            Bytes::Cached(frame) => frame.payload(),
+            Bytes::Copied(bytes) => bytes,
+        };
+        bytes.get(self.within.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Bytes::Own(frame, frame_size) = &mut self.bytes
+            && let Some(frame) = frame.take()
+        {
+            self.memory.give_back(frame.into_buffer(), *frame_size);
+        }
+    }
+}
+
+/// A name for the content: of each part, the prefix, which is never written again, and the MAC of the last frame, which
+/// depends on the file key and says how many bytes there are.
+fn etag(parts: &[Part], end: &End) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&part.sealed.header().prefix.encode());
+        hasher.update(&part.length.to_le_bytes());
+        hasher.update(&part.sealed.frames().to_le_bytes());
+        if let Some((_, mac)) = part.sealed.last_frame() {
+            hasher.update(mac);
+        }
+    }
+    hasher.update(&[u8::from(*end == End::Whole)]);
+    hasher.finalize().to_hex().get(..32).unwrap_or_default().to_owned()
+}
+
+impl std::fmt::Debug for SharedStream {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.parts.first().map(|part| part.place().path()).unwrap_or(Path::new(""));
+        write!(formatter, "SharedStream({}, {} bytes, {:?})", path.display(), self.length, self.end)
+    }
+}
