@@ -33,19 +33,31 @@ fn bytes_in(folder: &Folder) -> u64 {
     segments(folder).iter().map(|name| folder.path(&format!("cam/{name}")).metadata().unwrap().len()).sum()
 }
 
+/// The number of a segment in its recording.
+fn number(folder: &Folder, name: &str) -> u64 {
+    let inspected = folder.run(&["inspect", "--json", &format!("cam/{name}")]);
+    serde_json::from_slice::<serde_json::Value>(&inspected.stdout).unwrap()["segment"]["number"].as_u64().unwrap()
+}
+
 #[test]
 fn the_oldest_segments_are_removed_across_restarts_until_the_rest_is_small_enough() {
     let folder = Folder::new();
-    record(&folder, 200_000, &["--keep-size", "1M", "--name", "a"]);
-    let mut all = segments(&folder);
+    record(&folder, 200_000, &["--keep-size", "1M", "--name", "a-%s"]);
+    let all = segments(&folder);
     assert_eq!(all.len(), 6, "{all:?}");
-    let largest = folder.path("cam/a.reel").metadata().unwrap().len();
-    record(&folder, 100_000, &["--keep-size", "250K", "--name", "a"]);
-    all.extend(["a-7.reel", "a-8.reel", "a-9.reel"].map(str::to_owned));
+    let largest = all.iter().map(|name| folder.path(&format!("cam/{name}")).metadata().unwrap().len()).max().unwrap();
+    record(&folder, 100_000, &["--keep-size", "250K", "--name", "b-%s"]);
     // The first ones of the first run are gone, and no more of them than had to go.
-    let left = segments(&folder);
-    assert!(left.len() > 3 && left.len() < 9, "{left:?}");
-    assert_eq!(left, all[9 - left.len()..]);
+    let numbers = |of: &str| {
+        let names = segments(&folder).into_iter().filter(|name| name.starts_with(of));
+        let mut numbers: Vec<_> = names.map(|name| number(&folder, &name)).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let left = numbers("a-");
+    assert!(!left.is_empty() && left.len() < 6, "{left:?}");
+    assert_eq!(left, (7 - left.len() as u64..=6).collect::<Vec<_>>());
+    assert_eq!(numbers("b-"), [1, 2, 3]);
     let bytes = bytes_in(&folder);
     assert!(bytes <= 250 << 10 && bytes + largest > 250 << 10, "{bytes}");
 }
@@ -63,7 +75,7 @@ fn nothing_that_is_anothers_is_removed_whatever_its_name() {
     nix::unistd::mkfifo(&folder.path("cam/pipe.reel"), Mode::S_IRUSR).unwrap();
     let all = || fs::read_dir(folder.path("cam")).unwrap().count();
     let before = all();
-    let reported = record(&folder, 200_000, &["--keep-free", "1000000T", "--name", "other", "--verbose"]);
+    let reported = record(&folder, 200_000, &["--keep-free", "1000000T", "--name", "other-%s", "--verbose"]);
     // All of this recorder's that had ended is gone.
     assert_eq!(reported.matches("removed for --keep-free").count(), 6, "{reported}");
     assert_eq!(all(), before + 1, "{:?}", segments(&folder));
@@ -99,6 +111,16 @@ fn segments_are_removed_by_age_while_others_are_recorded() {
 }
 
 #[test]
+fn a_name_that_would_be_given_again_is_refused() {
+    let folder = Folder::new();
+    for name in ["cam", "%Y-%m-%d"] {
+        let output = folder.reelseal(&[&RECORD[..], &["--keep-age", "1d", "--name", name]].concat()).output().unwrap();
+        assert_refused(&output, 2, "--name: does not say the date and the second");
+    }
+    record(&folder, 10, &["--name", "cam"]);
+}
+
+#[test]
 fn two_recorders_do_not_remove_in_one_folder() {
     let folder = Folder::new();
     let (mut recorder, mut writer) = Recorder::start(&folder, &["--keep-age", "1d"]);
@@ -117,9 +139,10 @@ fn two_recorders_do_not_remove_in_one_folder() {
 #[ignore = "needs root, to put a mount on a segment"]
 fn a_segment_that_cannot_be_removed_is_reported_and_the_recording_goes_on() {
     let folder = Folder::new();
-    record(&folder, 100_000, &["--keep-size", "1G", "--name", "cam"]);
+    record(&folder, 100_000, &["--keep-size", "1G"]);
+    let oldest = segments(&folder).into_iter().find(|name| number(&folder, name) == 1).unwrap();
     let script = format!(
-        "mount --bind cam/cam.reel cam/cam.reel && exec {} {} --keep-size 100K --name cam",
+        "mount --bind cam/{oldest} cam/{oldest} && exec {} {} --keep-size 100K --name later-%s",
         env!("CARGO_BIN_EXE_reelseal"),
         RECORD.join(" ")
     );
@@ -127,8 +150,12 @@ fn a_segment_that_cannot_be_removed_is_reported_and_the_recording_goes_on() {
     let output = feed(command.args(["--mount", "sh", "-c", &script]).current_dir(folder.path("")), &plaintext(100_000));
     assert_done(&output);
     let reported = text(&output.stderr);
-    assert_eq!(reported.matches("cam.reel: cannot be removed, and is left alone: ").count(), 1, "{reported}");
-    assert_eq!(segments(&folder), ["cam.reel", "cam-6.reel"]);
+    let fact = format!("cam/{oldest}: cannot be removed, and is left alone: ");
+    assert_eq!(reported.matches(&fact).count(), 1, "{reported}");
+    let mut left = segments(&folder);
+    left.retain(|name| *name != oldest);
+    assert_eq!(left.iter().map(|name| number(&folder, name)).collect::<Vec<_>>(), [3]);
+    assert!(left[0].starts_with("later-"), "{left:?}");
 }
 
 #[test]
@@ -184,8 +211,16 @@ fn a_program_that_waits_does_not_hold_up_the_recording() {
 fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() {
     let folder = Folder::new();
     // Nothing may be removed that it has not succeeded for.
-    let hook =
-        ["--on-segment", "cp", "--on-segment-arg={}", "--on-segment-arg=shipped/", "--name", "cam", "--keep-size", "1"];
+    let hook = [
+        "--on-segment",
+        "cp",
+        "--on-segment-arg={}",
+        "--on-segment-arg=shipped/",
+        "--name",
+        "cam-%s",
+        "--keep-size",
+        "1",
+    ];
     let reported = record(&folder, 200_000, &hook);
     assert_eq!(segments(&folder).len(), 6, "{reported}");
     let failed = "cam/cam.reel: cp failed with exit code 1; it is run again in 5 s";
@@ -195,7 +230,8 @@ fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() 
     );
     assert!(reported.contains("cam: 6 segments have still to be passed to cp"), "{reported}");
     fs::create_dir(folder.path("shipped")).unwrap();
-    let reported = record(&folder, 10, &hook);
+    let later = [&hook[..4], &["--name", "later-%s", "--keep-size", "1"]].concat();
+    let reported = record(&folder, 10, &later);
     assert_eq!(fs::read_dir(folder.path("shipped")).unwrap().count(), 7, "{reported}");
     assert_eq!(segments(&folder), [""; 0], "{reported}");
     // What it has succeeded for is not passed to it again.
@@ -214,7 +250,7 @@ fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() 
 #[test]
 fn for_want_of_room_what_a_program_failed_for_is_removed_too_and_that_is_said() {
     let folder = Folder::new();
-    let hook = ["--on-segment", "false", "--keep-free", "1000000T", "--name", "cam"];
+    let hook = ["--on-segment", "false", "--keep-free", "1000000T"];
     let reported = record(&folder, 100_000, &hook);
     assert_eq!(segments(&folder), [""; 0], "{reported}");
     assert!(

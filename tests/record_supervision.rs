@@ -52,9 +52,9 @@ fn a_command_is_started_again_and_each_start_begins_a_segment_of_the_same_record
 fn a_command_that_stalls_is_ended_and_its_last_words_are_kept() {
     let folder = Folder::new();
     let script = "trap 'echo last; exit 0' TERM; echo begun; sleep 1000 & wait";
-    let arguments = ["--stall", "200ms", "--stall-grace", "0", "--", "sh", "-c", script];
+    let arguments = ["--stall", "3s", "--stall-grace", "0", "--", "sh", "-c", script];
     let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
-    assert_refused(&output, 5, "sh: wrote nothing for 200ms and was ended\nreelseal: hint: 11 bytes were recorded");
+    assert_refused(&output, 5, "sh: wrote nothing for 3s and was ended\nreelseal: hint: 11 bytes were recorded");
     assert_eq!(recorded(&folder), b"begun\nlast\n");
 }
 
@@ -62,7 +62,7 @@ fn a_command_that_stalls_is_ended_and_its_last_words_are_kept() {
 fn a_command_that_ignores_sigterm_is_killed_and_started_again() {
     let folder = Folder::new();
     let script = "trap '' TERM; echo $$; echo x >> runs; while :; do sleep 0.05; done";
-    let arguments = ["--restarts", "always", "--stall", "100ms", "--stall-grace", "0", "--kill-after", "50ms"];
+    let arguments = ["--restarts", "always", "--stall", "3s", "--stall-grace", "0", "--kill-after", "50ms"];
     let (mut recorder, _) = Recorder::start(&folder, &[&arguments[..], &["--", "sh", "-c", script]].concat());
     let exit = recorder.wait_for("exit", &[("reason", json!("stalled"))]);
     assert_eq!((&exit["signal"], &exit["exit_code"]), (&json!("SIGKILL"), &Value::Null));

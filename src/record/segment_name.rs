@@ -41,6 +41,14 @@ impl SegmentName {
         self.name(wall, false).map(drop)
     }
 
+    /// Whether segments that begin at different seconds, around the time `wall`, have different names, whatever became of the
+    /// earlier ones.
+    pub fn says_the_second(&self, wall: i64) -> bool {
+        let name = |seconds: i64| self.name(wall.saturating_add(seconds * 1_000_000), false).ok();
+        let days = [1, 7, 28, 30, 31, 365].map(|days| days * 86_400);
+        [1, 60, 3600].into_iter().chain(days).all(|later| name(later) != name(0))
+    }
+
     /// The name of a segment that begins at the time `wall`, in Unix microseconds; `is_transport_stream` says whether it
     /// holds MPEG-TS.
     ///
@@ -97,6 +105,15 @@ mod tests {
         }
         for pattern in ["%", "%!", "%J"] {
             assert!(matches!(named(pattern), Err(SegmentNameError::Pattern(_))), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_name_says_the_second_if_no_other_second_has_the_same() {
+        let says = |pattern| SegmentName::new(pattern).says_the_second(WALL);
+        assert!(says(None) && says(Some("cam-%s")) && says(Some("%F %H-%M-%S")));
+        for pattern in ["cam", "%F", "%F-%H%M", "cam-%S", "%H-%M-%S", "%d-%H-%M-%S", "%a-%H-%M-%S", "%m-%d-%H-%M-%S"] {
+            assert!(!says(Some(pattern)), "{pattern}");
         }
     }
 

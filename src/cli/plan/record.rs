@@ -93,6 +93,16 @@ impl TryFrom<&RecordArguments> for RecordPlan {
         }
         let hook = hook(&arguments.retention)?;
         let RetentionArguments { keep_age, keep_size, keep_free, .. } = arguments.retention;
+        let retention = Retention { age: keep_age, size: keep_size, free: keep_free };
+        if retention != Retention::default() && !name.says_the_second(SystemTime.wall()) {
+            return Err(Failure::usage(
+                "does not say the date and the second, and the name of a removed segment would be given again",
+            )
+            .about("--name")
+            .with_hint(
+                "with --keep-age, --keep-size or --keep-free, a copy elsewhere could be overwritten: add %Y-%m-%dT%H-%M-%S",
+            ));
+        }
         let cutting = Cutting { time: *segment_time, size: *segment_size };
         let (max_delay, sync) = (arguments.max_delay, arguments.sync);
         Ok(Self {
@@ -106,7 +116,7 @@ impl TryFrom<&RecordArguments> for RecordPlan {
             producer,
             supervision: supervision(&arguments.supervision),
             status: arguments.status.clone(),
-            retention: Retention { age: keep_age, size: keep_size, free: keep_free },
+            retention,
             hook,
         })
     }

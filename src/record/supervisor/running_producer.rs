@@ -60,7 +60,9 @@ impl Producer for RunningProducer {
             Err(error) if is_left_open(&error) => Ok(Heard::End),
             Err(error) => Err(error),
         };
-        self.control.forget_wakes();
+        if matches!(found, Ok(Heard::Nothing)) {
+            self.control.forget_wakes();
+        }
         found
     }
 
