@@ -411,7 +411,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     fn close(&mut self, segment: Segment<D::File>) -> OsString {
         let (name, length) = (segment.name().to_owned(), segment.plaintext());
         let (end, key) = segment.into_end();
-        self.lineage.ended(length, end, key);
+        self.lineage.ended(name.clone(), length, end, key);
         name
     }
 
