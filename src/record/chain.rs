@@ -213,7 +213,7 @@ mod tests {
                 let end = if is_final { SegmentEnd::Final(flags) } else { SegmentEnd::Missing };
                 let record = lineage.next(&prefix(iv));
                 let length = 100 * u64::from(number);
-                lineage.ended(length, Predecessor { frames: 2, mac: macs[1], is_final }, link_key(iv));
+                lineage.ended("cam".into(), length, Predecessor { frames: 2, mac: macs[1], is_final }, link_key(iv));
                 SegmentFacts::made_up(record, prefix(iv), link_key(iv), end, length, &macs)
             })
             .collect()

@@ -454,7 +454,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         let (name, length) = (segment.name().to_owned(), segment.plaintext());
         let (end, key, file) = segment.into_end();
         self.before = Some(file);
-        self.lineage.ended(length, end, key);
+        self.lineage.ended(name.clone(), length, end, key);
         name
     }
 

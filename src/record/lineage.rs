@@ -1,5 +1,7 @@
 //! What a recorder knows of its segments so far, to link the next one to them.
 
+use std::ffi::{OsStr, OsString};
+
 use crate::{
     container::{Predecessor, Prefix, RECORDING_ID_LENGTH, SegmentRecord},
     keys::LinkKey,
@@ -12,6 +14,8 @@ pub(super) struct Lineage {
     segments: u64,
     /// The length of their plaintexts together.
     offset: u64,
+    /// The name of the last of them.
+    name: Option<OsString>,
     /// How the last of them ended, and its key.
     last: Option<(Predecessor, LinkKey)>,
 }
@@ -19,7 +23,7 @@ pub(super) struct Lineage {
 impl Lineage {
     /// The recording with this id, with no segment yet.
     pub fn new(recording: [u8; RECORDING_ID_LENGTH]) -> Self {
-        Self { recording, segments: 0, offset: 0, last: None }
+        Self { recording, segments: 0, offset: 0, name: None, last: None }
     }
 
     /// The record of the next segment, whose stream starts with `prefix`.
@@ -33,11 +37,17 @@ impl Lineage {
         }
     }
 
-    /// The segment that was next has ended so, with `length` bytes of plaintext.
-    pub fn ended(&mut self, length: u64, end: Predecessor, key: LinkKey) {
+    /// The segment that was next has ended so, with this name and `length` bytes of plaintext.
+    pub fn ended(&mut self, name: OsString, length: u64, end: Predecessor, key: LinkKey) {
+        self.name = Some(name);
         self.segments += 1;
         self.offset += length;
         self.last = Some((end, key));
+    }
+
+    /// The name of the last segment.
+    pub fn last_name(&self) -> Option<&OsStr> {
+        self.name.as_deref()
     }
 
     /// How many segments have ended, and the length of their plaintexts together.

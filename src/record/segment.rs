@@ -105,7 +105,7 @@ impl<F: SegmentFile> Segment<F> {
         let is_named = file.is_none();
         let (name, file) = match file {
             Some(file) => (name.into(), file),
-            None => take_name(&name, |name| folder.create(name))?,
+            None => take_name(&name, lineage.last_name(), |name| folder.create(name))?,
         };
         let layout = header.layout();
         let clock = Clock::System(Arc::new(AtomicI64::new(arrived)));
@@ -131,7 +131,10 @@ impl<F: SegmentFile> Segment<F> {
             return Err(segment.not_made(folder, is_named, error));
         }
         if !is_named {
-            let (name, ()) = take_name(&segment.name.to_string_lossy(), |name| folder.give_name(&segment.file, name))?;
+            let (name, ()) = {
+                let base = segment.name.to_string_lossy();
+                take_name(&base, lineage.last_name(), |name| folder.give_name(&segment.file, name))?
+            };
             segment.name = name;
         }
         match folder.sync(&segment.file) {
@@ -288,10 +291,16 @@ impl<F: SegmentFile> Segment<F> {
     }
 }
 
-/// Gives a file the first of the names that is not taken, as `take` does it.
-fn take_name<T>(name: &str, mut take: impl FnMut(&OsStr) -> io::Result<T>) -> Result<(OsString, T), NotMade> {
+/// Gives a file the first of the names that is not taken, as `take` does it. Those up to the one that was given `before` are
+/// not given again, also where they are free: a copy elsewhere would be taken for another segment.
+fn take_name<T>(
+    name: &str,
+    before: Option<&OsStr>,
+    mut take: impl FnMut(&OsStr) -> io::Result<T>,
+) -> Result<(OsString, T), NotMade> {
     let mut last = OsString::from(name);
-    for name in numbered(name) {
+    let given = numbered(name).position(|name| Some(&*name) == before).map_or(0, |position| position + 1);
+    for name in numbered(name).skip(given) {
         match take(&name) {
             Ok(taken) => return Ok((name, taken)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = name,

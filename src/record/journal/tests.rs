@@ -912,6 +912,26 @@ fn what_another_producer_writes_begins_a_segment_and_its_packets_are_counted_fro
 }
 
 #[test]
+fn no_name_is_given_twice_though_its_segment_was_removed() {
+    let mut lineage = Lineage::new([7; RECORDING_ID_LENGTH]);
+    let folder = MemoryFolder::default();
+    let lock = Lock::with_key_file(&KeyFile::random().unwrap());
+    let mut names = Vec::new();
+    for _ in 0..3 {
+        let stream = lock.new_stream(LAYOUT, JournalPlan::features()).unwrap();
+        let next = crate::record::segment::NextSegment::new(&folder, "cam.reel".to_owned(), stream);
+        let segment = next.and_then(|next| Segment::create(&folder, next, &lineage, FIRST_WALL));
+        let segment = segment.unwrap_or_else(|failed| panic!("{}", failed.error));
+        let name = segment.name().to_owned();
+        folder.remove(&name).unwrap();
+        let (end, key) = segment.into_end();
+        lineage.ended(name.clone(), 0, end, key);
+        names.push(name);
+    }
+    assert_eq!(names, ["cam.reel", "cam-2.reel", "cam-3.reel"]);
+}
+
+#[test]
 fn a_cut_before_the_first_byte_makes_no_segment_of_nothing() {
     let steps =
         vec![Step::Cut(Cut::AtPacket), Step::Cut(Cut::Here), Step::Bytes(b"film".to_vec()), Step::Cut(Cut::Here)];
