@@ -2,9 +2,12 @@
 //!
 //! Every figure is a ratio of medians from one run, the two commands alternating A B B A. It asserts nothing about time;
 //! it does assert that what was written decrypts to what was read. REELSEAL_BENCH_MIB (1024) and REELSEAL_BENCH_PAIRS
-//! (15) shorten a run; the files stand in /dev/shm where there is one.
+//! (15) shorten a run, and with REELSEAL_BENCH_SERVING it ends after what is served; the files stand in /dev/shm where there is one.
 
 #![expect(clippy::unwrap_used, reason = "a bench panics when it fails")]
+
+#[cfg(feature = "serve")]
+mod serving;
 
 use std::{
     env, fs,
@@ -69,6 +72,11 @@ impl Bench {
         println!("{} MiB of random data, {} pairs, medians; {}", self.bytes >> 20, self.pairs, machine());
         println!("\n| work | against | ratio | spread of the pairs |\n|---|---|---|---|");
         self.compare("cp", "cp, the noise", Measure::Time, &self.cp(), &self.cp());
+        #[cfg(feature = "serve")]
+        self.serving();
+        if env::var_os("REELSEAL_BENCH_SERVING").is_some() {
+            return;
+        }
         let (to_file, from_file) = (self.ours("encrypt", "f -o o"), self.ours("decrypt", "f.reel -o o"));
         self.compare("encrypt file to new file", "cp (time)", Measure::Time, &to_file, &self.cp());
         self.compare("decrypt file to new file", "cp (time)", Measure::Time, &from_file, &self.cp());

@@ -66,7 +66,8 @@
 //!
 //! `cli`, on by default, is the command with its dependencies. A user of the library does without it:
 //! `default-features = false`. `age`, on by default too, is key slots for public keys, with the age crate:
-//! `keys::Recipient` and `keys::Identities`. Without it such slots are still counted, checked and kept.
+//! `keys::Recipient` and `keys::Identities`. Without it such slots are still counted, checked and kept. `serve`, on by
+//! default as well, is the commands that offer streams over HTTP.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

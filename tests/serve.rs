@@ -58,7 +58,8 @@ fn ranges_conditions_and_methods_are_answered_as_rfc_9110_says() {
     let is = |condition: &str| condition.replace("ETAG", etag).replace("DATE", modified);
     let old = "Sun, 06 Nov 1994 08:49:37 GMT";
     // What is asked, the status, and the bytes of one range.
-    let cases: [(&[&str], u16, Option<(usize, usize)>); 22] = [
+    type Case<'a> = (&'a [&'a str], u16, Option<(usize, usize)>);
+    let cases: [Case<'_>; 22] = [
         (&["Range: bytes=0-0"], 206, Some((0, 1))),
         (&["Range: bytes=65535-65536"], 206, Some((65_535, 65_537))),
         (&["Range: bytes=100-"], 206, Some((100, LENGTH))),
@@ -397,6 +398,33 @@ fn clients_that_say_nothing_or_leave_cost_nothing_lasting_and_too_many_are_told_
     let (_, threads, resident) = cost(serving.process());
     assert!(threads < 100 && resident < 64 << 10, "{threads} threads, {resident} KiB");
     assert_eq!(serving.get("film.mp4", &[]).body.len(), 8 << 20);
+}
+
+#[test]
+fn thirty_two_readers_take_little_memory_however_large_the_frames_are() {
+    const LENGTH: usize = 40 << 20;
+    let folder = Folder::new();
+    folder.write("film.mp4", &plaintext(LENGTH));
+    for frame_size in ["64K", "1M", "16M"] {
+        let name = format!("{frame_size}.mp4.reel");
+        assert_done(&folder.run(&["encrypt", "film.mp4", "-o", &name, "--frame-size", frame_size]));
+        let serving = Serving::start(&folder, &[&name]);
+        let ask = |place: usize| {
+            let mut connection = serving.connect();
+            let range = format!("Range: bytes={}-", place * LENGTH / 32);
+            let request = serving.request("GET", &format!("{frame_size}.mp4"), &[&range]);
+            connection.write_all(request.as_bytes()).unwrap();
+            BufReader::new(connection)
+        };
+        let mut readers: Vec<_> = (0..32).map(ask).collect();
+        // Each has got something, and waits for room to send more.
+        readers.iter_mut().for_each(|reader| reader.read_exact(&mut [0; 100_000]).unwrap());
+        let status = fs::read_to_string(format!("/proc/{}/status", serving.process())).unwrap();
+        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+        let high: u64 = high.strip_suffix(" kB").unwrap().parse().unwrap();
+        println!("frames of {frame_size}: {high} KiB");
+        assert!(high <= 48 << 10, "frames of {frame_size}: {high} KiB");
+    }
 }
 
 #[test]

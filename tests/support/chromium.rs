@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
 };
 
 use serde_json::{Value, json};
@@ -62,9 +63,10 @@ impl Chromium {
         if let Some(error) = gone["errorText"].as_str().filter(|error| !error.is_empty()) {
             return Some(error.to_owned());
         }
-        self.run(
-            "new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', () => done()))",
-        );
+        // A page without scripts runs no promise either.
+        while self.run("document.readyState") != "complete" {
+            thread::yield_now();
+        }
         None
     }
 

@@ -76,7 +76,7 @@ const EXAMPLES: &str = "\
 Examples:
   reelseal encrypt film.mp4                        asks for a passphrase, writes film.mp4.reel
   reelseal decrypt film.mp4.reel                   writes film.mp4 back
-  reelseal decrypt film.mp4.reel -- mpv -          plays it, with no plaintext on disk
+  reelseal play film.mp4.reel                      plays it, with no plaintext on disk
   reelseal encrypt -o clips.tar.reel -- tar c clips
   reelseal keygen -o home.key                      a key file, for scripts
   reelseal encrypt --key-file home.key film.mp4

@@ -113,7 +113,7 @@ impl StreamBody {
     fn look_ahead(&mut self) {
         if self.decrypting.is_none()
             && self.failure.is_none()
-            && self.ready.len() <= 2
+            && self.ready.len() <= 1
             && let Some(range) = self.next_range()
         {
             let stream = Arc::clone(&self.stream);

@@ -11,12 +11,12 @@ use crate::{container::FrameSize, stage::FrameBuffer};
 /// Bytes of a frame on the wire up to which nobody waits to read one: those of the default frame size.
 pub(super) const SMALL_FRAME: usize = (1 << 16) + 64;
 /// Bytes of larger frames that may be in reading at the same time; one frame may always be.
-const LARGE_FRAMES: usize = 16 << 20;
+const LARGE_FRAMES: usize = 8 << 20;
 /// Bytes of the frames that are cached, of all streams together; those of one stream may always be.
 const CACHES: usize = 16 << 20;
 /// The same, of one stream: more of large frames, or each of a few readers would decrypt its frame again for every part.
 const CACHE_OF_SMALL: usize = 4 * SMALL_FRAME;
-const CACHE_OF_LARGE: usize = 8 << 20;
+const CACHE_OF_LARGE: usize = 4 << 20;
 
 /// Bytes of buffers that are kept for the next frames, for each frame size: as many as some thirty readers use.
 const SPARE: usize = 4 << 20;
