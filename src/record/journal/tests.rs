@@ -924,7 +924,7 @@ fn no_name_is_given_twice_though_its_segment_was_removed() {
         let segment = segment.unwrap_or_else(|failed| panic!("{}", failed.error));
         let name = segment.name().to_owned();
         folder.remove(&name).unwrap();
-        let (end, key) = segment.into_end();
+        let (end, key, _) = segment.into_end();
         lineage.ended(name.clone(), 0, end, key);
         names.push(name);
     }

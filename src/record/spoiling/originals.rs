@@ -284,8 +284,9 @@ fn forged(record: &SegmentRecord) -> Original {
     let prefix = Prefix { frame_size: FrameSize::MIN, features: JournalPlan::features(), iv: [1; IV_LENGTH] };
     let guess = || StageKeys::derive(&Key::from_bytes([5; 32]), &prefix).link;
     let mut lineage = Lineage::new(record.recording);
-    lineage.ended(record.offset, record.predecessor, guess());
-    (2..record.number).for_each(|_| lineage.ended(0, record.predecessor, guess()));
+    let mut ended = |length| lineage.ended("before".into(), length, record.predecessor, guess());
+    ended(record.offset);
+    (2..record.number).for_each(|_| ended(0));
     let stream = lock.new_stream(LAYOUT, JournalPlan::features()).unwrap();
     let Ok(next) = NextSegment::new(&folder, "forged".to_owned(), stream) else { panic!() };
     let Ok(mut segment) = Segment::create(&folder, next, &lineage, 1) else { panic!() };
