@@ -86,6 +86,10 @@ fn nothing_is_lost_but_what_a_killed_producer_had_not_written() {
         thread::sleep(Duration::from_secs(1));
         let (passed, known) = (began.elapsed().as_secs(), status(&socket));
         used.push(usage(process));
+        if known["pid"].is_null() {
+            // One that has just come back is to write something first.
+            next_kill = next_kill.max(passed + 5);
+        }
         if passed >= next_kill
             && let Some(ffmpeg) = known["pid"].as_i64().and_then(ffmpeg_of)
         {
@@ -137,7 +141,9 @@ fn nothing_is_lost_but_what_a_killed_producer_had_not_written() {
     assert_eq!(recorded, truth, "{verified}");
     assert_eq!(followed.join().unwrap(), truth);
     assert_eq!(truths.len() as u64, known["restarts"].as_u64().unwrap() + 1);
-    assert!(segments(&folder).len() >= truths.len() && kills > 0 && cuts > 0);
+    // Each that wrote anything has a segment of its own; one that was killed before that has none.
+    let wrote = truths.iter().filter(|path| path.metadata().unwrap().len() > 0).count();
+    assert!(segments(&folder).len() >= wrote && kills > 0 && cuts > 0, "{wrote}");
     // Flat: what a quarter of the time took is what all of it took, but for what a page more or less makes.
     assert!(most <= 12 << 20 && most <= used[used.len() / 4].0 + (1 << 20), "{used:?}");
     // A program for a segment, a client and a guardian have some for a moment.
