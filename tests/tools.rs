@@ -352,7 +352,7 @@ fn what_ffmpeg_makes_is_encrypted_and_of_what_it_fails_to_make_there_is_nothing(
 #[ignore = "needs ffmpeg"]
 fn a_camera_is_recorded_followed_verified_and_put_together() {
     let folder = Folder::new();
-    let recipe = recipe("record --output-dir cam");
+    let recipe = recipe("decrypt --follow cam");
     let [record, follow, verify, together] = recipe[..] else { panic!("{recipe:?}") };
     let recipient = text(&run(&mut recipe_shell(&folder, "reelseal keygen --age -o archive.key")).stdout);
     let record = replace(record, "-i rtsp://camera/1", "-i $sample");
