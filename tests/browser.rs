@@ -44,11 +44,17 @@ const FRAMES: &str = r"
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     const context = canvas.getContext('2d', { willReadFrequently: true });
+    // A frame is on show some time after it was sought.
+    const shows = place => new Promise(done => {
+        const look = (_, frame) => Math.abs(frame.mediaTime - place) < 0.1 ? done() : video.requestVideoFrameCallback(look);
+        video.requestVideoFrameCallback(look);
+    });
     const digests = [];
     for (const place of places) {
-        const sought = happens('seeked');
+        const [sought, shown] = [happens('seeked'), shows(place)];
         video.currentTime = place;
         await sought;
+        await shown;
         context.drawImage(video, 0, 0);
         const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
         let hash = 2166136261;

@@ -35,25 +35,25 @@ impl Bench {
         let nginx = self.has("nginx").then(|| self.nginx());
         let fetch = |url: &str| self.timed(&format!("curl -sf -o /dev/null {url}"));
         let ours = fetch(&url);
-        if let Some((_, url)) = &rclone {
+        if let Some((_, theirs)) = &rclone {
             self.compare(
                 "serve a whole file",
                 "rclone serve http, crypt (throughput)",
                 Measure::Throughput,
                 &ours,
-                &fetch(url),
+                &fetch(theirs),
             );
         }
-        if let Some((_, url)) = &nginx {
+        if let Some((_, theirs)) = &nginx {
             self.compare(
                 "serve a whole file",
                 "nginx, the plain file (throughput)",
                 Measure::Throughput,
                 &ours,
-                &fetch(url),
+                &fetch(theirs),
             );
             let ranges = |url: &str| self.timed(&format!("curl -sf -K {}", self.ranges(url)));
-            let (ours, theirs) = (ranges(url), ranges(url));
+            let (ours, theirs) = (ranges(&url), ranges(theirs));
             self.compare(
                 "64 KiB at random places, one connection",
                 "nginx, the plain file (time)",
@@ -96,7 +96,7 @@ impl Bench {
         let root = root.display();
         let configuration = format!(
             "daemon off; user root; pid {root}/nginx.pid; worker_processes auto; events {{}}\n\
-             http {{ access_log off; sendfile on; tcp_nopush on; server {{ listen 127.0.0.1:{port}; root {root}; \
+             http {{ access_log off; sendfile on; server {{ listen 127.0.0.1:{port}; root {root}; \
              keepalive_requests 100000; }} }}\n"
         );
         fs::write(self.path("nginx.conf"), configuration).unwrap();

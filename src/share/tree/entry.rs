@@ -54,11 +54,11 @@ pub(crate) struct FileEntry {
 }
 
 /// The files that are behind one name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(super) enum FileSource {
     Stream(Place),
-    /// Segments of one recording with consecutive numbers.
-    Recording(Arc<[Place]>),
+    /// Segments of one recording with consecutive numbers: the first, and all of them.
+    Recording(Place, Arc<[Place]>),
 }
 
 impl Node {
@@ -74,20 +74,27 @@ impl Node {
 impl FileEntry {
     /// The file that is behind the name; of a recording, that of its first segment.
     pub fn path(&self) -> &Path {
-        self.source.places().first().map_or(Path::new(""), Place::path)
+        self.source.first().path()
     }
 
     /// Whether this is a recording, of one segment or more.
     pub fn is_recording(&self) -> bool {
-        matches!(self.source, FileSource::Recording(_))
+        matches!(self.source, FileSource::Recording(..))
     }
 }
 
 impl FileSource {
+    /// The stream, or the first segment.
+    pub fn first(&self) -> &Place {
+        match self {
+            Self::Stream(place) | Self::Recording(place, _) => place,
+        }
+    }
+
     pub fn places(&self) -> &[Place] {
         match self {
             Self::Stream(place) => std::slice::from_ref(place),
-            Self::Recording(places) => places,
+            Self::Recording(_, places) => places,
         }
     }
 

@@ -5,28 +5,27 @@ use std::{
     ffi::OsStr,
 };
 
-use super::{
-    FileEntry, Node, NodeId, ROOT,
-    entry::{Content, FileSource},
-};
+use super::{FileEntry, Node, NodeId, ROOT, entry::Content, place::Place};
 
 /// The nodes of a tree. It does not change; a later one takes its place.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     nodes: HashMap<NodeId, Node>,
-    sources: HashSet<FileSource>,
+    /// The first file of each.
+    sources: HashSet<Place>,
 }
 
 impl Listing {
     pub(super) fn insert(&mut self, node: Node) {
         if let Content::File(FileEntry { source, .. }) = &node.content {
-            self.sources.insert(source.clone());
+            self.sources.insert(source.first().clone());
         }
         self.nodes.insert(node.id, node);
     }
 
-    pub(super) fn has(&self, source: &FileSource) -> bool {
-        self.sources.contains(source)
+    /// Whether `first` is the first of the files that are behind some name.
+    pub(super) fn has(&self, first: &Place) -> bool {
+        self.sources.contains(first)
     }
 
     pub fn node(&self, id: NodeId) -> Option<&Node> {

@@ -33,9 +33,9 @@ pub(crate) use listing::Listing;
 pub(crate) use opening::Unlock;
 pub(crate) use shared_stream::{End, SharedStream};
 
-use entry::FileSource;
 use fingerprint::Fingerprint;
 use opening::Opener;
+use place::Place;
 use scan::Scanner;
 
 /// How old a listing may be that is given to whoever asks for a fresh one.
@@ -46,7 +46,8 @@ pub(crate) struct Tree {
     scanner: Mutex<(Scanner, Instant)>,
     listing: RwLock<Arc<Listing>>,
     opener: Opener,
-    slots: Mutex<HashMap<FileSource, Arc<Slot>>>,
+    /// By the first file of each: a recording that grows is taken over.
+    slots: Mutex<HashMap<Place, Arc<Slot>>>,
 }
 
 /// What became of opening a file; locked while it is opened, so that it is opened once.
@@ -89,7 +90,7 @@ impl Tree {
         if scanned.elapsed() >= FRESH {
             let listing = Arc::new(scanner.scan());
             *scanned = Instant::now();
-            lock(&self.slots).retain(|source, _| listing.has(source));
+            lock(&self.slots).retain(|first, _| listing.has(first));
             *self.listing.write().unwrap_or_else(PoisonError::into_inner) = listing;
         }
         self.listing()
@@ -102,7 +103,7 @@ impl Tree {
     ///
     /// [`OpenFailure`].
     pub fn open(&self, file: &FileEntry) -> Result<Arc<SharedStream>, Arc<OpenFailure>> {
-        let slot = Arc::clone(lock(&self.slots).entry(file.source.clone()).or_default());
+        let slot = Arc::clone(lock(&self.slots).entry(file.source.first().clone()).or_default());
         let mut opened = lock(&slot.0);
         let fingerprints = file.source.fingerprints().map_err(Arc::new)?;
         if let Some(known) = opened.as_ref().filter(|known| known.fingerprints == fingerprints) {
@@ -118,7 +119,7 @@ impl Tree {
 
     /// What became of opening `file`, if that was tried and the file has not been listed as changed since.
     pub fn known(&self, file: &FileEntry) -> Option<Result<Arc<SharedStream>, Arc<OpenFailure>>> {
-        let slot = lock(&self.slots).get(&file.source).map(Arc::clone)?;
+        let slot = lock(&self.slots).get(file.source.first()).map(Arc::clone)?;
         // One that is being opened is not known yet.
         let opened = slot.0.try_lock().ok()?;
         opened.as_ref().map(|opened| opened.result.clone())

@@ -61,7 +61,7 @@ impl Opener {
     ) -> Result<Arc<SharedStream>, OpenFailure> {
         let opened = match source {
             FileSource::Stream(place) => self.stream(place, before.as_deref()),
-            FileSource::Recording(places) => self.recording(places, before.as_deref()),
+            FileSource::Recording(_, places) => self.recording(places, before.as_deref()),
         };
         let (parts, end) = match opened {
             Ok(opened) => opened,

@@ -146,7 +146,7 @@ impl Scanner {
             let own = first.path().file_name().unwrap_or_default();
             let (Some(oldest), Some(newest)) = (of_segments.get(first), of_segments.get(last)) else { continue };
             let name = names.give(own);
-            let file = FileEntry { claimed: None, source: FileSource::Recording(run.into()) };
+            let file = FileEntry { claimed: None, source: FileSource::Recording(first.clone(), run.clone().into()) };
             self.add_file(file, oldest, newest, name, within, &mut children, listing);
         }
         children

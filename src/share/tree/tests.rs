@@ -325,6 +325,27 @@ fn pieces_are_the_plaintext_of_every_kind_of_frame() {
 }
 
 #[test]
+fn of_a_recording_that_grows_only_what_is_new_is_opened() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recording");
+    let folder = tempfile::tempdir().unwrap();
+    let add = |name: &str| {
+        let place = folder.path().join(name).with_extension("reel");
+        fs::copy(vectors.join(name).with_extension("reel"), place).unwrap();
+    };
+    add("first");
+    let shared = share(&[folder.path()]);
+    for (count, (added, length)) in [("second", 8392), ("third", 12_588)].into_iter().enumerate() {
+        shared.open("first").unwrap();
+        assert_eq!(shared.unlocked(), count + 1);
+        add(added);
+        shared.tree.scanner.lock().unwrap().1 -= FRESH;
+        shared.tree.fresh_listing();
+        assert_eq!(shared.open("first").unwrap().len(), length);
+        assert_eq!(shared.unlocked(), count + 2);
+    }
+}
+
+#[test]
 fn a_recording_is_one_file_as_far_as_its_segments_are_one_chain() {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recording");
     let folder = tempfile::tempdir().unwrap();
