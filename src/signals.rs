@@ -112,7 +112,7 @@ struct Interrupts {
 
 struct Undo {
     terminal: Option<(File, Termios)>,
-    /// Ends the command that runs.
+    /// Ends the command that runs, or what else must not outlive the process.
     command: Option<EndCommand>,
 }
 
@@ -338,12 +338,13 @@ pub(crate) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal
     RestoreTerminal(())
 }
 
-/// Has a signal end the command that runs, with `end`, before the process dies of it.
+/// Has a signal end the command that runs, or what else must not outlive the process, with `end` before the process dies of
+/// it.
 pub(crate) fn before_death(end: EndCommand) {
     undo().command = Some(end);
 }
 
-/// No command runs any more.
+/// Nothing is left to end.
 pub(crate) fn nothing_before_death() {
     undo().command = None;
 }

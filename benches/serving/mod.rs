@@ -53,7 +53,7 @@ impl Bench {
                 &fetch(url),
             );
             let ranges = |url: &str| self.timed(&format!("curl -sf -K {}", self.ranges(url)));
-            let (ours, theirs) = (ranges(&url), ranges(url));
+            let (ours, theirs) = (ranges(url), ranges(url));
             self.compare(
                 "64 KiB at random places, one connection",
                 "nginx, the plain file (time)",
