@@ -67,7 +67,7 @@
 //! `cli`, on by default, is the command with its dependencies. A user of the library does without it:
 //! `default-features = false`. `age`, on by default too, is key slots for public keys, with the age crate:
 //! `keys::Recipient` and `keys::Identities`. Without it such slots are still counted, checked and kept. `serve`, on by
-//! default as well, is the commands that offer streams over HTTP.
+//! default as well, is the commands that offer streams over HTTP; `mount`, likewise, the one that mounts them, on Linux.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -85,7 +85,7 @@ pub mod pipeline;
 mod process;
 #[cfg(feature = "cli")]
 mod record;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
 mod share;
 #[cfg(feature = "cli")]
 mod signals;

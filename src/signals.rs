@@ -112,7 +112,7 @@ struct Interrupts {
 
 struct Undo {
     terminal: Option<(File, Termios)>,
-    /// Ends each of the commands that run.
+    /// Ends each of the commands that run, and whatever else must not outlive the process.
     commands: Vec<(u64, EndCommand)>,
     /// The number of the next of them.
     next: u64,
@@ -341,7 +341,8 @@ pub(crate) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal
     RestoreTerminal(())
 }
 
-/// Until the result is dropped, has a signal end a command, with `end`, before the process dies of it.
+/// Until the result is dropped, has a signal end a command, or what else must not outlive the process, with
+/// `end`, before the process dies of it.
 pub(crate) fn before_death(end: EndCommand) -> EndedBeforeDeath {
     let mut undo = undo();
     let number = undo.next;

@@ -11,6 +11,8 @@ use std::{ffi::OsString, process::ExitCode};
 
 pub use arguments::Arguments;
 use arguments::Command;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+use commands::mount;
 use commands::{completions, decrypt, encrypt, inspect, keygen, man, passwd, record, salvage, speed, verify};
 #[cfg(feature = "serve")]
 use commands::{play, serve};
@@ -45,6 +47,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Serve(arguments) => planned(arguments, |plan| serve::serve(&plan, startup)),
         #[cfg(feature = "serve")]
         Command::Play(arguments) => planned(arguments, |plan| play::play(&plan, startup)),
+        #[cfg(all(feature = "mount", target_os = "linux"))]
+        Command::Mount(arguments) => planned(arguments, |plan| mount::mount(&plan, startup)),
         Command::Verify(arguments) => planned(arguments, |plan| verify::verify(&plan, startup)),
         Command::Salvage(arguments) => planned(arguments, |plan| one(salvage::salvage(&plan, startup))),
         Command::Inspect(arguments) => planned(arguments, |plan| inspect::inspect(&plan, startup)),

@@ -1,9 +1,16 @@
 //! Streams that are offered to other programs, decrypted while they are read.
 //!
-//! [`tree`] has the names and opens what is behind them; [`http`] offers a tree to players and browsers; [`player`] knows how
-//! players are told where it is.
+//! `tree` has the names and opens what is behind them; `http` offers a tree to players and browsers, and `player` knows how
+//! players are told where it is; `fuse` mounts a tree as a file system.
 
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) mod fuse;
+#[cfg(feature = "serve")]
 pub(crate) mod http;
+#[cfg(feature = "serve")]
 pub(crate) mod player;
-#[allow(dead_code, reason = "mount reads at places, and says what failed by the system's numbers")]
+#[cfg_attr(
+    not(all(feature = "serve", feature = "mount", target_os = "linux")),
+    allow(dead_code, reason = "each way to offer a tree uses a part of it")
+)]
 pub(crate) mod tree;

@@ -10,6 +10,8 @@ mod files;
 mod inspect;
 mod keygen;
 mod man;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+mod mount;
 mod passwd;
 #[cfg(feature = "serve")]
 mod play;
@@ -42,6 +44,10 @@ pub(in crate::cli) use inspect::InspectArguments;
 use inspect::{INSPECT_HELP, INSPECT_LONG_HELP};
 pub(in crate::cli) use keygen::KeygenArguments;
 pub(in crate::cli) use man::ManArguments;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+use mount::MOUNT_HELP;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(in crate::cli) use mount::MountArguments;
 use passwd::PASSWD_HELP;
 pub(in crate::cli) use passwd::{NewSecretArguments, PasswdArguments};
 #[cfg(feature = "serve")]
@@ -134,6 +140,17 @@ pub(in crate::cli) enum Command {
          As in: reelseal play --passphrase-fd 3 film.mp4.reel 3<FILE"
     )))]
     Play(PlayArguments),
+    /// Mount encrypted files as plain ones, for every program to read, until it is interrupted or unmounted
+    #[cfg(all(feature = "mount", target_os = "linux"))]
+    #[command(after_help = SECRET_HELP, after_long_help = MOUNT_HELP)]
+    #[command(mut_arg("threads", |option| option.hide(true)))]
+    #[command(mut_arg("progress", |option| option.hide(true)))]
+    #[command(mut_arg("ignore_interrupts", |option| option.hide(true)))]
+    #[command(mut_arg("passphrase_fd", |option| option.long_help(
+        "Read the passphrase from the first line of an open file descriptor\n\n\
+         As in: reelseal mount --passphrase-fd 3 films /mnt/films 3<FILE"
+    )))]
+    Mount(MountArguments),
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP)]
     Verify(VerifyArguments),
@@ -201,6 +218,8 @@ impl Command {
             Self::Verify(arguments) => Some(&arguments.common),
             Self::Salvage(arguments) => Some(&arguments.common),
             Self::Record(arguments) => Some(&arguments.common),
+            #[cfg(all(feature = "mount", target_os = "linux"))]
+            Self::Mount(arguments) => Some(&arguments.common),
             #[cfg(feature = "serve")]
             Self::Serve(arguments) => Some(&arguments.common),
             #[cfg(feature = "serve")]

@@ -6,6 +6,8 @@ pub(super) mod encrypt;
 pub(super) mod inspect;
 pub(super) mod keygen;
 pub(super) mod man;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(super) mod mount;
 pub(super) mod passwd;
 #[cfg(feature = "serve")]
 pub(super) mod play;

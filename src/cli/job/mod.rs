@@ -10,6 +10,6 @@ pub(super) mod each_file;
 pub(super) mod inputs;
 pub(super) mod opened_input;
 mod semaphore;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
 pub(super) mod shared_tree;
 pub(super) mod verified_removal;

@@ -16,6 +16,8 @@ pub(super) mod key_slot;
 mod lines;
 pub(super) mod lock_failure;
 pub(super) mod message;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(super) mod mounting;
 pub(super) mod passed_over;
 pub(super) mod progress;
 pub(super) mod recorder;
@@ -24,7 +26,7 @@ pub(super) mod report;
 pub(super) mod salvage_hint;
 mod screen;
 pub(super) mod secret_failure;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
 pub(super) mod sharing;
 mod shell_word;
 pub(super) mod standard_output;

@@ -7,6 +7,8 @@ mod encrypt;
 mod inspect;
 mod keygen;
 mod many;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+mod mount;
 mod passwd;
 mod placement;
 mod record;
@@ -15,6 +17,8 @@ mod salvage;
 mod secret_request;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
+mod sharing;
 mod threads;
 mod timestamps;
 mod verify;
@@ -24,6 +28,8 @@ pub(in crate::cli) use encrypt::EncryptPlan;
 pub(in crate::cli) use inspect::{InspectPlan, InspectSecret};
 pub(in crate::cli) use keygen::KeygenPlan;
 pub(in crate::cli) use many::{Inputs, Many};
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(in crate::cli) use mount::MountPlan;
 pub(in crate::cli) use passwd::{PasswdMode, PasswdPlan, SlotChange};
 pub(in crate::cli) use placement::{OutputChoice, Placement};
 pub(in crate::cli) use record::RecordPlan;
@@ -33,7 +39,9 @@ pub(in crate::cli) use salvage::{NewSecret, SalvagePlan};
 pub(in crate::cli) use secret_request::RecipientRequest;
 pub(in crate::cli) use secret_request::{LockRequest, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest};
 #[cfg(feature = "serve")]
-pub(in crate::cli) use serve::{LOCAL, PlayPlan, ServePlan, Sharing};
+pub(in crate::cli) use serve::{LOCAL, PlayPlan, ServePlan};
+#[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
+pub(in crate::cli) use sharing::Sharing;
 pub(in crate::cli) use threads::Threads;
 pub(in crate::cli) use timestamps::Timestamps;
 pub(in crate::cli) use verify::VerifyPlan;

@@ -4,33 +4,22 @@ use std::{
     env,
     ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
 };
 
 use super::{
-    NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest,
+    NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, Sharing,
     command::{KILL_AFTER, check_program},
 };
 use crate::{
     cli::{
-        arguments::{PlayArguments, SecretArguments, ServeArguments},
+        arguments::{PlayArguments, ServeArguments},
         messages::failure::Failure,
     },
-    files::input::is_standard,
-    keys::KdfLimits,
     process::CommandLine,
     share::player::{Handover, PLAYERS, handover},
 };
 
 const PLAYER_VARIABLE: &str = "REELSEAL_PLAYER";
-
-/// Streams that are offered to other programs.
-#[derive(Clone, Debug)]
-pub(in crate::cli) struct Sharing {
-    pub paths: Vec<PathBuf>,
-    pub secret: SecretRequest,
-    pub limits: KdfLimits,
-}
 
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct ServePlan {
@@ -43,17 +32,6 @@ pub(in crate::cli) struct PlayPlan {
     pub sharing: Sharing,
     /// The player, and how it gets the address; a browser, which leaves us alone, if there is none.
     pub player: Option<(CommandLine, Handover)>,
-}
-
-impl Sharing {
-    fn of(paths: &[PathBuf], secret: &SecretArguments) -> Result<Self, Failure> {
-        if let Some(path) = paths.iter().find(|path| is_standard(Some(path))) {
-            return Err(Failure::usage("cannot be sought in")
-                .about(path.as_path())
-                .with_hint("name a file; what comes through a pipe, reelseal decrypt -- PLAYER - plays in order"));
-        }
-        Ok(Self { paths: paths.to_vec(), secret: secret.into(), limits: secret.kdf_limits() })
-    }
 }
 
 /// A free port of this machine alone.

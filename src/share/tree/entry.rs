@@ -43,6 +43,9 @@ pub(crate) struct Attributes {
     pub uid: u32,
     pub gid: u32,
     pub modified: SystemTime,
+    pub accessed: SystemTime,
+    /// When content or metadata changed last.
+    pub changed: SystemTime,
 }
 
 /// A stream, or a recording.
@@ -110,7 +113,9 @@ impl Attributes {
             mode: metadata.mode() & 0o7777,
             uid: metadata.uid(),
             gid: metadata.gid(),
-            modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            modified: time(metadata.mtime(), metadata.mtime_nsec()),
+            accessed: time(metadata.atime(), metadata.atime_nsec()),
+            changed: time(metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 
@@ -118,4 +123,13 @@ impl Attributes {
     pub fn modified_seconds(&self) -> u64 {
         self.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
     }
+}
+
+/// The time that is `seconds` and `nanoseconds` after the first moment of 1970, or before it.
+fn time(seconds: i64, nanoseconds: i64) -> SystemTime {
+    let epoch = SystemTime::UNIX_EPOCH;
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let second = if seconds < 0 { epoch.checked_sub(whole) } else { epoch.checked_add(whole) };
+    let part = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
+    second.and_then(|second| second.checked_add(part)).unwrap_or(epoch)
 }

@@ -84,6 +84,7 @@ impl ReadFailure {
     }
 
     /// The frame that cannot be read.
+    #[cfg(test)]
     pub fn frame(&self) -> Option<u64> {
         frame_of(&self.error)
     }

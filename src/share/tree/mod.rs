@@ -31,7 +31,11 @@ pub(crate) use event::{Event, Listener};
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
 pub(crate) use listing::Listing;
 pub(crate) use opening::Unlock;
-pub(crate) use shared_stream::{End, SharedStream};
+#[cfg(any(feature = "serve", test))]
+pub(crate) use shared_stream::End;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) use shared_stream::Piece;
+pub(crate) use shared_stream::SharedStream;
 
 use fingerprint::Fingerprint;
 use opening::Opener;

@@ -186,7 +186,8 @@ impl Scanner {
     ) {
         let id = self.id(&within.path.join(&name));
         siblings.insert(name.clone(), id);
-        let attributes = Attributes { modified: Attributes::of(newest).modified, ..Attributes::of(owner) };
+        let Attributes { modified, accessed, changed, .. } = Attributes::of(newest);
+        let attributes = Attributes { modified, accessed, changed, ..Attributes::of(owner) };
         listing.insert(Node { id, parent: within.id, name, attributes, content: Content::File(file) });
     }
 
@@ -227,5 +228,6 @@ impl Root {
 }
 
 fn unknown_attributes() -> Attributes {
-    Attributes { mode: 0o555, uid: 0, gid: 0, modified: std::time::SystemTime::UNIX_EPOCH }
+    let epoch = std::time::SystemTime::UNIX_EPOCH;
+    Attributes { mode: 0o555, uid: 0, gid: 0, modified: epoch, accessed: epoch, changed: epoch }
 }

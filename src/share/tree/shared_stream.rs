@@ -189,8 +189,9 @@ impl SharedStream {
         let Some((number, part)) = self.part_at(offset)? else { return Ok(0) };
         let most = usize::try_from(part.end() - offset).unwrap_or(usize::MAX).min(area.len());
         let wire = part.sealed.header().prefix.frame_size.wire();
-        self.memory.uses_cache(&self.me, wire);
+        // Others forget their frames only once this one is about to be read: while it waits, it has none yet.
         let _admitted = self.memory.admit(wire);
+        self.memory.uses_cache(&self.me, wire);
         let read = part.sealed.read_at(area.get_mut(..most).unwrap_or_default(), offset - part.start);
         read.map_err(|error| self.failed(number, error))
     }

@@ -1,0 +1,38 @@
+//! The arguments of `reelseal mount`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CommonArguments, SecretArguments};
+
+pub(super) const MOUNT_HELP: &str = "\
+Files appear without .reel, with the mode, owner and times of the encrypted ones, and are decrypted
+while they are read; nothing is written to disk. A recording is one file. Only the user who mounts
+can read them, and nobody can write.
+
+The command waits until it is interrupted, or until somebody unmounts the folder with
+fusermount3 -u DIR, and then exits with 0. Only SIGKILL leaves a dead mount, and fusermount3 -u DIR
+removes that, too.
+
+A damaged frame is an input/output error for what reads it, and the rest can be read. So is the end
+of an unfinished stream: cp fails instead of taking half a film for a whole one.
+
+Example:
+  mkdir plain
+  reelseal mount films plain    every program can now read plain/*.mp4, until Ctrl-C
+  fusermount3 -u plain          ends it, too, from another terminal";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MountArguments {
+    /// An encrypted file, a folder of them, or the folder of a recording
+    #[arg(value_name = "SOURCE")]
+    pub source: PathBuf,
+    /// The folder where they appear; it must exist and be empty
+    #[arg(value_name = "DIR")]
+    pub place: PathBuf,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub common: CommonArguments,
+}

@@ -1,0 +1,46 @@
+//! What programs see of a file or a folder without opening it.
+
+use std::time::SystemTime;
+
+use fuser::{FileAttr, FileType, INodeNo};
+
+use crate::share::tree::{Attributes, SharedStream};
+
+/// Bytes that programs are advised to read at a time.
+pub(super) const BLOCK: u32 = 128 << 10;
+/// Bytes of the blocks that are counted.
+const COUNTED: u64 = 512;
+
+/// The attributes of the folder `number`.
+pub(super) fn of_folder(number: INodeNo, attributes: &Attributes) -> FileAttr {
+    // It has any number of links: programs that count them to find folders look then.
+    FileAttr { kind: FileType::Directory, ..of_file(number, attributes, 0) }
+}
+
+/// The attributes of the file `number`, which has `size` bytes.
+pub(super) fn of_file(number: INodeNo, attributes: &Attributes, size: u64) -> FileAttr {
+    FileAttr {
+        ino: number,
+        size,
+        blocks: size.div_ceil(COUNTED),
+        atime: attributes.accessed,
+        mtime: attributes.modified,
+        ctime: attributes.changed,
+        crtime: SystemTime::UNIX_EPOCH,
+        kind: FileType::RegularFile,
+        perm: (attributes.mode & 0o7777) as u16,
+        nlink: 1,
+        uid: attributes.uid,
+        gid: attributes.gid,
+        rdev: 0,
+        blksize: BLOCK,
+        flags: 0,
+    }
+}
+
+/// The size that is shown of `stream`. One without a proper end has more than can be read, so that whoever reads it to its
+/// size comes to the error.
+pub(super) fn shown_size(stream: &SharedStream, claimed: Option<u64>) -> u64 {
+    let length = stream.len();
+    if stream.is_whole() { length } else { claimed.unwrap_or(0).max(length.saturating_add(1)) }
+}

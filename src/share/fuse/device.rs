@@ -1,0 +1,135 @@
+//! The system's end of a file system: /dev/fuse, mounted by us, or by fusermount3 where that takes root.
+
+use std::{
+    ffi::{CString, OsString},
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind, IoSliceMut, Read},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use rustix::{
+    io::Errno,
+    mount::{MountFlags, mount},
+    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
+    process::{getgid, getuid},
+};
+
+use super::{MountError, TYPE};
+
+const DEVICE: &str = "/dev/fuse";
+const HELPER: &str = "fusermount3";
+
+/// Mounts an empty file system at `place`, called `name` in the table of mounts, and returns our end of it.
+pub(super) fn mount_at(place: &Path, name: &str) -> Result<OwnedFd, MountError> {
+    let device = OpenOptions::new().read(true).write(true).open(DEVICE).map_err(of_device)?;
+    match mount_directly(&device, place, name) {
+        Ok(()) => Ok(device.into()),
+        Err(Errno::PERM) => mount_by_helper(place, name),
+        Err(error) => Err(MountError::System(error.into())),
+    }
+}
+
+fn of_device(error: io::Error) -> MountError {
+    match error.kind() {
+        ErrorKind::NotFound => MountError::DeviceMissing,
+        ErrorKind::PermissionDenied => MountError::DeviceClosed(error),
+        _ if matches!(Errno::from_io_error(&error), Some(Errno::NODEV | Errno::NXIO)) => MountError::DeviceMissing,
+        _ => MountError::Device(error),
+    }
+}
+
+fn mount_directly(device: &File, place: &Path, name: &str) -> Result<(), Errno> {
+    let (user, group) = (getuid().as_raw(), getgid().as_raw());
+    let options = format!("fd={},rootmode=40000,user_id={user},group_id={group}", device.as_raw_fd());
+    let options = CString::new(options).map_err(|_| Errno::INVAL)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RDONLY;
+    mount(name, place, TYPE, flags, &*options)
+}
+
+/// The helper may mount for users, and sends the descriptor that it has opened over a socket.
+fn mount_by_helper(place: &Path, name: &str) -> Result<OwnedFd, MountError> {
+    let (ours, theirs) = UnixStream::pair().map_err(MountError::System)?;
+    let (_, subtype) = TYPE.split_once('.').unwrap_or_default();
+    // Commas part the options.
+    let name = name.replace('\\', r"\\").replace(',', r"\,");
+    let mut helper = Command::new(HELPER);
+    helper.arg("-o").arg(format!("ro,nosuid,nodev,subtype={subtype},fsname={name}")).arg("--").arg(place);
+    // As descriptor 0 it needs no inheriting of others.
+    helper.env("_FUSE_COMMFD", "0").stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut running = helper.spawn().map_err(of_helper)?;
+    // It still holds our copy of their end.
+    drop(helper);
+    let received = receive(&ours);
+    let mut said = String::new();
+    if let Some(errors) = &mut running.stderr {
+        let _ = errors.read_to_string(&mut said);
+    }
+    let status = running.wait().map_err(MountError::HelperStart)?;
+    match received {
+        Some(device) if status.success() => Ok(device),
+        _ => Err(MountError::Helper(last_words(&said, &status.to_string()))),
+    }
+}
+
+fn of_helper(error: io::Error) -> MountError {
+    if error.kind() == ErrorKind::NotFound { MountError::HelperMissing } else { MountError::HelperStart(error) }
+}
+
+/// The descriptor that comes through the socket, if one does.
+fn receive(socket: &UnixStream) -> Option<OwnedFd> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    loop {
+        match recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            Err(_) => return None,
+            Ok(_) => break,
+        }
+    }
+    control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    })
+}
+
+/// The last line that the helper wrote, without its own name.
+fn last_words(said: &str, end: &str) -> String {
+    let line = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+    match line {
+        Some(line) => line.strip_prefix(HELPER).and_then(|line| line.strip_prefix(": ")).unwrap_or(line).to_owned(),
+        None => end.to_owned(),
+    }
+}
+
+/// Has the helper unmount what is at `place`, even if files in it are open.
+pub(super) fn unmount_by_helper(place: &Path) -> Result<(), MountError> {
+    let arguments = ["-u", "-z", "--"].map(OsString::from);
+    let mut helper = Command::new(HELPER);
+    helper.args(arguments).arg(place).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = helper.output().map_err(of_helper)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(MountError::Helper(last_words(&said, &output.status.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_the_helper_says_the_last_line_counts() {
+        let said = "fusermount3: warning\nfusermount3: mount failed: Operation not permitted\n\n";
+        assert_eq!(last_words(said, "exit status: 1"), "mount failed: Operation not permitted");
+        assert_eq!(last_words("\n", "exit status: 1"), "exit status: 1");
+        assert_eq!(last_words("sh: no", "exit status: 1"), "sh: no");
+    }
+}

@@ -1,0 +1,293 @@
+//! Answers to the system's requests, from a tree.
+
+use std::{
+    ffi::OsStr,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use fuser::{
+    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig,
+    LockOwner, Notifier, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyOpen, ReplyStatfs, Request,
+};
+
+use super::{
+    attributes::{BLOCK, of_file, of_folder, shown_size},
+    buffers::Buffers,
+    handles::Handles,
+    inodes::{Caching, Inodes},
+    open_file::OpenFile,
+    read_ahead::Decryptors,
+};
+use crate::share::tree::{FileEntry, Listing, Node, NodeId, OpenFailure, Tree};
+
+/// How long the system may believe what it was told of a name or a file.
+const VALID: Duration = Duration::from_secs(1);
+/// Reads that the system may have waiting, ahead of what programs ask for.
+const WAITING_READS: u16 = 64;
+const LONGEST_NAME: u32 = 255;
+
+/// A tree that answers the system's requests.
+pub(super) struct FileSystem {
+    tree: Arc<Tree>,
+    inodes: Inodes,
+    files: Handles<OpenFile>,
+    buffers: Arc<Buffers>,
+    decryptors: Decryptors,
+    folders: Handles<OpenFolder>,
+    notifying: Notifying,
+}
+
+/// What can tell the system that something has changed, once it listens.
+#[derive(Clone, Default)]
+pub(super) struct Notifying(Arc<OnceLock<Notifier>>);
+
+/// A folder that is being listed, with what was in it when it was opened.
+struct OpenFolder {
+    listing: Arc<Listing>,
+    entries: Vec<NodeId>,
+}
+
+impl Notifying {
+    pub fn begin(&self, notifier: Notifier) {
+        let _ = self.0.set(notifier);
+    }
+
+    /// Has the system ask for the attributes of the file again.
+    fn forget_attributes(&self, number: INodeNo) {
+        if let Some(notifier) = self.0.get() {
+            // Without an offset, cached bytes stay.
+            let _ = notifier.inval_inode(number, -1, 0);
+        }
+    }
+}
+
+impl FileSystem {
+    pub fn new(tree: Arc<Tree>) -> io::Result<(Self, Notifying)> {
+        let notifying = Notifying::default();
+        let file_system = Self {
+            tree,
+            inodes: Inodes::default(),
+            files: Handles::new(),
+            buffers: Arc::default(),
+            decryptors: Decryptors::start()?,
+            folders: Handles::new(),
+            notifying: notifying.clone(),
+        };
+        Ok((file_system, notifying))
+    }
+
+    /// The attributes of `node`. A file whose length nothing claims is opened for it.
+    fn attributes(&self, node: &Node) -> FileAttr {
+        let Some(file) = node.file() else { return of_folder(self.inodes.number(node.id), &node.attributes) };
+        let size = match file.claimed {
+            Some(claimed) if self.tree.known(file).is_none() => claimed,
+            _ => self.size(node.id, file),
+        };
+        // What was seen may have changed the number.
+        of_file(self.inodes.number(node.id), &node.attributes, size)
+    }
+
+    /// The attributes of `node` as they can be had without opening anything, and how long they are valid.
+    fn attributes_at_once(&self, node: &Node) -> (FileAttr, Duration) {
+        match node.file() {
+            Some(file) if file.claimed.is_none() && self.tree.known(file).is_none() => {
+                (of_file(self.inodes.number(node.id), &node.attributes, 0), Duration::ZERO)
+            }
+            _ => (self.attributes(node), VALID),
+        }
+    }
+
+    /// The size of a file that is opened for it.
+    fn size(&self, node: NodeId, file: &FileEntry) -> u64 {
+        match self.tree.open(file) {
+            Ok(stream) => {
+                self.inodes.seen(node, Some(&stream));
+                shown_size(&stream, file.claimed)
+            }
+            Err(failure) => {
+                if failure.is_lasting() || matches!(*failure, OpenFailure::Replaced) {
+                    self.inodes.seen(node, None);
+                }
+                file.claimed.unwrap_or(0)
+            }
+        }
+    }
+
+    fn open_file(&self, number: INodeNo) -> Result<(FileHandle, FopenFlags), Errno> {
+        let node = self.inodes.node(number).ok_or(Errno::ESTALE)?;
+        let listing = self.tree.listing();
+        let file = listing.node(node).ok_or(Errno::ESTALE)?.file().ok_or(Errno::EISDIR)?;
+        let stream = self.tree.open(file).map_err(|failure| errno(failure.errno()))?;
+        let caching = self.inodes.opened(node, &stream);
+        let flags = match caching {
+            Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE,
+            Caching::Begin => FopenFlags::empty(),
+            Caching::Nothing => FopenFlags::FOPEN_DIRECT_IO,
+            // The system looks the name up again then, and finds the new number.
+            Caching::Replaced => return Err(Errno::ESTALE),
+        };
+        if file.claimed != Some(shown_size(&stream, file.claimed)) {
+            self.notifying.forget_attributes(number);
+        }
+        let handle = self.files.open(OpenFile::new(stream, caching != Caching::Nothing, Arc::clone(&self.buffers)));
+        Ok((handle, flags | FopenFlags::FOPEN_NOFLUSH))
+    }
+
+    fn open_folder(&self, number: INodeNo) -> Result<FileHandle, Errno> {
+        let listing = self.tree.fresh_listing();
+        let node = self.inodes.node(number).filter(|node| listing.node(*node).is_some()).ok_or(Errno::ESTALE)?;
+        let entries = listing.children(node).map(|child| child.id).collect();
+        Ok(self.folders.open(OpenFolder { listing, entries }))
+    }
+
+    /// Calls `add` with each entry of an open folder after the first `offset`, its offset and its name, until that says that
+    /// there is no more room.
+    fn list(
+        &self,
+        number: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        mut add: impl FnMut(&Node, u64, &OsStr) -> bool,
+    ) -> Result<(), Errno> {
+        let folder = self.folders.get(handle).ok_or(Errno::EBADF)?;
+        let node = self.inodes.node(number).and_then(|node| folder.listing.node(node)).ok_or(Errno::ESTALE)?;
+        let parent = folder.listing.node(node.parent).unwrap_or(node);
+        let themselves = [(node, OsStr::new(".")), (parent, OsStr::new(".."))];
+        let children = folder.entries.iter().filter_map(|id| folder.listing.node(*id));
+        let entries = themselves.into_iter().chain(children.map(|child| (child, child.name.as_os_str())));
+        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+        for ((entry, name), next) in entries.skip(skipped).zip(offset + 1..) {
+            if add(entry, next, name) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Filesystem for FileSystem {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        let wanted = InitFlags::FUSE_DO_READDIRPLUS
+            | InitFlags::FUSE_READDIRPLUS_AUTO
+            | InitFlags::FUSE_PARALLEL_DIROPS
+            | InitFlags::FUSE_ASYNC_DIO
+            | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
+        // An older kernel does without.
+        let _ = config.add_capabilities(wanted & config.capabilities());
+        let _ = config.set_max_background(WAITING_READS);
+        Ok(())
+    }
+
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let listing = self.tree.fresh_listing();
+        let Some(parent) = self.inodes.node(parent) else { return reply.error(Errno::ESTALE) };
+        match listing.child(parent, name) {
+            Some(node) => reply.entry(&VALID, &self.attributes(node), Generation(0)),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn getattr(&self, _: &Request, number: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let listing = self.tree.fresh_listing();
+        let attributes = self.inodes.node(number).and_then(|node| listing.node(node)).map(|node| self.attributes(node));
+        match attributes.filter(|attributes| attributes.ino == number) {
+            Some(attributes) => reply.attr(&VALID, &attributes),
+            None => reply.error(Errno::ESTALE),
+        }
+    }
+
+    fn open(&self, _: &Request, number: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        match self.open_file(number) {
+            Ok((handle, flags)) => reply.opened(handle, flags),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let Some(file) = self.files.get(handle) else { return reply.error(Errno::EBADF) };
+        match file.read(offset, size as usize, &self.decryptors) {
+            Ok(answer) => reply.data(answer.as_ref()),
+            Err(error) => reply.error(errno(error)),
+        }
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.files.close(handle);
+        reply.ok();
+    }
+
+    fn opendir(&self, _: &Request, number: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        match self.open_folder(number) {
+            Ok(handle) => reply.opened(handle, FopenFlags::empty()),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readdir(&self, _: &Request, number: INodeNo, handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+        let listed = self.list(number, handle, offset, |node, next, name| {
+            let kind = if node.file().is_some() { FileType::RegularFile } else { FileType::Directory };
+            reply.add(self.inodes.number(node.id), next, kind, name)
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _: &Request,
+        number: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let listed = self.list(number, handle, offset, |node, next, name| {
+            let (attributes, valid) = self.attributes_at_once(node);
+            reply.add(attributes.ino, next, name, &valid, &attributes, Generation(0))
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
+        self.folders.close(handle);
+        reply.ok();
+    }
+
+    fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
+        let listing = self.tree.listing();
+        let files = listing.files();
+        let bytes: u64 = files.iter().filter_map(|node| node.file()?.claimed).fold(0, u64::saturating_add);
+        let blocks = bytes.div_ceil(u64::from(BLOCK));
+        reply.statfs(blocks, 0, 0, files.len() as u64, 0, BLOCK, LONGEST_NAME, BLOCK);
+    }
+}
+
+fn errno(error: rustix::io::Errno) -> Errno {
+    Errno::from_i32(error.raw_os_error())
+}

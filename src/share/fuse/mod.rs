@@ -1,0 +1,23 @@
+//! A tree as a file system for every program there is, read only, through FUSE.
+//!
+//! A [`MountPoint`] is a folder that was found fit; [`Mounted`] is the tree mounted there, until it is unmounted.
+
+mod attributes;
+mod buffers;
+mod device;
+mod file_system;
+mod handles;
+mod inodes;
+mod mount_error;
+mod mount_point;
+mod mount_table;
+mod mounted;
+mod open_file;
+mod read_ahead;
+
+pub(crate) use mount_error::MountError;
+pub(crate) use mount_point::MountPoint;
+pub(crate) use mounted::{Left, Mounted, Unmounter};
+
+/// The type that the system's table of mounts shows.
+const TYPE: &str = "fuse.reelseal";

@@ -1,0 +1,164 @@
+//! A tree that is mounted: served by threads of ours until somebody unmounts it, and unmounted before we go.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use fuser::{Config, Session, SessionACL};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    mount::{UnmountFlags, unmount},
+};
+
+use super::{
+    MountError, MountPoint, TYPE, device,
+    file_system::FileSystem,
+    mount_table::{MountId, mount_at, mounts},
+};
+use crate::share::tree::Tree;
+
+/// Requests that are worked on at the same time: while some wait for a disk, others are decrypted.
+const THREADS: usize = 8;
+
+/// A tree that is mounted and served.
+pub(crate) struct Mounted {
+    serving: JoinHandle<()>,
+}
+
+/// Unmounts what was mounted with it, whoever has it: never anything else that is mounted at the same place.
+#[derive(Clone)]
+pub(crate) struct Unmounter(Arc<Mutex<State>>);
+
+enum State {
+    NotYet,
+    /// The mount, and our end of it.
+    Mounted(MountId, OwnedFd),
+    /// It has been unmounted by us, or will never be mounted.
+    Ended,
+}
+
+/// What is left after unmounting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// Files that programs still have open. They can be read as long as this process lives.
+    OpenFiles,
+}
+
+impl Mounted {
+    /// Mounts `tree` at `place`, under the name `name` in the system's table of mounts, and serves it until it is
+    /// unmounted; `unmounter` can do that from here on. What ended it goes to `ended`.
+    ///
+    /// # Errors
+    ///
+    /// [`MountError`]. Nothing is left mounted then.
+    pub fn new(
+        tree: Arc<Tree>,
+        place: &MountPoint,
+        name: &str,
+        unmounter: &Unmounter,
+        ended: impl FnOnce(io::Result<()>) + Send + 'static,
+    ) -> Result<Self, MountError> {
+        let device = unmounter.mount(place, name)?;
+        let started = Self::serve(tree, device, ended);
+        if started.is_err() {
+            let _ = unmounter.unmount();
+        }
+        started
+    }
+
+    fn serve(
+        tree: Arc<Tree>,
+        device: OwnedFd,
+        ended: impl FnOnce(io::Result<()>) + Send + 'static,
+    ) -> Result<Self, MountError> {
+        let mut config = Config::default();
+        config.n_threads = Some(THREADS);
+        let (file_system, notifying) = FileSystem::new(tree).map_err(MountError::System)?;
+        let session = Session::from_fd(file_system, device, SessionACL::Owner, config).map_err(MountError::System)?;
+        notifying.begin(session.notifier());
+        let serving = thread::Builder::new().name("mount".to_owned()).spawn(move || ended(session.run()));
+        Ok(Self { serving: serving.map_err(MountError::System)? })
+    }
+
+    /// Waits until all that has served it is gone. That is so once nothing is [left](Left) of the mount.
+    pub fn join(self) {
+        let _ = self.serving.join();
+    }
+}
+
+impl Unmounter {
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(State::NotYet)))
+    }
+
+    /// Whoever wants to unmount meanwhile waits.
+    fn mount(&self, place: &MountPoint, name: &str) -> Result<OwnedFd, MountError> {
+        let mut state = self.lock();
+        place.check_free()?;
+        let device = device::mount_at(&place.path, name)?;
+        let ours = device.try_clone().map_err(MountError::System)?;
+        // Not held any longer: it would keep others from unmounting.
+        let (id, _) = mount_at(&place.path).map_err(MountError::System)?;
+        *state = State::Mounted(id, ours);
+        Ok(device)
+    }
+
+    /// Takes the mount away, even if files in it are open.
+    ///
+    /// # Errors
+    ///
+    /// [`MountError`]: it is still there.
+    pub fn unmount(&self) -> Result<Left, MountError> {
+        let mut state = self.lock();
+        let left = match &*state {
+            State::NotYet | State::Ended => Left::Nothing,
+            State::Mounted(id, device) => {
+                detach(*id)?;
+                if is_connected(device) { Left::OpenFiles } else { Left::Nothing }
+            }
+        };
+        *state = State::Ended;
+        Ok(left)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the mount `id` out of the tree of folders, wherever it is now, if it is still there.
+fn detach(id: MountId) -> Result<(), MountError> {
+    let table = mounts().map_err(MountError::System)?;
+    let Some(entry) = table.into_iter().find(|entry| entry.id == id) else { return Ok(()) };
+    let (top, folder) = mount_at(&entry.place).map_err(MountError::System)?;
+    if top != id {
+        // Unmounting ours would take the other with it.
+        return Err(MountError::Busy { kind: TYPE.to_owned(), source_name: entry.source });
+    }
+    match detach_open(&folder) {
+        Err(Errno::PERM) => {
+            drop(folder);
+            device::unmount_by_helper(&entry.place)
+        }
+        detached => detached.map_err(|error| MountError::System(error.into())),
+    }
+}
+
+/// The descriptor stays with the mount that it was opened on, whatever its name leads to by now.
+fn detach_open(folder: &File) -> Result<(), Errno> {
+    unmount(format!("/proc/self/fd/{}", folder.as_raw_fd()), UnmountFlags::DETACH)
+}
+
+/// Whether the system still sends requests through `device`: the last open file ends that.
+fn is_connected(device: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(device, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let _ = poll(&mut polled, Some(&at_once));
+    polled.iter().all(|polled| !polled.revents().contains(PollFlags::ERR))
+}

@@ -1,0 +1,196 @@
+//! What a program that reads in order will ask for next, decrypted before it does.
+//!
+//! The system asks for one part, and for the next once the program has come to this one. Without anything ahead, either the
+//! program works or we do.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    thread,
+};
+
+use rustix::io::Errno;
+
+use super::open_file::{Answer, OpenFile};
+
+/// Parts that are decrypted ahead.
+const DEPTH: usize = 4;
+/// Reads in order after which more of them are expected.
+const EXPECTED_AFTER: u32 = 2;
+/// Parts that may be in the queue: of more readers than that, some do without.
+const LONGEST_QUEUE: usize = 64;
+
+/// What is read ahead of one open file.
+#[derive(Default)]
+pub(super) struct Ahead {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Where the last read ended.
+    next: u64,
+    /// How many reads in order there were.
+    in_order: u32,
+    parts: VecDeque<Part>,
+}
+
+struct Part {
+    offset: u64,
+    size: usize,
+    progress: Progress,
+}
+
+enum Progress {
+    InQueue,
+    Begun,
+    Done(Result<Answer, Errno>),
+}
+
+/// Threads that decrypt ahead, for all open files.
+pub(super) struct Decryptors {
+    queue: Arc<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: Mutex<Jobs>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<(Weak<OpenFile>, u64)>,
+    ended: bool,
+}
+
+impl Ahead {
+    /// What was read ahead of `file` at `offset`, and has what comes after it read by `decryptors`. `None` if nothing has begun
+    /// to read it.
+    pub fn take(
+        &self,
+        file: &Arc<OpenFile>,
+        offset: u64,
+        size: usize,
+        decryptors: &Decryptors,
+    ) -> Option<Result<Answer, Errno>> {
+        let mut state = lock(&self.state);
+        let end = offset.saturating_add(size as u64);
+        // Several threads answer, so they may be out of step by a part or two.
+        let near = (DEPTH * size) as u64;
+        let is_in_order = offset <= state.next.saturating_add(near) && state.next <= offset.saturating_add(near);
+        if is_in_order {
+            state.in_order = state.in_order.saturating_add(1);
+            state.next = state.next.max(end);
+        } else {
+            *state = State { next: end, ..State::default() };
+        }
+        let last = state.next.saturating_add(near);
+        state.parts.retain(|part| part.end() > offset.saturating_sub(near) && part.offset < last);
+        if state.in_order > EXPECTED_AFTER {
+            let (from, length) = (state.next, file.content().stream.len());
+            for number in 0..DEPTH as u64 {
+                let ahead = from.saturating_add(number * size as u64);
+                if ahead < length && !state.parts.iter().any(|part| part.offset == ahead) && decryptors.ask(file, ahead)
+                {
+                    state.parts.push_back(Part { offset: ahead, size, progress: Progress::InQueue });
+                }
+            }
+        }
+        loop {
+            let at = state.parts.iter().position(|part| part.offset == offset && part.size == size)?;
+            if matches!(state.parts.get(at)?.progress, Progress::Begun) {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            return match state.parts.remove(at)?.progress {
+                Progress::Done(read) => Some(read),
+                Progress::InQueue | Progress::Begun => None,
+            };
+        }
+    }
+
+    /// Reads the part at `offset`, if it is still wanted.
+    fn work(&self, file: &OpenFile, offset: u64) {
+        let mut state = lock(&self.state);
+        let waiting = |part: &&mut Part| part.offset == offset && matches!(part.progress, Progress::InQueue);
+        let Some(part) = state.parts.iter_mut().find(waiting) else { return };
+        part.progress = Progress::Begun;
+        let size = part.size;
+        drop(state);
+        self.done(offset, file.content().read(offset, size));
+    }
+
+    /// Notes what was `read` of the part at `offset`, unless that is no longer wanted.
+    fn done(&self, offset: u64, read: Result<Answer, Errno>) {
+        let mut state = lock(&self.state);
+        let begun = |part: &&mut Part| part.offset == offset && matches!(part.progress, Progress::Begun);
+        if let Some(part) = state.parts.iter_mut().find(begun) {
+            part.progress = Progress::Done(read);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+impl Part {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.size as u64)
+    }
+}
+
+impl Decryptors {
+    /// As many as there are cores.
+    pub fn start() -> io::Result<Self> {
+        let decryptors = Self { queue: Arc::default() };
+        for _ in 0..thread::available_parallelism()?.get() {
+            let queue = Arc::clone(&decryptors.queue);
+            thread::Builder::new().name("ahead".to_owned()).spawn(move || queue.work())?;
+        }
+        Ok(decryptors)
+    }
+
+    /// Has the part of `file` at `offset` read, unless there is too much to do already.
+    fn ask(&self, file: &Arc<OpenFile>, offset: u64) -> bool {
+        let mut jobs = lock(&self.queue.jobs);
+        if jobs.waiting.len() >= LONGEST_QUEUE {
+            return false;
+        }
+        jobs.waiting.push_back((Arc::downgrade(file), offset));
+        drop(jobs);
+        self.queue.arrived.notify_one();
+        true
+    }
+}
+
+impl Drop for Decryptors {
+    fn drop(&mut self) {
+        lock(&self.queue.jobs).ended = true;
+        self.queue.arrived.notify_all();
+    }
+}
+
+impl Queue {
+    fn work(&self) {
+        loop {
+            let mut jobs = lock(&self.jobs);
+            let (file, offset) = loop {
+                match jobs.waiting.pop_front() {
+                    _ if jobs.ended => return,
+                    Some(job) => break job,
+                    None => jobs = self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner),
+                }
+            };
+            drop(jobs);
+            if let Some(file) = file.upgrade() {
+                file.ahead().work(&file, offset);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,106 @@
+//! A folder that the command has mounted, for the tests that read it with other programs.
+
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// A mount; it is taken away with the test, however that ends.
+pub struct Mount {
+    child: Child,
+    reported: Option<BufReader<ChildStderr>>,
+    place: PathBuf,
+}
+
+impl Mount {
+    /// Runs `command`, which mounts something at `place`, and waits until it is there.
+    #[track_caller]
+    pub fn start(command: &mut Command, place: &Path) -> Self {
+        assert!(
+            Path::new("/dev/fuse").exists(),
+            "/dev/fuse is missing: modprobe fuse, or give the container the device"
+        );
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut reported = BufReader::new(child.stderr.take().unwrap());
+        let place = place.to_owned();
+        let mut said = String::new();
+        while reported.read_line(&mut said).unwrap() > 0 {
+            if said.contains("mounted at") {
+                return Self { child, reported: Some(reported), place };
+            }
+        }
+        panic!("not mounted: {:?}: {said}", child.wait());
+    }
+
+    /// What is at `name`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.place.join(name)
+    }
+
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// Waits for the command to end; what it has mounted may be left.
+    pub fn wait_for_end(&mut self) {
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the command to end, and gives what it said since it has mounted.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let mut said = String::new();
+        if let Some(mut reported) = self.reported.take() {
+            reported.read_to_string(&mut said).unwrap();
+        }
+        (self.child.wait().unwrap(), said)
+    }
+
+    /// Has it unmounted, and fails unless it ends well; gives what it said.
+    #[track_caller]
+    pub fn end(self) -> String {
+        self.signal(Signal::SIGTERM);
+        let place = self.place.clone();
+        let (status, said) = self.wait();
+        assert!(status.success(), "{status}: {said}");
+        assert!(!is_mounted(&place), "{said}");
+        said
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
+        }
+        // What somebody else has mounted over it is not ours.
+        if types_mounted_at(&self.place).last().is_some_and(|kind| kind == "fuse.reelseal") {
+            let _ = Command::new("fusermount3").args(["-u", "-z", "-q"]).arg(&self.place).status();
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether anything is mounted at `place`.
+pub fn is_mounted(place: &Path) -> bool {
+    !types_mounted_at(place).is_empty()
+}
+
+/// The types of what is mounted at `place`, as the system's table says: of several, what is seen comes last.
+fn types_mounted_at(place: &Path) -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let of_place = table.lines().filter(|line| line.split(' ').nth(4) == place.to_str());
+    of_place.map(|line| line.split(" - ").nth(1).unwrap().split(' ').next().unwrap().to_owned()).collect()
+}
