@@ -76,9 +76,10 @@ fn nothing_that_is_anothers_is_removed_whatever_its_name() {
     let all = || fs::read_dir(folder.path("cam")).unwrap().count();
     let before = all();
     let reported = record(&folder, 200_000, &["--keep-free", "1000000T", "--name", "other-%s", "--verbose"]);
-    // All of this recorder's that had ended is gone.
-    assert_eq!(reported.matches("removed for --keep-free").count(), 6, "{reported}");
-    assert_eq!(all(), before + 1, "{:?}", segments(&folder));
+    // All of this recorder's is gone but the newest, and that there is still too little room is said.
+    assert_eq!(reported.matches("removed for --keep-free").count(), 5, "{reported}");
+    assert!(reported.contains("is free, and there is no segment left that may be removed"), "{reported}");
+    assert_eq!(all(), before + 2, "{:?}", segments(&folder));
     assert!(others.iter().all(|name| folder.path(&format!("cam/{name}")).exists()));
     assert!(folder.path("cam/.reelseal-recorder").exists());
 }
@@ -95,8 +96,9 @@ fn the_segment_that_grows_is_never_removed() {
     }
     // Larger than all that is to be kept, and still there.
     writer.write_all(&[7; 10_000]).unwrap();
-    let begun = recorder.wait_for("segment", &[("state", json!("begun"))])["file"].clone();
-    assert!(folder.path(begun.as_str().unwrap()).exists());
+    let mut reported = recorder.events.iter().rev();
+    let begun = reported.find(|event| event["event"] == "segment" && event["state"] == "begun").unwrap();
+    assert!(folder.path(begun["file"].as_str().unwrap()).exists());
     recorder.stop();
 }
 
@@ -208,6 +210,24 @@ fn a_program_that_waits_does_not_hold_up_the_recording() {
 }
 
 #[test]
+fn once_the_recording_has_ended_a_signal_leaves_the_rest_to_the_next_recorder() {
+    let folder = Folder::new();
+    let script = "echo $0 >> ran; exec sleep 1000";
+    let hook = ["--on-segment", "sh", "--on-segment-arg=-c", "--on-segment-arg", script, "--segment-size", "64K"];
+    let (mut recorder, mut input) = Recorder::start(&folder, &hook);
+    input.write_all(&[7; 200_000]).unwrap();
+    drop(input);
+    recorder.wait_for("done", &[]);
+    while !folder.path("ran").exists() {
+        std::thread::yield_now();
+    }
+    let events = recorder.stop();
+    let reported = |part: &str| events.iter().any(|event| event["message"].to_string().contains(part));
+    assert!(reported("segments have not been passed to sh yet"), "{events:#?}");
+    assert_eq!(text(&folder.read("ran")).lines().count(), 1);
+}
+
+#[test]
 fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() {
     let folder = Folder::new();
     // Nothing may be removed that it has not succeeded for.
@@ -228,12 +248,13 @@ fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() 
         reported.contains(failed) || reported.contains("it is run again when a recorder is started here"),
         "{reported}"
     );
-    assert!(reported.contains("cam: 6 segments have still to be passed to cp"), "{reported}");
+    assert!(reported.contains("cam: 6 segments have not been passed to cp yet"), "{reported}");
     fs::create_dir(folder.path("shipped")).unwrap();
     let later = [&hook[..4], &["--name", "later-%s", "--keep-size", "1"]].concat();
     let reported = record(&folder, 10, &later);
     assert_eq!(fs::read_dir(folder.path("shipped")).unwrap().count(), 7, "{reported}");
-    assert_eq!(segments(&folder), [""; 0], "{reported}");
+    // The newest stays, however little may be kept.
+    assert_eq!(segments(&folder).len(), 1, "{reported}");
     // What it has succeeded for is not passed to it again.
     fs::remove_dir_all(folder.path("shipped")).unwrap();
     fs::create_dir(folder.path("shipped")).unwrap();
@@ -252,12 +273,12 @@ fn for_want_of_room_what_a_program_failed_for_is_removed_too_and_that_is_said() 
     let folder = Folder::new();
     let hook = ["--on-segment", "false", "--keep-free", "1000000T"];
     let reported = record(&folder, 100_000, &hook);
-    assert_eq!(segments(&folder), [""; 0], "{reported}");
+    assert_eq!(segments(&folder).len(), 1, "{reported}");
     let fact = ".bin.reel: removed for --keep-free, before false succeeded for it";
-    assert_eq!(reported.matches(fact).count(), 3, "{reported}");
+    assert_eq!(reported.matches(fact).count(), 2, "{reported}");
     // No name is given again, though it is free.
     let names: std::collections::HashSet<_> = reported.lines().filter(|line| line.contains(fact)).collect();
-    assert_eq!(names.len(), 3, "{reported}");
+    assert_eq!(names.len(), 2, "{reported}");
 }
 
 #[test]

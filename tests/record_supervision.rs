@@ -49,6 +49,19 @@ fn a_command_is_started_again_and_each_start_begins_a_segment_of_the_same_record
 }
 
 #[test]
+fn whoever_does_not_read_what_is_reported_does_not_stop_the_recording() {
+    for flag in [&["--verbose"][..], &["--progress", "json"]] {
+        let folder = Folder::new();
+        let (unread, stderr) = std::io::pipe().unwrap();
+        let produced = ["--segment-size", "64K", "--", "head", "-c", "40000000", "/dev/zero"];
+        let mut command = folder.reelseal(&[&RECORD[..], flag, &produced].concat());
+        assert_eq!(command.stderr(stderr).status().unwrap().code(), Some(0), "{flag:?}");
+        assert_eq!(recorded(&folder).len(), 40_000_000, "{flag:?}");
+        drop(unread);
+    }
+}
+
+#[test]
 fn a_command_that_stalls_is_ended_and_its_last_words_are_kept() {
     let folder = Folder::new();
     let script = "trap 'echo last; exit 0' TERM; echo begun; sleep 1000 & wait";

@@ -6,8 +6,9 @@ mod support;
 
 use std::{
     fs::{self, File},
-    os::unix::net::UnixDatagram,
+    os::unix::net::{UnixDatagram, UnixStream},
     process::{Command, Stdio},
+    thread,
 };
 
 use nix::{
@@ -49,6 +50,29 @@ fn a_service_manager_is_told_of_the_beginning_of_life_and_of_the_end() {
     assert!(child.wait().unwrap().success());
     // None of it is the command's.
     assert_eq!(folder.run(&["decrypt", "cam", "-o", "-"]).stdout, b"none none\n");
+}
+
+#[test]
+fn a_service_manager_that_listens_no_more_holds_nothing_up() {
+    let folder = Folder::new();
+    let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
+    // Until its queue is full.
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.set_nonblocking(true).unwrap();
+    while sender.send_to(b"STATUS=full\n", folder.path("notify")).is_ok() {}
+    let script = "echo film; exec sleep 1000";
+    let arguments =
+        ["record", "--output-dir", "cam", "--key-file", "key", "--status", "status", "--", "sh", "-c", script];
+    let mut command = folder.reelseal(&arguments);
+    command.env("NOTIFY_SOCKET", folder.path("notify")).env("WATCHDOG_USEC", "20000");
+    let mut child = command.spawn().unwrap();
+    while UnixStream::connect(folder.path("status")).is_err() {
+        assert!(child.try_wait().unwrap().is_none());
+        thread::yield_now();
+    }
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(socket);
 }
 
 #[test]

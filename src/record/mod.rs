@@ -46,7 +46,9 @@ pub(crate) use journal::{Ended, Event, Journal};
 pub(crate) use journal_plan::JournalPlan;
 pub(crate) use observed_source::ObservedSource;
 pub(crate) use recorder_lock::{Presence, RecorderWatch};
-pub(crate) use retention::{Keeper, KeeperEvent, KeeperMessage, Ledger, LedgerError, Reason, Retention, SegmentHook};
+pub(crate) use retention::{
+    HookStop, Keeper, KeeperEvent, KeeperMessage, Ledger, LedgerError, Reason, Retention, SegmentHook,
+};
 pub(crate) use segment_end::{SegmentEnd, SegmentFacts};
 pub(crate) use segment_files::{SegmentFiles, segment_at, streams_in};
 pub(crate) use segment_name::SegmentName;

@@ -2,13 +2,19 @@
 
 use std::{
     env,
+    ffi::OsStr,
+    io,
+    os::unix::net::UnixDatagram,
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
 
-use sd_notify::{NotifyState, notify, watchdog_enabled};
+use sd_notify::{NotifyState, watchdog_enabled};
 
 use super::status::{Board, Snapshot};
+use crate::system;
+
+const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// How often the status line is brought up to date.
 const STATUS: Duration = Duration::from_secs(10);
@@ -16,7 +22,7 @@ const STATUS: Duration = Duration::from_secs(10);
 const PART: u32 = 4;
 
 /// What the service manager hands us in the environment; none of it is for the command.
-pub(crate) const SERVICE_VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+pub(crate) const SERVICE_VARIABLES: [&str; 3] = [SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID"];
 
 /// The service manager that started this process and wants to hear of it.
 #[derive(Clone, Copy)]
@@ -27,7 +33,7 @@ pub(crate) struct ServiceManager {
 impl ServiceManager {
     /// `None` if there is none.
     pub fn find() -> Option<Self> {
-        env::var_os("NOTIFY_SOCKET")?;
+        env::var_os(SOCKET)?;
         Some(Self { watchdog: watchdog_enabled().filter(|limit| !limit.is_zero()) })
     }
 
@@ -71,7 +77,18 @@ impl ServiceManager {
     }
 }
 
-/// A service manager that does not listen misses it.
+/// A service manager that does not listen misses it: it is never waited for.
 fn say(states: &[NotifyState<'_>]) {
-    let _ = notify(states);
+    if let Some(path) = env::var_os(SOCKET) {
+        let _ = send(&path, states);
+    }
+}
+
+fn send(path: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    system::connect_to(&socket, path)?;
+    let lines: String = states.iter().map(|state| format!("{state}\n")).collect();
+    socket.send(lines.as_bytes())?;
+    Ok(())
 }

@@ -31,9 +31,17 @@ pub(crate) fn random(bytes: &mut [u8]) -> io::Result<usize> {
 #[cfg(feature = "cli")]
 mod for_the_command {
     use std::{
+        ffi::OsStr,
         fs::File,
         io,
-        os::fd::{AsFd, AsRawFd, OwnedFd},
+        os::{
+            fd::{AsFd, AsRawFd, OwnedFd},
+            linux::net::SocketAddrExt,
+            unix::{
+                ffi::OsStrExt,
+                net::{SocketAddr, UnixDatagram},
+            },
+        },
         path::Path,
     };
 
@@ -151,6 +159,14 @@ mod for_the_command {
     /// Two ends of a connection that keeps messages apart; no command inherits them.
     pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
         Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+    }
+
+    /// Connects to the socket at `path`, which names no file if it begins with `@`.
+    pub(crate) fn connect_to(socket: &UnixDatagram, path: &OsStr) -> io::Result<()> {
+        match path.as_bytes().strip_prefix(b"@") {
+            Some(name) => socket.connect_addr(&SocketAddr::from_abstract_name(name)?),
+            None => socket.connect(path),
+        }
     }
 
     /// The orphans of this process's children become its own children.

@@ -30,9 +30,13 @@ pub(crate) fn random(_: &mut [u8]) -> io::Result<usize> {
 #[cfg(feature = "cli")]
 mod for_the_command {
     use std::{
+        ffi::OsStr,
         fs::File,
         io,
-        os::fd::{AsFd, OwnedFd},
+        os::{
+            fd::{AsFd, OwnedFd},
+            unix::net::UnixDatagram,
+        },
         path::Path,
     };
 
@@ -102,6 +106,11 @@ mod for_the_command {
     /// Without them no command is run.
     pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Connects to the socket at `path`.
+    pub(crate) fn connect_to(socket: &UnixDatagram, path: &OsStr) -> io::Result<()> {
+        socket.connect(path)
     }
 
     /// Without it no command is run.

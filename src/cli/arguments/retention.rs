@@ -12,7 +12,7 @@ pub(in crate::cli) struct RetentionArguments {
     ///
     /// With this and the next two, only whole segments of this recorder are removed, the oldest first: those that it recorded
     /// into the folder since one of these options or --on-segment was first given. Which they are is kept in the folder, in
-    /// .reelseal-recorder, so that only one recorder with such options can use it. The segment that grows is never removed.
+    /// .reelseal-recorder, so that only one recorder with such options can use it. The segment that grows is never removed, and the newest only by age.
     /// Where the clock was set, segments of earlier runs count as no older than this run. To keep a segment, move it away.
     /// --name, if it is given, must say the date and the time to the second, so that no name is given twice.
     #[arg(long, value_name = "DURATION", value_parser = duration)]

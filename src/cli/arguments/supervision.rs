@@ -23,7 +23,7 @@ pub(in crate::cli) struct SupervisionArguments {
     /// After a start, give the command this long before --stall counts
     #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration, requires = "command")]
     pub stall_grace: Duration,
-    /// End a command that takes more memory than this, with all that it has started
+    /// End a command whose process group takes more memory than this
     #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "command")]
     pub max_memory: Option<u64>,
     /// Send the command SIGKILL this long after SIGTERM; 0 sends it at once [default: 10s]

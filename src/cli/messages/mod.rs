@@ -20,6 +20,7 @@ pub(super) mod message;
 pub(super) mod mounting;
 pub(super) mod passed_over;
 pub(super) mod progress;
+mod queue;
 pub(super) mod recorder;
 pub(super) mod recording;
 pub(super) mod report;

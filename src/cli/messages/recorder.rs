@@ -189,13 +189,25 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
                 of_file("on_segment", &folder.join(segment), &fields)
             });
         }
+        KeeperEvent::WorkingOff(count) => {
+            let segments = if count == 1 { "1 segment is".to_owned() } else { format!("{count} segments are") };
+            let again = "Ctrl-C or SIGTERM leaves that to the next recorder here";
+            report::note(&format!("the recording has ended, and {segments} still being passed to {shown}; {again}"));
+        }
         KeeperEvent::LeftUnhandled(count) => {
             let segments = if count == 1 { "1 segment has".to_owned() } else { format!("{count} segments have") };
-            let fact = format!("{segments} still to be passed to {shown}, when a recorder is started here again");
+            let fact = format!(
+                "{segments} not been passed to {shown} yet; that happens when a recorder is next started on this folder"
+            );
             report::warning(&Message::about(folder, fact));
         }
         KeeperEvent::NotNoted(error) => {
             let fact = format!("what was done for its segments cannot be noted: {}", describe(error));
+            report::warning(&Message::about(folder, fact));
+        }
+        KeeperEvent::NoRoom(least) => {
+            let least = display_bytes(least);
+            let fact = format!("less than {least} is free, and there is no segment left that may be removed");
             report::warning(&Message::about(folder, fact));
         }
         KeeperEvent::RoomUnknown(error) => {

@@ -17,7 +17,7 @@ use super::{
     failure::{Exit, Failure},
     folded,
     message::Message,
-    screen,
+    queue, screen,
 };
 use crate::cli::plan::Reporting;
 
@@ -117,8 +117,32 @@ pub(in crate::cli) fn finding(message: &Message) {
     say(message, || event::saying("damage", message).into());
 }
 
-/// Standard error may be closed; there is nobody left to report that to.
+/// From here on, nobody who has something to report waits for whoever reads it; where there are too many lines, some are
+/// lost, and their number is reported. Without a thread to spare, all goes on as before.
+pub(in crate::cli) fn stop_waiting_for_readers() {
+    let _ = queue::begin(|line| write_line(&line));
+}
+
+/// Gives the last lines a short time to be read.
+pub(in crate::cli) fn flush() {
+    queue::end();
+}
+
 fn raw_line(text: &dyn Display) {
+    let about_lost = |lines| {
+        let fact = format!("{lines} lines were not read in time, and are not shown");
+        match is_json() {
+            true => json!({"event": "warning", "message": fact}).to_string(),
+            false => format!("reelseal: warning: {fact}"),
+        }
+    };
+    if !queue::take(|| text.to_string(), about_lost) {
+        write_line(text);
+    }
+}
+
+/// Standard error may be closed; there is nobody left to report that to.
+fn write_line(text: &dyn Display) {
     screen::give_way(|| {
         let _ = writeln!(io::stderr().lock(), "{text}");
     });

@@ -17,10 +17,13 @@ pub(super) fn show(bars: &MultiProgress) -> Shown {
 
 /// Writes with `write`, with no bar in the way.
 pub(super) fn give_way<T>(write: impl FnOnce() -> T) -> T {
-    match &*lock() {
-        Some(bars) => bars.suspend(write),
-        None => write(),
+    let shown = lock();
+    if let Some(bars) = &*shown {
+        return bars.suspend(write);
     }
+    // Whoever wants to show bars need not wait for whoever reads this.
+    drop(shown);
+    write()
 }
 
 /// Takes the bars down for good: what is written next is the last.

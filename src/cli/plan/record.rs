@@ -15,8 +15,8 @@ use crate::{
     keys::{KdfLimits, ScryptCost},
     process::CommandLine,
     record::{
-        Cutting, JournalPlan, Restarts, Retention, SERVICE_VARIABLES, SegmentHook, SegmentName, StatusAddress,
-        Supervision, SystemTime, Time,
+        Cutting, HookStop, JournalPlan, Restarts, Retention, SERVICE_VARIABLES, SegmentHook, SegmentName,
+        StatusAddress, Supervision, SystemTime, Time,
     },
 };
 
@@ -143,6 +143,6 @@ fn hook(arguments: &RetentionArguments) -> Result<Option<SegmentHook>, Failure> 
         Err(refused) if has_spaces => {
             Err(refused.with_hint("--on-segment takes a program alone; give each argument with --on-segment-arg"))
         }
-        checked => checked.map(|()| Some(SegmentHook { line })),
+        checked => checked.map(|()| Some(SegmentHook { line, stop: HookStop::default() })),
     }
 }

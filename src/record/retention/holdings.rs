@@ -25,6 +25,13 @@ pub(crate) struct Retention {
     pub free: Option<u64>,
 }
 
+impl Retention {
+    /// Whether less is `free` than there is to be.
+    pub(super) fn is_scarce(&self, free: Option<u64>) -> bool {
+        self.free.zip(free).is_some_and(|(least, free)| free < least)
+    }
+}
+
 /// Why a segment is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -105,23 +112,32 @@ impl Holdings {
         self.segments.iter_mut().for_each(|held| held.age_then = Duration::ZERO);
     }
 
-    /// The segment to remove next, and why; `growing` is the size of the one that is not among these, and `free` what is free.
-    /// A segment that the program has not been run for is removed only for want of room, and only after all others.
-    pub fn next(&self, kept: &Retention, growing: u64, free: Option<u64>, now: Instant) -> Option<(&Held, Reason)> {
-        let mut removable = self.segments.iter().filter(|held| !held.is_stuck);
-        let handled = removable.clone().find(|held| held.is_handled);
+    /// The segment to remove next, and why; `growing` is the size of the one that is not among these, if there is one, and
+    /// `free` what is free. A segment that the program has not been run for is removed only for want of room, and only after
+    /// all others. Where none grows, room is never made by removing the newest.
+    pub fn next(
+        &self,
+        kept: &Retention,
+        growing: Option<u64>,
+        free: Option<u64>,
+        now: Instant,
+    ) -> Option<(&Held, Reason)> {
+        let removable = || self.segments.iter().filter(|held| !held.is_stuck);
+        let handled = removable().find(|held| held.is_handled);
+        let newest = self.segments.back().filter(|_| growing.is_none());
+        let for_room = |held: &&Held| newest.is_none_or(|newest| newest.name != held.name);
         let is_old = |held: &&Held| kept.age.is_some_and(|age| held.age(self.began, now) > age);
-        let all = self.segments.iter().map(|held| held.size).sum::<u64>().saturating_add(growing);
-        let is_scarce = kept.free.zip(free).is_some_and(|(least, free)| free < least);
+        let all = self.segments.iter().map(|held| held.size).sum::<u64>().saturating_add(growing.unwrap_or(0));
         if let Some(held) = handled.filter(is_old) {
             return Some((held, Reason::Age));
         }
         if kept.size.is_some_and(|most| all > most)
-            && let Some(held) = handled
+            && let Some(held) = handled.filter(for_room)
         {
             return Some((held, Reason::Size));
         }
-        if is_scarce { handled.or_else(|| removable.next()).map(|held| (held, Reason::Free)) } else { None }
+        let held = handled.filter(for_room).or_else(|| removable().find(for_room));
+        held.filter(|_| kept.is_scarce(free)).map(|held| (held, Reason::Free))
     }
 }
 
@@ -160,7 +176,7 @@ mod tests {
     /// The names of what is removed, one after the other, while each removal frees 100 bytes of `free`.
     fn removed(mut holdings: Holdings, kept: Retention, free: u64, now: Instant) -> Vec<(String, Reason)> {
         let (mut free, mut names) = (free, Vec::new());
-        while let Some((held, reason)) = holdings.next(&kept, 50, Some(free), now) {
+        while let Some((held, reason)) = holdings.next(&kept, Some(50), Some(free), now) {
             let name = held.name.clone();
             holdings.remove(&name);
             free += 100;
@@ -175,7 +191,7 @@ mod tests {
         let mut some = holdings(began, &["a", "b"]);
         some.push(held("c", began + HOUR, Duration::ZERO));
         let kept = Retention { age: Some(HOUR), ..Retention::default() };
-        assert_eq!(some.next(&kept, 0, None, began + HOUR), None);
+        assert_eq!(some.next(&kept, Some(0), None, began + HOUR), None);
         let later = began + HOUR + Duration::from_secs(1);
         let names = removed(some, kept, 0, later);
         assert_eq!(names, [("a".to_owned(), Reason::Age), ("b".to_owned(), Reason::Age)]);
@@ -200,6 +216,25 @@ mod tests {
         // The one that grows is not there to be removed, however large it is.
         let none = Retention { size: Some(10), ..Retention::default() };
         assert_eq!(removed(holdings(began, &names), none, 0, began).len(), 4);
+    }
+
+    #[test]
+    fn once_nothing_is_recorded_room_is_not_made_by_removing_the_newest() {
+        let began = Instant::now();
+        let names = ["a", "b"];
+        for kept in [
+            Retention { size: Some(10), ..Retention::default() },
+            Retention { free: Some(u64::MAX), ..Retention::default() },
+        ] {
+            let mut some = holdings(began, &names);
+            assert_eq!(some.next(&kept, None, Some(0), began).map(|(held, _)| held.name.clone()), Some("a".into()));
+            some.remove("a".as_ref());
+            assert_eq!(some.next(&kept, None, Some(0), began), None);
+            // As soon as another grows, this one goes.
+            assert!(some.next(&kept, Some(0), Some(0), began).is_some());
+        }
+        let kept = Retention { age: Some(HOUR), ..Retention::default() };
+        assert_eq!(removed(holdings(began, &names), kept, 0, began + 2 * HOUR).len(), 2);
     }
 
     #[test]
@@ -235,7 +270,7 @@ mod tests {
         some.push(held("earlier", began, 10 * HOUR));
         some.push(held("a", began + HOUR / 2, Duration::ZERO));
         let kept = Retention { age: Some(HOUR), ..Retention::default() };
-        let next = |some: &Holdings, now| some.next(&kept, 0, None, now).map(|(held, _)| held.name.clone());
+        let next = |some: &Holdings, now| some.next(&kept, Some(0), None, now).map(|(held, _)| held.name.clone());
         // Right after the start the clock may not be set yet.
         assert_eq!(next(&some, began + Duration::from_secs(299)), None);
         assert_eq!(next(&some, began + SETTLING), Some("earlier".into()));

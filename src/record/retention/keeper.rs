@@ -28,6 +28,8 @@ use crate::{
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(5);
 const LOOK_FOR_AGE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(3600);
+/// A program that takes longer at the end of the recording is reported.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A program that has failed for a segment is run for it again after this time, which doubles up to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
@@ -58,10 +60,14 @@ pub(crate) enum KeeperEvent<'a> {
     Handled(&'a OsStr),
     /// The program failed; unless the recording has ended, it is run again after some time.
     HookFailed { segment: &'a OsStr, failure: &'a CommandFailure, again_after: Option<Duration> },
+    /// The recording has ended, and the program is still to be run, or to end, for so many segments.
+    WorkingOff(usize),
     /// For so many segments the program has not been run.
     LeftUnhandled(usize),
     /// What is known of the segments cannot be written.
     NotNoted(&'a io::Error),
+    /// Less than this is free, with all removed that may be.
+    NoRoom(u64),
     /// It cannot be found out how much is free.
     RoomUnknown(&'a io::Error),
 }
@@ -81,6 +87,8 @@ pub(crate) struct Keeper<'a, T> {
     /// What the program is not run for in this run.
     skipped: HashSet<OsString>,
     is_running_hook: bool,
+    /// Whether it was reported that there is too little room.
+    is_room_missing: bool,
 }
 
 impl<'a, T: Time + Sync> Keeper<'a, T> {
@@ -112,9 +120,21 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         let left: HashSet<_> = holdings.iter().map(|held| (held.recording, held.number)).collect();
         let recordings: HashSet<_> = left.iter().map(|(recording, _)| *recording).collect();
         let (growing, failed, skipped) = (None, HashMap::new(), HashSet::new());
-        let is_running_hook = false;
-        let mut keeper =
-            Self { folder, time, retention, hook, report, ledger, holdings, growing, failed, skipped, is_running_hook };
+        let (is_running_hook, is_room_missing) = (false, false);
+        let mut keeper = Self {
+            folder,
+            time,
+            retention,
+            hook,
+            report,
+            ledger,
+            holdings,
+            growing,
+            failed,
+            skipped,
+            is_running_hook,
+            is_room_missing,
+        };
         keeper.tidy();
         keeper.ledger.begin(folder.folder(), recording, |recording, number| match number {
             Some(number) => left.contains(&(*recording, number)),
@@ -173,21 +193,28 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
 
     /// Runs the program once for each segment that it has not been run for, until it fails.
     fn work_off(&mut self, messages: &Receiver<KeeperMessage>, jobs: Option<&SyncSender<OsString>>) {
+        let mut is_said = false;
+        let is_stopped = |keeper: &Self| keeper.hook.is_some_and(|hook| hook.stop.is_requested());
         loop {
-            if !self.is_running_hook {
+            if !self.is_running_hook && !is_stopped(self) {
                 self.run_hook(jobs, |_, _| true);
             }
             if !self.is_running_hook {
                 break;
             }
-            match messages.recv() {
+            match messages.recv_timeout(if is_said { LOOK } else { PATIENCE }) {
                 Ok(KeeperMessage::HookEnded(name, ended)) => {
                     if !self.hook_ended(name, ended, false) {
                         break;
                     }
                 }
-                Ok(_) => {}
-                Err(_) => break,
+                Err(RecvTimeoutError::Timeout) if !is_said => {
+                    let left = self.holdings.iter().filter(|held| !held.is_handled).count();
+                    (self.report)(KeeperEvent::WorkingOff(left));
+                    is_said = true;
+                }
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.tidy();
@@ -258,10 +285,15 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         let (mut is_fresh, mut freed) = (false, 0);
         let free_before = self.free();
         loop {
-            let growing = self.growing.as_ref().and_then(|name| size_of(folder, name)).unwrap_or(0);
+            let growing = self.growing.as_ref().map(|name| size_of(folder, name).unwrap_or(0));
             // What is removed may become free only after a while.
             let free = free_before.map(|free: u64| free.saturating_add(freed));
             let Some((held, reason)) = self.holdings.next(&self.retention, growing, free, self.time.now()) else {
+                let was_missing = self.is_room_missing;
+                self.is_room_missing = self.retention.is_scarce(free);
+                if let Some(least) = self.retention.free.filter(|_| self.is_room_missing && !was_missing) {
+                    (self.report)(KeeperEvent::NoRoom(least));
+                }
                 break;
             };
             if !is_fresh {

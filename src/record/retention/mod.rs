@@ -14,4 +14,4 @@ mod segment_hook;
 pub(crate) use holdings::{Reason, Retention};
 pub(crate) use keeper::{Keeper, KeeperEvent, KeeperMessage};
 pub(crate) use ledger::{Ledger, LedgerError};
-pub(crate) use segment_hook::SegmentHook;
+pub(crate) use segment_hook::{HookStop, SegmentHook};

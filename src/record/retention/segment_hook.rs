@@ -1,6 +1,11 @@
 //! The program that is run for each segment that is finished.
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
     process::{CommandFailure, CommandLine},
@@ -15,6 +20,50 @@ const PLACEHOLDER: &str = "{}";
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentHook {
     pub line: CommandLine,
+    pub stop: HookStop,
+}
+
+/// Has the program not be run any more, from any thread.
+#[derive(Clone, Default)]
+pub(crate) struct HookStop(Arc<Mutex<Stopping>>);
+
+#[derive(Default)]
+struct Stopping {
+    is_requested: bool,
+    /// Asks the one that runs to end.
+    end: Option<Box<dyn Fn() + Send>>,
+}
+
+impl HookStop {
+    /// Asks the program that runs to end; no other is run.
+    pub fn request(&self) {
+        let mut stopping = self.lock();
+        stopping.is_requested = true;
+        stopping.end.iter().for_each(|end| end());
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        self.lock().is_requested
+    }
+
+    /// A program runs, which `end` asks to end; `None` once it has.
+    fn runs(&self, end: Option<Box<dyn Fn() + Send>>) {
+        let mut stopping = self.lock();
+        stopping.end = end;
+        if stopping.is_requested {
+            stopping.end.iter().for_each(|end| end());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stopping> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for HookStop {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("HookStop").field(&self.is_requested()).finish()
+    }
 }
 
 impl SegmentHook {
@@ -35,12 +84,15 @@ impl SegmentHook {
     pub fn run(&self, path: &Path, watching: &Watching) -> Result<(), CommandFailure> {
         let line = CommandLine { arguments: self.arguments(path), ..self.line.clone() };
         let (running, mut output) = line.produce_unattended(watching)?;
+        self.stop.runs(Some(Box::new(running.asks_to_end())));
         let mut area = [0; 4096];
         // A program that it leaves running may keep its output open; that is no failure of this one.
         while matches!(output.wait_or_be_woken(None, None), Ok(Readiness::Ready))
             && output.read(&mut area).is_ok_and(|read| read > 0)
         {}
-        match running.wait() {
+        let ended = running.wait();
+        self.stop.runs(None);
+        match ended {
             Ok(()) | Err(CommandFailure::LeftOutputOpen) => {
                 // How it ended is known.
                 let _ = running.finish();
@@ -61,7 +113,7 @@ mod tests {
             let arguments = arguments.iter().map(Into::into).collect();
             let (program, kill_after) = ("rsync".into(), std::time::Duration::ZERO);
             let line = CommandLine { program, arguments, timeout: None, kill_after, hidden_variables: &[] };
-            SegmentHook { line }.arguments(Path::new("/cam/a b.reel"))
+            SegmentHook { line, stop: HookStop::default() }.arguments(Path::new("/cam/a b.reel"))
         };
         assert_eq!(arguments(&[]), ["/cam/a b.reel"]);
         assert_eq!(arguments(&["-a"]), ["-a", "/cam/a b.reel"]);

@@ -20,9 +20,10 @@ pub(super) fn failure_of(
     folder: &Path,
     label: &Label,
     command: Option<(&OsStr, Option<ProducerEnd>)>,
+    removes_segments: bool,
 ) -> Result<(), Failure> {
     let segment = |name: &OsStr| folder.join(name);
-    let kept = kept(&ended);
+    let kept = kept(&ended, removes_segments);
     match ended.how {
         Ok(SourceEnd::Failed) => {
             let Some((program, end)) = command else { return Ok(()) };
@@ -59,11 +60,12 @@ pub(super) fn failure_of(
     }
 }
 
-/// What there is of a recording, for a hint.
-fn kept(ended: &Ended) -> String {
+/// What there is of a recording, for a hint. Where segments are removed, or part of it may be lost, it may be less by now.
+fn kept(ended: &Ended, removes_segments: bool) -> String {
+    let are_kept = if removes_segments || ended.is_doubtful { "" } else { ", and are kept" };
     match (ended.bytes, ended.segments) {
         (0, _) => "nothing was recorded".to_owned(),
-        (bytes, 1) => format!("{bytes} bytes were recorded, and are kept"),
-        (bytes, segments) => format!("{bytes} bytes in {segments} segments were recorded, and are kept"),
+        (bytes, 1) => format!("{bytes} bytes were recorded{are_kept}"),
+        (bytes, segments) => format!("{bytes} bytes in {segments} segments were recorded{are_kept}"),
     }
 }

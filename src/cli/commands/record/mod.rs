@@ -37,7 +37,9 @@ use crate::{
 };
 
 pub(in crate::cli) fn record(plan: &RecordPlan, startup: Startup) -> Result<(), Exit> {
-    run(plan, startup).map_err(|failure| report::failure(&failure))
+    let recorded = run(plan, startup).map_err(|failure| report::failure(&failure));
+    report::flush();
+    recorded
 }
 
 /// All that can be refused before the command runs is refused before it runs.
@@ -134,9 +136,10 @@ impl Recorder<'_> {
         let end = move || control.end();
         let ended = self.record(&mut source, (Box::new(end), false), parts, watching)?;
         let last_end = source.last_end().cloned();
+        let removes = self.plan.retention != Retention::default();
         // Whatever is left of the command ends before anything is said of the end.
         drop(source);
-        failure_of(ended, self.folder.path(), &self.label, Some((line.program.as_os_str(), last_end)))
+        failure_of(ended, self.folder.path(), &self.label, Some((line.program.as_os_str(), last_end)), removes)
     }
 
     fn of_input(mut self, input: &InputFile, parts: Parts<'_>, watching: &Watching) -> Result<(), Failure> {
@@ -145,7 +148,7 @@ impl Recorder<'_> {
         let ignores_interrupts = self.plan.ignores_interrupts;
         let end = Box::new(source.ender());
         let ended = self.record(&mut source, (end, ignores_interrupts), parts, watching)?;
-        failure_of(ended, self.folder.path(), &self.label, None)
+        failure_of(ended, self.folder.path(), &self.label, None, self.plan.retention != Retention::default())
     }
 
     /// Records `source` until it ends, or `end` was called and it ended; does what is left to do for finished segments.
@@ -171,8 +174,10 @@ impl Recorder<'_> {
             });
             (line, object)
         }));
+        // Whoever reads what is reported, and stops, does not stop the recording.
+        report::stop_waiting_for_readers();
         thread::scope(|scope| {
-            let surroundings = Surroundings::start(scope, parts, (&board, &control), &what, watching)?;
+            let mut surroundings = Surroundings::start(scope, parts, (&board, &control), &what, watching)?;
             let service = self.service;
             let end = move || {
                 service.iter().for_each(ServiceManager::stopping);
@@ -185,11 +190,17 @@ impl Recorder<'_> {
             let ended = self.journal(&mut source, &surroundings);
             self.service.iter().for_each(ServiceManager::stopping);
             drop(ending);
+            // From here on, a signal leaves what is left to do for the segments to the next recorder.
+            let stop = self.plan.hook.as_ref().map(|hook| hook.stop.clone());
+            let leave =
+                stop.map(|stop| EndRequest { end: Box::new(move || stop.request()), ignores_interrupts: false });
+            let _leaving = leave.map(|leave| watching.ask_to_end(leave));
+            surroundings.work_off();
             Ok(ended)
         })
     }
 
-    fn journal(&mut self, source: &mut impl Source, surroundings: &Surroundings) -> Ended {
+    fn journal(&mut self, source: &mut impl Source, surroundings: &Surroundings<'_>) -> Ended {
         let Self { plan, folder, lock, first, label, recording, progress, board, .. } = self;
         let file: FileProgress<'_> = progress.file(label, None, false);
         let mut streams = || match first.take() {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
-    thread::{self, Scope},
+    thread::{self, Scope, ScopedJoinHandle},
 };
 
 use crate::{
@@ -53,10 +53,10 @@ pub(super) fn ledger_failure(folder: &RecordingFolder, error: LedgerError) -> Fa
 }
 
 /// The threads; each ends when what it has here is dropped.
-pub(super) struct Surroundings {
+pub(super) struct Surroundings<'scope> {
     _server: Option<StopServer>,
     _service: Option<Sender<()>>,
-    keeper: Option<Sender<KeeperMessage>>,
+    keeper: Option<(Sender<KeeperMessage>, ScopedJoinHandle<'scope, ()>)>,
 }
 
 /// What the threads are to be.
@@ -66,9 +66,9 @@ pub(super) struct Parts<'a> {
     pub keeper: Option<Keeper<'a, SystemTime>>,
 }
 
-impl Surroundings {
+impl<'scope> Surroundings<'scope> {
     /// Starts what there is of `parts`; `what` is recorded.
-    pub fn start<'scope, 'env: 'scope>(
+    pub fn start<'env: 'scope>(
         scope: &'scope Scope<'scope, 'env>,
         parts: Parts<'env>,
         (board, control): (&'env Board, &'env Control),
@@ -81,8 +81,8 @@ impl Surroundings {
             let (tell, messages): (_, Receiver<_>) = channel();
             let results = tell.clone();
             let run = move || keeper.run(&messages, results, watching);
-            thread::Builder::new().spawn_scoped(scope, run).map_err(no_thread)?;
-            started.keeper = Some(tell);
+            let thread = thread::Builder::new().spawn_scoped(scope, run).map_err(no_thread)?;
+            started.keeper = Some((tell, thread));
         }
         if let Some(listener) = parts.listener {
             let (server, stop) = StatusServer::new(listener).map_err(no_thread)?;
@@ -100,7 +100,7 @@ impl Surroundings {
 
     /// Passes on what has become of a segment to whoever looks after it.
     pub fn tell(&self, event: &Event<'_>) {
-        let Some(keeper) = &self.keeper else { return };
+        let Some((keeper, _)) = &self.keeper else { return };
         let message = match *event {
             Event::Began(name) => KeeperMessage::Began(name.to_owned()),
             Event::Finished { segment, is_synced, .. } => {
@@ -115,8 +115,19 @@ impl Surroundings {
     }
 }
 
-impl Drop for Surroundings {
+impl Surroundings<'_> {
+    /// There will be no more segments: waits until what is left to do for those that there are is done.
+    pub fn work_off(&mut self) {
+        if let Some((keeper, thread)) = self.keeper.take() {
+            let _ = keeper.send(KeeperMessage::End);
+            drop(keeper);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Surroundings<'_> {
     fn drop(&mut self) {
-        self.keeper.iter().for_each(|keeper| drop(keeper.send(KeeperMessage::End)));
+        self.work_off();
     }
 }
