@@ -242,6 +242,94 @@ fn a_damaged_frame_cuts_the_answer_is_reported_once_and_the_rest_can_be_read() {
 }
 
 #[test]
+fn all_sound_bytes_before_a_failure_are_sent_even_if_it_is_in_the_first_piece() {
+    const LENGTH: usize = 400_000;
+    let (folder, film_bytes) = (film(LENGTH), plaintext(LENGTH));
+    fs::copy(folder.path("films/film.mp4.reel"), folder.path("films/short.mp4.reel")).unwrap();
+    let file = File::options().read(true).write(true).open(folder.path("films/film.mp4.reel")).unwrap();
+    let place = FRAMES_START + 4 * WIRE + 99;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, place).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], place).unwrap();
+    let short = File::options().write(true).open(folder.path("films/short.mp4.reel")).unwrap();
+    short.set_len(FRAMES_START + 3 * WIRE + 500).unwrap();
+    let serving = Serving::start(&folder, &["films"]);
+    const DAMAGED: usize = 4 * 65_536;
+    const SOUND: usize = 3 * 65_536;
+    let cases = [
+        ("film.mp4", "262000-399999", 262_000..DAMAGED),
+        ("film.mp4", "262144-399999", DAMAGED..DAMAGED),
+        ("film.mp4", "262143-262144", DAMAGED - 1..DAMAGED),
+        ("short.mp4", "-10", SOUND - 9..SOUND),
+        ("short.mp4", "-1", SOUND..SOUND),
+    ];
+    for (name, range, sound) in cases {
+        for _ in 0..5 {
+            let mut connection = BufReader::new(serving.connect());
+            let request = serving.request("GET", name, &[&format!("Range: bytes={range}")]);
+            connection.get_mut().write_all(request.as_bytes()).unwrap();
+            let answer = Answer::read(&mut connection, "GET");
+            let length: usize = answer.header("content-length").unwrap().parse().unwrap();
+            assert!(answer.status == 206 && length > sound.len(), "{range}: {} {length}", answer.status);
+            assert!(answer.body == film_bytes[sound.clone()], "{range}: {} bytes", answer.body.len());
+        }
+    }
+}
+
+#[test]
+fn an_address_that_nobody_can_learn_is_refused() {
+    let folder = film(100);
+    let run = |redirection: &str| {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &format!("exec $reelseal serve --key-file key films {redirection}")]);
+        sh.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).current_dir(folder.path("")).output().unwrap()
+    };
+    assert_refused(&run(">&-"), 1, "standard output is closed");
+    assert_refused(&run(">/dev/full"), 1, "standard output: cannot write");
+}
+
+#[test]
+fn generated_names_go_before_files_of_the_same_name_and_nothing_is_below_a_file() {
+    let folder = film(100);
+    for name in ["index.json", "index.m3u"] {
+        folder.write(name, b"forged");
+        assert_done(&folder.run(&["encrypt", name, "-o", &format!("films/{name}.reel")]));
+    }
+    let serving = Serving::start(&folder, &["films"]);
+    assert!(serving.get("index.json", &[]).text().contains("\"files\""));
+    assert!(serving.get("index.m3u", &[]).text().starts_with("#EXTM3U"));
+    for name in ["film.mp4/index.json", "film.mp4/index.m3u", "film.mp4/", "film.mp4/x"] {
+        assert_eq!(serving.get(name, &[]).status, 404, "{name}");
+    }
+}
+
+#[test]
+fn a_client_that_closes_its_side_after_the_request_is_answered() {
+    let folder = film(200_000);
+    let serving = Serving::start(&folder, &["films"]);
+    let mut connection = serving.connect();
+    connection.write_all(serving.request("GET", "film.mp4", &[]).as_bytes()).unwrap();
+    connection.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut connection = BufReader::new(connection);
+    assert!(Answer::read(&mut connection, "GET").body == plaintext(200_000));
+    assert_eq!(connection.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn a_recording_with_a_gap_has_ended_before_it() {
+    let folder = Folder::new();
+    let input = plaintext(500_000);
+    assert_done(&folder.pipe(&["record", "--output-dir", "cam", "--segment-size", "150K", "--name", "cam.ts"], &input));
+    let mut segments: Vec<_> = fs::read_dir(folder.path("cam")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    fs::remove_file(&segments[1]).unwrap();
+    let serving = Serving::start(&folder, &["cam"]);
+    let playlist = serving.get("cam.ts.m3u8", &[]).text();
+    assert!(playlist.contains("TYPE:VOD") && playlist.ends_with("#EXT-X-ENDLIST\n"), "{playlist}");
+    assert!(serving.get("", &[]).text().contains("continues in a missing segment"));
+}
+
+#[test]
 fn an_unfinished_stream_can_be_sought_in_and_never_ends_well() {
     let (folder, film_bytes) = (film(400_000), plaintext(400_000));
     let file = File::options().write(true).open(folder.path("films/film.mp4.reel")).unwrap();
@@ -332,14 +420,17 @@ fn a_wrong_secret_a_taken_address_and_nothing_to_serve_are_refused_at_once() {
     assert_done(&folder.reelseal(&["keygen", "-o", "films/other"]).output().unwrap());
     let refused = folder.reelseal(&["serve", "films", "--key-file", "films/other"]).output().unwrap();
     assert_refused(&refused, 3, "wrong key file");
+    assert_eq!(text(&refused.stderr).matches("wrong key file").count(), 1, "{}", text(&refused.stderr));
+    let missing = folder.reelseal(&["serve", "films", "--key-file", "missing"]).output().unwrap();
+    assert_eq!(text(&missing.stderr).matches("missing").count(), 1, "{}", text(&missing.stderr));
     let serving = Serving::start(&folder, &["films"]);
     let address = format!("127.0.0.1:{}", serving.port);
     assert_refused(&folder.run(&["serve", "films", "--listen", &address]), 1, "cannot listen");
     fs::create_dir(folder.path("empty")).unwrap();
-    assert_refused(&folder.run(&["serve", "empty"]), 2, "empty: holds no encrypted file");
+    assert_refused(&folder.run(&["serve", "empty"]), 2, "empty: contains no encrypted files");
     assert_refused(&folder.run(&["serve", "none"]), 1, "none: cannot open");
     assert_refused(&folder.run(&["serve", "film.mp4"]), 4, "film.mp4: is not a reelseal stream");
-    assert_refused(&folder.run(&["serve", "-"]), 2, "cannot be sought in");
+    assert_refused(&folder.run(&["serve", "-"]), 2, "-: cannot seek in standard input");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
-const ESTABLISHED: &str = "01";
+/// Established, or closed by the peer in its direction alone: FIN_WAIT1 and FIN_WAIT2.
+const ALIVE: [&str; 3] = ["01", "04", "05"];
 
 /// The user whose process is at `peer`, the other end of a connection to `own`. `None` where that is not known, as for a
 /// process that has closed it: the system then says nothing of its user.
@@ -34,7 +35,7 @@ fn user_in(table: &str, peer: SocketAddr, own: SocketAddr) -> Option<u32> {
         let &[_, local, remote, state, _, _, _, user, _, inode] = fields.as_slice() else { return None };
         // Ended connections are shown as those of user 0.
         let is_it =
-            state == ESTABLISHED && inode != "0" && address(local) == Some(peer) && address(remote) == Some(own);
+            ALIVE.contains(&state) && inode != "0" && address(local) == Some(peer) && address(remote) == Some(own);
         if is_it { user.parse().ok() } else { None }
     })
 }

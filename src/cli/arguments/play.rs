@@ -7,8 +7,8 @@ use clap::Args;
 use super::{CommonArguments, SecretArguments};
 
 pub(super) const PLAY_HELP: &str = "\
-The player is REELSEAL_PLAYER or else the first of mpv, vlc and ffplay that is installed. It reads
-from this machine alone, can seek, and ends the command when it ends. Nothing is written to disk.
+The player is REELSEAL_PLAYER or else the first of mpv, vlc and ffplay that is installed. It can seek,
+and the command ends when the player does. Only this machine is answered; nothing is written to disk.
 mpv, vlc and ffplay get the address on their standard input, and not as an argument.";
 
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(in crate::cli) struct PlayArguments {
     /// An encrypted film, the folder of a recording, or a folder of films
     #[arg(value_name = "FILE")]
     pub input: PathBuf,
-    /// Open the page in a browser instead; ends when it is interrupted
+    /// Open the page in a browser instead, and serve until interrupted
     #[arg(long, conflicts_with = "player")]
     pub browser: bool,
     #[command(flatten)]

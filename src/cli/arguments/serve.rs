@@ -7,25 +7,25 @@ use clap::Args;
 use super::{CommonArguments, SecretArguments};
 
 pub(super) const SERVE_HELP: &str = "\
-Prints one address, with a secret word in its path, and answers until it is interrupted. Films can be
-sought in and are decrypted as they are read; nothing is written to disk. On this machine, only
-processes of your own user are answered. Without --listen, nobody else can connect.
+Prints one address with a secret word in its path and serves until interrupted. You can seek in films;
+they are decrypted as they are read, and nothing is written to disk. On this machine, only processes of
+your own user are answered. Without --listen, nobody else can connect.
 
 The address shows a page that lists and plays. A folder's index.m3u is a playlist for players, its
-index.json is for programs. A recording is one file, and NAME.m3u8 has its segments for browsers.
+index.json is for programs. A recording appears as one file; NAME.m3u8 lists its segments for browsers.
 
-A damaged frame ends an answer early, as a broken connection; it is reported here, and the rest can
-still be read. An unfinished stream ends in the same way.";
+At a damaged frame the connection is cut; the damage is reported here, and the rest of the file can
+still be read. At the end of an unfinished stream, it is cut, too.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ServeArguments {
     /// Encrypted files, folders of them, or folders of recordings
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
-    /// Listen at this address instead of at a free port of this machine alone, such as 127.0.0.1:8080
+    /// Listen on this address; by default, on a free port that only this machine can reach
     ///
-    /// At an address that others can reach, whoever knows the word in the path may read, and what they read goes over the
-    /// network as plaintext.
+    /// If others can reach the address, anyone who knows the secret word in the path can read the files, and they cross the
+    /// network unencrypted.
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]

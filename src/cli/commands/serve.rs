@@ -1,9 +1,6 @@
 //! `reelseal serve`.
 
-use std::{
-    io::{self, Write},
-    net::SocketAddr,
-};
+use std::{net::SocketAddr, path::Path};
 
 use crate::{
     cli::{
@@ -11,9 +8,13 @@ use crate::{
         messages::{
             failure::{Exit, Failure},
             message::Message,
-            report,
+            report, standard_output,
         },
         plan::ServePlan,
+    },
+    files::{
+        output::{Destination, OutputRequest},
+        protected::Protected,
     },
     share::http::{Server, ServerError},
     signals::{EndRequest, Startup},
@@ -24,20 +25,21 @@ pub(in crate::cli) fn serve(plan: &ServePlan, startup: Startup) -> Result<(), Ex
 }
 
 fn run(plan: &ServePlan, startup: Startup) -> Result<(), Failure> {
+    // Without the address, nobody could read anything.
+    Destination::resolve(&OutputRequest::named(Path::new("-")), &Protected::default(), false)?;
     // An address that is taken should be known before a secret is asked for.
     let server = bind(plan.listen)?;
     let (tree, watching) = shared_tree::open(&plan.sharing, startup)?;
     if !plan.listen.ip().is_loopback() {
         report::warning(&Message::about(
             "--listen",
-            "others can connect: whoever knows the address may read, and what they read is sent as plaintext",
+            "others can connect: anyone who knows the address can read the files, which are sent unencrypted",
         ));
     }
     let stopper = server.stopper();
     let end = EndRequest { end: Box::new(move || stopper.stop()), ignores_interrupts: false };
     let _ending = watching.ask_to_end(end);
-    // Whoever started this may read it, or not.
-    let _ = writeln!(io::stdout(), "{}", server.url());
+    standard_output::line(&server.url())?;
     server.run(tree).map_err(|error| Failure::system("--listen", "cannot serve", &error))
 }
 

@@ -1,19 +1,28 @@
 //! Streams that are offered to other programs, opened with the secret of the command.
 
-use std::{error::Error, fs::File, path::Path, sync::Arc};
+use std::{
+    error::Error,
+    fs::File,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::{
     cli::{
         job::opened_input::warn_of_damaged_copy,
         messages::{
             failure::{Exit, Failure},
+            report,
             sharing::{Refused, not_opened, report_event},
         },
         plan::Sharing,
         secrets::{keyring::Keyring, question::Question, secret_source::SecretSource},
     },
     files::label::Label,
-    share::tree::{Tree, Unlock},
+    share::tree::{Event, Tree, Unlock},
     signals::{Answer, Startup, Watching},
     stream::{DescriptorInput, OpenedStream, StreamHeader},
 };
@@ -40,29 +49,50 @@ pub(in crate::cli) fn open(plan: &Sharing, startup: Startup) -> Result<(Arc<Tree
     let watching = startup.watch(Answer::Die);
     let question = Question::to_open(plan.paths.iter().map(|path| Some(path.as_path())));
     let keyring = Keyring::new(secret, plan.limits, question);
-    let tree = Arc::new(Tree::new(&plan.paths, Box::new(keyring), report_event)?);
+    let trying = Arc::new(AtomicBool::new(true));
+    let is_trying = Arc::clone(&trying);
+    let listener = move |event: Event<'_>| {
+        // What does not open at the start is reported once it is known whether the command goes on.
+        if !(matches!(event, Event::NotOpened { .. }) && is_trying.load(Ordering::Relaxed)) {
+            report_event(event);
+        }
+    };
+    let tree = Arc::new(Tree::new(&plan.paths, Box::new(keyring), listener)?);
     try_secret(&tree)?;
+    trying.store(false, Ordering::Relaxed);
     Ok((tree, watching))
 }
 
 /// Opens the first stream that opens. If the secret is wrong for all that are tried, it is wrong; what else may be the
-/// matter with them was reported, and does not concern the others.
+/// matter with them is reported, and does not concern the others.
 fn try_secret(tree: &Tree) -> Result<(), Failure> {
     let listing = tree.listing();
     let files: Vec<_> = listing.files().into_iter().filter_map(|node| node.file()).collect();
-    let mut last = None;
+    let mut failures = Vec::new();
     for file in files.iter().take(TRIED) {
         match tree.open(file) {
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                report_all(&failures);
+                return Ok(());
+            }
             Err(failure) => {
                 let failure = not_opened(file.path(), &failure);
                 let is_only = files.len() == 1;
-                if failure.exit() != Exit::WrongSecret && !failure.concerns_all() && !is_only {
+                let says_nothing = failure.exit() != Exit::WrongSecret && !failure.concerns_all() && !is_only;
+                failures.push(failure);
+                if says_nothing {
+                    report_all(&failures);
                     return Ok(());
                 }
-                last = Some(failure);
             }
         }
     }
-    last.map_or(Ok(()), Err)
+    // One of them says it for all.
+    failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+fn report_all(failures: &[Failure]) {
+    for failure in failures {
+        report::failure(failure);
+    }
 }

@@ -72,7 +72,10 @@ fn player_line(words: &[OsString]) -> Result<(CommandLine, Handover), Failure> {
     };
     let line = match named {
         Some(line) => {
-            check_program(&line)?;
+            check_program(&line).map_err(|failure| match words {
+                [] => failure.with_hint("REELSEAL_PLAYER names this player: set it to another one, or unset it"),
+                _ => failure,
+            })?;
             line
         }
         None => PLAYERS.iter().map(|player| line(player.into(), &[])).find(|line| line.check().is_ok()).ok_or_else(

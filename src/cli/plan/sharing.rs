@@ -20,9 +20,9 @@ pub(in crate::cli) struct Sharing {
 impl Sharing {
     pub(super) fn of(paths: &[PathBuf], secret: &SecretArguments) -> Result<Self, Failure> {
         if let Some(path) = paths.iter().find(|path| is_standard(Some(path))) {
-            return Err(Failure::usage("cannot be sought in")
+            return Err(Failure::usage("cannot seek in standard input")
                 .about(path.as_path())
-                .with_hint("name a file; what comes through a pipe, reelseal decrypt -- PLAYER - plays in order"));
+                .with_hint("name a file; to play a pipe from start to end: reelseal decrypt -- PLAYER -"));
         }
         Ok(Self { paths: paths.to_vec(), secret: secret.into(), limits: secret.kdf_limits() })
     }

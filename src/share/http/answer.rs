@@ -48,7 +48,7 @@ pub(super) fn refusal(status: StatusCode, fact: &str) -> Answer {
 
 /// What is asked for is at `place`.
 pub(super) fn moved(place: &str) -> Answer {
-    let mut answer = refusal(StatusCode::MOVED_PERMANENTLY, "a folder's address ends in a slash");
+    let mut answer = refusal(StatusCode::MOVED_PERMANENTLY, "moved: folder addresses end with a slash");
     if let Ok(place) = HeaderValue::from_str(place) {
         answer.headers_mut().insert(LOCATION, place);
     }

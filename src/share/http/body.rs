@@ -13,6 +13,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::flush::Flush;
 use crate::share::tree::{ReadFailure, SharedStream};
 
 /// Bytes that are decrypted at a time, while those before them are sent.
@@ -32,8 +33,10 @@ pub(super) struct StreamBody {
     left: u64,
     ready: VecDeque<Bytes>,
     /// Ends the body after what is ready.
-    failure: Option<ReadFailure>,
+    failure: Option<BodyError>,
     decrypting: Option<JoinHandle<Batch>>,
+    /// What a failure waits for: the connection is cut by it, with all that was not sent yet.
+    flush: Option<Flush>,
 }
 
 #[derive(Debug)]
@@ -66,13 +69,23 @@ impl Content {
     pub fn empty() -> Self {
         Self::Bytes(None)
     }
+
+    /// The same, for the connection of `flush`: it does not fail before everything up to the failure has been sent.
+    #[must_use]
+    pub fn failing_after(mut self, flush: Flush) -> Self {
+        if let Self::Stream(stream) = &mut self {
+            stream.flush = Some(flush);
+        }
+        self
+    }
 }
 
 impl StreamBody {
     /// These parts of `stream`. What is sent first is decrypted now.
     pub fn new(stream: Arc<SharedStream>, parts: VecDeque<Part>) -> Self {
         let left = parts.iter().map(Part::length).sum();
-        let mut body = Self { stream, parts, left, ready: VecDeque::new(), failure: None, decrypting: None };
+        let mut body =
+            Self { stream, parts, left, ready: VecDeque::new(), failure: None, decrypting: None, flush: None };
         body.take_texts();
         if let Some(range) = body.next_range() {
             let batch = decrypt(&body.stream, range);
@@ -103,7 +116,7 @@ impl StreamBody {
 
     fn add(&mut self, batch: Batch) {
         self.ready.extend(batch.pieces);
-        self.failure = batch.failure;
+        self.failure = batch.failure.map(BodyError::Read);
         if self.failure.is_none() {
             self.take_texts();
         }
@@ -166,18 +179,25 @@ impl Body for StreamBody {
                 self.left = self.left.saturating_sub(bytes.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            if let Some(failure) = self.failure.take() {
+            if self.failure.is_some() {
+                if let Some(flush) = &self.flush {
+                    ready!(flush.poll(context));
+                }
                 self.parts.clear();
-                return Poll::Ready(Some(Err(BodyError::Read(failure))));
+                return Poll::Ready(self.failure.take().map(Err));
             }
             let Some(decrypting) = &mut self.decrypting else {
-                return Poll::Ready(if self.left > 0 { Some(Err(BodyError::Ended)) } else { None });
+                if self.left == 0 {
+                    return Poll::Ready(None);
+                }
+                self.failure = Some(BodyError::Ended);
+                continue;
             };
             let batch = ready!(Pin::new(decrypting).poll(context));
             self.decrypting = None;
             match batch {
                 Ok(batch) => self.add(batch),
-                Err(_) => return Poll::Ready(Some(Err(BodyError::Ended))),
+                Err(_) => self.failure = Some(BodyError::Ended),
             }
         }
     }

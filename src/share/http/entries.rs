@@ -60,8 +60,7 @@ impl Entry {
     /// Why not all of it may be there, if that is known.
     pub fn damage(&self) -> Option<String> {
         match &self.state {
-            State::NotOpened => None,
-            State::Failed(why) => Some(why.clone()),
+            State::NotOpened | State::Failed(_) => None,
             State::Open { damaged_frames: 1, .. } => Some("1 damaged frame".to_owned()),
             State::Open { damaged_frames, .. } if *damaged_frames > 0 => {
                 Some(format!("{damaged_frames} damaged frames"))
@@ -69,9 +68,17 @@ impl Entry {
             State::Open { end, .. } => match end {
                 End::Whole => None,
                 End::Unfinished => Some("unfinished".to_owned()),
-                End::Continued => Some("goes on in a segment that is not here".to_owned()),
+                End::Continued => Some("continues in a missing segment".to_owned()),
                 End::Broken(why) => Some(format!("a segment {why}")),
             },
+        }
+    }
+
+    /// Why it cannot be opened, if that was tried.
+    pub fn error(&self) -> Option<&str> {
+        match &self.state {
+            State::Failed(why) => Some(why),
+            State::NotOpened | State::Open { .. } => None,
         }
     }
 
@@ -86,6 +93,7 @@ impl Entry {
             "modified": self.modified,
             "opened": self.state != State::NotOpened,
             "damage": self.damage(),
+            "error": self.error(),
         })
     }
 }

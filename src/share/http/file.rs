@@ -51,7 +51,7 @@ pub(super) fn file(
     let of_type = HeaderValue::from_static(media_type.name);
     let (status, parts, of_type, content_range) = match wanted {
         Wanted::Unsatisfiable => {
-            let refusal = refusal(StatusCode::RANGE_NOT_SATISFIABLE, "the file has none of these bytes");
+            let refusal = refusal(StatusCode::RANGE_NOT_SATISFIABLE, "the requested range is outside the file");
             let mut refusal = with_validators(refusal, &validators);
             insert(&mut refusal, CONTENT_RANGE, &format!("bytes */{length}"));
             return refusal;

@@ -8,6 +8,7 @@ mod body;
 mod conditions;
 mod entries;
 mod file;
+mod flush;
 mod hls;
 mod host;
 mod media_type;

@@ -83,17 +83,20 @@ fn write_entry(page: &mut String, entry: &Entry, root: &str) -> fmt::Result {
     let address = format!("{root}{}", entry.address);
     write!(page, "<article>\n<h2><a href=\"{address}\">{}</a></h2>\n<p>", Escaped(&entry.name))?;
     match entry.length {
-        Some((length, true)) => write!(page, "<span title=\"{length} bytes\">{}</span>", Size(length))?,
+        Some((length, true)) => write!(page, "<span title=\"{}\">{}</span>", Bytes(length), Size(length))?,
         Some((length, false)) => {
-            write!(page, "<span title=\"{length} bytes, as the file's size says\">{}</span>", Size(length))?;
+            write!(page, "<span title=\"{}, estimated from the file size\">{}</span>", Bytes(length), Size(length))?;
         }
-        None => write!(page, "<span title=\"known once it is opened\">length unknown</span>")?,
+        None => write!(page, "<span title=\"shown after the file is opened\">length unknown</span>")?,
     }
     if let Some(time) = i64::try_from(entry.modified).ok().and_then(|time| Timestamp::from_second(time).ok()) {
         write!(page, " <time datetime=\"{time}\">{}</time>", time.strftime("%Y-%m-%d %H:%M UTC"))?;
     }
     if entry.is_recording {
         write!(page, " <span>recording</span>")?;
+    }
+    if let Some(error) = entry.error() {
+        write!(page, " <strong>{}</strong>", Escaped(error))?;
     }
     if let Some(damage) = entry.damage() {
         write!(page, " <strong>{}</strong>", Escaped(&damage))?;
@@ -131,6 +134,18 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// An exact number of bytes.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => formatter.write_str("1 byte"),
+            count => write!(formatter, "{count} bytes"),
+        }
+    }
+}
+
 /// A number of bytes for people.
 struct Size(u64);
 
@@ -147,7 +162,7 @@ impl fmt::Display for Size {
             shown = Some(unit);
         }
         match shown {
-            None => write!(formatter, "{} bytes", self.0),
+            None => Bytes(self.0).fmt(formatter),
             Some(unit) => write!(formatter, "{size:.1} {unit}"),
         }
     }
@@ -160,7 +175,7 @@ mod tests {
     #[test]
     fn text_is_escaped_and_sizes_are_for_people() {
         assert_eq!(Escaped("<a href='\"&\">").to_string(), "&lt;a href=&#39;&quot;&amp;&quot;&gt;");
-        let sizes = [0, 1023, 1024, 5 << 20, (1 << 30) + (1 << 29)].map(|size| Size(size).to_string());
-        assert_eq!(sizes, ["0 bytes", "1023 bytes", "1.0 KiB", "5.0 MiB", "1.5 GiB"]);
+        let sizes = [0, 1, 1023, 1024, 5 << 20, (1 << 30) + (1 << 29)].map(|size| Size(size).to_string());
+        assert_eq!(sizes, ["0 bytes", "1 byte", "1023 bytes", "1.0 KiB", "5.0 MiB", "1.5 GiB"]);
     }
 }

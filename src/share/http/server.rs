@@ -20,7 +20,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{answer::refusal, body::Content, peer::is_admitted, service::Service, token::Token};
+use super::{
+    answer::refusal,
+    body::Content,
+    flush::{Flush, Flushing},
+    peer::is_admitted,
+    service::Service,
+    token::Token,
+};
 use crate::{keys::RandomnessUnavailable, share::tree::Tree};
 
 /// Connections that are served at the same time; the next is told to come again.
@@ -138,14 +145,17 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Arc<Service>, 
     }
     // What is small should not wait for more.
     let _ = stream.set_nodelay(true);
+    let flush = Flush::default();
+    let connection = Flushing::new(TokioIo::new(stream), flush.clone());
     let answered = service_fn(move |request: Request<Incoming>| {
-        let service = Arc::clone(&service);
+        let (service, flush) = (Arc::clone(&service), flush.clone());
         // The body is never read.
         let request = request.map(drop);
         async move {
             let answer = spawn_blocking(move || service.answer(&request, local)).await;
             let broken = |_| refusal(hyper::StatusCode::INTERNAL_SERVER_ERROR, "this should not happen");
-            Ok::<hyper::Response<Content>, Infallible>(answer.unwrap_or_else(broken))
+            let answer = answer.unwrap_or_else(broken).map(|content| content.failing_after(flush));
+            Ok::<hyper::Response<Content>, Infallible>(answer)
         }
     });
     // How it ended is the client's affair; damage was reported where it was met.
@@ -153,7 +163,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Arc<Service>, 
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), answered)
+        // A client that has nothing more to ask for still waits for the answer.
+        .half_close(true)
+        .serve_connection(connection, answered)
         .await;
 }
 

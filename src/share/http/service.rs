@@ -60,7 +60,9 @@ impl Service {
         match host::check(request.uri(), request.version(), request.headers(), local, self.name.as_deref()) {
             Ok(()) => {}
             Err(HostError::Malformed) => return refusal(StatusCode::BAD_REQUEST, "the request must name one host"),
-            Err(HostError::Foreign) => return refusal(StatusCode::MISDIRECTED_REQUEST, "this is another host"),
+            Err(HostError::Foreign) => {
+                return refusal(StatusCode::MISDIRECTED_REQUEST, "this server does not answer for that host");
+            }
         }
         // Whoever does not know the token learns nothing, not even what a method would do.
         let Some(below) = self.below_token(request.uri().path()) else { return not_found() };
@@ -94,7 +96,8 @@ impl Service {
             Some(Found::Hls(node)) => match self.open(node) {
                 Ok(stream) => {
                     let address = format!("{root}{}", path::joined(listing.names_to(node.id)));
-                    let playlist = hls::playlist(&stream, node.attributes.modified, &address);
+                    let may_grow = node.file().is_some_and(|file| file.may_grow);
+                    let playlist = hls::playlist(&stream, may_grow, node.attributes.modified, &address);
                     text(StatusCode::OK, "application/vnd.apple.mpegurl", playlist)
                 }
                 Err(failure) => failed(&failure),
@@ -136,15 +139,22 @@ impl Service {
     }
 }
 
-/// What `names` lead to. A stream goes before what is made for a folder under the same name.
+/// What `names` lead to. What is generated goes before a stream of the same name, which could otherwise pass for it.
 fn find<'a>(listing: &'a Listing, names: &[&OsStr], is_folder: bool) -> Option<Found<'a>> {
-    match listing.find(names.iter().copied()) {
-        Some(node) if node.file().is_some() => return (!is_folder).then_some(Found::File(node)),
-        Some(node) => return Some(if is_folder { Found::Folder(node) } else { Found::FolderWithoutSlash }),
-        None => {}
+    if !is_folder && let Some(generated) = generated(listing, names) {
+        return Some(generated);
     }
-    let (last, above) = names.split_last().filter(|_| !is_folder)?;
-    let folder = listing.find(above.iter().copied())?;
+    match listing.find(names.iter().copied()) {
+        Some(node) if node.file().is_some() => (!is_folder).then_some(Found::File(node)),
+        Some(node) => Some(if is_folder { Found::Folder(node) } else { Found::FolderWithoutSlash }),
+        None => None,
+    }
+}
+
+/// What is generated for a folder or a recording under these names.
+fn generated<'a>(listing: &'a Listing, names: &[&OsStr]) -> Option<Found<'a>> {
+    let (last, above) = names.split_last()?;
+    let folder = listing.find(above.iter().copied()).filter(|node| node.file().is_none())?;
     match last.to_str() {
         Some(INDEX) => Some(Found::Index(folder)),
         Some(PLAYLIST) => Some(Found::Playlist(folder)),

@@ -53,6 +53,9 @@ pub(crate) struct Attributes {
 pub(crate) struct FileEntry {
     /// The length of the plaintext as the file's size and header claim it. A live stream claims none.
     pub claimed: Option<u64>,
+    /// Whether a recorder may still add to it: it is a recording, and no later segment of it is here.
+    #[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only playlists depend on it"))]
+    pub may_grow: bool,
     pub(super) source: FileSource,
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum TreeError {
         error: io::Error,
     },
     /// The folder holds no stream.
-    #[error("holds no encrypted file")]
+    #[error("contains no encrypted files")]
     Empty(PathBuf),
     /// It is neither a regular file nor a folder.
     #[error("is neither a regular file nor a folder")]

@@ -5,9 +5,17 @@ use std::collections::HashMap;
 use super::place::Place;
 use crate::container::SegmentRecord;
 
+/// Consecutive segments of one recording.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub places: Vec<Place>,
+    /// Whether no later segment of the recording is known.
+    pub is_last: bool,
+}
+
 /// The segments of one recording with consecutive numbers, in their order. The `segments` are those of one folder, in the
 /// order of their names. A second file with the same number begins a run of its own.
-pub(super) fn runs(segments: Vec<(Place, SegmentRecord)>) -> Vec<Vec<Place>> {
+pub(super) fn runs(segments: Vec<(Place, SegmentRecord)>) -> Vec<Run> {
     // The recordings in the order of their first names.
     let mut recordings: Vec<Vec<(Place, SegmentRecord)>> = Vec::new();
     let mut known = HashMap::new();
@@ -18,15 +26,19 @@ pub(super) fn runs(segments: Vec<(Place, SegmentRecord)>) -> Vec<Vec<Place>> {
             None => recordings.push(vec![(place, record)]),
         }
     }
-    let mut runs: Vec<Vec<Place>> = Vec::new();
+    let mut runs: Vec<Run> = Vec::new();
     for mut recording in recordings {
         recording.sort_by_key(|(_, record)| record.number);
+        let newest = recording.last().map(|(_, record)| record.number);
         let mut last: Option<u64> = None;
         for (place, record) in recording {
             let continues = last.is_some_and(|last| last.checked_add(1) == Some(record.number));
             match runs.last_mut() {
-                Some(run) if continues => run.push(place),
-                _ => runs.push(vec![place]),
+                Some(run) if continues => {
+                    run.places.push(place);
+                    run.is_last = Some(record.number) == newest;
+                }
+                _ => runs.push(Run { places: vec![place], is_last: Some(record.number) == newest }),
             }
             last = Some(record.number);
         }
@@ -55,8 +67,11 @@ mod tests {
         };
         let segments = [("a", 1, 2), ("b", 1, 1), ("c", 2, 7), ("d", 1, 5), ("e", 2, 8), ("f", 2, 8)];
         let runs = runs(segments.map(segment).to_vec());
-        let names: Vec<Vec<_>> =
-            runs.iter().map(|run| run.iter().map(|place| place.path().to_str().unwrap()).collect()).collect();
-        assert_eq!(names, [vec!["b", "a"], vec!["d"], vec!["c", "e"], vec!["f"]]);
+        let names = |run: &Run| run.places.iter().map(|place| place.path().to_str().unwrap().to_owned()).collect();
+        let runs: Vec<(Vec<_>, _)> = runs.iter().map(|run| (names(run), run.is_last)).collect();
+        let names: Vec<_> = runs.iter().map(|(names, _)| names.as_slice()).collect();
+        assert_eq!(names, [&["b", "a"][..], &["d"], &["c", "e"], &["f"]]);
+        let last: Vec<_> = runs.iter().map(|(_, is_last)| *is_last).collect();
+        assert_eq!(last, [false, true, true, true]);
     }
 }

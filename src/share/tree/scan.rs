@@ -8,8 +8,13 @@ use std::{
 };
 
 use super::{
-    Attributes, Content, FileEntry, Listing, Node, NodeId, ROOT, TreeError, entry::FileSource,
-    fingerprint::Fingerprint, names::Names, place::Place, recognition::Claims, recording_runs::runs,
+    Attributes, Content, FileEntry, Listing, Node, NodeId, ROOT, TreeError,
+    entry::FileSource,
+    fingerprint::Fingerprint,
+    names::Names,
+    place::Place,
+    recognition::Claims,
+    recording_runs::{Run, runs},
 };
 
 /// Looks at the same paths again and again. The header of a file is read once.
@@ -102,7 +107,7 @@ impl Scanner {
             } else if let Some(claims) = self.claims(&root.place, &metadata) {
                 let name = names.give(&root.name);
                 let claimed = claims.length(metadata.len());
-                let file = FileEntry { claimed, source: FileSource::Stream(root.place.clone()) };
+                let file = FileEntry { claimed, may_grow: false, source: FileSource::Stream(root.place.clone()) };
                 self.add_file(file, &metadata, &metadata, name, within, &mut children, listing);
             }
         }
@@ -137,16 +142,18 @@ impl Scanner {
                 segments.push((place, record));
                 continue;
             }
-            let file = FileEntry { claimed: claims.length(metadata.len()), source: FileSource::Stream(place) };
+            let claimed = claims.length(metadata.len());
+            let file = FileEntry { claimed, may_grow: false, source: FileSource::Stream(place) };
             let name = names.give(&own);
             self.add_file(file, &metadata, &metadata, name, within, &mut children, listing);
         }
-        for run in runs(segments) {
-            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        for Run { places, is_last } in runs(segments) {
+            let (Some(first), Some(last)) = (places.first(), places.last()) else { continue };
             let own = first.path().file_name().unwrap_or_default();
             let (Some(oldest), Some(newest)) = (of_segments.get(first), of_segments.get(last)) else { continue };
             let name = names.give(own);
-            let file = FileEntry { claimed: None, source: FileSource::Recording(first.clone(), run.clone().into()) };
+            let source = FileSource::Recording(first.clone(), places.clone().into());
+            let file = FileEntry { claimed: None, may_grow: is_last, source };
             self.add_file(file, oldest, newest, name, within, &mut children, listing);
         }
         children
