@@ -58,7 +58,7 @@ fn main() {
     println!("{mebibytes} MiB of random data, {pairs} pairs, medians; throughput over that of gocryptfs\n");
     println!("| work | ratio | spread of the pairs |\n|---|---|---|");
     let places = (mebibytes << 20) / PLACE as u64;
-    let works: [(&str, &dyn Fn(&Path) -> Duration); 4] = [
+    let works: [(&str, Work<'_>); 4] = [
         ("in order", &|film| in_order(film, true)),
         ("64 KiB at random places", &|film| at_random(film, 1, places)),
         ("the same, four jobs", &|film| at_random(film, 4, places)),
@@ -81,6 +81,9 @@ fn main() {
     }
     mount.end();
 }
+
+/// Reads a film, and says how long that took.
+type Work<'a> = &'a dyn Fn(&Path) -> Duration;
 
 /// What gocryptfs has mounted; it ends with the bench.
 struct Theirs(PathBuf);
