@@ -6,7 +6,7 @@ mod support;
 
 use std::{
     fs::{self, File},
-    os::unix::net::{UnixDatagram, UnixStream},
+    os::unix::net::UnixDatagram,
     process::{Command, Stdio},
     thread,
 };
@@ -61,12 +61,12 @@ fn a_service_manager_that_listens_no_more_holds_nothing_up() {
     sender.set_nonblocking(true).unwrap();
     while sender.send_to(b"STATUS=full\n", folder.path("notify")).is_ok() {}
     let script = "echo film; exec sleep 1000";
-    let arguments =
-        ["record", "--output-dir", "cam", "--key-file", "key", "--status", "status", "--", "sh", "-c", script];
+    let arguments = ["record", "--output-dir", "cam", "--key-file", "key", "--", "sh", "-c", script];
     let mut command = folder.reelseal(&arguments);
     command.env("NOTIFY_SOCKET", folder.path("notify")).env("WATCHDOG_USEC", "20000");
     let mut child = command.spawn().unwrap();
-    while UnixStream::connect(folder.path("status")).is_err() {
+    let is_recording = || fs::read_dir(folder.path("cam")).is_ok_and(|entries| entries.count() > 0);
+    while !is_recording() {
         assert!(child.try_wait().unwrap().is_none());
         thread::yield_now();
     }
