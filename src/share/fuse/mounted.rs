@@ -155,10 +155,11 @@ fn detach_open(folder: &File) -> Result<(), Errno> {
     unmount(format!("/proc/self/fd/{}", folder.as_raw_fd()), UnmountFlags::DETACH)
 }
 
-/// Whether the system still sends requests through `device`: the last open file ends that.
+/// Whether the system still sends requests through `device`: the last open file ends that. What has just been closed is let go
+/// of a moment later, so that is waited for.
 fn is_connected(device: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(device, PollFlags::empty())];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let _ = poll(&mut polled, Some(&at_once));
+    let moment = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+    let _ = poll(&mut polled, Some(&moment));
     polled.iter().all(|polled| !polled.revents().contains(PollFlags::ERR))
 }
