@@ -84,6 +84,9 @@ mod for_the_command {
     /// No command inherits the descriptors that are received.
     pub(crate) const RECEIVE_CLOSED_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
 
+    /// No command inherits the socket that is made.
+    pub(crate) const SOCKET_CLOSED_ON_EXEC: SocketFlags = SocketFlags::CLOEXEC;
+
     /// Whether `file` is in a file system that is in memory.
     pub(crate) fn is_in_memory(file: &File) -> bool {
         rustix::fs::fstatfs(file).is_ok_and(|system| i128::from(system.f_type) == TMPFS_MAGIC)

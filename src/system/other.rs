@@ -43,7 +43,7 @@ mod for_the_command {
     use rustix::{
         fs::OFlags,
         io::Errno,
-        net::{RecvFlags, SendFlags},
+        net::{RecvFlags, SendFlags, SocketFlags},
     };
 
     /// A folder that may not be listed cannot be opened.
@@ -54,6 +54,9 @@ mod for_the_command {
     pub(crate) const SEND_WITHOUT_SIGNAL: SendFlags = SendFlags::empty();
     /// Nothing is received, as no command is run.
     pub(crate) const RECEIVE_CLOSED_ON_EXEC: RecvFlags = RecvFlags::empty();
+
+    /// A command would inherit the socket, but none is run.
+    pub(crate) const SOCKET_CLOSED_ON_EXEC: SocketFlags = SocketFlags::empty();
 
     /// Not known: what is not synced may be lost.
     pub(crate) fn is_in_memory(_: &File) -> bool {

@@ -16,13 +16,13 @@ use std::{
 
 use rustix::{
     fs::{FlockOperation, Mode, chmod, flock},
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
+    net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket_with},
     process::geteuid,
 };
 use thiserror::Error;
 
 use super::address::StatusAddress;
-use crate::system::user_of_peer;
+use crate::system::{SOCKET_CLOSED_ON_EXEC, user_of_peer};
 
 const BACKLOG: i32 = 128;
 
@@ -152,7 +152,7 @@ fn bind_socket(path: &Path) -> Result<UnixListener, ListenError> {
         Err(error) => return Err(error.into()),
     }
     let name = SocketAddrUnix::new(path).map_err(io::Error::from)?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SOCKET_CLOSED_ON_EXEC, None);
     let socket = socket.map_err(io::Error::from)?;
     bind(&socket, &name).map_err(io::Error::from)?;
     chmod(path, Mode::RUSR | Mode::WUSR).map_err(io::Error::from)?;
