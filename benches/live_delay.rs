@@ -1,4 +1,4 @@
-//! How long bytes wait in `encrypt | decrypt`, live and not, behind slow producers: `cargo bench --bench live_delay`.
+//! How long bytes wait in `encrypt | decrypt`, live and not, after slow producers: `cargo bench --bench live_delay`.
 //!
 //! It asserts nothing about time; it does assert that what comes out is what went in. REELSEAL_BENCH_SECONDS (40) is how long
 //! each producer writes.
@@ -69,7 +69,7 @@ fn reelseal(folder: &TempDir, arguments: &[&str]) -> Command {
     command
 }
 
-/// `encrypt | decrypt`, a pipe before it and one behind.
+/// `encrypt | decrypt`, a pipe before it and one after.
 fn pipeline(folder: &TempDir, live: bool) -> (PipeWriter, PipeReader, [Child; 2]) {
     let [(plain, writer), (sealed, sealed_end), (opened, opened_end)] = [(); 3].map(|()| io::pipe().unwrap());
     let mut encrypt = reelseal(folder, &["encrypt", "--key-file", "key"]);

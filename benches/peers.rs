@@ -2,7 +2,7 @@
 //!
 //! Every figure is a ratio of medians from one run, the two commands alternating A B B A. It asserts nothing about time;
 //! it does assert that what was written decrypts to what was read. REELSEAL_BENCH_MIB (1024) and REELSEAL_BENCH_PAIRS
-//! (15) shorten a run, and with REELSEAL_BENCH_SERVING it ends after what is served; the files stand in /dev/shm where there is one.
+//! (15) shorten a run, and with REELSEAL_BENCH_SERVING it ends after what is served; the files are in /dev/shm if there is one.
 
 #![expect(clippy::unwrap_used, reason = "a bench panics when it fails")]
 
@@ -66,8 +66,8 @@ impl Bench {
 
     fn run(&self) {
         let version = |command: &str| {
-            let told = Command::new("sh").args(["-c", &format!("{command} 2>&1")]).output().unwrap();
-            String::from_utf8_lossy(&told.stdout).lines().next().unwrap_or_default().to_owned()
+            let said = Command::new("sh").args(["-c", &format!("{command} 2>&1")]).output().unwrap();
+            String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_owned()
         };
         println!("{} MiB of random data, {} pairs, medians; {}", self.bytes >> 20, self.pairs, machine());
         println!("\n| work | against | ratio | spread of the pairs |\n|---|---|---|---|");

@@ -151,7 +151,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Where the frames of this stream stand.
+    /// Where the frames of this stream are.
     pub fn layout(&self) -> Layout {
         Layout { frame_size: self.prefix.frame_size, header_length: self.length }
     }

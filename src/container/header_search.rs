@@ -75,7 +75,7 @@ pub fn search_header(bytes: &[u8], complete: bool) -> Result<Search, HeaderError
 #[derive(Debug, Default)]
 pub struct HeaderSearch {
     first_fault: Option<HeaderError>,
-    /// How many of the lengths have no sound copy 2 behind them.
+    /// How many of the lengths have no sound copy 2 after them.
     lengths_tried: usize,
 }
 

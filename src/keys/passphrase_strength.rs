@@ -6,7 +6,7 @@ use zxcvbn::{Score, zxcvbn};
 /// takes long over more, and what is easy to guess is shorter.
 ///
 /// Below a score of three, 10^8 guesses would do: at scrypt's default cost some two years of one core, which is days on
-/// rented machines. Three, up to 10^10 guesses, is what zxcvbn's authors hold safe behind a slow hash.
+/// rented machines. Three, up to 10^10 guesses, is what zxcvbn's authors consider safe with a slow hash.
 pub(crate) fn weakness(passphrase: &str) -> Option<String> {
     let estimate = zxcvbn(passphrase, &[]);
     if estimate.score() >= Score::Three {

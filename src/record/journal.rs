@@ -151,7 +151,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 Readiness::Ready => {}
             }
             self.take_cut();
-            // Nothing is begun for the end of the source, where that can be told.
+            // Nothing is begun for the end of the source, where that can be seen.
             if self.is_to_be_cut() && self.journal.source.pending() != Some(0) {
                 self.cut()?;
             }

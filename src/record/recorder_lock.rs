@@ -45,7 +45,7 @@ impl RecorderWatch {
     }
 }
 
-/// Whether anybody holds `file`; `None` where that cannot be told.
+/// Whether anybody holds `file`; `None` where that cannot be found out.
 fn is_held(file: &File) -> Option<bool> {
     if system::is_of_one_machine(file) { system::is_open_file_locked(file).ok() } else { None }
 }

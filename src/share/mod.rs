@@ -1,7 +1,7 @@
 //! Streams that are offered to other programs, decrypted while they are read.
 //!
-//! `tree` has the names and opens what is behind them; `http` offers a tree to players and browsers, and `player` knows how
-//! players are told where it is; `fuse` mounts a tree as a file system.
+//! `tree` has the names and opens what they stand for; `http` offers a tree to players and browsers, and `player` knows how
+//! to give them its address; `fuse` mounts a tree as a file system.
 
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub(crate) mod fuse;

@@ -88,7 +88,7 @@ mod for_the_command {
         Err(Errno::OPNOTSUPP)
     }
 
-    /// Folders are looked at from time to time instead.
+    /// Folders are read from time to time instead.
     pub(crate) fn watch_folder(_: &Path) -> rustix::io::Result<OwnedFd> {
         Err(Errno::OPNOTSUPP)
     }

@@ -1,4 +1,4 @@
-//! What becomes of segments that are finished.
+//! What is done with finished segments.
 
 use std::{ffi::OsString, time::Duration};
 

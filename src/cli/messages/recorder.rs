@@ -82,7 +82,7 @@ pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Op
         (Why::Memory(bytes), _) => format!("took {} of memory and was ended", display_bytes(bytes)),
         (Why::ClosedOutput, _) => "closed its output, went on and was ended".to_owned(),
     };
-    // How it ended then is told as of any command.
+    // How it ended then is reported as for any command.
     let how = end.how.as_ref().err().cloned().unwrap_or(CommandFailure::Exited(0));
     Some(command_failure(program, &how).saying(fact))
 }

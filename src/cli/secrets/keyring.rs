@@ -35,7 +35,7 @@ impl Keyring {
         self.source.metadata()
     }
 
-    /// Whether nobody named this secret: it stands in the environment.
+    /// Whether nobody named this secret: it is in the environment.
     pub fn is_ambient(&self) -> bool {
         self.source.is_environment()
     }

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 
-/// What the keeper is told.
+/// A message to the keeper.
 #[derive(Debug)]
 pub(crate) enum KeeperMessage {
     /// This segment grows now.

@@ -1,4 +1,4 @@
-//! What becomes of segments that are finished: a program is run for each, and they are removed when they are old, or when
+//! What is done with finished segments: a program is run for each, and they are removed when they are old, or when
 //! room is needed.
 //!
 //! The [`Ledger`] in the folder knows, across restarts, which recordings are this recorder's and which of their segments the

@@ -175,7 +175,7 @@ impl LastExit {
 }
 
 impl Why {
-    /// As programs are told it.
+    /// As programs read it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Itself => "exited",

@@ -62,7 +62,7 @@ struct Run<P> {
 }
 
 impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
-    /// Starts the producer, looks after it as `plan` says and as is asked by `control`, and reports what becomes of it.
+    /// Starts the producer, looks after it as `plan` and `control` say, and reports what happens to it.
     ///
     /// # Errors
     ///

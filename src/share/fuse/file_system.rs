@@ -16,6 +16,7 @@ use fuser::{
 use super::{
     attributes::{BLOCK, of_file, of_folder, shown_size},
     buffers::Buffers,
+    content::Content,
     handles::Handles,
     inodes::{Caching, Inodes},
     open_file::OpenFile,
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::share::tree::{FileEntry, Listing, Node, NodeId, OpenFailure, Tree};
 
-/// How long the system may believe what it was told of a name or a file.
+/// How long the system may rely on an answer about a name or a file.
 const VALID: Duration = Duration::from_secs(1);
 /// Reads that the system may have waiting, ahead of what programs ask for.
 const WAITING_READS: u16 = 64;
@@ -132,7 +133,11 @@ impl FileSystem {
         if file.claimed != Some(shown_size(&stream, file.claimed)) {
             self.notifying.forget_attributes(number);
         }
-        let handle = self.files.open(OpenFile::new(stream, caching != Caching::Nothing, Arc::clone(&self.buffers)));
+        let handle = self.files.open(OpenFile::new(Content::new(
+            stream,
+            caching != Caching::Nothing,
+            Arc::clone(&self.buffers),
+        )));
         Ok((handle, flags | FopenFlags::FOPEN_NOFLUSH))
     }
 

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod buffers;
+mod content;
 mod device;
 mod file_system;
 mod handles;

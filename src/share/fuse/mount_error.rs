@@ -22,7 +22,7 @@ pub(crate) enum MountError {
     /// The process that served it was killed.
     #[error("a mount whose process was killed is still there")]
     Dead,
-    #[error("cannot be looked at")]
+    #[error("cannot be examined")]
     MountPoint(#[source] io::Error),
     #[error("does not exist")]
     DeviceMissing,

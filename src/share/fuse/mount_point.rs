@@ -31,7 +31,7 @@ impl MountPoint {
         if metadata.as_ref().is_err_and(is_dead) || content.as_ref().is_err_and(is_dead) {
             return Err(MountError::Dead);
         }
-        // A mount of another user cannot be looked at.
+        // A mount of another user cannot be examined.
         point.check_free()?;
         if !metadata.map_err(of_folder)?.is_dir() {
             return Err(MountError::NotAFolder);

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::open_file::{Answer, OpenFile};
+use super::content::{Answer, Content};
 
 /// Parts that are decrypted ahead.
 const DEPTH: usize = 4;
@@ -22,8 +22,8 @@ const EXPECTED_AFTER: u32 = 2;
 const LONGEST_QUEUE: usize = 64;
 
 /// What is read ahead of one open file.
-#[derive(Default)]
 pub(super) struct Ahead {
+    content: Content,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -62,20 +62,23 @@ struct Queue {
 
 #[derive(Default)]
 struct Jobs {
-    waiting: VecDeque<(Weak<OpenFile>, u64)>,
+    waiting: VecDeque<(Weak<Ahead>, u64)>,
     ended: bool,
 }
 
 impl Ahead {
-    /// What was read ahead of `file` at `offset`, and has what comes after it read by `decryptors`. `None` if nothing has begun
-    /// to read it.
-    pub fn take(
-        &self,
-        file: &Arc<OpenFile>,
-        offset: u64,
-        size: usize,
-        decryptors: &Decryptors,
-    ) -> Option<Result<Answer, Errno>> {
+    /// Nothing yet of `content`.
+    pub fn of(content: Content) -> Self {
+        Self { content, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// What was read ahead at `offset`, and has what comes after it read by `decryptors`. `None` if nothing has begun to read
+    /// it.
+    pub fn take(self: &Arc<Self>, offset: u64, size: usize, decryptors: &Decryptors) -> Option<Result<Answer, Errno>> {
         let mut state = lock(&self.state);
         let end = offset.saturating_add(size as u64);
         // Several threads answer, so they may be out of step by a part or two.
@@ -90,10 +93,10 @@ impl Ahead {
         let last = state.next.saturating_add(near);
         state.parts.retain(|part| part.end() > offset.saturating_sub(near) && part.offset < last);
         if state.in_order > EXPECTED_AFTER {
-            let (from, length) = (state.next, file.content().stream.len());
+            let (from, length) = (state.next, self.content.stream.len());
             for number in 0..DEPTH as u64 {
                 let ahead = from.saturating_add(number * size as u64);
-                if ahead < length && !state.parts.iter().any(|part| part.offset == ahead) && decryptors.ask(file, ahead)
+                if ahead < length && !state.parts.iter().any(|part| part.offset == ahead) && decryptors.ask(self, ahead)
                 {
                     state.parts.push_back(Part { offset: ahead, size, progress: Progress::InQueue });
                 }
@@ -113,14 +116,14 @@ impl Ahead {
     }
 
     /// Reads the part at `offset`, if it is still wanted.
-    fn work(&self, file: &OpenFile, offset: u64) {
+    fn work(&self, offset: u64) {
         let mut state = lock(&self.state);
         let waiting = |part: &&mut Part| part.offset == offset && matches!(part.progress, Progress::InQueue);
         let Some(part) = state.parts.iter_mut().find(waiting) else { return };
         part.progress = Progress::Begun;
         let size = part.size;
         drop(state);
-        self.done(offset, file.content().read(offset, size));
+        self.done(offset, self.content.read(offset, size));
     }
 
     /// Notes what was `read` of the part at `offset`, unless that is no longer wanted.
@@ -152,8 +155,8 @@ impl Decryptors {
         Ok(decryptors)
     }
 
-    /// Has the part of `file` at `offset` read, unless there is too much to do already.
-    fn ask(&self, file: &Arc<OpenFile>, offset: u64) -> bool {
+    /// Has the part of `file` at `offset` read ahead, unless there is too much to do already.
+    fn ask(&self, file: &Arc<Ahead>, offset: u64) -> bool {
         let mut jobs = lock(&self.queue.jobs);
         if jobs.waiting.len() >= LONGEST_QUEUE {
             return false;
@@ -185,7 +188,7 @@ impl Queue {
             };
             drop(jobs);
             if let Some(file) = file.upgrade() {
-                file.ahead().work(&file, offset);
+                file.work(offset);
             }
         }
     }

@@ -15,7 +15,7 @@ pub(super) type Answer = Response<Content>;
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// What is not looked at by anybody but its reader may do nothing.
+/// An answer that is only to be read may do nothing.
 const NOTHING: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
 /// An answer with `content`, which is all of it. Nothing is kept, guessed, or given to other sites.

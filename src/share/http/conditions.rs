@@ -17,7 +17,7 @@ pub(super) struct Validators {
 /// What comes of a request's conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The content, and of it what a Range header asks for, if that is to be looked at.
+    /// The content, and of it what a Range header asks for, if that applies.
     Content { of_range: bool },
     /// 304.
     NotModified,

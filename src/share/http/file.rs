@@ -90,7 +90,7 @@ pub(super) fn file(
     answer
 }
 
-/// The length that is told. Of a stream without a proper end, it is one byte more than there are: whoever reads to the end
+/// The length that is given out. Of a stream without a proper end, it is one byte more than there are: whoever reads to the end
 /// must learn that something is missing, and all that is there can be sought in.
 fn advertised_length(stream: &SharedStream) -> u64 {
     stream.len().saturating_add(u64::from(!stream.is_whole()))

@@ -30,9 +30,9 @@ use super::{
 };
 use crate::{keys::RandomnessUnavailable, share::tree::Tree};
 
-/// Connections that are served at the same time; the next is told to come again.
+/// Connections that are served at the same time; the next ones get a 503.
 const MOST: usize = 64;
-/// Connections that are being told so.
+/// Connections that are being sent that.
 const MOST_REFUSED: usize = 64;
 /// How long a client may take for the head of a request, and be silent between requests.
 const HEAD: Duration = Duration::from_secs(15);

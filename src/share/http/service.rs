@@ -34,7 +34,7 @@ pub(super) struct Service {
     pub name: Option<String>,
 }
 
-/// What is behind an address.
+/// What an address leads to.
 enum Found<'a> {
     File(&'a Node),
     Folder(&'a Node),

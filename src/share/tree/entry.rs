@@ -59,7 +59,7 @@ pub(crate) struct FileEntry {
     pub(super) source: FileSource,
 }
 
-/// The files that are behind one name.
+/// The files that one name stands for.
 #[derive(Clone, Debug)]
 pub(super) enum FileSource {
     Stream(Place),
@@ -78,7 +78,7 @@ impl Node {
 }
 
 impl FileEntry {
-    /// The file that is behind the name; of a recording, that of its first segment.
+    /// The file of the name; of a recording, that of its first segment.
     pub fn path(&self) -> &Path {
         self.source.first().path()
     }

@@ -17,5 +17,5 @@ pub(crate) enum Event<'a> {
     Damaged { path: &'a Path, layout: Layout, error: &'a StreamError },
 }
 
-/// Who is told.
+/// Who hears of it.
 pub(crate) type Listener = dyn Fn(Event<'_>) + Send + Sync;

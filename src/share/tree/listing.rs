@@ -1,4 +1,4 @@
-//! What there was when the folders were last looked at.
+//! What there was when the folders were last read.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,7 +23,7 @@ impl Listing {
         self.nodes.insert(node.id, node);
     }
 
-    /// Whether `first` is the first of the files that are behind some name.
+    /// Whether `first` is the first of the files of some name.
     pub(super) fn has(&self, first: &Place) -> bool {
         self.sources.contains(first)
     }

@@ -5,7 +5,7 @@ use std::{
     sync::{Condvar, Mutex, PoisonError, Weak},
 };
 
-use super::{lock, shared_stream::SharedStream};
+use super::lock;
 use crate::{container::FrameSize, stage::FrameBuffer};
 
 /// Bytes of a frame on the wire up to which nobody waits to read one: those of the default frame size.
@@ -21,6 +21,12 @@ const CACHE_OF_LARGE: usize = 4 << 20;
 /// Bytes of buffers that are kept for the next frames, for each frame size: as many as some thirty readers use.
 const SPARE: usize = 4 << 20;
 
+/// A stream that caches frames.
+pub(super) trait CachesFrames: Send + Sync {
+    /// Empties its caches.
+    fn forget_frames(&self);
+}
+
 /// What all streams of a tree share.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -29,7 +35,7 @@ pub(super) struct Memory {
     /// Buffers of small frames, by log2 of the frame size.
     spare: Mutex<HashMap<u8, Vec<FrameBuffer>>>,
     /// The streams with something in their caches, the one used last at the end.
-    cached: Mutex<VecDeque<(Weak<SharedStream>, usize)>>,
+    cached: Mutex<VecDeque<(Weak<dyn CachesFrames>, usize)>>,
 }
 
 /// A frame that is in reading.
@@ -71,7 +77,7 @@ impl Memory {
 
     /// Notes that `stream`, whose frames take `wire` bytes, has frames in its caches, and has others forget theirs where
     /// they are too many.
-    pub fn uses_cache(&self, stream: &Weak<SharedStream>, wire: usize) {
+    pub fn uses_cache(&self, stream: &Weak<dyn CachesFrames>, wire: usize) {
         let mut cached = lock(&self.cached);
         if cached.back().is_some_and(|(last, _)| last.ptr_eq(stream)) {
             return;

@@ -1,4 +1,4 @@
-//! A tree of streams as plain files: names first, and what is behind a name when it is opened.
+//! A tree of streams as plain files: names first, and the stream of a name when it is opened.
 //!
 //! A [`Tree`] is made from files and folders. Its [`Listing`] comes from names, metadata and headers alone, and nothing is
 //! opened to read it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and gives a
@@ -45,7 +45,7 @@ use scan::Scanner;
 /// How old a listing may be that is given to whoever asks for a fresh one.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Names, and the streams behind them.
+/// Names, and their streams.
 pub(crate) struct Tree {
     scanner: Mutex<(Scanner, Instant)>,
     listing: RwLock<Arc<Listing>>,
@@ -59,14 +59,14 @@ pub(crate) struct Tree {
 struct Slot(Mutex<Option<Opened>>);
 
 struct Opened {
-    /// Of every file that is behind the name.
+    /// Of every file of the name.
     fingerprints: Vec<Fingerprint>,
     result: Result<Arc<SharedStream>, Arc<OpenFailure>>,
 }
 
 impl Tree {
     /// The tree of `paths`: one folder's content, or else each path under its last name. `unlock` opens headers, and
-    /// `listener` is told of damage.
+    /// `listener` hears of damage.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Tree {
         Ok(Self { scanner: Mutex::new((scanner, Instant::now())), listing, opener, slots: Mutex::default() })
     }
 
-    /// What there was when the folders were last looked at.
+    /// What there was when the folders were last read.
     pub fn listing(&self) -> Arc<Listing> {
         Arc::clone(&self.listing.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -100,7 +100,7 @@ impl Tree {
         self.listing()
     }
 
-    /// The stream behind `file`, opened now or before. A failure is remembered until the file changes; what the system
+    /// The stream of `file`, opened now or before. A failure is remembered until the file changes; what the system
     /// said is not.
     ///
     /// # Errors

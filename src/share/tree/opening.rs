@@ -1,4 +1,4 @@
-//! Opening what is behind a name: a stream, or all segments of a recording.
+//! Opening what a name stands for: a stream, or all segments of a recording.
 
 use std::{
     error::Error,

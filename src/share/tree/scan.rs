@@ -32,7 +32,7 @@ struct Root {
     is_folder: bool,
 }
 
-/// A folder that is being looked at.
+/// A folder that is being read.
 #[derive(Clone, Copy)]
 struct Within<'a> {
     id: NodeId,

@@ -13,7 +13,7 @@ use super::{
     failure::frame_of,
     fingerprint::Fingerprint,
     lock,
-    memory::{Memory, SMALL_FRAME},
+    memory::{CachesFrames, Memory, SMALL_FRAME},
     place::Place,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) struct SharedStream {
     listener: Arc<Listener>,
     /// The frames that could not be read, each by its part and index.
     damaged: Mutex<BTreeSet<(usize, u64)>>,
-    me: Weak<Self>,
+    me: Weak<dyn CachesFrames>,
 }
 
 /// How the stream ends.
@@ -84,7 +84,10 @@ impl SharedStream {
         let length = parts.last().map_or(0, Part::end);
         let etag = etag(&parts, &end);
         let damaged = Mutex::default();
-        Arc::new_cyclic(|me| Self { parts, length, end, etag, memory, listener, damaged, me: Weak::clone(me) })
+        Arc::new_cyclic(|me: &Weak<Self>| {
+            let me: Weak<dyn CachesFrames> = Weak::clone(me) as _;
+            Self { parts, length, end, etag, memory, listener, damaged, me }
+        })
     }
 
     /// The length of the plaintext; of a stream without a proper end, up to where it can be read.
@@ -119,10 +122,6 @@ impl SharedStream {
 
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
-    }
-
-    pub(super) fn forget_frames(&self) {
-        self.parts.iter().for_each(|part| part.sealed.forget_frames());
     }
 
     /// Reads plaintext from the byte `offset` on into `area`, and returns how many bytes were read: fewer than
@@ -219,6 +218,12 @@ impl SharedStream {
             (self.listener)(Event::Damaged { path, layout: part.sealed.header().layout(), error: &error });
         }
         ReadFailure { path: path.to_owned(), error }
+    }
+}
+
+impl CachesFrames for SharedStream {
+    fn forget_frames(&self) {
+        self.parts.iter().for_each(|part| part.sealed.forget_frames());
     }
 }
 

@@ -1,0 +1,102 @@
+//! What is read of an open stream at a time.
+
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use super::buffers::{Buffer, Buffers};
+use crate::share::tree::{Piece, SharedStream};
+
+/// Bytes from which on a read is one of many in order, or takes whole frames: what it leaves of a frame is not kept.
+pub(super) const LARGE: usize = 64 << 10;
+
+/// What is read of a stream at a time.
+pub(super) struct Content {
+    pub stream: Arc<SharedStream>,
+    /// Whether the system takes an answer that is too short for the end, and caches it.
+    pub is_cached: bool,
+    buffers: Arc<Buffers>,
+}
+
+/// Bytes that were asked for.
+pub(super) enum Answer {
+    /// They are in one frame.
+    Piece(Piece),
+    Copied(Buffer),
+}
+
+impl Content {
+    /// A content that is read into `buffers`.
+    pub fn new(stream: Arc<SharedStream>, is_cached: bool, buffers: Arc<Buffers>) -> Self {
+        Self { stream, is_cached, buffers }
+    }
+
+    /// `size` bytes from the byte `offset` on, or fewer at the end.
+    ///
+    /// # Errors
+    ///
+    /// That of the first byte that cannot be read, or if the answer would be cached, of any.
+    pub fn read(&self, offset: u64, size: usize) -> Result<Answer, Errno> {
+        if size < LARGE {
+            return self.read_small(offset, size).map(Answer::Copied);
+        }
+        match self.piece(offset, size)? {
+            None => Ok(Answer::Copied(self.buffers.take(0))),
+            Some(piece) if piece.as_ref().len() == size => Ok(Answer::Piece(piece)),
+            Some(piece) => self.gather(piece, offset, size).map(Answer::Copied),
+        }
+    }
+
+    /// What a small read leaves of a frame is kept for the next.
+    fn read_small(&self, offset: u64, size: usize) -> Result<Buffer, Errno> {
+        let mut buffer = self.buffers.take(size);
+        let (area, mut read) = (buffer.room(size), 0);
+        while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
+            match self.stream.read_at(room, offset.saturating_add(read as u64)) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(_) if read > 0 && !self.is_cached => break,
+                Err(failure) => return Err(failure.errno()),
+            }
+        }
+        buffer.fill(read);
+        Ok(buffer)
+    }
+
+    fn piece(&self, offset: u64, size: usize) -> Result<Option<Piece>, Errno> {
+        self.stream.piece_at(offset, size as u64).map_err(|failure| failure.errno())
+    }
+
+    /// `size` bytes: those of `first`, which is at `offset`, and what comes after it.
+    fn gather(&self, first: Piece, offset: u64, size: usize) -> Result<Buffer, Errno> {
+        let mut buffer = self.buffers.take(size);
+        let (area, mut read, mut next) = (buffer.room(size), 0, Some(first));
+        while let Some(piece) = next.take() {
+            let bytes = piece.as_ref();
+            if let Some(room) = area.get_mut(read..read + bytes.len()) {
+                room.copy_from_slice(bytes);
+                read += bytes.len();
+            }
+            drop(piece);
+            if read == size {
+                break;
+            }
+            next = match self.piece(offset.saturating_add(read as u64), size - read) {
+                Ok(piece) => piece,
+                Err(_) if !self.is_cached => None,
+                Err(error) => return Err(error),
+            };
+        }
+        buffer.fill(read);
+        Ok(buffer)
+    }
+}
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Piece(piece) => piece.as_ref(),
+            Self::Copied(buffer) => buffer.as_ref(),
+        }
+    }
+}
