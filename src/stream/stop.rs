@@ -1,17 +1,11 @@
 //! Ending a wait for input that may never come.
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-};
+use std::{io, os::fd::BorrowedFd};
 
-use crate::system;
+use super::wake::Wake;
 
 /// Ends the wait of the input that made it, permanently and from any thread.
-pub struct Stop {
-    woken: OwnedFd,
-    wake: OwnedFd,
-}
+pub struct Stop(Wake);
 
 impl Stop {
     /// A stop that has not been requested yet.
@@ -20,18 +14,17 @@ impl Stop {
     ///
     /// What the system says when a pipe cannot be made.
     pub(super) fn new() -> io::Result<Self> {
-        let (woken, wake) = system::wake_pipe()?;
-        Ok(Self { woken, wake })
+        Ok(Self(Wake::new()?))
     }
 
     /// Ends the input's wait, now and from now on.
     pub fn request(&self) {
-        // The byte is never read, so a pipe that is already full is as readable as one with this byte.
-        let _ = rustix::io::write(&self.wake, &[0]);
+        // It is never cleared.
+        self.0.set();
     }
 
     /// Readable once a stop was requested.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.woken.as_fd()
+        self.0.descriptor()
     }
 }

@@ -1,4 +1,4 @@
-//! Ending a wait for input early, as something else is to be looked after first.
+//! Ending a wait for input early, as there is something else to do first.
 
 use std::{
     io,
@@ -13,7 +13,6 @@ pub(crate) struct Wake {
     wake: OwnedFd,
 }
 
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
 impl Wake {
     /// One that is not set.
     ///
@@ -32,6 +31,7 @@ impl Wake {
     }
 
     /// Clears it; returns whether it was set.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
     pub fn clear(&self) -> bool {
         let (mut bytes, mut was_set) = ([0; 64], false);
         while let Ok(read @ 1..) = rustix::io::read(&self.woken, &mut bytes) {

@@ -1,10 +1,10 @@
 //! Lines for standard error, written by a thread of their own: whoever does not read them holds nothing up.
 
 use std::{
-    io,
+    io, mem,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        mpsc::{Receiver, SyncSender, channel, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     thread,
     time::Duration,
@@ -39,10 +39,10 @@ struct Queue {
 /// There is no thread to be had.
 pub(super) fn begin(write: impl Fn(&str) + Send + 'static) -> io::Result<()> {
     let (lines, next) = sync_channel::<String>(MOST_LINES);
-    let (ends, end) = channel();
+    let (ends, end): (Sender<()>, _) = channel();
     thread::Builder::new().name("report".to_owned()).spawn(move || {
-        let _ends: std::sync::mpsc::Sender<()> = ends;
         next.iter().for_each(|line| write(&line));
+        drop(ends);
     })?;
     *state() = State::Queued(Queue { lines, end, lost: 0 });
     Ok(())
@@ -69,9 +69,9 @@ pub(super) fn take(line: impl FnOnce() -> String, about_lost: impl FnOnce(u64) -
 /// Waits a short time until all lines are written.
 pub(super) fn end() {
     let mut state = state();
-    if let State::Queued(Queue { lines, end, .. }) = std::mem::replace(&mut *state, State::Direct) {
+    if let State::Queued(Queue { lines, end, .. }) = mem::replace(&mut *state, State::Direct) {
         drop(lines);
-        if end.recv_timeout(LIMIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        if end.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
             *state = State::Stuck;
         }
     }

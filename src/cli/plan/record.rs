@@ -94,7 +94,7 @@ impl TryFrom<&RecordArguments> for RecordPlan {
         let hook = hook(&arguments.retention)?;
         let RetentionArguments { keep_age, keep_size, keep_free, .. } = arguments.retention;
         let retention = Retention { age: keep_age, size: keep_size, free: keep_free };
-        if retention != Retention::default() && !name.says_the_second(SystemTime.wall()) {
+        if retention.removes_any() && !name.says_the_second(SystemTime.wall()) {
             return Err(Failure::usage(
                 "does not say the date and the second, and the name of a removed segment would be given again",
             )

@@ -26,6 +26,11 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
+    /// Whether anything is ever removed.
+    pub fn removes_any(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// Whether less is `free` than there is to be.
     pub(super) fn is_scarce(&self, free: Option<u64>) -> bool {
         self.free.zip(free).is_some_and(|(least, free)| free < least)

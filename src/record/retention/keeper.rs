@@ -278,7 +278,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
 
     /// Removes what is to be removed.
     fn tidy(&mut self) {
-        if self.retention == Retention::default() {
+        if !self.retention.removes_any() {
             return;
         }
         let folder = self.folder.folder();

@@ -32,12 +32,26 @@ struct Root {
     is_folder: bool,
 }
 
-/// A folder that is being read.
-#[derive(Clone, Copy)]
-struct Within<'a> {
+/// A folder of the tree that is being read.
+struct Reading<'a> {
     id: NodeId,
     /// Its path in the tree.
     path: &'a Path,
+    names: Names,
+    children: BTreeMap<OsString, NodeId>,
+    listing: &'a mut Listing,
+}
+
+impl<'a> Reading<'a> {
+    /// One with nothing in it yet.
+    fn new(id: NodeId, path: &'a Path, listing: &'a mut Listing) -> Self {
+        Self { id, path, names: Names::default(), children: BTreeMap::new(), listing }
+    }
+
+    fn insert(&mut self, id: NodeId, name: OsString, attributes: Attributes, content: Content) {
+        self.children.insert(name.clone(), id);
+        self.listing.insert(Node { id, parent: self.id, name, attributes, content });
+    }
 }
 
 impl Scanner {
@@ -57,11 +71,11 @@ impl Scanner {
     pub fn scan(&mut self) -> Listing {
         let mut listing = Listing::default();
         let metadata = self.roots.first().and_then(|root| root.place.path().metadata().ok());
-        let root = Within { id: ROOT, path: Path::new("") };
         let roots = std::mem::take(&mut self.roots);
+        let root = Reading::new(ROOT, Path::new(""), &mut listing);
         let children = match roots.as_slice() {
-            [Root { is_folder: true, place, .. }] => self.folder(place, root, &mut listing),
-            several => self.several(several, root, &mut listing),
+            [Root { is_folder: true, place, .. }] => self.folder(place, root),
+            several => self.several(several, root),
         };
         self.roots = roots;
         self.known = std::mem::take(&mut self.met);
@@ -85,8 +99,8 @@ impl Scanner {
             .iter()
             .map(|root| {
                 let mut listing = Listing::default();
-                let within = Within { id: ROOT, path: Path::new("") };
-                !self.several(std::slice::from_ref(root), within, &mut listing).is_empty()
+                let within = Reading::new(ROOT, Path::new(""), &mut listing);
+                !self.several(std::slice::from_ref(root), within).is_empty()
             })
             .collect::<Vec<_>>();
         // Ids are given by the first listing that anybody sees.
@@ -96,27 +110,21 @@ impl Scanner {
         found.into_iter().enumerate().collect()
     }
 
-    fn several(&mut self, roots: &[Root], within: Within<'_>, listing: &mut Listing) -> BTreeMap<OsString, NodeId> {
-        let mut names = Names::default();
-        let mut children = BTreeMap::new();
+    fn several(&mut self, roots: &[Root], mut within: Reading<'_>) -> BTreeMap<OsString, NodeId> {
         for root in roots {
             let Ok(metadata) = root.place.path().metadata() else { continue };
             if root.is_folder {
-                let name = names.give(&root.name);
-                self.add_folder(&root.place, &metadata, name, within, &mut children, listing);
+                let name = within.names.give(&root.name);
+                self.add_folder(&root.place, &metadata, name, &mut within);
             } else if let Some(claims) = self.claims(&root.place, &metadata) {
-                let name = names.give(&root.name);
-                let claimed = claims.length(metadata.len());
-                let file = FileEntry { claimed, may_grow: false, source: FileSource::Stream(root.place.clone()) };
-                self.add_file(file, &metadata, &metadata, name, within, &mut children, listing);
+                self.add_stream(root.place.clone(), &metadata, claims, &root.name, &mut within);
             }
         }
-        children
+        within.children
     }
 
     /// What is in the folder at `place`; what cannot be read is left out.
-    fn folder(&mut self, place: &Place, within: Within<'_>, listing: &mut Listing) -> BTreeMap<OsString, NodeId> {
-        let (mut names, mut children) = (Names::default(), BTreeMap::new());
+    fn folder(&mut self, place: &Place, mut within: Reading<'_>) -> BTreeMap<OsString, NodeId> {
         let mut entries: Vec<_> = fs::read_dir(place.path())
             .into_iter()
             .flatten()
@@ -130,8 +138,8 @@ impl Scanner {
         entries.sort_by(|(one, ..), (other, ..)| Names::order(one).cmp(&Names::order(other)));
         let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, _, metadata)| metadata.is_dir());
         for (name, path, metadata) in folders {
-            let name = names.give_own(&name);
-            self.add_folder(&place.below(path), &metadata, name, within, &mut children, listing);
+            let name = within.names.give_own(&name);
+            self.add_folder(&place.below(path), &metadata, name, &mut within);
         }
         let (mut segments, mut of_segments) = (Vec::new(), HashMap::new());
         for (own, path, metadata) in files {
@@ -142,60 +150,50 @@ impl Scanner {
                 segments.push((place, record));
                 continue;
             }
-            let claimed = claims.length(metadata.len());
-            let file = FileEntry { claimed, may_grow: false, source: FileSource::Stream(place) };
-            let name = names.give(&own);
-            self.add_file(file, &metadata, &metadata, name, within, &mut children, listing);
+            self.add_stream(place, &metadata, claims, &own, &mut within);
         }
         for Run { places, is_last } in runs(segments) {
             let (Some(first), Some(last)) = (places.first(), places.last()) else { continue };
             let own = first.path().file_name().unwrap_or_default();
             let (Some(oldest), Some(newest)) = (of_segments.get(first), of_segments.get(last)) else { continue };
-            let name = names.give(own);
             let source = FileSource::Recording(first.clone(), places.clone().into());
             let file = FileEntry { claimed: None, may_grow: is_last, source };
-            self.add_file(file, oldest, newest, name, within, &mut children, listing);
+            self.add_file(file, oldest, newest, own, &mut within);
         }
-        children
+        within.children
     }
 
     /// Adds the folder at `place`, if there is a stream in it.
-    fn add_folder(
-        &mut self,
-        place: &Place,
-        metadata: &Metadata,
-        name: OsString,
-        within: Within<'_>,
-        siblings: &mut BTreeMap<OsString, NodeId>,
-        listing: &mut Listing,
-    ) {
+    fn add_folder(&mut self, place: &Place, metadata: &Metadata, name: OsString, within: &mut Reading<'_>) {
         let path = within.path.join(&name);
         let id = self.id(&path);
-        let children = self.folder(place, Within { id, path: &path }, listing);
-        if children.is_empty() {
-            return;
+        let children = self.folder(place, Reading::new(id, &path, within.listing));
+        if !children.is_empty() {
+            within.insert(id, name, Attributes::of(metadata), Content::Folder(children));
         }
-        siblings.insert(name.clone(), id);
-        let (attributes, content) = (Attributes::of(metadata), Content::Folder(children));
-        listing.insert(Node { id, parent: within.id, name, attributes, content });
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a node is just this")]
+    /// Adds the stream at `place`, as far as possible under the name `own`.
+    fn add_stream(&mut self, place: Place, metadata: &Metadata, claims: Claims, own: &OsStr, within: &mut Reading<'_>) {
+        let claimed = claims.length(metadata.len());
+        let file = FileEntry { claimed, may_grow: false, source: FileSource::Stream(place) };
+        self.add_file(file, metadata, metadata, own, within);
+    }
+
+    /// Adds `file`, which belongs to who has the file of `owner`, and has the times of `newest`.
     fn add_file(
         &mut self,
         file: FileEntry,
         owner: &Metadata,
         newest: &Metadata,
-        name: OsString,
-        within: Within<'_>,
-        siblings: &mut BTreeMap<OsString, NodeId>,
-        listing: &mut Listing,
+        own: &OsStr,
+        within: &mut Reading<'_>,
     ) {
+        let name = within.names.give(own);
         let id = self.id(&within.path.join(&name));
-        siblings.insert(name.clone(), id);
         let Attributes { modified, accessed, changed, .. } = Attributes::of(newest);
         let attributes = Attributes { modified, accessed, changed, ..Attributes::of(owner) };
-        listing.insert(Node { id, parent: within.id, name, attributes, content: Content::File(file) });
+        within.insert(id, name, attributes, Content::File(file));
     }
 
     fn id(&mut self, path: &Path) -> NodeId {

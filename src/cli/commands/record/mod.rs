@@ -30,8 +30,7 @@ use crate::{
     process::CommandLine,
     record::{
         Board, CommandProducers, Control, Ended, Event, Journal, JournalPlan, Keeper, KeeperEvent, ObservedSource,
-        RecordingFolder, Retention, ServiceManager, Source, SourceEnd, StandardInputSource, SupervisedSource,
-        SystemTime,
+        RecordingFolder, ServiceManager, Source, SourceEnd, StandardInputSource, SupervisedSource, SystemTime,
     },
     signals::{Answer, EndRequest, Startup, Watching},
 };
@@ -53,7 +52,7 @@ fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
     };
     let folder = RecordingFolder::open(&plan.folder)
         .map_err(|error| Failure::system(plan.folder.as_path(), "cannot record to this folder", &error))?;
-    let looks_after = plan.retention != Retention::default() || plan.hook.is_some();
+    let looks_after = plan.retention.removes_any() || plan.hook.is_some();
     let ledger = if looks_after { Some(open_ledger(&folder)?) } else { None };
     let listener = plan.status.as_ref().map(listen).transpose()?;
     let label = plan.producer.as_ref().map_or(Label::StandardInput, |line| Label::Command(line.program.clone()));
@@ -136,10 +135,15 @@ impl Recorder<'_> {
         let end = move || control.end();
         let ended = self.record(&mut source, (Box::new(end), false), parts, watching)?;
         let last_end = source.last_end().cloned();
-        let removes = self.plan.retention != Retention::default();
         // Whatever is left of the command ends before anything is said of the end.
         drop(source);
-        failure_of(ended, self.folder.path(), &self.label, Some((line.program.as_os_str(), last_end)), removes)
+        failure_of(
+            ended,
+            self.folder.path(),
+            &self.label,
+            Some((line.program.as_os_str(), last_end)),
+            self.plan.retention.removes_any(),
+        )
     }
 
     fn of_input(mut self, input: &InputFile, parts: Parts<'_>, watching: &Watching) -> Result<(), Failure> {
@@ -148,7 +152,7 @@ impl Recorder<'_> {
         let ignores_interrupts = self.plan.ignores_interrupts;
         let end = Box::new(source.ender());
         let ended = self.record(&mut source, (end, ignores_interrupts), parts, watching)?;
-        failure_of(ended, self.folder.path(), &self.label, None, self.plan.retention != Retention::default())
+        failure_of(ended, self.folder.path(), &self.label, None, self.plan.retention.removes_any())
     }
 
     /// Records `source` until it ends, or `end` was called and it ended; does what is left to do for finished segments.
