@@ -22,8 +22,8 @@ pub(in crate::cli) struct DecryptArguments {
     /// Decrypt a stream or a recording while it grows, as tail -f does, until its final frame
     ///
     /// Takes one file, or the folder of a recording, and -o or a pipe for the result; with --since, from that time on. From
-    /// a segment that is continued it goes on to the next. If the recorder on this machine is gone before the recording has
-    /// ended, that is reported, with exit code 4; of a copy, or from another machine, more is waited for.
+    /// a segment that is continued it goes on to the next. If a recorder was seen on this machine, and is gone before the
+    /// recording has ended, that is reported, with exit code 4; where none was seen, as with a copy, more is waited for.
     #[arg(long, conflicts_with_all = ["range", "until", "remove", "recursive", "output_dir", "skip_existing"])]
     pub follow: bool,
     /// Decrypt only these bytes, as curl has them: 0-499, 500- or -500

@@ -27,7 +27,7 @@ pub(in crate::cli) struct RetentionArguments {
     ///
     /// One at a time, without a shell, with no input; its standard output is dropped. If it fails, that is reported, and it is
     /// run again after 5 s, then twice as long each time, up to 5 minutes. When the recording ends, it is run for what is left,
-    /// until it fails once; what is left then has its turn when a recorder is started again, as has an unfinished segment.
+    /// until it fails once or a signal arrives; what is left then has its turn when a recorder is started again, as has an unfinished segment.
     /// --keep-age and --keep-size remove no segment for which it has not succeeded; --keep-free does, after all others.
     #[arg(long, value_name = "PROGRAM")]
     pub on_segment: Option<OsString>,
