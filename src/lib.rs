@@ -34,8 +34,9 @@
 //!
 //! # What is promised
 //!
-//! * **Without [`finish`](stream::Writer::finish), there is no stream.** Nothing else writes the final frame. A writer that
-//!   is dropped, as after an error, leaves a truncated stream, which every reader refuses.
+//! * **Without [`finish`](stream::Writer::finish), there is no stream.** Only this and
+//!   [`finish_interrupted`](stream::Writer::finish_interrupted) write the final frame. A writer that is dropped, as after an
+//!   error, leaves a truncated stream, which every reader refuses.
 //! * **Nothing is released before it is authenticated.** What a reader returns is a prefix of what was written, even if it
 //!   fails later.
 //! * **Only `Ok(0)` means that the stream was whole**, as at the end of [`read_to_end`](std::io::Read::read_to_end) and
@@ -72,7 +73,7 @@
 //! * `process`: commands at either end of a stream, and the process that guards them.
 //! * `signals`: what a signal does to the process, and what is cleaned up first.
 //! * `files`: names and folders, outputs that are whole or absent, files that must not be touched.
-//! * `inspection`: what a stream says of itself, as data.
+//! * `inspection`: what a stream says about itself, as data.
 //! * `measure`: how fast this machine is.
 //!
 //! `system`, at the bottom, is what only Linux has, and what other Unix systems do instead.
