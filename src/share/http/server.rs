@@ -24,6 +24,7 @@ use super::{
     answer::refusal,
     body::Content,
     flush::{Flush, Flushing},
+    load::Load,
     peer::is_admitted,
     service::Service,
     token::Token,
@@ -102,7 +103,7 @@ impl Server {
             .enable_time()
             .build()?;
         let name = uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned);
-        let service = Arc::new(Service { tree, token: self.token, name });
+        let service = Arc::new(Service { tree, token: self.token, load: Load::default(), name });
         let (listener, stop) = (self.listener, self.stop);
         let result = runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
