@@ -57,7 +57,12 @@ fn run(plan: &PlayPlan, startup: Startup) -> Result<(), Failure> {
                 let played = play_with(line, *handover, &addresses, &watching);
                 stopper.stop();
                 let served = serving.join().unwrap_or(Ok(()));
-                played.and(served)
+                played.and(served)?;
+                match tree.damaged_frames() {
+                    0 => Ok(()),
+                    _ => Err(Failure::new(Exit::BadStream, "damaged frames were left out of what was played")
+                        .with_hint("reelseal verify lists them; reelseal salvage recovers the rest")),
+                }
             })
         }
     }
