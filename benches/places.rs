@@ -33,7 +33,7 @@ fn sealed_file() -> SealedFile<File> {
     let mut writer = Writer::create(tempfile::tempfile().unwrap(), &lock, StreamOptions::default()).unwrap();
     let frame: Vec<u8> = (0..PAYLOAD).map(|at| (at % 251) as u8).collect();
     (0..FRAMES).for_each(|_| writer.write_all(&frame).unwrap());
-    SealedFile::open(writer.finish().unwrap(), &mut key_file.into(), Vec::new()).unwrap()
+    SealedFile::open(writer.finish().unwrap(), key_file).unwrap()
 }
 
 /// What a read of a frame cannot do without.

@@ -152,7 +152,7 @@ impl Analysis {
 
 /// Reads the encrypted `log` and writes its encrypted analysis. Returns the output, whole, and the statistics.
 fn analyse<W: Write>(log: impl Read + Send, output: W, key_file: &KeyFile) -> Result<(W, Analysis), Box<dyn Error>> {
-    let reader = Reader::new(log, &mut key_file.clone().into(), Vec::new())?;
+    let reader = Reader::open(log, key_file)?;
     let mut writer = Writer::create(output, &Lock::with_key_file(key_file), StreamOptions::default())?;
     let (mut records, mut analysis) = (Records::new(BufReader::new(reader)), Analysis::default());
     let mut lines = BufWriter::new(&mut writer);
@@ -237,7 +237,7 @@ mod tests {
 
     fn decrypted(stream: &[u8], key_file: &KeyFile) -> io::Result<String> {
         let mut text = String::new();
-        let mut reader = Reader::new(stream, &mut key_file.clone().into(), Vec::new()).map_err(io::Error::other)?;
+        let mut reader = Reader::open(stream, key_file).map_err(io::Error::other)?;
         reader.read_to_string(&mut text).map(|_| text)
     }
 

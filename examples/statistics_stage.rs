@@ -1,4 +1,4 @@
-//! A stage of one's own that keeps running statistics of the payload while the stream passes through the chain.
+//! A private stage that keeps running statistics of the payload while the stream passes through the chain.
 //!
 //!     cargo run --release --example statistics_stage [FILE]
 //!
@@ -277,7 +277,7 @@ mod tests {
         let stream = writer.finish().unwrap();
         assert_eq!(observer.so_far(), Statistics::of(&plaintext));
 
-        let mut reader = Reader::new(stream.as_slice(), &mut key_file.into(), Vec::new()).unwrap();
+        let mut reader = Reader::open(stream.as_slice(), key_file).unwrap();
         let mut opened = Vec::new();
         reader.read_to_end(&mut opened).unwrap();
         assert!(opened == plaintext);

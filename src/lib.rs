@@ -1,73 +1,93 @@
 //! Streaming, authenticated file encryption: a chunked reader, stages that each transform one frame, a writer. The
-//! `reelseal` command is made of it, and whatever one writes the other reads.
+//! `reelseal` command is built on this library, and each reads what the other writes.
 //!
-//! [`stream::Writer`] encrypts what is written to it, [`stream::Reader`] gives back what was authenticated:
+//! [`Writer`](stream::Writer) encrypts what is written to it, [`Reader`](stream::Reader) decrypts in order, and
+//! [`SealedFile`](stream::SealedFile) decrypts at any offset:
 //!
 //! ```
-//! use std::io::{Read, Write};
+//! use std::io::{Read, Seek, SeekFrom, Write};
 //!
 //! use reelseal::{
 //!     keys::{KeyFile, Lock},
-//!     stream::{Reader, StreamOptions, Writer},
+//!     stream::{Reader, SealedFile, StreamOptions, Writer},
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key_file = KeyFile::random()?;
 //!
-//! let lock = Lock::with_key_file(&key_file);
-//! let mut writer = Writer::create(Vec::new(), &lock, StreamOptions::default())?;
+//! let mut writer = Writer::create(Vec::new(), &Lock::with_key_file(&key_file), StreamOptions::default())?;
 //! writer.write_all(b"all the frames of a film")?;
 //! let stream = writer.finish()?;
 //!
-//! let mut reader = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new())?;
-//! let mut film = Vec::new();
-//! reader.read_to_end(&mut film)?;
-//! assert_eq!(film, b"all the frames of a film");
+//! let mut film = String::new();
+//! Reader::open(stream.as_slice(), &key_file)?.read_to_string(&mut film)?;
+//! assert_eq!(film, "all the frames of a film");
+//!
+//! let mut scene = String::new();
+//! let mut cursor = SealedFile::open(stream.as_slice(), &key_file)?.into_cursor();
+//! cursor.seek(SeekFrom::End(-4))?;
+//! cursor.read_to_string(&mut scene)?;
+//! assert_eq!(scene, "film");
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # What is promised
 //!
-//! * **[`finish`](stream::Writer::finish), or no stream.** The final frame is written by nothing else. A writer that is
-//!   dropped, as on an error, leaves what every reader refuses as cut short.
-//! * **Nothing is released before it was authenticated.** What a reader gives is a true prefix of what was written, also
-//!   when it fails later.
-//! * **Only `Ok(0)` says that the stream was whole**, as it does at the end of
-//!   [`read_to_end`](std::io::Read::read_to_end) and [`copy`](std::io::copy). A stream that was cut, extended or altered
-//!   ends in an error in its place, of kind [`InvalidData`](std::io::ErrorKind::InvalidData) around a
-//!   [`StreamError`](stream::StreamError) that names the frame, and every later read is an error too. Whoever acts
-//!   on a prefix acts on something that may be incomplete.
-//! * **Any place of a stream in a file** can be read with [`stream::SealedFile`], by any number of threads: what comes out
-//!   is authenticated at its place, and its length is a promise.
+//! * **Without [`finish`](stream::Writer::finish), there is no stream.** Nothing else writes the final frame. A writer that
+//!   is dropped, as after an error, leaves a truncated stream, which every reader refuses.
+//! * **Nothing is released before it is authenticated.** What a reader returns is a prefix of what was written, even if it
+//!   fails later.
+//! * **Only `Ok(0)` means that the stream was whole**, as at the end of [`read_to_end`](std::io::Read::read_to_end) and
+//!   [`copy`](std::io::copy). A stream that was truncated, extended or altered ends in an error of kind
+//!   [`InvalidData`](std::io::ErrorKind::InvalidData) around a [`StreamError`](stream::StreamError) that names the frame,
+//!   and every later read fails too. Until then, what was read may be incomplete.
+//! * **A file can be read at any offset**, by any number of threads, with [`SealedFile`](stream::SealedFile). Every byte
+//!   is authenticated at its offset, and the length is authentic.
 //! * **No two streams share a file key or IV** that [`keys::Lock`] makes.
-//! * **Memory does not grow with the stream:** one frame for a reader or writer, for a run of workers at most 256 MiB.
-//!   scrypt takes its own, 256 MiB by default, and gives it back.
+//! * **Memory does not grow with the stream:** a reader or writer holds one frame, a run of workers at most 256 MiB.
+//!   scrypt takes 256 MiB by default, and frees it before the first frame.
 //! * **Secrets are wiped** when they are dropped, and do not show in `Debug`.
-//! * **Input is not trusted.** Whatever the bytes, there is a value or an error, no panic, and no cost that
-//!   [`keys::KdfLimits`] does not allow.
-//! * The library does not print, ask, exit or look at a terminal, and has no `unsafe` code of its own.
+//! * **Input is not trusted.** Whatever the bytes, the result is a value or an error, never a panic, and scrypt never costs
+//!   more than [`keys::KdfLimits`] allows.
+//! * The library never prints, prompts, exits or looks at a terminal, and has no `unsafe` code of its own.
 //!
-//! What a stream hides and what it shows is in the [specification](container#security).
+//! The [specification](container#security) says what a stream hides and what it reveals.
 //!
 //! # Where things are
 //!
-//! Rooms, each importing only from those below it:
+//! Each module imports only from those below it. For users of the library:
 //!
-//! * [`pipeline`], many frames on all cores: sources, the worker loop and its turns, sinks.
-//! * [`stream`], one stream, without workers: opened, read, written, and read at any place.
-//! * [`stage`], what happens to a frame: the chain, and how a stage of one's own joins it.
-//! * [`keys`], from a passphrase, a key file or an identity to the stages' keys.
-//! * [`container`], what the bytes mean; its page is the format's specification.
+//! * [`pipeline`]: many frames on all cores, with sources, the worker loop and sinks.
+//! * [`stream`]: one stream on one thread, read, written, and read at any offset.
+//! * [`stage`]: what happens to a frame; the chain, and how to add a stage of your own.
+//! * [`keys`]: from a passphrase, a key file or an identity to the stages' keys.
+//! * [`container`]: what the bytes mean; its page is the format's specification.
 //!
-//! Lengths and positions are in bytes, times in microseconds since 1970 (UTC), indexes count from 0.
+//! The command adds these, which are private, above `pipeline`:
+//!
+//! * `cli`: what a person types and sees: arguments, plans, commands, messages, prompts.
+//! * `share`: streams offered to other programs, as a tree that is served over HTTP or mounted.
+//! * `record`: recordings, a journal of linked segments: writing, supervision, retention, following.
+//! * `process`: commands at either end of a stream, and the process that guards them.
+//! * `signals`: what a signal does to the process, and what is cleaned up first.
+//! * `files`: names and folders, outputs that are whole or absent, files that must not be touched.
+//! * `inspection`: what a stream says of itself, as data.
+//! * `measure`: how fast this machine is.
+//!
+//! `system`, at the bottom, is what only Linux has, and what other Unix systems do instead.
+//!
+//! Lengths and positions are in bytes, times in microseconds since 1970 (UTC), and indexes start at 0.
 //!
 //! # Features
 //!
-//! `cli`, on by default, is the command with its dependencies. A user of the library does without it:
-//! `default-features = false`. `age`, on by default too, is key slots for public keys, with the age crate:
-//! `keys::Recipient` and `keys::Identities`. Without it such slots are still counted, checked and kept. `serve`, on by
-//! default as well, is the commands that offer streams over HTTP; `mount`, likewise, the one that mounts them, on Linux.
+//! All are on by default; a user of the library usually wants `default-features = false`.
+//!
+//! * `cli`: the command, with its dependencies.
+//! * `age`: key slots for public keys, with the age crate: `keys::Recipient` and `keys::Identities`. Without it, such slots
+//!   are still counted, checked and kept.
+//! * `serve`: the commands that offer streams over HTTP.
+//! * `mount`: the command that mounts them, on Linux.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

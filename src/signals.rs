@@ -1,7 +1,7 @@
 //! Signals: what they do to the process, and what is cleaned up before it dies of one.
 //!
-//! The process dies by the very signal that came, so that a shell sees what happened. Signals that were ignored when the
-//! process started, as under nohup, stay ignored.
+//! The process dies of the very signal that arrived, so that a shell sees what happened. Signals that were ignored when
+//! the process started, as under nohup, stay ignored.
 
 use std::{
     fs::{self, File},
@@ -23,7 +23,7 @@ use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
 
 use crate::files::temporaries::{NoneLeft, TEMPORARIES};
 
-/// The signals that end a process unless it handles them, and that others send.
+/// The signals that end a process unless it handles them, and that come from outside.
 const HANDLED: [Signal; 10] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -37,7 +37,7 @@ const HANDLED: [Signal; 10] = [
     Signal::SIGXCPU,
 ];
 
-/// How long a second SIGINT waits for what the first one has begun, which takes less unless a file system does not
+/// How long a second SIGINT waits for what the first one started, which takes less time unless a file system does not
 /// answer.
 const INSISTENCE: Duration = Duration::from_millis(100);
 
@@ -47,14 +47,14 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 static INTERRUPTS: Mutex<Interrupts> = Mutex::new(Interrupts::new());
 static UNDO: Mutex<Undo> = Mutex::new(Undo { terminal: None, commands: Vec::new(), next: 0 });
 
-/// The process as it was started: with one thread, and no descriptor open but those that it inherited. Made once, first
-/// of all. What must come first, as copying inherited descriptors, borrows it.
+/// The process as it was started: with one thread, and only inherited descriptors open. Created once, before anything
+/// else. Whatever must come first, such as copying inherited descriptors, borrows it.
 pub(crate) struct Startup {
     report_status: fn(),
 }
 
-/// Signals are handled. Whatever starts threads or opens files asks for this: threads must inherit which signals are
-/// blocked, and a file that is opened could be taken for an inherited descriptor.
+/// Proof that signals are handled. Whatever starts threads or opens files asks for this: threads must inherit the set
+/// of blocked signals, and an opened file could be mistaken for an inherited descriptor.
 pub(crate) struct Watching {
     interrupts: &'static Mutex<Interrupts>,
     inherited_mask: SigSet,
@@ -67,19 +67,19 @@ pub(crate) enum Answer {
     /// Nothing, except at the prompt.
     Ignore,
     /// The work is asked to stop, once: it leaves the rest undone and then lets the process die of the signal. A second
-    /// interrupt does not wait for that. At the prompt there is nothing to stop yet: the process dies.
+    /// interrupt does not wait for that. At the prompt there is nothing to stop yet, so the process dies.
     AskToStop(StopRequest),
-    /// The work is asked to end well, once, by SIGTERM and SIGHUP as much as by an interrupt, and the process does not die of
-    /// the signal. Only a second interrupt ends it at once.
+    /// The work is asked to finish, once, by SIGTERM and SIGHUP as well as by an interrupt, and the process does not
+    /// die of the signal. Only a second interrupt ends it at once.
     AskToEnd(EndRequest),
-    /// The work has been asked to end; whether by an interrupt.
+    /// The work has been asked to end, and whether by an interrupt.
     Ending(bool),
 }
 
-/// Asks the work to stop; called in a thread of its own.
+/// Asks the work to stop; called on a separate thread.
 pub(crate) type StopRequest = Box<dyn FnOnce(FatalSignal) + Send>;
 
-/// Asks the work to end; called in a thread of its own.
+/// Asks the work to end; called on a separate thread.
 pub(crate) struct EndRequest {
     pub end: Box<dyn Fn() + Send>,
     /// Whether interrupts do nothing.
@@ -89,7 +89,7 @@ pub(crate) struct EndRequest {
 /// While this lives, signals ask the work to end. After that, they end the process.
 pub(crate) struct EndOnSignal<'a>(&'a Watching);
 
-/// A signal that the process is still to die of.
+/// A signal that the process has yet to die of.
 pub(crate) struct FatalSignal(i32);
 
 /// While this lives, an interrupt asks the work to stop. If it is dropped after that, it waits for the process to end.
@@ -106,19 +106,19 @@ struct Interrupts {
     answer: Answer,
     /// Whether a prompt is open.
     at_prompt: bool,
-    /// Whether interrupts come to us at all.
+    /// Whether interrupts reach this process at all.
     are_handled: bool,
 }
 
 struct Undo {
     terminal: Option<(File, Termios)>,
-    /// Ends each of the commands that run, and whatever else must not outlive the process.
+    /// Ends each running command, and whatever else must not outlive the process.
     commands: Vec<(u64, EndCommand)>,
-    /// The number of the next of them.
+    /// The number of the next one.
     next: u64,
 }
 
-/// Ends a command, and waits for that.
+/// Ends a command, and waits for its end.
 pub(crate) type EndCommand = Box<dyn FnOnce() + Send>;
 
 /// Until this is dropped, a command is ended before the process dies of a signal.
@@ -130,15 +130,15 @@ impl Startup {
         Self { report_status }
     }
 
-    /// Begins to handle signals; an interrupt does what `answer` says. Where the system gives no thread for it, signals
-    /// do what they always do.
+    /// Starts to handle signals; an interrupt does what `answer` says. If the system refuses a thread for it, signals
+    /// keep their default effects.
     pub fn watch(self, answer: Answer) -> Watching {
         interrupts().answer = answer;
         let inherited_mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let ignored = ignored_signals();
         let handled: SigSet = HANDLED.into_iter().filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0).collect();
-        // Here and in the threads to come they stay blocked, and are left to the one that watches: a thread that a file
-        // system holds would keep a signal waiting.
+        // In this thread and in later ones they stay blocked, and the watching thread handles them: a thread stuck in a
+        // file system would keep a signal waiting.
         if handled.thread_block().is_ok() {
             if start_watching(handled, self.report_status) {
                 interrupts().are_handled = handled.contains(Signal::SIGINT);
@@ -146,19 +146,19 @@ impl Startup {
                 let _ = handled.thread_unblock();
             }
         }
-        // Blocked permanently: a write beyond the limit then fails with an error that can be reported.
+        // Blocked permanently, so that a write beyond the limit fails with an error that can be reported.
         let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
         Watching { interrupts: &INTERRUPTS, inherited_mask }
     }
 }
 
 impl Watching {
-    /// Until the result is dropped, has an interrupt ask to stop by `request`; unless interrupts are ignored.
+    /// Until the result is dropped, makes an interrupt ask for a stop through `request`, unless interrupts are ignored.
     pub fn ask_to_stop(&self, request: StopRequest) -> StopOnInterrupt<'_> {
         StopOnInterrupt { watching: self, is_set: lock(self.interrupts).set_request(request) }
     }
 
-    /// Until the result is dropped, has the signals that end a process ask the work to end by `request`.
+    /// Until the result is dropped, makes the signals that end a process ask the work to end through `request`.
     pub fn ask_to_end(&self, request: EndRequest) -> EndOnSignal<'_> {
         lock(self.interrupts).answer = Answer::AskToEnd(request);
         EndOnSignal(self)
@@ -196,7 +196,7 @@ impl Interrupts {
         Self { answer: Answer::Die, at_prompt: false, are_handled: false }
     }
 
-    /// What the signal that has come does. A request is given out once: the next interrupt kills.
+    /// What the signal that arrived does. A request is made once: the next interrupt kills.
     fn next(&mut self, signal: Signal) -> Answer {
         let is_interrupt = signal == Signal::SIGINT;
         let asks_to_end = is_interrupt || matches!(signal, Signal::SIGTERM | Signal::SIGHUP);
@@ -204,7 +204,7 @@ impl Interrupts {
             _ if self.at_prompt => Answer::Die,
             Answer::AskToEnd(request) if is_interrupt && request.ignores_interrupts => Answer::Ignore,
             Answer::AskToEnd(_) if asks_to_end => mem::replace(&mut self.answer, Answer::Ending(is_interrupt)),
-            // A terminal that goes away sends more than one, and a service manager more than one kind.
+            // A closing terminal sends more than one, and a service manager more than one kind.
             Answer::Ending(was_interrupted) if asks_to_end => match mem::replace(was_interrupted, is_interrupt) {
                 true if is_interrupt => Answer::Die,
                 was => {
@@ -218,7 +218,7 @@ impl Interrupts {
         }
     }
 
-    /// Has interrupts ask to stop, and says so, unless they are ignored.
+    /// Makes interrupts ask for a stop, unless they are ignored; returns whether it did.
     fn set_request(&mut self, request: StopRequest) -> bool {
         let is_set = !matches!(self.answer, Answer::Ignore);
         if is_set {
@@ -257,13 +257,13 @@ impl FatalSignal {
 
     fn kill(self) -> ! {
         let _ = emulate_default_handler(self.0);
-        // Not reached where the signal has a default that ends a process.
+        // Not reached if the signal's default ends the process.
         process::exit(128 + self.0);
     }
 }
 
 /// Restores the terminal, removes temporary files, and ends the commands that run. The result is held until the end, so
-/// that no thread changes the terminal or makes a temporary file any more.
+/// that no thread changes the terminal or makes a temporary file after that.
 fn put_right() -> (MutexGuard<'static, Undo>, NoneLeft<'static>) {
     let mut undo = undo();
     undo.restore_terminal();
@@ -313,7 +313,7 @@ fn start_watching(handled: SigSet, report_status: fn()) -> bool {
     watching.is_ok()
 }
 
-/// Reports the status whenever it is asked to. Writing may block, which the thread that watches must not.
+/// Reports the status whenever it is asked to. Writing may block, and the watching thread must not.
 fn start_reporting(report_status: fn()) -> SyncSender<()> {
     let (asked, requests) = sync_channel(1);
     // If the system refuses a thread, status requests are ignored.
@@ -321,28 +321,28 @@ fn start_reporting(report_status: fn()) -> SyncSender<()> {
     asked
 }
 
-/// Does `what` in a thread of its own; where the system gives none, the process dies at once.
+/// Does `what` on a separate thread; if the system refuses one, the process dies at once.
 fn in_a_thread(signal: i32, what: StopRequest) {
     if thread::Builder::new().spawn(move || what(FatalSignal(signal))).is_err() {
         FatalSignal(signal).die();
     }
 }
 
-/// Does `work` with no death by a signal between its steps.
+/// Does `work` without dying of a signal between its steps.
 pub(crate) fn hold_off<T>(work: impl FnOnce() -> T) -> T {
     let _held = undo();
     work()
 }
 
-/// Has a signal, and the drop of the guard, set `terminal` to `mode`.
+/// Makes a signal, and dropping the guard, set `terminal` to `mode`.
 pub(crate) fn restore_terminal(terminal: File, mode: Termios) -> RestoreTerminal {
     undo().terminal = Some((terminal, mode));
     interrupts().at_prompt = true;
     RestoreTerminal(())
 }
 
-/// Until the result is dropped, has a signal end a command, or what else must not outlive the process, with
-/// `end`, before the process dies of it.
+/// Until the result is dropped, makes a signal call `end`, which ends a command or something else that must not outlive
+/// the process, before the process dies of it.
 pub(crate) fn before_death(end: EndCommand) -> EndedBeforeDeath {
     let mut undo = undo();
     let number = undo.next;
@@ -351,7 +351,7 @@ pub(crate) fn before_death(end: EndCommand) -> EndedBeforeDeath {
     EndedBeforeDeath(number)
 }
 
-/// Waits for the end of the process, if an interrupt that this thread has just raised for itself brings it.
+/// Waits for the end of the process, if an interrupt that this thread has just raised will end it.
 pub(crate) fn wait_for_interrupt() {
     let _ = SigSet::from(Signal::SIGINT).thread_unblock();
     if interrupts().are_handled {
@@ -381,7 +381,7 @@ impl Drop for RestoreTerminal {
 impl Undo {
     fn restore_terminal(&mut self) {
         if let Some((terminal, mode)) = self.terminal.take() {
-            // In the background the terminal belongs to others, and touching it would stop us.
+            // In the background the terminal belongs to others, and touching it would stop this process.
             if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground == getpgrp()) {
                 // If the terminal is gone, there is no mode to restore.
                 let _ = tcsetattr(&terminal, OptionalActions::Now, &mode);
@@ -402,7 +402,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The signals that this process was started to ignore, a bit each, as /proc gives them.
+/// The signals that were ignored when this process was started, as a bit set from /proc.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -93,7 +93,7 @@ enum Outcome {
 
 fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     let mut released = Vec::new();
-    let outcome = match Reader::new(stream, &mut key_file().into(), Vec::new()) {
+    let outcome = match Reader::open(stream, key_file()) {
         Err(OpenError::Header(HeaderReadError::Refused(refused))) => Outcome::Header(refused.error),
         Err(error) => panic!("{error}"),
         Ok(mut reader) => match reader.read_to_end(&mut released) {

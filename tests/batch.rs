@@ -109,14 +109,14 @@ fn without_an_output_folder_results_stand_beside_their_inputs_and_are_passed_ove
     assert_done(&folder.run(&["encrypt", "--recursive", "clips", "--force"]));
     assert!(!folder.path("clips/a.reel.reel").exists());
     fs::create_dir(folder.path("empty")).unwrap();
-    assert_refused(&folder.run(&["encrypt", "--recursive", "empty"]), 2, "empty: holds no file for this command");
+    assert_refused(&folder.run(&["encrypt", "--recursive", "empty"]), 2, "empty: contains no file for this command");
 }
 
 #[test]
 fn two_inputs_never_go_to_one_output_not_even_with_force() {
     let folder = clips(&["a/film", "b/film"]);
     let output = folder.run(&["encrypt", "a/film", "b/film", "--output-dir", "out", "--force"]);
-    assert_refused(&output, 2, "out/film.reel: another input of this run goes there, too");
+    assert_refused(&output, 2, "out/film.reel: another input of this run has the same output");
     assert_done(&folder.run(&["decrypt", "out/film.reel"]));
     let back = folder.read("out/film");
     assert!(back == content(0) || back == content(1));
@@ -126,7 +126,7 @@ fn two_inputs_never_go_to_one_output_not_even_with_force() {
 fn an_input_is_never_the_output_of_another_not_even_with_force() {
     let folder = clips(&["film", "film.reel"]);
     let output = folder.run(&["encrypt", "film", "film.reel", "--force"]);
-    assert_refused(&output, 2, "film.reel: is an input or the secret, too; writing would destroy it");
+    assert_refused(&output, 2, "film.reel: is also an input or the secret; writing would destroy it");
     assert!(folder.read("film.reel") == content(1));
 }
 
@@ -137,7 +137,7 @@ fn several_inputs_neither_go_to_one_named_output_nor_come_from_standard_input() 
     for command in ["encrypt", "decrypt", "verify", "inspect"] {
         assert_refused(&folder.run(&[command, "a", "-"]), 2, "standard input: cannot be one of several inputs");
     }
-    assert_refused(&folder.pipe(&["encrypt", "--output-dir", "out"], b"frames"), 2, "has no name for a file");
+    assert_refused(&folder.pipe(&["encrypt", "--output-dir", "out"], b"frames"), 2, "gives no file name");
     assert_eq!(folder.names(), ["a", "b"]);
 }
 
@@ -292,7 +292,7 @@ fn several_inputs_without_names_never_share_standard_output() {
     let command = &mut std::process::Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_reelseal")]).current_dir(folder.path(""));
     let output = command.output().unwrap();
-    assert_refused(&output, 2, "/dev/fd/3: has no name for a file of its own, and several inputs cannot share");
+    assert_refused(&output, 2, "/dev/fd/3: gives no output name, and several inputs cannot share");
     assert_eq!(output.stdout, b"");
 }
 
@@ -309,7 +309,7 @@ fn an_input_that_is_named_twice_is_done_once() {
 fn what_the_run_itself_made_is_no_input_of_it() {
     let folder = clips(&["a"]);
     let output = folder.run(&["encrypt", "--remove", "--threads", "1", "a", "a.reel"]);
-    assert_refused(&output, 2, "a.reel: is what this run made of another input");
+    assert_refused(&output, 2, "a.reel: was written by this run, from another input");
     assert_eq!(folder.names(), ["a.reel"]);
 }
 
@@ -412,7 +412,7 @@ fn an_output_that_this_run_made_is_not_one_that_was_there() {
     let folder = clips(&["a/film", "b/film"]);
     for _ in 0..2 {
         let output = folder.run(&["encrypt", "a/film", "b/film", "--output-dir", "out", "--skip-existing"]);
-        assert_refused(&output, 2, "out/film.reel: another input of this run goes there, too");
+        assert_refused(&output, 2, "out/film.reel: another input of this run has the same output");
     }
     let globbed = folder.run(&["encrypt", "a/film", "--skip-existing", "-o", "out/film.reel"]);
     assert_eq!(

@@ -363,8 +363,7 @@ fn a_symbolic_link_to_itself_or_to_a_folder_is_refused() {
 #[test]
 fn a_pipe_or_device_as_output_that_another_thing_has_replaced_is_not_written_to() {
     let folder = prepared(LENGTH);
-    let replaced =
-        "out: is not what it was when it was checked\nreelseal: hint: something else has taken its place since";
+    let replaced = "out: has changed since it was checked\nreelseal: hint: something else has taken its place since";
     let make_fifo = |name: &str| {
         assert!(Command::new("mkfifo").arg(folder.path(name)).status().unwrap().success());
     };

@@ -138,7 +138,7 @@ fn both_copies_are_reported_and_one_damaged_is_a_warning() {
         assert!(text(&output.stderr).contains("of the two header copies is damaged"), "{output:?}");
         assert_eq!(found["copies"][damaged], json!({"state": "damaged", "generation": null, "counts": false}));
         assert_eq!(found["copies"][sound], json!({"state": "sound", "generation": 1, "counts": true}));
-        let problem = format!("the {which} of the two header copies is damaged; the other one serves");
+        let problem = format!("the {which} of the two header copies is damaged; the other one is used");
         assert_eq!(found["problems"], json!([problem]));
     }
     let newer = inspect_vector("newer-second-copy", false, &["--json"]).output().unwrap();

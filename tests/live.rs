@@ -172,7 +172,7 @@ fn what_contradicts_a_live_stream_is_a_usage_error() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     for (arguments, fact) in [
-        (["--live", "--timestamps", "never", "film"].as_slice(), "carries the times of arrival"),
+        (["--live", "--timestamps", "never", "film"].as_slice(), "always carries times of arrival"),
         (&["--live", "film", "key"], "--live takes one input"),
         (&["--live", "--recursive", "."], "cannot be used with '--recursive'"),
         (&["--max-delay", "1s", "film"], "--live"),

@@ -107,7 +107,7 @@ fn a_read_or_write_that_stops_short_at_any_byte_of_a_stream_changes_nothing() {
         let pieces = [place, usize::MAX];
         assert!(write(&pieces) == stream, "{place}");
         let inner = Pieces::new(stream.as_slice(), &pieces);
-        let mut reader = Reader::new(inner, &mut key_file.clone().into(), Vec::new()).unwrap();
+        let mut reader = Reader::open(inner, &key_file).unwrap();
         let mut opened = Vec::new();
         reader.read_to_end(&mut opened).unwrap();
         assert!(opened == plaintext, "{place}");

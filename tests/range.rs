@@ -102,7 +102,7 @@ fn a_range_is_the_bytes_that_curl_would_give() {
         assert!(piped.stdout == expected, "{range}");
         let from_pipe = folder.pipe(&["decrypt", "--range", range], &stream);
         if range.starts_with('-') {
-            assert_refused(&from_pipe, 2, "standard input: is a pipe, whose length is not known in advance");
+            assert_refused(&from_pipe, 2, "standard input: is a pipe, and its length is not known in advance");
         } else {
             assert_done(&from_pipe);
             assert!(from_pipe.stdout == expected, "{range}");
@@ -132,8 +132,8 @@ fn a_part_does_not_get_the_name_of_the_whole() {
     assert_refused(
         &output,
         2,
-        "a part needs an output of its own, which does not take the name of the whole\n\
-         reelseal: hint: name it with -o FILE, or pipe it on",
+        "a part needs an output with a name of its own\n\
+         reelseal: hint: name it with -o FILE, or pipe the output",
     );
     assert_eq!(folder.names(), ["film.reel", "redirected"]);
     assert!(folder.read("redirected").is_empty());

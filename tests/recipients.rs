@@ -184,7 +184,7 @@ fn what_is_not_what_it_should_be_is_refused_with_what_to_do_and_no_secret_is_sho
         ("film", 2, "film: not UTF-8 text"),
         ("one", 2, "one: line 3: this is a secret key, not a recipient"),
         ("clips", 1, "clips: cannot read the recipients: is a directory"),
-        ("/dev/zero", 2, "/dev/zero: is longer than a file of recipients can be"),
+        ("/dev/zero", 2, "/dev/zero: is too long for a file of recipients"),
         ("none", 1, "none: cannot read the recipients: no such file or directory"),
     ] {
         assert_refused(&run(&folder, &["encrypt", "-R", file, "film"]), code, fact);
@@ -227,10 +227,10 @@ fn files_that_open_with_different_secrets_are_reported_one_by_one() {
 fn an_output_does_not_go_over_an_identity_or_a_file_of_recipients() {
     let folder = folder(&["one"]);
     let refused = run(&folder, &["encrypt", "film", "-R", "one.pub", "-o", "one.pub", "--force"]);
-    assert_refused(&refused, 2, "one.pub: is an input or the secret, too");
+    assert_refused(&refused, 2, "one.pub: is also an input or the secret");
     assert_done(&run(&folder, &["encrypt", "film", "-R", "one.pub"]));
     let refused = run(&folder, &["decrypt", "film.reel", "-i", "one", "-o", "one", "--force"]);
-    assert_refused(&refused, 2, "one: is an input or the secret, too");
+    assert_refused(&refused, 2, "one: is also an input or the secret");
 }
 
 #[test]
@@ -322,11 +322,7 @@ fn a_passphrase_is_changed_to_a_recipient_in_its_place() {
     assert_eq!(kinds(&folder, "film.reel"), ["passphrase", "key-file"]);
     let change = ["passwd", "film.reel", "--passphrase-file", "phrase", "-R", "one.pub"];
     let idle = folder.reelseal(&change).args(["--scrypt-log-n", "15"]).output().unwrap();
-    assert_refused(
-        &idle,
-        2,
-        "--scrypt-log-n: there is no new passphrase that it would be the cost of\nreelseal: hint: ",
-    );
+    assert_refused(&idle, 2, "--scrypt-log-n: there is no new passphrase that it could apply to\nreelseal: hint: ");
     assert_done(&run(&folder, &change));
     assert_eq!(kinds(&folder, "film.reel"), ["recipient", "key-file"]);
     assert_opens(&folder, &["-i", "one"], "film.reel");

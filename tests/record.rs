@@ -105,7 +105,7 @@ fn what_is_piped_in_comes_back_from_the_segments_together() {
         serde_json::from_slice(&folder.run(&["inspect", "--json", names[1]]).stdout).unwrap();
     assert_eq!((&inspected["segment"]["number"], &inspected["segment"]["offset"]), (&2.into(), &36_864.into()));
     let alone = folder.run(&["decrypt", "cam"]);
-    assert_refused(&alone, 2, "cam: is the folder of a recording, and its segments have no output together");
+    assert_refused(&alone, 2, "cam: is the folder of a recording, and its segments need one output");
     // The first and the last may be any.
     let part = folder.run(&[&["decrypt"], &names[1..3], &["-o", "-"]].concat());
     assert_done(&part);
@@ -336,7 +336,7 @@ fn a_follower_of_a_recorder_that_is_killed_ends_and_says_so() {
         drop(command);
         let mut said = String::new();
         BufReader::new(follower.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
-        assert!(said.ends_with("nobody on this machine is seen recording it; waiting for more\n"), "{said}");
+        assert!(said.ends_with("no recorder of it was seen on this machine; waiting for more\n"), "{said}");
         follower.kill().unwrap();
         follower.wait().unwrap();
         drop(output);
@@ -483,7 +483,7 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
     let remove = |path: &PathBuf| fs::remove_file(path).unwrap();
 
     let folder = with(&|_, paths| remove(&paths[1]));
-    let gap = "cam/%-3.ts.reel: does not come next after cam/%.ts.reel: segment 2 is missing";
+    let gap = "cam/%-3.ts.reel: does not follow cam/%.ts.reel: segment 2 is missing";
     assert_answers(&folder, 4, gap, Some((2, gap)));
 
     let folder = with(&|_, paths| paths[..2].iter().for_each(remove));
@@ -538,8 +538,8 @@ fn segments_in_a_wrong_order_twice_or_of_two_recordings_are_refused_before_the_f
     let decrypt = |inputs: &[&str]| folder.run(&[&["decrypt", "-o", "-"], inputs].concat());
     for (inputs, code, fact) in [
         (["cam/%-2.ts.reel", "cam/%.ts.reel"].as_slice(), 2, "comes before cam/%-2.ts.reel in the recording"),
-        (&["cam/%.ts.reel", "again/%-2.ts.reel"], 2, "is of another recording than cam/%.ts.reel"),
-        (&["cam/%.ts.reel", "plain.reel"], 2, "plain.reel: is no segment of a recording"),
+        (&["cam/%.ts.reel", "again/%-2.ts.reel"], 2, "belongs to another recording than cam/%.ts.reel"),
+        (&["cam/%.ts.reel", "plain.reel"], 2, "plain.reel: is not a segment of a recording"),
         (&["cam/%.ts.reel", "missing.reel"], 1, "missing.reel: cannot open"),
         (&["plain.reel", "plain"], 2, "several inputs cannot all go to one output"),
         (&["--allow-gaps", "cam/%-2.ts.reel", "cam/%.ts.reel"], 2, "comes before"),
@@ -689,7 +689,7 @@ fn two_recordings_in_a_folder_are_put_together_only_if_gaps_are_allowed() {
     assert_refused(&folder.run(&["decrypt", "cam", "-o", "-"]), 2, several);
     let together = folder.run(&["decrypt", "cam", "-o", "-", "--allow-gaps"]);
     assert!(together.status.success(), "{}", text(&together.stderr));
-    assert!(text(&together.stderr).contains("is of another recording than"), "{}", text(&together.stderr));
+    assert!(text(&together.stderr).contains("belongs to another recording than"), "{}", text(&together.stderr));
     assert!(together.stdout == [film, later].concat());
 }
 

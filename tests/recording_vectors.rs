@@ -211,12 +211,12 @@ fn the_command_says_of_each_series_what_its_line_says_and_gives_out_all_or_nothi
         let why = outcome.split(' ').next_back().unwrap();
         let (code, fact) = match why {
             "whole" => (0, ""),
-            "gap" => (2, "does not come next after"),
+            "gap" => (2, "does not follow"),
             "out-of-order" => (2, "in the recording"),
             "doubled" => (2, "has the same number in the recording as"),
-            "other-recording" => (2, "is of another recording than"),
+            "other-recording" => (2, "belongs to another recording than"),
             "not-linked" => (4, "was not made by the recorder of"),
-            "altered" => (4, "was begun after another state of"),
+            "altered" => (4, "was started after a different version of"),
             "end-missing" => (4, " is missing"),
             "unfinished" => (4, "is unfinished"),
             other => panic!("{other}"),
@@ -258,7 +258,7 @@ fn a_segment_after_a_gap_takes_nothing_from_the_one_before_it_whatever_it_says_o
     let segment = plaintext(SEGMENT_LENGTH);
     assert!(output.stdout == [segment.as_slice(), &segment].concat());
     let reported = text(&output.stderr);
-    assert!(reported.contains("warning: third.reel: does not come next after"), "{reported}");
+    assert!(reported.contains("warning: third.reel: does not follow"), "{reported}");
     assert!(reported.contains("segment 2 is missing"), "{reported}");
 }
 

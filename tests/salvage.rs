@@ -55,7 +55,7 @@ fn sound_frames_are_at_their_places_with_zeros_between_them_and_the_ranges_are_l
         "reelseal: film.reel: frames 3 to 4, bytes 20672 to 28991 (plaintext 12288 to 20479): damaged\n\
          reelseal: film.reel: frame 9, bytes 45632 to 49791 (plaintext 36864 to 40959): damaged\n\
          reelseal: film.reel: not whole: 3 frames are missing, 12288 bytes of plaintext, 18 frames are sound, 69637 bytes\n\
-         reelseal: hint: out has what is sound at its place, and zeros where frames are missing\n"
+         reelseal: hint: out has the sound frames in their places, and zeros where frames are missing\n"
     );
     let sealed = folder.read("film.reel");
     for piped in [
@@ -99,7 +99,7 @@ fn a_whole_stream_is_salvaged_with_success_also_with_something_after_its_end() {
         for (output, content) in [(&from_file, &folder.read("out")), (&from_pipe, &from_pipe.stdout)] {
             assert_salvaged(output, 0);
             assert!(*content == plaintext(LENGTH), "{junk}");
-            assert!(text(&output.stderr).contains("has something after its end"), "{junk}");
+            assert!(text(&output.stderr).contains("has data after its end"), "{junk}");
         }
     }
 }
@@ -285,8 +285,8 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     folder.write("there", b"precious");
     for (arguments, fact) in [
         (&["film.reel", "-o", "there"][..], "there: exists already"),
-        (&["film.reel", "-o", "film.reel", "--force"], "film.reel: is an input or the secret, too"),
-        (&["film.reel", "-o", "key", "--force"], "key: is an input or the secret, too"),
+        (&["film.reel", "-o", "film.reel", "--force"], "film.reel: is also an input or the secret"),
+        (&["film.reel", "-o", "key", "--force"], "key: is also an input or the secret"),
         (&["film.reel", "-o", "."], ".: is a folder"),
         (&["film.reel"], "--output <FILE>"),
         (&["film.reel", "other.reel", "-o", "out"], "unexpected argument 'other.reel'"),
@@ -326,7 +326,7 @@ fn failures_of_other_commands_name_the_command_to_type() {
     fs::rename(folder.path("film.reel"), folder.path("my film.mp4.reel")).unwrap();
     for command in ["decrypt", "verify"] {
         let output = folder.run(&[command, "my film.mp4.reel"]);
-        assert_refused(&output, 4, "get out what is sound: reelseal salvage 'my film.mp4.reel' -o 'my film.mp4'\n");
+        assert_refused(&output, 4, "recover what is sound: reelseal salvage 'my film.mp4.reel' -o 'my film.mp4'\n");
     }
     let stream = folder.read("my film.mp4.reel");
     folder.write("unfinished", &stream[..FRAMES_START + 3 * WIRE]);

@@ -335,9 +335,9 @@ fn resealed(known: &Known, wire: &[u8], filling: Filling) -> (Vec<FrameTag>, Vec
     file.write_all_at(&new.keys.seal_header(&new.header).unwrap(), 0).unwrap();
     let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
     let mut whole = Vec::new();
-    let mut reader = reelseal::stream::Reader::new(&file, &mut key_file.clone().into(), Vec::new()).unwrap();
+    let mut reader = reelseal::stream::Reader::open(&file, &key_file).unwrap();
     reader.read_to_end(&mut whole).unwrap();
-    let sealed = reelseal::stream::SealedFile::open(&file, &mut key_file.into(), Vec::new()).unwrap();
+    let sealed = reelseal::stream::SealedFile::open(&file, key_file).unwrap();
     let tags = (0..sealed.frames()).map(|index| *sealed.frame(index).unwrap().tag());
     (tags.collect(), whole)
 }

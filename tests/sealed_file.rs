@@ -89,7 +89,7 @@ fn live(plaintext: &[u8]) -> Vec<u8> {
 }
 
 fn open<R: ReadAt>(stream: R) -> SealedFile<R> {
-    SealedFile::open(stream, &mut credential(), Vec::new()).unwrap()
+    SealedFile::open(stream, credential()).unwrap()
 }
 
 fn position(index: u64) -> usize {
@@ -369,11 +369,11 @@ fn a_failing_source_has_its_own_kind_of_error_and_can_be_read_again() {
 fn a_cut_altered_or_extended_stream_does_not_open() {
     let stream = plain(&plaintext(3 * P + 100), SIZE);
     for length in [stream.len() - 1, position(3), position(3) + 63, position(3) + 64, position(1)] {
-        let opened = SealedFile::open(&stream[..length], &mut credential(), Vec::new());
+        let opened = SealedFile::open(&stream[..length], credential());
         assert!(matches!(opened.err(), Some(OpenError::Stream(_))), "{length}");
     }
     let extended = [stream.as_slice(), b"more"].concat();
-    let opened = SealedFile::open(extended, &mut credential(), Vec::new());
+    let opened = SealedFile::open(extended, credential());
     assert!(matches!(opened.err(), Some(OpenError::Stream(StreamError::Frame { index: 3, .. }))));
 }
 
@@ -385,8 +385,8 @@ fn an_unfinished_stream_gives_its_sound_frames_and_its_end_is_an_error() {
         [(position(9), 0, 9), (position(4) + 500, 0, 4), (position(4) + 7, 5 * P, 4), (position(6), 40 * P, 6)]
     {
         let unfinished = [&stream[..cut], &vec![0; zeros]].concat();
-        assert!(SealedFile::open(unfinished.as_slice(), &mut credential(), Vec::new()).is_err());
-        let file = Arc::new(SealedFile::open_unfinished(unfinished, &mut credential(), Vec::new()).unwrap());
+        assert!(SealedFile::open(unfinished.as_slice(), credential()).is_err());
+        let file = Arc::new(SealedFile::open_unfinished(unfinished, credential()).unwrap());
         assert_eq!((file.frames(), file.len(), file.is_whole()), (whole, whole * P as u64, false), "{cut}, {zeros}");
         let (mut cursor, mut before) = (file.cursor(), Vec::new());
         let error = cursor.read_to_end(&mut before).unwrap_err();
@@ -402,7 +402,7 @@ fn an_unfinished_stream_gives_its_sound_frames_and_its_end_is_an_error() {
 fn an_unfinished_live_stream_ends_with_its_last_sound_frame() {
     let plaintext = plaintext(9 * P);
     let stream = live(&plaintext);
-    let file = SealedFile::open_unfinished(&stream[..position(6)], &mut credential(), Vec::new()).unwrap();
+    let file = SealedFile::open_unfinished(&stream[..position(6)], credential()).unwrap();
     let length = (P + 1 + 700) as u64;
     assert_eq!((file.frames(), file.len()), (6, length));
     let mut area = vec![0; length as usize];
@@ -414,7 +414,7 @@ fn an_unfinished_live_stream_ends_with_its_last_sound_frame() {
 fn an_unfinished_stream_without_one_sound_frame_opens_and_holds_nothing() {
     let stream = plain(&plaintext(3 * P), SIZE);
     for cut in [1024, 1030, position(1) - 1] {
-        let file = SealedFile::open_unfinished(&stream[..cut], &mut credential(), Vec::new()).unwrap();
+        let file = SealedFile::open_unfinished(&stream[..cut], credential()).unwrap();
         assert_eq!((file.frames(), file.len()), (0, 0));
         assert!(matches!(file.read_at(&mut [0; 5], 0), Err(StreamError::EndBeforeFinalFrame { index: 0 })));
     }
@@ -499,7 +499,7 @@ fn a_final_frame_that_claims_more_than_the_frames_can_hold_is_refused() {
     for offset in [1 << 62, u64::MAX - 999, 2 * 4096 + 1] {
         let mut claimed = frames(&plaintext, [1000; 3], true);
         claimed[2].0.offset = offset;
-        let opened = SealedFile::open(stream_of(SIZE, live_and_timed(), &claimed), &mut credential(), Vec::new());
+        let opened = SealedFile::open(stream_of(SIZE, live_and_timed(), &claimed), credential());
         let expected = FrameFault::Offset(offset);
         assert!(
             matches!(opened.err(), Some(OpenError::Stream(StreamError::Frame { index: 2, fault })) if fault == expected)
@@ -602,7 +602,7 @@ fn a_damaged_neighbour_is_read_once_and_not_for_every_read() {
 fn a_stream_opened_as_unfinished_is_whole_if_it_has_its_final_frame() {
     let plaintext = plaintext(4 * P + 100);
     for stream in [plain(&plaintext, SIZE), live(&plaintext)] {
-        let file = Arc::new(SealedFile::open_unfinished(stream, &mut credential(), Vec::new()).unwrap());
+        let file = Arc::new(SealedFile::open_unfinished(stream, credential()).unwrap());
         assert!(file.is_whole());
         let mut whole = Vec::new();
         file.cursor().read_to_end(&mut whole).unwrap();
@@ -622,7 +622,7 @@ fn frames_lost_in_the_middle_or_at_the_front_of_an_unfinished_stream_are_errors_
             let mut unfinished = stream[..position(end)].to_vec();
             unfinished[position(lost.start)..position(lost.end)].fill(0);
             unfinished.resize(position(end + zeros), 0);
-            let file = SealedFile::open_unfinished(unfinished, &mut credential(), Vec::new()).unwrap();
+            let file = SealedFile::open_unfinished(unfinished, credential()).unwrap();
             assert_eq!((file.frames(), file.len(), file.is_whole()), (end, end * length as u64, false), "{lost:?}");
             for index in (0..end).chain((0..end).rev()) {
                 let (offset, mut area) = (index as usize * length + 7, [0; 20]);
@@ -655,7 +655,7 @@ fn a_source_that_fails_is_not_taken_for_an_unfinished_stream_of_no_frames() {
         }
     }
     let stream = OnlyTheHeader(plain(&plaintext(3 * P), SIZE));
-    let opened = SealedFile::open_unfinished(stream, &mut credential(), Vec::new());
+    let opened = SealedFile::open_unfinished(stream, credential());
     assert!(matches!(opened.err(), Some(OpenError::Stream(StreamError::ReadFrame { .. }))));
 }
 

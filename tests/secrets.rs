@@ -143,7 +143,7 @@ fn assert_forgotten_after_the_prompt(answer: impl FnOnce(&mut PtySession) -> Str
     assert_forgotten(process, &secrets_of_passphrase(&stream, &passphrase));
 }
 
-const QUESTION: &str = "Passphrase to encrypt in (empty: make one up): ";
+const QUESTION: &str = "Passphrase to encrypt in (press Enter to generate one): ";
 
 fn type_at_both_prompts(session: &mut PtySession, passphrase: &str, second_question: &str) -> String {
     for question in [QUESTION, second_question] {
@@ -164,7 +164,8 @@ fn a_typed_passphrase_is_wiped_too() {
 #[test]
 #[ignore = "needs root, or leave to read another process's memory"]
 fn a_weak_passphrase_is_wiped_although_its_strength_was_checked() {
-    let (typed, warned) = ("Superman1987Superman1987", "Passphrase to encrypt in, again (empty: make one up): ");
+    let (typed, warned) =
+        ("Superman1987Superman1987", "Passphrase to encrypt in, again (press Enter to generate one): ");
     assert_forgotten_after_the_prompt(|session| type_at_both_prompts(session, typed, warned));
 }
 

@@ -17,7 +17,7 @@ use rexpect::session::{PtySession, spawn_command};
 use rustix::termios::{LocalModes, tcgetattr};
 use support::{CHEAP, Folder, assert_done, assert_refused, plaintext};
 
-const NEW_PASSPHRASE: &str = "Passphrase to encrypt film (empty: make one up): ";
+const NEW_PASSPHRASE: &str = "Passphrase to encrypt film (press Enter to generate one): ";
 const OPEN_FILM: &str = "Passphrase for film.reel: ";
 const AGAIN: &str = "Passphrase to encrypt film, again: ";
 const NO_PASSPHRASE: &str = "reelseal: no passphrase, and no terminal to ask for one\n\
@@ -309,8 +309,11 @@ fn of_two_commands_in_one_pipe_each_prompt_says_which_it_is() {
     for (script, question) in [
         ("$reelseal decrypt film.reel -o - | cat", "Passphrase for film.reel: "),
         ("cat film.reel | $reelseal decrypt -o back", "Passphrase for standard input: "),
-        ("cat film | $reelseal encrypt -o new", "Passphrase to encrypt standard input (empty: make one up): "),
-        ("cat film | $reelseal encrypt - -o new", "Passphrase to encrypt standard input (empty: make one up): "),
+        ("cat film | $reelseal encrypt -o new", "Passphrase to encrypt standard input (press Enter to generate one): "),
+        (
+            "cat film | $reelseal encrypt - -o new",
+            "Passphrase to encrypt standard input (press Enter to generate one): ",
+        ),
         ("cat film.reel | $reelseal verify", "Passphrase for standard input: "),
         ("cat film.reel | $reelseal inspect --ask - | cat", "Passphrase for standard input: "),
         ("$reelseal passwd film.reel", "Passphrase for film.reel: "),
@@ -327,7 +330,7 @@ fn the_prompt_goes_to_the_terminal_when_the_streams_go_elsewhere() {
     let folder = Folder::new();
     let script = "printf frames | $reelseal encrypt --scrypt-log-n 14 2>errors | cat >sealed";
     let mut session = shell(&folder, script);
-    session.exp_string("Passphrase to encrypt standard input (empty: make one up): ").unwrap();
+    session.exp_string("Passphrase to encrypt standard input (press Enter to generate one): ").unwrap();
     session.send_line("open sesame").unwrap();
     session.exp_string("Passphrase to encrypt standard input, again: ").unwrap();
     session.send_line("open sesame").unwrap();
@@ -436,7 +439,7 @@ fn an_empty_answer_makes_a_passphrase_up_and_shows_it_once_and_on_the_terminal_a
     assert!(matches!(session.process().wait().unwrap(), WaitStatus::Exited(_, 0)), "{screen}");
     let words = shown_passphrase(&screen);
     let reported = format!(
-        "A passphrase made up at random:\r\n\r\n    {words}\r\n\r\n\
+        "A random passphrase:\r\n\r\n    {words}\r\n\r\n\
          Write it down now: it is not shown again, and without it what it encrypts is lost.\r\n"
     );
     assert!(screen.ends_with(&reported) && !screen.contains("again:"), "{screen}");
@@ -457,9 +460,9 @@ fn a_weak_passphrase_is_warned_of_on_the_terminal_and_taken_when_typed_again() {
     session.exp_string(NEW_PASSPHRASE).unwrap();
     session.send_line("password1").unwrap();
     let warning = "reelseal: warning: this passphrase is easy to guess: this is a very common password\r\n\
-                   reelseal: hint: an empty answer makes a strong one up\r\n";
+                   reelseal: hint: press Enter to have a strong one generated\r\n";
     session.exp_string(warning).unwrap();
-    session.exp_string("Passphrase to encrypt film, again (empty: make one up): ").unwrap();
+    session.exp_string("Passphrase to encrypt film, again (press Enter to generate one): ").unwrap();
     session.send_line("password1").unwrap();
     assert_eq!(exit_code(&mut session), 0);
     assert_eq!(folder.read("errors"), b"");
@@ -474,7 +477,7 @@ fn an_empty_answer_to_the_warning_makes_a_passphrase_up() {
     let mut session = on_terminal(&folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
     session.exp_string(NEW_PASSPHRASE).unwrap();
     session.send_line("letmein").unwrap();
-    session.exp_string("Passphrase to encrypt film, again (empty: make one up): ").unwrap();
+    session.exp_string("Passphrase to encrypt film, again (press Enter to generate one): ").unwrap();
     session.send_line("").unwrap();
     let screen = session.exp_eof().unwrap();
     let mut decrypt = folder.reelseal(&["decrypt", "film.reel", "-o", "-"]);
@@ -504,7 +507,7 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
     folder.write("film.reel", b"not a stream");
     for (arguments, code, fact) in [
         (["encrypt", "film"].as_slice(), 2, "film.reel: exists already"),
-        (&["decrypt", "film"], 2, "does not end in .reel, so the output has no name"),
+        (&["decrypt", "film"], 2, "does not end in .reel, so no output name can be derived"),
         (&["decrypt", "film.reel", "-o", "back"], 4, "not a reelseal stream"),
         (&["encrypt", "film", "-o", "other", "--scrypt-log-n", "20"], 2, "--max-kdf-memory 1025M"),
         (
@@ -525,8 +528,8 @@ fn the_refusals_that_need_no_secret_come_before_the_prompt() {
 fn ciphertext_goes_to_a_terminal_only_when_insisted_on() {
     let folder = Folder::new();
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key");
-    let reported = "reelseal: standard output: is a terminal, which ciphertext would garble\r\n\
-                reelseal: hint: name a file with -o FILE, pipe it on, or insist with -o -\r\n";
+    let reported = "reelseal: standard output: refusing to write ciphertext to a terminal\r\n\
+                reelseal: hint: name a file with -o FILE, or pipe the output, or force it with -o -\r\n";
     session.exp_string(reported).unwrap();
     assert_eq!(exit_code(&mut session), 2);
     let mut session = shell(&folder, "printf frames | $reelseal encrypt --key-file key -o -");
@@ -569,7 +572,7 @@ fn a_prompt_in_the_background_is_refused() {
     let mut command = Command::new("bash");
     command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
     let mut session = spawn_command(command, GUARD_MILLISECONDS).unwrap();
-    let reported = "reelseal: cannot ask for a passphrase in the background\r\n\
+    let reported = "reelseal: cannot prompt for a passphrase in the background\r\n\
                 reelseal: hint: start it in the foreground, or give the passphrase with --passphrase-file FILE\r\n";
     session.exp_string(reported).unwrap();
     session.exp_string("ended with 2").unwrap();
@@ -630,7 +633,7 @@ fn many_files_are_asked_for_once_and_shown_as_a_whole() {
     names.iter().for_each(|name| drop(folder.write(name, b"frames")));
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let mut session = on_terminal(&folder, &[["encrypt"].as_slice(), &CHEAP, &names].concat());
-    session.exp_string("Passphrase to encrypt 30 files (empty: make one up): ").unwrap();
+    session.exp_string("Passphrase to encrypt 30 files (press Enter to generate one): ").unwrap();
     session.send_line("open sesame").unwrap();
     session.exp_string("Passphrase to encrypt 30 files, again: ").unwrap();
     session.send_line("open sesame").unwrap();
@@ -658,7 +661,7 @@ fn a_warning_while_a_bar_is_shown_has_a_line_of_its_own() {
         // At the start of the output, after a line if no bar is drawn yet, or after a movement to a line that was cleared.
         let starts_a_line = ["\n", "\u{1b}[2K", "A"].iter().any(|end| before.ends_with(end));
         assert!(before.is_empty() || starts_a_line, "{name}: {shown:?}");
-        assert!(after.starts_with(" is damaged; the other one serves\r\n"), "{name}");
+        assert!(after.starts_with(" is damaged; the other one is used\r\n"), "{name}");
     }
 }
 
@@ -835,7 +838,7 @@ fn passwd_asks_once_for_the_old_passphrase_and_twice_for_the_new_however_many_fi
     let mut session = on_terminal(&folder, &[files.as_slice(), &CHEAP].concat());
     for (question, answer) in [
         ("Passphrase for 2 files: ", "open sesame"),
-        ("New passphrase for 2 files (empty: make one up): ", "shut it"),
+        ("New passphrase for 2 files (press Enter to generate one): ", "shut it"),
         ("New passphrase for 2 files, again", "shut it"),
     ] {
         session.exp_string(question).unwrap();

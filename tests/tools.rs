@@ -1,4 +1,4 @@
-//! Pipes with the tools that people use. Where README has a recipe, it is README's text that is run.
+//! Pipes with the tools that people use. Where README or `examples/` has a recipe, that text is run.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -123,10 +123,10 @@ fn a_clip_goes_up_and_down_with_curl() {
     serving.join().unwrap();
 }
 
-/// The code block of README that holds `marker`.
+/// The lines of README's code that hold `marker` and those next to them; a comment or a blank line separates recipes.
 fn recipe(marker: &str) -> Vec<&'static str> {
     let lines: Vec<_> = include_str!("../README.md").lines().collect();
-    let blocks = lines.split(|line| !line.starts_with("    "));
+    let blocks = lines.split(|line| !line.starts_with("    ") || line.starts_with("    # "));
     let found: Vec<_> = blocks.filter(|block| block.iter().any(|line| line.contains(marker))).collect();
     assert_eq!(found.len(), 1, "{marker} is in one block");
     found[0].iter().map(|line| &line[4..]).collect()
@@ -390,25 +390,6 @@ fn mpv_plays_an_encrypted_film_to_its_end_and_takes_no_half_of_one_for_the_whole
     assert!(!text(&output.stdout).contains("End of file"));
 }
 
-#[test]
-#[ignore = "needs parallel"]
-fn parallel_encrypts_a_folder_and_its_exit_code_tells_how_many_failed() {
-    let folder = Folder::new();
-    fs::create_dir_all(folder.path("clips/more")).unwrap();
-    let clips = ["clips/one.mp4", "clips/a name\nof two lines.mp4", "clips/more/three.mp4"];
-    for clip in clips {
-        folder.write(clip, clip.as_bytes());
-    }
-    let recipe = recipe("parallel").concat();
-    run(&mut recipe_shell(&folder, &recipe));
-    for clip in clips {
-        assert_eq!(folder.run(&["decrypt", &format!("{clip}.reel"), "-o", "-"]).stdout, clip.as_bytes());
-    }
-    fs::remove_file(folder.path("clips/one.mp4.reel")).unwrap();
-    assert_eq!(recipe_shell(&folder, &recipe).output().unwrap().status.code(), Some(2));
-    assert!(folder.path("clips/one.mp4.reel").exists());
-}
-
 /// A Slurm cluster of this machine alone, its daemons in the folder.
 struct Slurm<'a> {
     folder: &'a Folder,
@@ -487,23 +468,23 @@ fn a_slurm_array_encrypts_a_library_and_takes_up_again_what_is_missing() {
     for film in &films {
         folder.write(film, film.as_bytes());
     }
-    folder.write("library.sh", recipe("#SBATCH").join("\n").as_bytes());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/slurm-array.sh");
     let slurm = Slurm::start(&folder);
     let assert_encrypted = || {
         for film in &films {
             assert_eq!(folder.run(&["decrypt", &format!("{film}.reel"), "-o", "-"]).stdout, film.as_bytes());
         }
     };
-    assert_done(&slurm.submit("library.sh"));
+    assert_done(&slurm.submit(script));
     assert_encrypted();
 
     let kept = folder.path("library/film 1.mp4.reel").metadata().unwrap().modified().unwrap();
     fs::remove_file(folder.path("library/film 3.mp4.reel")).unwrap();
-    assert_done(&slurm.submit("library.sh"));
+    assert_done(&slurm.submit(script));
     assert_encrypted();
     assert_eq!(folder.path("library/film 1.mp4.reel").metadata().unwrap().modified().unwrap(), kept);
 
     fs::remove_file(folder.path("library/film 3.mp4.reel")).unwrap();
     folder.write("home.key", b"no key");
-    assert!(!slurm.submit("library.sh").status.success());
+    assert!(!slurm.submit(script).status.success());
 }

@@ -629,7 +629,7 @@ fn credential(secret: &str) -> Credential {
 fn read(stream: &[u8], secret: &str) -> (&'static str, Vec<u8>) {
     let mut credential = credential(secret);
     let mut released = Vec::new();
-    let outcome = match Reader::new(stream, &mut credential, Vec::new()) {
+    let outcome = match Reader::open_with(stream, &mut credential, Vec::new()) {
         Err(OpenError::Header(HeaderReadError::Refused(refused))) => header_outcome(&refused.error),
         Err(OpenError::Unlock(error)) => unlock_outcome(&error),
         Err(error) => panic!("{error}"),
@@ -753,8 +753,8 @@ fn read_at_places(name: &str, file: &SealedFile<&[u8]>) -> usize {
 #[test]
 fn random_access_to_each_vector_gives_the_plaintext_at_its_offset_or_nothing() {
     for (name, secret, outcome, length, bytes) in vectors() {
-        let open = || SealedFile::open(bytes.as_slice(), &mut credential(secret), Vec::new());
-        let open_unfinished = || SealedFile::open_unfinished(bytes.as_slice(), &mut credential(secret), Vec::new());
+        let open = || SealedFile::open(bytes.as_slice(), credential(secret));
+        let open_unfinished = || SealedFile::open_unfinished(bytes.as_slice(), credential(secret));
         for file in [open(), open_unfinished()] {
             let is_whole = outcome.starts_with("whole");
             match file {

@@ -243,7 +243,7 @@ fn frames_that_cannot_be_read_are_ranges_like_others_and_the_frames_after_them_a
         assert!(line.ends_with(&format!(": {expected}")), "{reported}");
     }
     let hint =
-        "hint: use another copy of the stream, on another disk: this one may be failing, or get out what is sound: ";
+        "hint: use another copy of the stream, on another disk: this one may be failing, or recover what is sound: ";
     assert!(reported.contains(&format!("{hint}reelseal salvage ")), "{reported}");
 }
 

@@ -92,7 +92,7 @@ fn pause(step: &str) {
 fn read_at_places(path: &Path) {
     let stream = fs::read(path).unwrap();
     let source = Failing(&stream, AtomicBool::new(false));
-    let open = || SealedFile::open(&source, &mut key_file().into(), Vec::new()).unwrap();
+    let open = || SealedFile::open(&source, key_file()).unwrap();
 
     let file = open();
     pause("opened");
@@ -117,7 +117,7 @@ fn read_at_places(path: &Path) {
     pause("dropped");
 
     let cut = &stream[..Layout { frame_size: SIZE, header_length: HeaderLength::MIN }.frame_position(140) as usize + 9];
-    let file = SealedFile::open_unfinished(cut, &mut key_file().into(), Vec::new()).unwrap();
+    let file = SealedFile::open_unfinished(cut, key_file()).unwrap();
     assert_eq!(file.frames(), 140);
     pause("opened unfinished");
 }

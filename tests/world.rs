@@ -126,7 +126,7 @@ fn a_block_device_is_read_whole_and_written_directly() {
     assert_done(&folder.run(&["encrypt", &disk.0, "-o", "disk.reel"]));
     assert!(folder.run(&["decrypt", "disk.reel", "-o", "-"]).stdout == content);
     let over_itself = folder.run(&["encrypt", &disk.0, "-o", &disk.0]);
-    assert_refused(&over_itself, 2, "is an input or the secret, too; writing would destroy it");
+    assert_refused(&over_itself, 2, "is also an input or the secret; writing would destroy it");
     let full = format!("{}: cannot write: no space left on device", small.0);
     assert_refused(&folder.run(&["decrypt", "disk.reel", "-o", &small.0]), 1, &full);
     assert_done(&folder.run(&["decrypt", "disk.reel", "-o", &disk.0]));
@@ -225,7 +225,7 @@ fn memory_that_a_limit_denies_is_an_error_with_a_hint() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let output = limited(&folder, "-v 200000", "encrypt film");
-    let reported = "reelseal: passphrase: scrypt needs 257 MiB of memory, which the system does not give\n\
+    let reported = "reelseal: passphrase: scrypt needs 257 MiB of memory, which the system cannot provide\n\
                 reelseal: hint: free some memory, or lift the limit that the shell set (ulimit -v)\n";
     assert_refused(&output, 1, reported);
     assert_eq!(folder.names(), ["film"]);

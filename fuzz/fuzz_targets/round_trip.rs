@@ -106,7 +106,7 @@ fn live(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Workers
 /// another reason; if `ends` is empty, any may be.
 fn assert_whole(stream: &[u8], plaintext: &[u8], frame_size: FrameSize, timed: bool, ends: &[usize]) {
     assert!(reelseal_fuzz::read(stream) == (plaintext.to_vec(), true));
-    let file = SealedFile::open(stream, &mut reelseal_fuzz::key_file().into(), Vec::new()).unwrap();
+    let file = SealedFile::open(stream, reelseal_fuzz::key_file()).unwrap();
     let tags: Vec<_> = (0..file.frames()).map(|index| *file.frame(index).unwrap().tag()).collect();
     let last = tags.last().unwrap();
     assert!(!timed || last.length == 0);

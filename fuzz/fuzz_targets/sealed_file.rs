@@ -19,13 +19,13 @@ fuzz_target!(|input: &[u8]| {
     reelseal_fuzz::mutate(&mut stream, mutations);
     let plaintext = &PLAINTEXT[..lengths.iter().sum()];
 
-    let whole = SealedFile::open(stream.as_slice(), &mut reelseal_fuzz::key_file().into(), Vec::new());
+    let whole = SealedFile::open(stream.as_slice(), reelseal_fuzz::key_file());
     if let Ok(file) = &whole {
         assert!(file.is_whole() && file.len() == plaintext.len() as u64);
         assert_eq!(file.frames(), lengths.len() as u64);
         read_at_places(file, plaintext, reads);
     }
-    let unfinished = SealedFile::open_unfinished(stream.as_slice(), &mut reelseal_fuzz::key_file().into(), Vec::new());
+    let unfinished = SealedFile::open_unfinished(stream.as_slice(), reelseal_fuzz::key_file());
     if let Ok(file) = &unfinished {
         assert_eq!(file.is_whole(), whole.is_ok());
         assert!(file.frames() <= lengths.len() as u64);

@@ -31,7 +31,7 @@ pub fn header_of(frame_size: FrameSize, features: Features) -> (Header, StageKey
 /// What a reader releases of `stream`, and whether it says that this is all.
 pub fn read(stream: &[u8]) -> (Vec<u8>, bool) {
     let mut released = Vec::new();
-    let whole = Reader::new(stream, &mut key_file().into(), Vec::new())
+    let whole = Reader::open(stream, key_file())
         .is_ok_and(|mut reader| reader.read_to_end(&mut released).is_ok());
     (released, whole)
 }

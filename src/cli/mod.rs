@@ -26,7 +26,7 @@ use secrets::hardening;
 
 use crate::{process, signals::Startup};
 
-/// Is a process that watches over a command, if the arguments say so: none of those that a person types.
+/// Runs as a process that guards a command, if the arguments say so; they are none that a person types.
 pub fn run_hidden(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let first = arguments.by_ref().nth(1)?;
     process::hidden(&first, arguments)
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     result.map_or_else(Into::into, |()| ExitCode::SUCCESS)
 }
 
-/// Resolves the arguments to a plan, and does what `command` makes of it.
+/// Resolves the arguments to a plan, and runs `command` with it.
 fn planned<'a, A, P>(arguments: &'a A, command: impl FnOnce(P) -> Result<(), Exit>) -> Result<(), Exit>
 where
     P: TryFrom<&'a A, Error = Failure>,
@@ -69,7 +69,7 @@ where
     command(P::try_from(arguments).map_err(|failure| report::failure(&failure))?)
 }
 
-/// A command that does one thing: its failure is reported here.
+/// A command with a single task: its failure is reported here.
 fn one(result: Result<(), Failure>) -> Result<(), Exit> {
     result.map_err(|failure| report::failure(&failure))
 }

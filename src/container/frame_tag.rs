@@ -43,7 +43,7 @@ impl TagFlags {
         self.0 & Self::INTERRUPTED.0 != 0
     }
 
-    /// Whether the bit is set that says that another segment follows.
+    /// Whether the bit is set that means that another segment follows.
     pub const fn is_continued(self) -> bool {
         self.0 & Self::CONTINUED.0 != 0
     }
@@ -71,7 +71,7 @@ pub struct FrameTag {
 }
 
 impl FrameTag {
-    /// Where the payload ends in the plaintext, if that is a number of 64 bits.
+    /// Where the payload ends in the plaintext, if that fits in 64 bits.
     pub fn end(&self) -> Option<u64> {
         self.offset.checked_add(self.length.into())
     }
@@ -87,7 +87,7 @@ impl FrameTag {
         bytes
     }
 
-    /// The tag in `bytes`; any bytes are some tag.
+    /// The tag in `bytes`; any bytes are a valid tag.
     pub fn decode(bytes: &[u8; TAG_LENGTH]) -> Self {
         let (index, rest) = split(bytes);
         let (time, rest) = split(rest);

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{Features, FrameSize, Layout, MAC_LENGTH, Record, RecordError, SegmentRecord, record, segment_record};
 
-/// Bytes of the prefix, which is never rewritten and bound into every frame key.
+/// Bytes of the prefix, which is never rewritten and is bound into every frame key.
 pub const PREFIX_LENGTH: usize = 32;
 /// Bytes of the IV.
 pub const IV_LENGTH: usize = 16;
@@ -34,7 +34,7 @@ pub enum HeaderError {
     /// The magic is missing.
     #[error("not a reelseal stream")]
     NotReelseal(
-        /// What a text tool seems to have done to it, if anything.
+        /// What a text tool seems to have done to the stream, if anything.
         Option<Mangling>,
     ),
     /// The stream ends inside its header.
@@ -49,7 +49,7 @@ pub enum HeaderError {
     /// H out of range.
     #[error("the header length {0} × 64 in the header is out of range")]
     HeaderLength(u16),
-    /// No copy has a right checksum.
+    /// No copy has a correct checksum.
     #[error("both header copies are damaged")]
     Damaged,
     /// Feature bits that the reader does not know.
@@ -156,15 +156,14 @@ impl Header {
         Layout { frame_size: self.prefix.frame_size, header_length: self.length }
     }
 
-    /// What makes the stream a segment of a recording, if it is one: exactly one record says so, in a form that has a
-    /// meaning.
+    /// What makes the stream a segment of a recording, if it is one: exactly one record says so, and is well-formed.
     pub fn segment(&self) -> Option<SegmentRecord> {
         let mut found = self.records.iter().filter(|record| record.kind() == segment_record::KIND);
         let record = found.next()?;
         if found.next().is_some() { None } else { SegmentRecord::decode(record) }
     }
 
-    /// One copy's bytes, authenticated by `mac` over all in front of the MAC's place.
+    /// One copy's bytes, authenticated by `mac` over everything before the MAC.
     ///
     /// # Errors
     ///
@@ -185,7 +184,7 @@ impl Header {
     }
 }
 
-/// The bytes of a sound copy: magic, version, P, H and checksum are right.
+/// The bytes of a sound copy: magic, version, P, H and checksum are correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderCopy {
     bytes: Vec<u8>,
@@ -196,13 +195,13 @@ pub struct HeaderCopy {
 /// A copy that was examined.
 pub(super) enum Examined {
     Sound(HeaderCopy),
-    /// This many bytes are needed to tell.
+    /// More bytes are needed: this many.
     Need(usize),
     Faulty(HeaderError),
 }
 
 impl HeaderCopy {
-    /// Looks at the copy at the front of `bytes`.
+    /// Examines the copy at the start of `bytes`.
     pub(super) fn examine(bytes: &[u8]) -> Examined {
         match Self::examine_fields(bytes) {
             Ok(examined) => examined,
@@ -302,7 +301,7 @@ impl ParsedHeader {
         &self.copy.bytes
     }
 
-    /// The header's fields. Nothing says that they are authentic before the MAC was verified.
+    /// The header's fields. They are not known to be authentic until the MAC is verified.
     pub fn header(&self) -> &Header {
         &self.header
     }

@@ -5,10 +5,10 @@ use super::{
     header::{MAGIC, RECORDS_START, VERSION},
 };
 
-/// The fields of a header as they stand there, each by itself: nothing says that they are true.
+/// The fields of a header as they are, each by itself. None of them is known to be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderClaims {
-    /// The format's version; in one other than 1, the rest may mean something else.
+    /// The format's version; if it is not 1, the rest may mean something else.
     pub version: u8,
     /// P, if that is allowed.
     pub frame_size: Option<FrameSize>,
@@ -19,15 +19,15 @@ pub struct HeaderClaims {
 }
 
 impl HeaderClaims {
-    /// Bytes of a stream that are looked at.
+    /// Bytes of a stream that are examined.
     pub const LENGTH: usize = RECORDS_START;
 
-    /// Whether the other fields mean what this reader takes them for.
+    /// Whether the other fields mean what this reader thinks they mean.
     pub fn is_of_known_version(&self) -> bool {
         self.version == VERSION
     }
 
-    /// The claims at the front of `bytes`; `None` without the magic, or if there are too few.
+    /// The claims at the start of `bytes`; `None` without the magic, or if there are too few.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::LENGTH] = bytes.first_chunk()?;
         if !bytes.starts_with(&MAGIC) {

@@ -12,7 +12,7 @@ pub enum CopyNumber {
 }
 
 impl CopyNumber {
-    /// The one that this is not.
+    /// The other one.
     pub fn other(self) -> Self {
         match self {
             Self::First => Self::Second,
@@ -20,7 +20,7 @@ impl CopyNumber {
         }
     }
 
-    /// Where the copy stands in a stream whose copies have this length, in bytes.
+    /// The position of the copy, in bytes, in a stream whose copies have this length.
     pub fn position(self, length: HeaderLength) -> u64 {
         match self {
             Self::First => 0,
@@ -41,7 +41,7 @@ pub struct FoundHeader {
 }
 
 impl FoundHeader {
-    /// The other copy, if that is damaged.
+    /// The other copy, if it is damaged.
     pub fn damaged(&self) -> Option<CopyNumber> {
         if self.other_generation.is_none() { Some(self.number.other()) } else { None }
     }
@@ -52,16 +52,16 @@ impl FoundHeader {
     }
 }
 
-/// How far a search came.
+/// The state of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Search {
     /// The header was found.
     Found(FoundHeader),
-    /// To tell, this many bytes of the stream are needed.
+    /// More of the stream is needed: this many bytes.
     Need(usize),
 }
 
-/// Looks for the header in `bytes`, the stream's first; `complete` says that the stream has no more.
+/// Looks for the header in `bytes`, the stream's first; `complete` means that the stream has no more.
 ///
 /// # Errors
 ///
@@ -70,8 +70,8 @@ pub fn search_header(bytes: &[u8], complete: bool) -> Result<Search, HeaderError
     HeaderSearch::default().look(bytes, complete)
 }
 
-/// A search of which each look sees more of the stream. No place is looked at twice: looking costs a checksum, and
-/// whoever made the stream can have every place ask for one.
+/// A search that sees more of the stream with each call. No position is checked twice: each check costs a checksum, and
+/// whoever made the stream can make every position require one.
 #[derive(Debug, Default)]
 pub struct HeaderSearch {
     first_fault: Option<HeaderError>,
@@ -80,7 +80,7 @@ pub struct HeaderSearch {
 }
 
 impl HeaderSearch {
-    /// Looks for the header in `bytes`, the stream's first, which go on from those of the look before; `complete` says
+    /// Looks for the header in `bytes`, the stream's first, which extend those of the previous call; `complete` means
     /// that the stream has no more.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl HeaderSearch {
         self.look_for_second(bytes, complete, fault)
     }
 
-    /// Looks for copy 2 wherever it can stand, copy 1 being damaged.
+    /// Looks for copy 2 wherever it can be, since copy 1 is damaged.
     fn look_for_second(&mut self, bytes: &[u8], complete: bool, fault: HeaderError) -> Result<Search, HeaderError> {
         for length in HeaderLength::all().skip(self.lengths_tried) {
             let (start, end) = (length.bytes(), 2 * length.bytes());

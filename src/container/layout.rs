@@ -6,7 +6,7 @@ use super::HeaderLength;
 pub const TAG_LENGTH: usize = 32;
 /// Bytes of a frame's MAC.
 pub const MAC_LENGTH: usize = 32;
-/// Bytes a frame takes on the wire beside its payload.
+/// Bytes that a frame takes on the wire besides its payload.
 pub const FRAME_OVERHEAD: usize = TAG_LENGTH + MAC_LENGTH;
 
 const BLOCK_LENGTH: u64 = 16;
@@ -82,7 +82,7 @@ pub struct Layout {
     pub header_length: HeaderLength,
 }
 
-/// What a stream's length in bytes says of its frames.
+/// What a stream's length in bytes says about its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// The index of the last frame.
@@ -115,7 +115,7 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`StreamCut`] if no whole last frame can stand at its end.
+    /// [`StreamCut`] if it cannot end with a whole last frame.
     pub fn extent(self, length: u64) -> Result<Extent, StreamCut> {
         let wire = self.frame_size.wire() as u64;
         let frames = length.saturating_sub(self.frames_start());
@@ -126,7 +126,7 @@ impl Layout {
         Ok(Extent { last_index, last_wire: rest as usize })
     }
 
-    /// The plaintext bytes that a stream of this extent holds, or if it is live, at the most.
+    /// The plaintext bytes that a stream of this extent holds, or if it is live, at most.
     pub const fn most_plaintext(self, extent: Extent) -> u64 {
         let last = extent.last_wire.saturating_sub(FRAME_OVERHEAD) as u64;
         extent.last_index.saturating_mul(self.frame_size.payload() as u64).saturating_add(last)

@@ -22,13 +22,13 @@ const COLUMNS: usize = 64;
 /// What follows an age header: a nonce of 16 bytes, the file key's 32, and the 16 of their authentication.
 const PAYLOAD_LENGTH: usize = 64;
 const SCRYPT: &str = "scrypt";
-/// The end of the type of a stanza that is there only so that readers must pass over what they do not know.
+/// The end of the type of a stanza that exists only to make readers ignore what they do not know.
 const GREASE: &str = "-grease";
 
 /// A key slot that opens with an identity: the private key that belongs to a public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipientSlot {
-    /// One binary age file, of version 1, over exactly the 32-byte file key.
+    /// One binary age file, version 1, that encrypts exactly the 32-byte file key.
     pub body: Vec<u8>,
 }
 
@@ -58,7 +58,7 @@ pub enum RecipientSlotError {
     /// A passphrase, which would bypass the limits on scrypt's cost.
     #[error("a recipient's key slot holds an scrypt stanza, which would bypass the limits on scrypt")]
     Scrypt,
-    /// The age file is not over 32 bytes.
+    /// The age file does not encrypt 32 bytes.
     #[error("the age file in a recipient's key slot does not hold exactly 32 bytes")]
     PayloadLength,
 }
@@ -68,7 +68,7 @@ impl RecipientSlot {
     ///
     /// # Errors
     ///
-    /// [`RecipientSlotError`], of the first fault.
+    /// [`RecipientSlotError`], the first problem found.
     pub fn stanzas(&self) -> Result<Vec<Stanza>, RecipientSlotError> {
         if self.body.starts_with(ARMOUR) {
             return Err(RecipientSlotError::Armoured);
@@ -115,7 +115,7 @@ impl Stanza {
         self.words().skip(1)
     }
 
-    /// Whether it is for nobody, and there only so that readers must pass over what they do not know.
+    /// Whether it is for nobody, and exists only to make readers ignore what they do not know.
     pub fn is_grease(&self) -> bool {
         self.kind().ends_with(GREASE)
     }
@@ -125,14 +125,14 @@ impl Stanza {
     }
 }
 
-/// The line at the front of `bytes`, and what follows it.
+/// The line at the start of `bytes`, and what follows it.
 fn line_of(bytes: &[u8]) -> Result<(&[u8], &[u8]), RecipientSlotError> {
     let end = bytes.iter().position(|&byte| byte == b'\n').ok_or(RecipientSlotError::Malformed)?;
     let (line, rest) = bytes.split_at(end);
     Ok((line, rest.get(1..).unwrap_or_default()))
 }
 
-/// What follows the stanza's body at the front of `bytes`: full lines, and a last one that is shorter, or empty.
+/// What follows the stanza's body at the start of `bytes`: full lines, and a last one that is shorter, or empty.
 fn after_base64(mut bytes: &[u8]) -> Result<&[u8], RecipientSlotError> {
     loop {
         let (line, rest) = line_of(bytes)?;
@@ -146,8 +146,8 @@ fn after_base64(mut bytes: &[u8]) -> Result<&[u8], RecipientSlotError> {
     }
 }
 
-/// Whether `text` is canonical base64 without padding: its last digit has no bits set that no byte takes. age refuses any
-/// other file as a whole.
+/// Whether `text` is canonical base64 without padding: the unused bits of its last digit are zero. age refuses the
+/// whole file otherwise.
 fn is_base64(text: &[u8]) -> bool {
     let unused_bits = match text.len() % 4 {
         0 => 0,

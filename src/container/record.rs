@@ -8,7 +8,7 @@ use super::{MAX_RECIPIENT_BODY, RecipientSlot};
 pub const SALT_LENGTH: usize = 32;
 /// Bytes of a wrapped file key: 32 and the 8 of RFC 3394.
 pub const WRAPPED_KEY_LENGTH: usize = 40;
-/// More passphrase slots than this are refused: each is a guess that an attacker may plant.
+/// More passphrase slots than this are refused: an attacker could plant them to make opening slow.
 pub const MAX_PASSPHRASE_SLOTS: usize = 8;
 
 const RECORD_HEADER_LENGTH: usize = 4;
@@ -34,7 +34,7 @@ pub enum RecordError {
     #[error("a reserved byte in the header records is not zero")]
     ReservedNotZero,
     /// A key slot's body has another length than its kind prescribes.
-    #[error("a key slot of kind {kind} has {found} bytes in place of {expected}")]
+    #[error("a key slot of kind {kind} has {found} bytes instead of {expected}")]
     SlotLength {
         /// The slot's kind.
         kind: u8,
@@ -49,7 +49,8 @@ pub enum RecordError {
         /// The body's length.
         found: usize,
     },
-    /// A record without which the stream must not be read, of a kind that version 1 does not define.
+    /// A critical record of a kind that version 1 does not define: without understanding it, the stream must not be
+    /// read.
     #[error("the header has a critical record of unknown kind {kind:#04x}")]
     UnknownCritical {
         /// The record's kind.
@@ -213,7 +214,7 @@ pub(super) fn parse(mut area: &[u8]) -> Result<Vec<Record>, RecordError> {
     }
 }
 
-/// Writes `records` to the front of the zeroed `area`.
+/// Writes `records` to the start of the zeroed `area`.
 pub(super) fn write(records: &[Record], mut area: &mut [u8]) -> Result<(), RecordError> {
     for record in records {
         let length = u16::try_from(record.body.len()).map_err(|_| RecordError::NoRoom)?;

@@ -1,4 +1,4 @@
-//! The record of a resealing: what was missing of the stream that this one was made from.
+//! The record of a resealing: what was missing from the stream that this one was made from.
 
 use std::ops::Range;
 
@@ -11,22 +11,22 @@ const GAP_LENGTH: usize = 16;
 const END_LOST: u8 = 1;
 const LEFT_OUT: u8 = 1 << 1;
 
-/// What was missing of a stream when it was sealed again under new keys. Advisory, as all records of its kind are: a reader
-/// that cannot make sense of one ignores it.
+/// What was missing from a stream when it was sealed again under new keys. Advisory, as all records of its kind are: a
+/// reader that cannot make sense of one ignores it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resealing {
     /// Whether the end was missing.
     pub end_lost: bool,
     /// Whether missing bytes were left out. Otherwise they are zeros.
     pub left_out: bool,
-    /// The ranges of the old stream's plaintext that were missing: ascending, apart, none of them empty.
+    /// The ranges of the old stream's plaintext that were missing: ascending, not touching, and not empty.
     pub gaps: Vec<Range<u64>>,
     /// How many more ranges were missing, which are not listed.
     pub unlisted: u64,
 }
 
 impl Resealing {
-    /// The most gaps that a record of this project lists.
+    /// The most gaps that a record written by this library lists.
     pub const MOST_GAPS: usize = 64;
 
     /// The record. Its gaps must be as [`Resealing::gaps`] says, and at most [`Resealing::MOST_GAPS`].
@@ -41,7 +41,7 @@ impl Resealing {
         Record::new(KIND, body)
     }
 
-    /// Whether `record` is of this kind, whatever it says.
+    /// Whether `record` is of this kind, whatever its content.
     pub fn is(record: &Record) -> bool {
         record.kind() == KIND
     }

@@ -1,4 +1,4 @@
-//! The record of a segment: which recording it is of, which of its segments, and how the one before it ended.
+//! The record of a segment: its recording, its number, and how the segment before it ended.
 
 use super::{MAC_LENGTH, Record};
 
@@ -11,7 +11,7 @@ const LINKED_LENGTH: usize = RECORDING_ID_LENGTH + 8 + 8 + 8 + MAC_LENGTH + 4;
 const BODY_LENGTH: usize = LINKED_LENGTH + LINK_LENGTH;
 const FLAG_FINAL: u32 = 1;
 
-/// What a segment says of its place in a recording.
+/// What a segment says about its place in a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentRecord {
     /// The recording: random bytes, the same in all its segments.
@@ -20,7 +20,7 @@ pub struct SegmentRecord {
     pub number: u64,
     /// The position of the segment's first byte in the plaintext of the whole recording.
     pub offset: u64,
-    /// How the segment before this one ended; nothing for the first.
+    /// How the segment before this one ended; `None` for the first.
     pub predecessor: Predecessor,
     /// Keyed BLAKE3 over all other fields and this stream's prefix, by [`LinkKey`](crate::keys::LinkKey) of the segment
     /// before; zeros in the first.
@@ -39,7 +39,7 @@ pub struct Predecessor {
 }
 
 impl SegmentRecord {
-    /// The fields that the link is made over.
+    /// The fields that the link authenticates.
     pub fn linked_fields(&self) -> [u8; LINKED_LENGTH] {
         let mut bytes = [0; LINKED_LENGTH];
         let Predecessor { frames, mac, is_final } = self.predecessor;
@@ -74,7 +74,7 @@ impl SegmentRecord {
         record.is_consistent().then_some(record)
     }
 
-    /// The first segment has nothing before it, and what has no frame has no MAC.
+    /// The first segment has no predecessor, and a predecessor without frames has no MAC.
     fn is_consistent(&self) -> bool {
         let nothing = Predecessor::default();
         match self.number {

@@ -1,4 +1,4 @@
-//! POSIX access lists: who may do what with a file beyond the three classes of its mode.
+//! POSIX access lists: permissions beyond the three classes of a file's mode.
 
 use std::{fs::File, io};
 
@@ -17,11 +17,11 @@ const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 const OTHERS: u16 = 0x20;
 const ALL_RIGHTS: u16 = 0o7;
-/// What most lists fit in, and what the system allows.
+/// A size that most lists fit in, and the most that the system allows.
 const USUAL_LENGTH: usize = 512;
 const MOST_LENGTH: usize = 64 << 10;
 
-/// A file's access list, as the system gives it out.
+/// A file's access list, as the system returns it.
 #[derive(Clone)]
 pub(super) struct AccessList(Vec<u8>);
 
@@ -31,7 +31,7 @@ struct Entry {
 }
 
 impl AccessList {
-    /// The list of `file`; `None` if its mode says all, as where the file system has no such lists.
+    /// The list of `file`; `None` if its mode says everything, or if the file system has no such lists.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl AccessList {
         Ok(fsetxattr(file, ATTRIBUTE, &self.0, XattrFlags::empty())?)
     }
 
-    /// Takes from `file` the list that it may have from its folder.
+    /// Removes the list that `file` may have inherited from its folder.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl AccessList {
         }
     }
 
-    /// The list for a file of another group, which gets no more than everybody does.
+    /// The list for a file of another group, which gets no more rights than everybody else.
     #[must_use]
     pub fn for_another_group(mut self) -> Self {
         let others = self.entries().find(|entry| entry.tag == OTHERS).map_or(0, |entry| entry.rights);
@@ -86,8 +86,8 @@ impl AccessList {
         self
     }
 
-    /// What is left of `mode`, whose group bits are the list's mask, where the list cannot be kept: the owning group's
-    /// own rights, and nothing that the list refuses to anybody by name.
+    /// The mode to use instead of `mode`, whose group bits are the list's mask, if the list cannot be kept: the owning
+    /// group's own rights, without anything that the list denies to anybody by name.
     pub fn mode_without(&self, mode: u32) -> u32 {
         if !self.0.starts_with(&VERSION) {
             return mode & 0o700;
@@ -129,10 +129,10 @@ mod tests {
             ([(OWNING_GROUP, 0), (USER, 6), (MASK, 6), (OTHERS, 0)].as_slice(), 0o660, 0o600),
             (&[(OWNING_GROUP, 4), (USER, 6), (MASK, 6), (OTHERS, 4)], 0o664, 0o644),
             (&[(OWNING_GROUP, 6), (USER, 6), (MASK, 4), (OTHERS, 0)], 0o640, 0o640),
-            // A user who was refused may be in the owning group, or anybody.
+            // A user who is denied may be in the owning group, or among the others.
             (&[(OWNING_GROUP, 6), (USER, 0), (MASK, 6), (OTHERS, 4)], 0o664, 0o600),
             (&[(OWNING_GROUP, 6), (USER, 6), (USER, 4), (MASK, 6), (OTHERS, 6)], 0o666, 0o644),
-            // The others hold the members of a group that was refused.
+            // The members of a group that is denied are among the others.
             (&[(OWNING_GROUP, 4), (GROUP, 0), (MASK, 4), (OTHERS, 4)], 0o644, 0o640),
         ] {
             assert_eq!(list(entries).mode_without(mode), left, "{entries:?}");

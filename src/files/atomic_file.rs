@@ -27,14 +27,14 @@ use crate::system;
 pub(crate) struct AtomicFile {
     file: File,
     folder: Arc<Folder>,
-    /// The name that it is to have in its folder.
+    /// The name that it will have in its folder.
     name: OsString,
-    /// `None` for a file that has no name at all yet.
+    /// `None` for a file that has no name yet.
     temporary_name: Option<TemporaryName>,
     carried: Option<CarriedOver>,
 }
 
-/// The temporary name of a file, which is removed unless the file gets another.
+/// The temporary name of a file, which is removed unless the file gets its final name.
 struct TemporaryName(Registered<'static>);
 
 impl Drop for TemporaryName {
@@ -44,8 +44,8 @@ impl Drop for TemporaryName {
 }
 
 impl AtomicFile {
-    /// A file that is to become `name` in `folder`. A `private` one is for its owner alone at first; otherwise the umask
-    /// decides.
+    /// A file that will become `name` in `folder`. If `private`, only its owner can read it at first; otherwise the
+    /// umask decides.
     pub(super) fn create(folder: Arc<Folder>, name: &OsStr, private: bool) -> io::Result<Self> {
         let mode = Mode::from_raw_mode(if private { 0o600 } else { 0o666 });
         match folder.make_unnamed_file(OFlags::RDWR, mode) {
@@ -70,12 +70,12 @@ impl AtomicFile {
         &self.file
     }
 
-    /// Whether syncing it waits for a disk.
+    /// Whether syncing it means waiting for a disk.
     pub fn is_on_disk(&self) -> bool {
         !system::is_in_memory(&self.file)
     }
 
-    /// Reserves `length` bytes, so that a full disk shows at once. Does nothing if the file system cannot reserve.
+    /// Reserves `length` bytes, so that a full disk is noticed at once. Does nothing if the file system cannot reserve.
     pub fn reserve(&self, length: u64) -> io::Result<()> {
         if length == 0 {
             return Ok(());
@@ -97,8 +97,8 @@ impl AtomicFile {
         }
     }
 
-    /// The file is to have the mode, the access list and the modification time of `from`, and its group where we
-    /// may give it.
+    /// The file will get the mode, the access list and the modification time of `from`, and its group if we may set
+    /// that.
     ///
     /// # Errors
     ///
@@ -108,11 +108,11 @@ impl AtomicFile {
         Ok(())
     }
 
-    /// Gives the file what it is to have of another.
+    /// Applies what the file takes over from another.
     ///
     /// # Errors
     ///
-    /// What the system says, if that is not merely that the file system has no such thing.
+    /// What the system says, unless the file system merely does not support it.
     pub(super) fn apply_carried(&self) -> io::Result<Carried> {
         self.carried.as_ref().map_or(Ok(Carried::Done), |carried| carried.apply(&self.file))
     }
@@ -144,13 +144,13 @@ impl AtomicFile {
 /// Why a file was not committed.
 #[derive(Debug, Error)]
 pub(super) enum CommitError {
-    /// A file of that name has appeared meanwhile; ours is deleted.
+    /// A file of that name has appeared in the meantime; ours is deleted.
     #[error("exists already")]
     Exists,
     /// It did not get its name, and is deleted.
     #[error("cannot write")]
     NotNamed(#[source] io::Error),
-    /// It has its name, which a power cut might still undo.
+    /// It has its name, but a power cut might still undo that.
     #[error("cannot sync the folder")]
     FolderNotSynced(#[source] io::Error),
 }
@@ -159,7 +159,7 @@ fn proc_path(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// Whether `file`, which has no name, could be given one: without /proc that never works.
+/// Whether `file`, which has no name, could be given one, which never works without /proc.
 fn can_be_linked(file: &File) -> bool {
     static HAS_PROC: OnceLock<bool> = OnceLock::new();
     *HAS_PROC.get_or_init(|| fs::metadata(proc_path(file)).is_ok())
@@ -170,14 +170,14 @@ fn link(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     Ok(linkat(CWD, proc_path(file), folder, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// Gives `file`, which has no name, this one, and replaces what has it: by way of a temporary name, as a link never
+/// Gives `file`, which has no name, this one, and replaces what has it: by way of a temporary name, since linking never
 /// replaces.
 fn link_over(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     TEMPORARIES.hold_off(|| {
         with_temporary_name(|temporary| {
             link(file, folder, temporary)?;
             Ok(renameat(folder, temporary, folder, name).inspect_err(|_| {
-                // The error that led here is reported.
+                // The error that led here is the one to report.
                 let _ = unlinkat(folder, temporary, AtFlags::empty());
             })?)
         })
@@ -199,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    /// A file that is to become `film`, without a temporary name or with one.
+    /// A file that will become `film`, without or with a temporary name.
     fn create(folder: &Path, named: bool) -> AtomicFile {
         let (folder, name) = (Arc::new(Folder::open(folder).unwrap()), OsStr::new("film"));
         if named {

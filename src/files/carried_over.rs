@@ -21,17 +21,17 @@ pub(super) struct CarriedOver {
     modified: SystemTime,
 }
 
-/// Whether a file got everything that it should take over.
+/// Whether a file got everything that it was to take over.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carried {
     Done,
-    /// Its file system has no such thing.
+    /// Its file system does not support it.
     NotSupported,
 }
 
 impl CarriedOver {
-    /// What there is to take over from `file`, which has this `metadata`.
+    /// What can be taken over from `file`, which has this `metadata`.
     ///
     /// # Errors
     ///
@@ -45,11 +45,11 @@ impl CarriedOver {
         })
     }
 
-    /// Gives it to `file`, and the group where we may; nobody may do more with `file` than with the other.
+    /// Applies it to `file`, and the group if we may; nobody gets more rights to `file` than to the other.
     ///
     /// # Errors
     ///
-    /// What the system says, if that is not merely that the file system has no such thing.
+    /// What the system says, unless the file system merely does not support it.
     pub fn apply(&self, file: &File) -> io::Result<Carried> {
         let group_kept = fchown(file, None, Some(self.group)).is_ok();
         let mut carried = Carried::Done;
@@ -64,12 +64,12 @@ impl CarriedOver {
         }
     }
 
-    /// Gives `file` the access list, or none, and says which mode goes with it.
+    /// Gives `file` the access list, or none, and returns the mode that goes with it.
     fn access(&self, file: &File, group_kept: bool, carried: &mut Carried) -> io::Result<u32> {
-        // Another group gets no more than everybody does.
+        // Another group gets no more rights than everybody else.
         let for_group = |mode: u32| if group_kept { mode } else { mode & (!0o070 | (mode & 0o007) << 3) };
         let Some(list) = &self.access_list else {
-            // The folder may have given it a list, whose entries the mode would bring to life.
+            // It may have inherited a list from the folder, and setting the mode would activate its entries.
             AccessList::remove(file)?;
             return Ok(for_group(self.mode));
         };

@@ -7,7 +7,7 @@ use rustix::process::getuid;
 const GROUP_AND_OTHERS_READ: u32 = 0o044;
 
 /// Whether the file with this `metadata` is ours and other users may read it. If another user owns the file, it is that
-/// user's decision, as for ssh; the mode of a pipe or device does not say who reads it.
+/// user's decision, as with ssh; the mode of a pipe or device does not say who reads it.
 pub(crate) fn is_exposed(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.uid() == getuid().as_raw() && metadata.mode() & GROUP_AND_OTHERS_READ != 0
 }

@@ -21,11 +21,11 @@ const MAX_LINKS: usize = 40;
 /// Held while folders are made, so that a folder that exists is also synced.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// A folder that is held open: whatever happens to its path, operations apply to this folder.
+/// A folder that is held open: operations apply to it, whatever happens to its path.
 #[derive(Debug)]
 pub(crate) struct Folder {
     descriptor: OwnedFd,
-    /// One that may be written but not read has a descriptor for looking names up alone.
+    /// For a folder that may be written but not read, the descriptor can only look names up.
     is_readable: bool,
 }
 
@@ -42,8 +42,8 @@ impl Folder {
         }
     }
 
-    /// Opens the folder at `path`; if it is not there, makes it and those above it that are missing, and syncs the
-    /// folders that hold them.
+    /// Opens the folder at `path`; if it is missing, creates it and the missing folders above it, and syncs the folders
+    /// that contain them.
     pub fn open_or_make(path: &Path) -> io::Result<Self> {
         let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         match Self::open(path) {
@@ -55,7 +55,7 @@ impl Folder {
         }
     }
 
-    /// Fails if no file may be made in it.
+    /// Fails if no file may be created in it.
     pub fn check_writable(&self) -> io::Result<()> {
         Ok(accessat(&self.descriptor, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty())?)
     }
@@ -69,14 +69,14 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// What the system says, and that it has no such files.
+    /// What the system says; also if it has no such files.
     pub fn make_unnamed_file(&self, access: OFlags, mode: Mode) -> io::Result<File> {
         let flags = WITHOUT_NAME.ok_or(ErrorKind::Unsupported)?;
         self.open_file(OsStr::new("."), flags | access, mode)
     }
 
-    /// Makes the names in it last, that of `inside` among them. Where it cannot be synced by itself, as it may not be
-    /// read or its file system has no such thing, the whole file system is synced by way of `inside`.
+    /// Makes the names in it durable, that of `inside` among them. If it cannot be synced by itself, because it may not
+    /// be read or its file system does not support that, the whole file system is synced through `inside`.
     pub fn sync(&self, inside: impl AsFd) -> io::Result<()> {
         let synced = if self.is_readable { fsync(&self.descriptor) } else { Err(Errno::ACCESS) };
         match synced {
@@ -92,18 +92,18 @@ impl AsFd for Folder {
     }
 }
 
-/// Makes the folder at `path`, if it is not there, and those above it that are missing.
+/// Creates the folder at `path`, if it is missing, and the missing ones above it.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     Folder::open_or_make(path).map(drop)
 }
 
-/// Where `path` leads, also if nothing is there: every symbolic link at its end is followed.
+/// Where `path` leads, even if nothing is there: every symbolic link at its end is followed.
 pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut resolved = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&resolved) {
             Ok(target) => resolved = folder_of(&resolved).join(target),
-            // Not a link, or not there.
+            // Not a link, or nothing there.
             Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound) => return Ok(resolved),
             Err(error) => return Err(error),
         }
@@ -119,13 +119,13 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// `folder`, or, if it is yet to be made, the nearest folder above it that exists.
+/// `folder` or, if it does not exist yet, the nearest folder above it that does.
 pub(super) fn nearest_existing(folder: &Path) -> &Path {
     let existing = folder.ancestors().find(|ancestor| ancestor.exists());
     existing.unwrap_or(Path::new("."))
 }
 
-/// Makes `folder` and those above it that are missing, and syncs the folders that hold them.
+/// Creates `folder` and the missing ones above it, and syncs the folders that contain them.
 fn make_folders(folder: &Path) -> io::Result<()> {
     let existing = nearest_existing(folder);
     fs::create_dir_all(folder)?;

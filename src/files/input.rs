@@ -23,7 +23,7 @@ pub(crate) struct InputFile {
     pub metadata: Metadata,
 }
 
-/// Why an input cannot be used, and which.
+/// Which input cannot be used, and why.
 #[derive(Debug, Error)]
 #[error("{kind}")]
 pub(crate) struct InputError {
@@ -38,7 +38,7 @@ pub(crate) enum InputErrorKind {
     Open(#[source] io::Error),
     #[error("is a folder")]
     Folder,
-    /// Standard input, which nobody named.
+    /// Standard input, which was not named explicitly.
     #[error("is a terminal, and no input is named")]
     Terminal,
     /// Standard input, which is closed.
@@ -46,10 +46,10 @@ pub(crate) enum InputErrorKind {
     Closed,
     #[error("cannot tell the position")]
     Position(#[source] io::Error),
-    /// Neither would get all of it.
+    /// Neither would get all of the bytes.
     #[error("cannot be both the input and the secret")]
     Secret,
-    /// It cannot be removed after its output was written.
+    /// It could not be removed after its output was written.
     #[error("not a regular file")]
     NotRegular,
 }
@@ -60,7 +60,7 @@ impl InputErrorKind {
     }
 }
 
-/// Files under /sys claim a page and hold less: up to that, a file is read to where it ends.
+/// Files under /sys claim a page and hold less: a file of up to this size is read until it ends.
 const UNTRUSTED_SIZE: u64 = 4096;
 
 /// How an input is read.
@@ -68,20 +68,19 @@ const UNTRUSTED_SIZE: u64 = 4096;
 pub(crate) enum Access {
     /// A regular file that we opened: each frame is read at its own position.
     AtPlaces,
-    /// A regular file, read from its current position: one that another process opened, or one whose size cannot be
-    /// trusted.
+    /// A regular file, read from its current position: it was opened by another process, or its size cannot be trusted.
     InOrderFrom(u64),
     /// A stream, in order, of unknown length.
     InOrder,
 }
 
 impl InputFile {
-    /// Opens `path`, or standard input without one or for `-`.
+    /// Opens `path`; without one, or for `-`, standard input.
     ///
     /// # Errors
     ///
-    /// [`InputError`]: the system refuses it, or it is a folder, a terminal that nobody named, or a standard input that
-    /// is closed.
+    /// [`InputError`]: the system refuses it, or it is a folder, a terminal that was not named explicitly, or a closed
+    /// standard input.
     pub fn open(path: Option<&Path>) -> Result<Self, InputError> {
         let label = path.filter(|path| !is_standard(Some(path))).map_or(Label::StandardInput, Label::from);
         let opened = match &label {
@@ -116,12 +115,12 @@ impl InputFile {
         position.map(Access::InOrderFrom).map_err(|error| InputErrorKind::Position(error).of(&self.label))
     }
 
-    /// What the input was when it was opened, if it is a regular file.
+    /// The state of the input when it was opened, if it is a regular file.
     pub fn snapshot(&self) -> Result<Option<FileSnapshot<'_>>, StreamError> {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
     }
 
-    /// Refuses the input as the secret's own source, which has this metadata.
+    /// Refuses the input if it is also the source of the secret, which has this metadata.
     ///
     /// # Errors
     ///
@@ -133,7 +132,7 @@ impl InputFile {
         }
     }
 
-    /// The input, if it is a regular one, of which a regular output takes over mode and time.
+    /// The input, if it is a regular file; a regular output takes over its mode and time.
     pub fn carried(&self) -> Option<&Self> {
         Some(self).filter(|input| input.metadata.is_file())
     }
@@ -151,12 +150,13 @@ impl InputFile {
         Ok(())
     }
 
-    /// Whether it is a stream already, as far as that can be seen of it without reading on: of a regular file with a name.
+    /// Whether it is a stream already; only known for a regular file with a name, which can be examined without
+    /// consuming it.
     pub fn is_stream(&self) -> bool {
         self.regular_path().is_some_and(|path| is_stream(&self.file, path).unwrap_or(false))
     }
 
-    /// The path, if the output may go beside it: not for a pipe, a device or a descriptor's name.
+    /// The path, if the output may go next to it: not for a pipe, a device or a descriptor's name.
     pub fn regular_path(&self) -> Option<&Path> {
         let names_a_descriptor =
             |path: &Path| path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc");
@@ -165,7 +165,7 @@ impl InputFile {
 }
 
 fn open_path(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
-    // A folder that may not be read is one, too.
+    // A folder that may not be read is a folder, too.
     if path.metadata().map_err(InputErrorKind::Open)?.is_dir() {
         return Err(InputErrorKind::Folder);
     }
@@ -196,7 +196,7 @@ pub(crate) fn is_standard(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path == Path::new("-"))
 }
 
-/// Whether both are the same file, of whatever kind: what one reads, the other does not get.
+/// Whether both are the same file, of whatever kind: what one of them reads, the other does not get.
 fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
 }

@@ -12,12 +12,12 @@ pub(crate) enum Label {
     StandardOutput,
     /// The path by which it was named or found, not escaped for a terminal.
     Path(PathBuf),
-    /// A command that is at this end, by the name of its program.
+    /// A command, by the name of its program.
     Command(OsString),
 }
 
 impl Label {
-    /// The path, of what has one.
+    /// The path, if there is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::StandardInput | Self::StandardOutput | Self::Command(_) => None,

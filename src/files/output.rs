@@ -1,4 +1,4 @@
-//! The output: where it goes, and every reason not to write there, found before anything is asked or written.
+//! The output: where it goes. Every reason not to write there is found before anything is asked or written.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -35,7 +35,7 @@ pub(crate) struct Destination {
 #[derive(Debug)]
 enum Place {
     StandardOutput,
-    /// The input of a command, which is opened where that is started.
+    /// The input of a command, opened where the command is started.
     Command,
     /// A pipe or device that exists: written directly.
     Special(PathBuf, Metadata),
@@ -51,7 +51,7 @@ enum Place {
 #[derive(Debug)]
 enum FilesFolder {
     Held(Arc<Folder>),
-    /// It is made when the output is opened.
+    /// It is created when the output is opened.
     YetToBeMade,
 }
 
@@ -63,7 +63,7 @@ pub(crate) enum Output {
     Atomic(AtomicFile),
 }
 
-/// Why an output cannot be written, and which.
+/// Which output cannot be written, and why.
 #[derive(Debug, Error)]
 #[error("{kind}")]
 pub(crate) struct OutputError {
@@ -76,7 +76,7 @@ pub(crate) struct OutputError {
 pub(crate) enum OutputErrorKind {
     #[error("cannot open")]
     Open(#[source] io::Error),
-    /// Standard output, where all that is written would be lost.
+    /// Standard output, where everything written would be lost.
     #[error("is closed, or is /dev/null opened read-write")]
     Closed,
     #[error("cannot write")]
@@ -88,19 +88,19 @@ pub(crate) enum OutputErrorKind {
     /// An existing file, which must not be replaced.
     #[error("exists already")]
     Exists,
-    /// At a derived name is a pipe, a device, or a link that leads nowhere.
+    /// The derived name is that of a pipe, a device, or a dangling link.
     #[error("exists already, and is not a file")]
     NotAFile,
-    #[error("is an input or the secret, too; writing would destroy it")]
+    #[error("is also an input or the secret; writing would destroy it")]
     Protected,
-    /// Another output of this process is there, or will be.
-    #[error("another output goes there, too")]
+    /// Another output of this process has, or will have, this place.
+    #[error("another output has the same name")]
     Taken,
-    /// It is whole and has its name, which a power cut might still undo.
+    /// It is whole and has its name, but a power cut might still undo that.
     #[error("is whole, but a power cut may lose it: cannot sync its folder")]
     FolderNotSynced(#[source] io::Error),
     /// What was a pipe or device when it was checked has become something else.
-    #[error("is not what it was when it was checked")]
+    #[error("has changed since it was checked")]
     Replaced,
     /// It is written directly.
     #[error("cannot be read back")]
@@ -122,15 +122,15 @@ pub(crate) enum OutputRequest<'a> {
 }
 
 impl<'a> OutputRequest<'a> {
-    /// The place that `-o` names.
+    /// The place named with `-o`.
     pub fn named(output: &'a Path) -> Self {
         if output == Path::new("-") { Self::StandardOutput } else { Self::File(output) }
     }
 }
 
 impl Destination {
-    /// Checks that output may go where it is asked to: not over one of the `protected` files, not over an existing
-    /// file without `overwrite`. A file's place is assigned to it.
+    /// Checks that output may go where it is asked to: not over one of the `protected` files, and not over an existing
+    /// file without `overwrite`. The place of a file is then taken.
     ///
     /// # Errors
     ///
@@ -161,8 +161,8 @@ impl Destination {
         }
     }
 
-    /// Whether a file is there already where output is asked to go; its place is then assigned, so that no other output of
-    /// this process is taken for it.
+    /// Whether a file exists where the output should go. Its place is then taken, so that no other output of this
+    /// process is mistaken for it.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl Destination {
         }
     }
 
-    /// The file that the output is to become; `None` where it is written directly.
+    /// The file that the output will become; `None` if it is written directly.
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::File { path, .. } => Some(path),
@@ -204,7 +204,7 @@ impl Destination {
         self.path().map(drop).ok_or_else(|| self.error(OutputErrorKind::NotReadable))
     }
 
-    /// Opens the output; a file is private until [`AtomicFile::carry`] says otherwise, if `private`.
+    /// Opens the output; if `private`, a file is private until [`AtomicFile::carry`] says otherwise.
     ///
     /// # Errors
     ///
@@ -226,11 +226,11 @@ impl Destination {
         opened.map_err(|kind| self.error(kind))
     }
 
-    /// Gives `file` its name; says whether it has the mode and time that it was to carry over.
+    /// Gives `file` its name; returns whether it got the mode and time that it was to take over.
     ///
     /// # Errors
     ///
-    /// [`OutputError`]; the file is gone, unless the error says that it is whole.
+    /// [`OutputError`]; the file is deleted, unless the error says that it is whole.
     pub fn commit(&self, file: AtomicFile) -> Result<Carried, OutputError> {
         let carried = file.apply_carried().map_err(|error| self.error(OutputErrorKind::Write(error)))?;
         if self.path().is_some_and(|path| self.outputs.contain(path)) {
@@ -303,8 +303,8 @@ fn ends_in_a_file_name(path: &Path) -> bool {
     !matches!(last, None | Some(b"" | b"." | b".."))
 }
 
-/// Opens what had the metadata `checked`. Only that is written to: if another file has taken its name, that is left
-/// alone.
+/// Opens the file that had the metadata `checked`. Only that file is written to: if another one has taken its name, it
+/// is left alone.
 fn open_special(path: &Path, checked: &Metadata) -> Result<File, OutputErrorKind> {
     if checked.file_type().is_socket() {
         return Err(OutputErrorKind::Write(io::Error::other("is a socket")));

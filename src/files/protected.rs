@@ -1,4 +1,4 @@
-//! Files that no output may go over: the inputs, the secret, and the outputs of the same process.
+//! Files that no output may overwrite: the inputs, the secret, and the outputs of the same process.
 
 use std::{
     collections::HashSet,
@@ -11,17 +11,18 @@ use std::{
 
 use super::folders::{folder_of, nearest_existing};
 
-/// What is not to be written over.
+/// What must not be overwritten.
 #[derive(Default)]
 pub(crate) struct Protected {
-    /// Device and inode of what is read.
+    /// Device and inode of each file that is read.
     read: HashSet<(u64, u64)>,
     /// The places that outputs go to, by their resolved folder and name.
     places: Mutex<HashSet<PathBuf>>,
     outputs: Outputs,
 }
 
-/// The files that this process has written, by device and inode: two names may be one where case does not count.
+/// The files that this process has written, by device and inode: two names may be the same file if the file system
+/// ignores case.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outputs(Arc<Mutex<HashSet<(u64, u64)>>>);
 
@@ -44,21 +45,21 @@ impl Outputs {
 }
 
 impl Protected {
-    /// Adds something that is read. Two ends on one terminal or on /dev/null are no harm: only stored files and block
-    /// devices count.
+    /// Adds something that is read. Reading and writing the same terminal or /dev/null is harmless: only stored files
+    /// and block devices count.
     pub fn add(&mut self, metadata: &Metadata) {
         if metadata.is_file() || metadata.file_type().is_block_device() {
             self.read.insert((metadata.dev(), metadata.ino()));
         }
     }
 
-    /// Whether what has this `metadata` is read.
+    /// Whether the file with this `metadata` is read.
     pub fn is_read(&self, metadata: &Metadata) -> bool {
         self.read.contains(&(metadata.dev(), metadata.ino()))
     }
 
-    /// Assigns `path`, whose links are resolved, to one output; whether it was still free. Its folder may be yet to be
-    /// made.
+    /// Assigns `path`, in which links are resolved, to one output; returns whether it was still free. Its folder need
+    /// not exist yet.
     pub fn assign(&self, path: &Path) -> io::Result<bool> {
         let existing = nearest_existing(folder_of(path));
         let place = fs::canonicalize(existing)?.join(path.strip_prefix(existing).unwrap_or(path));

@@ -1,4 +1,4 @@
-//! Whether a file is a stream, by what is in it: its name may say anything.
+//! Whether a file is a stream, by its content: its name may be misleading.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,13 +16,13 @@ const MAGIC_LENGTH: usize = 8;
 
 /// Whether the regular file at `path` is a stream, see [`is_stream`].
 pub(super) fn is_stream_at(path: &Path) -> io::Result<bool> {
-    // Should a pipe have taken the file's place, to open it does not wait for its other end.
+    // If a pipe has taken the file's place, opening must not wait for its other end.
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     is_stream(&file, path)
 }
 
-/// Whether `file`, which is at `path`, is a stream: it begins as one. Where only the name says so, the header's second copy
-/// is looked for: the first may be damaged.
+/// Whether `file`, which is at `path`, is a stream: it starts like one. If only the name says so, the header's second
+/// copy is looked for, since the first may be damaged.
 pub(super) fn is_stream(file: &File, path: &Path) -> io::Result<bool> {
     let front = read_front(file, MAGIC_LENGTH)?;
     if front.len() == MAGIC_LENGTH && !matches!(search_header(&front, true), Err(HeaderError::NotReelseal(_))) {
@@ -72,7 +72,7 @@ mod tests {
         let mut damaged = stream;
         damaged[0] ^= 1;
         assert!(is_stream("film.reel", &damaged));
-        // Not every file is read for what its name does not claim.
+        // A file without the name is not searched.
         assert!(!is_stream("film", &damaged));
     }
 }

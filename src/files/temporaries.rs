@@ -15,7 +15,7 @@ use crate::keys::random_bytes;
 const PREFIX: &str = ".reelseal-";
 const SUFFIX: &str = ".partial";
 const RANDOM_BYTES: usize = 8;
-/// A name that is already taken is extremely unlikely.
+/// A collision is extremely unlikely.
 const MAX_NAMES: usize = 16;
 
 /// The temporary files of this process.
@@ -48,7 +48,7 @@ impl Temporaries {
     ///
     /// # Errors
     ///
-    /// Those of `make`; nothing is registered then.
+    /// The errors of `make`; nothing is registered then.
     pub(super) fn make<F>(
         &self,
         folder: &Arc<Folder>,
@@ -68,7 +68,8 @@ impl Temporaries {
         work()
     }
 
-    /// Removes every temporary file, as the process is about to end. Waits for what holds it off.
+    /// Removes every temporary file, because the process is about to end. Waits for work under
+    /// [`hold_off`](Self::hold_off).
     pub(crate) fn remove_all(&self) -> NoneLeft<'_> {
         let mut registered = self.lock();
         for file in registered.drain(..) {
@@ -84,7 +85,7 @@ impl Temporaries {
 
 impl Temporary {
     fn remove(&self) {
-        // It may be gone already, and there is nowhere to report an error.
+        // It may already be gone, and there is nowhere to report an error.
         let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
     }
 }
@@ -120,7 +121,7 @@ pub(super) fn with_temporary_name<T>(mut make: impl FnMut(&OsStr) -> io::Result<
     made
 }
 
-/// Whether `path` has the name of a temporary file: one that a killed process left.
+/// Whether `path` has the name of a temporary file, as a killed process may leave one.
 pub(super) fn is_temporary_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())

@@ -19,14 +19,14 @@ use super::{
 /// An input that was named or found.
 #[derive(Debug)]
 pub(crate) struct NamedInput {
-    /// `None` for standard input, as which `-` counts, too.
+    /// `None` for standard input, and for `-`.
     pub path: Option<PathBuf>,
-    /// Its path below what was named, the last part of that included: its place in an output folder.
+    /// Its path below the named folder, including that folder's own name: its place in an output folder.
     pub below: PathBuf,
 }
 
 impl NamedInput {
-    /// What the input is now, if the system says.
+    /// The input's metadata now, if the system gives it.
     pub fn metadata(&self) -> Option<Metadata> {
         match self.path.as_deref() {
             path if is_standard(path) => standard_input().and_then(|file| file.metadata()).ok(),
@@ -34,7 +34,7 @@ impl NamedInput {
         }
     }
 
-    /// The bytes that are to come: `None` for a stream, none of what the system does not let us see.
+    /// The bytes expected: `None` for a pipe, zero for something that the system does not let us see.
     pub fn size(&self) -> Option<u64> {
         self.metadata().map_or(Some(0), |metadata| metadata.is_file().then_some(metadata.len()))
     }
@@ -45,16 +45,16 @@ impl NamedInput {
     }
 }
 
-/// A kind of files, by what is in them.
+/// A kind of files, by their content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
     Plaintext,
     Streams,
-    /// What has only the name of a stream is one that is damaged.
+    /// A file that is a stream in name only counts as a damaged one.
     StreamsByContentOrName,
 }
 
-/// Why something below a folder is no input.
+/// Why something below a folder is not an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Unfit {
     Link,
@@ -65,13 +65,13 @@ pub(crate) enum Unfit {
     Pipe,
     Socket,
     Device,
-    /// What a run of this command left that was killed, or what one is about to name.
+    /// A temporary file of a killed run, or of one that is still running.
     Temporary,
 }
 
 impl FileKind {
-    /// Why the regular file at `path` is none of this kind, if it is not. One that cannot be read counts as one: that is
-    /// reported in its turn.
+    /// Why the regular file at `path` is not of this kind, if it is not. One that cannot be read counts as one, and the
+    /// error is reported when its turn comes.
     fn excludes(self, path: &Path) -> Option<Unfit> {
         if is_temporary_name(path) {
             return Some(Unfit::Temporary);
@@ -87,7 +87,7 @@ impl FileKind {
 }
 
 impl Unfit {
-    /// Why what is no regular file is no input.
+    /// Why something other than a regular file is not an input.
     fn special(kind: FileType) -> Self {
         if kind.is_symlink() {
             Self::Link
@@ -101,11 +101,11 @@ impl Unfit {
     }
 }
 
-/// What was found of what was named.
+/// What was found for the names given.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub inputs: Vec<Result<NamedInput, WalkError>>,
-    /// What there is below folders that is no input, and why.
+    /// What was found below folders that is not an input, and why.
     pub passed_over: Vec<(PathBuf, Unfit)>,
     pub empty_folders: Vec<EmptyFolder>,
 }
@@ -114,7 +114,7 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct EmptyFolder {
     pub path: PathBuf,
-    /// As that of an input.
+    /// Like that of an input.
     pub below: PathBuf,
 }
 
@@ -129,11 +129,11 @@ pub(crate) enum WalkError {
         error: io::Error,
     },
     /// No file in the folder is of that kind.
-    #[error("holds no file of that kind")]
+    #[error("contains no file of that kind")]
     NothingFound { folder: PathBuf, kind: FileKind },
 }
 
-/// The inputs that are `named`, or standard input if none is. If there is a kind `below_folders`, a folder is replaced
+/// The inputs that are `named`, or standard input if there are none. With a kind `below_folders`, a folder is replaced
 /// by all regular files of that kind below it, in the order of their names. What cannot be read is an error at that
 /// point.
 pub(crate) fn expand(named: &[PathBuf], below_folders: Option<FileKind>) -> Found {
@@ -170,7 +170,7 @@ impl Found {
     fn walk(&mut self, folder: &Path, kind: FileKind) {
         let last = folder.file_name().map(Path::new).unwrap_or(Path::new(""));
         let below = |path: &Path| path.strip_prefix(folder).map(|path| last.join(path)).unwrap_or_default();
-        // A folder after which nothing comes that is in it.
+        // A folder is empty if the next entry is not inside it.
         let mut maybe_empty: Option<PathBuf> = None;
         for entry in WalkDir::new(folder).sort_by_file_name().into_iter().map(Some).chain([None]) {
             let next = entry.as_ref().and_then(|entry| match entry {

@@ -1,4 +1,4 @@
-//! What inspect finds out about one stream, as data.
+//! What `inspect` finds out about one stream, as data.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -27,10 +27,11 @@ pub(crate) struct Findings {
     pub header_length: Option<usize>,
     pub copies: Vec<CopyFindings>,
     pub slots: Vec<SlotFindings>,
-    /// What was missing when the stream was made of a damaged one, and of that one before, the oldest first.
+    /// What was missing from the damaged stream that this one was made from, and from the one before that; oldest
+    /// first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resealed: Vec<ResealedFindings>,
-    /// Of the segment of a recording.
+    /// Only for a segment of a recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentFindings>,
     /// `None` for a pipe.
@@ -72,7 +73,7 @@ pub(crate) struct KnownSlotFindings {
     pub bytes: usize,
     #[serde(flatten)]
     pub scrypt: Option<ScryptFindings>,
-    /// Of a recipient, the types of the stanzas that are for somebody.
+    /// For a recipient, the types of the stanzas that are for somebody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stanzas: Option<Vec<String>>,
     pub quantum: Quantum,
@@ -117,7 +118,7 @@ impl ResealedFindings {
     }
 }
 
-/// What a segment says of its place in a recording.
+/// What a segment says about its place in a recording.
 #[derive(Serialize)]
 pub(crate) struct SegmentFindings {
     /// The recording's id, in hexadecimal digits.
@@ -140,7 +141,7 @@ pub(crate) struct LengthFindings {
 #[derive(Serialize)]
 pub(crate) struct Authenticated {
     pub header: bool,
-    /// The number of the key slot that opened, as `passwd --list` has it, and its kind.
+    /// The number of the key slot that opened, as `passwd --list` shows it, and its kind.
     pub slot: usize,
     #[serde(serialize_with = "in_kebab_case")]
     pub slot_kind: SlotKind,
@@ -170,7 +171,7 @@ impl Findings {
         }
     }
 
-    /// Takes over what the first bytes claim; `copies` says what is known of both copies.
+    /// Takes over what the first bytes claim; `copies` is what is known about both copies.
     fn claim(&mut self, claims: &HeaderClaims, copies: CopyState) {
         self.version = Some(claims.version);
         if !claims.is_of_known_version() {
@@ -183,7 +184,7 @@ impl Findings {
         self.copies = vec![copy(), copy()];
     }
 
-    /// Takes over what can be seen of a header that is refused.
+    /// Takes over what can be seen of a refused header.
     pub fn refused(&mut self, refused: &RefusedHeader) {
         match (&refused.found, &refused.claims) {
             (Some(found), _) => self.copies(found.copy.authenticated(), found.number, |copy| found.generation_of(copy)),
@@ -192,7 +193,8 @@ impl Findings {
         }
     }
 
-    /// Takes over what a sound header says, how both copies are, the key slots, and what the length says of frames.
+    /// Takes over the content of a sound header, the state of both copies, the key slots, and what the length says
+    /// about frames.
     pub fn header<I>(&mut self, found: &StreamHeader<I>) {
         self.copies(found.parsed().authenticated(), found.number(), |copy| found.generation_of(copy));
         let header = found.header();
@@ -230,7 +232,7 @@ impl Findings {
     }
 }
 
-/// What a refused header says of both of its copies.
+/// What a refused header says about its two copies.
 fn state_of_copies(error: &HeaderError) -> CopyState {
     match error {
         HeaderError::Damaged | HeaderError::FrameSize(_) | HeaderError::HeaderLength(_) => CopyState::Damaged,
@@ -239,7 +241,7 @@ fn state_of_copies(error: &HeaderError) -> CopyState {
 }
 
 impl SlotFindings {
-    /// What `slot` says of itself.
+    /// What `slot` says about itself.
     pub fn of(slot: &Slot) -> Self {
         let scrypt = ScryptParameters::of(slot).map(|parameters| {
             let time = parameters.cost().and_then(scrypt_time::estimated);
@@ -251,7 +253,8 @@ impl SlotFindings {
     }
 }
 
-/// The types of the stanzas in `slot` that are for somebody, each cut to a length that can be read; none of a malformed one.
+/// The types of the stanzas in `slot` that are for somebody, each cut to a readable length; none if the slot is
+/// malformed.
 fn stanza_types(slot: &RecipientSlot) -> Vec<String> {
     const LONGEST: usize = 40;
     let stanzas = slot.stanzas().unwrap_or_default();
@@ -259,7 +262,7 @@ fn stanza_types(slot: &RecipientSlot) -> Vec<String> {
     stanzas.map(|stanza| stanza.kind().chars().take(LONGEST).collect()).collect()
 }
 
-/// In the form of all names in JSON.
+/// In the form of all names in the JSON output.
 fn in_kebab_case<S: Serializer>(kind: &SlotKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&kind.in_kebab_case())
 }

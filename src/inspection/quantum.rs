@@ -1,24 +1,24 @@
-//! Whether a key slot holds against a quantum computer to come, which reads what was recorded today.
+//! Whether a key slot resists a future quantum computer that attacks a file recorded today.
 
 use serde::Serialize;
 
 use crate::container::{Slot, Stanza};
 
-/// What a quantum computer will do to a slot.
+/// How a slot fares against a quantum computer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Quantum {
-    /// Nothing that is known: symmetric keys, and hybrids with ML-KEM.
+    /// It holds, as far as is known: symmetric keys, and hybrids with ML-KEM.
     Holds,
-    /// It opens the slot: elliptic curves and RSA.
+    /// The slot could be opened: elliptic curves and RSA.
     Falls,
-    /// The type of a stanza is not known.
+    /// The type of a stanza is unknown.
     Unknown,
 }
 
-/// Stanza types whose keys are on elliptic curves, or RSA.
+/// Stanza types based on elliptic curves or RSA.
 const CLASSIC: [&str; 5] = ["X25519", "ssh-ed25519", "ssh-rsa", "p256tag", "piv-p256"];
-/// Stanza types whose keys are hybrids with ML-KEM.
+/// Stanza types based on hybrids with ML-KEM.
 const HYBRID: [&str; 2] = ["mlkem768p256tag", "mlkem768x25519"];
 
 impl Quantum {

@@ -1,10 +1,10 @@
-//! What the slot of a passphrase says of scrypt.
+//! What a passphrase slot says about scrypt.
 
 use serde::Serialize;
 
 use crate::{container::Slot, keys::ScryptCost};
 
-/// What the slot of a passphrase says of scrypt.
+/// What a passphrase slot says about scrypt.
 #[derive(Serialize)]
 pub(crate) struct ScryptParameters {
     pub log2_n: u8,

@@ -7,6 +7,17 @@ use super::{
 use crate::container::Slot;
 
 /// What a user opens streams with. Used for several streams, it runs scrypt once for all that share salt and cost.
+///
+/// ```
+/// use reelseal::keys::{Credential, KdfLimits, Passphrase, SlotKind};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limits = KdfLimits { memory: 64 << 20 };
+/// let credential = Credential::new(Passphrase::new("ostrich in a bathtub")?, limits);
+/// assert_eq!(credential.kind(), SlotKind::Passphrase);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Credential {
     secret: Secret,
     limits: KdfLimits,
@@ -96,6 +107,12 @@ impl From<Passphrase> for Credential {
 impl From<KeyFile> for Credential {
     fn from(key_file: KeyFile) -> Self {
         Self::new(key_file, KdfLimits::default())
+    }
+}
+
+impl From<&KeyFile> for Credential {
+    fn from(key_file: &KeyFile) -> Self {
+        key_file.clone().into()
     }
 }
 

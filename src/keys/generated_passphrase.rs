@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{RandomnessUnavailable, random_bytes};
 
-/// 88 bits: with scrypt in front of each guess, far more than all machines of this world together get through.
+/// 88 bits: with scrypt for each guess, far more than all the machines in the world can get through.
 const WORDS: usize = 8;
 const SEPARATOR: &str = "-";
 const MAX_WORD_LENGTH: usize = 8;
@@ -27,7 +27,7 @@ pub(crate) fn generate() -> Result<Zeroizing<String>, RandomnessUnavailable> {
     Ok(passphrase)
 }
 
-/// Each of the 2^11 words for as many of the 2^16 numbers: none is likelier than another.
+/// Each of the 2^11 words stands for equally many of the 2^16 numbers, so none is likelier than another.
 fn word(number: u16) -> &'static str {
     let words = Language::English.word_list();
     words[usize::from(number) % words.len()]

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_system_call_fills_more_than_it_gives_at_once() {
-        // More than 32 MiB less a byte is never given at once.
+        // The system never returns more than 32 MiB minus one byte at once.
         let mut bytes = vec![0; (32 << 20) + 64];
         fill_by_system_call(&mut bytes).unwrap();
         for part in [&bytes[..64], &bytes[(32 << 20) - 32..32 << 20], &bytes[32 << 20..]] {

@@ -18,7 +18,7 @@ pub struct KeyFile(Key);
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// Not the one line that `reelseal keygen` writes.
+    /// Not a single line as written by `reelseal keygen`.
     #[error("not a reelseal key file")]
     Form,
     /// The checksum is wrong.

@@ -1,4 +1,4 @@
-//! The key slots of a header, and changes to them: what is kept, what is refused.
+//! The key slots of a header, and changes to them: what is kept, and what is refused.
 
 use std::num::NonZero;
 
@@ -32,8 +32,8 @@ pub struct KeySlot {
     slot: Slot,
 }
 
-/// What a new slot demands: room in the header, and scrypt work when it is opened. That much is known before there is a
-/// secret for it.
+/// What a new slot demands: room in the header, and scrypt work when it is opened. It is known before there is a secret
+/// for the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotDemand {
     /// Bytes of its record.
@@ -72,9 +72,9 @@ pub enum SlotChangeError {
     NoRoom {
         /// Bytes that the new slots take.
         needed: usize,
-        /// Whether they may take more: how long a recipient's slot is, is known once it is made.
+        /// Whether they may take more: the length of a recipient's slot is known only once it is made.
         is_least: bool,
-        /// Bytes that there are for them.
+        /// Bytes available for them.
         free: usize,
     },
     /// Nothing would open the stream any more.
@@ -119,7 +119,7 @@ impl SlotDemand {
         Self { length: Record::from(&blank).encoded_length(), scrypt: None, is_for_recipient: false, is_least: false }
     }
 
-    /// The least demand of a recipient's slot; how long it is, is known once it is made.
+    /// The least demand of a recipient's slot; its length is known only once it is made.
     pub fn recipient() -> Self {
         let blank = Slot::Recipient(RecipientSlot { body: vec![0; SHORTEST_BODY] });
         let length = Record::from(&blank).encoded_length();

@@ -3,14 +3,15 @@
 use super::Key;
 use crate::container::{Prefix, SegmentRecord};
 
-/// Links the next segment of a recording to the stream whose file key this was derived from. Whoever knows only what new
-/// streams are locked with cannot make a link.
+/// Links the next segment of a recording to the stream whose file key this was derived from. Knowing only what new
+/// streams are locked with, nobody can make a link.
 #[derive(Clone, Debug)]
 pub struct LinkKey(pub(super) Key);
 
 impl LinkKey {
-    /// The link that `record` must carry in the stream that starts with `prefix`, if that follows the stream of this key.
-    /// Keyed BLAKE3 over the record's other fields and the prefix; equality of the result is in constant time.
+    /// The link that `record` must carry in the stream that starts with `prefix`, if that stream follows the stream of
+    /// this key. Keyed BLAKE3 over the record's other fields and the prefix; equality of the result is in constant
+    /// time.
     pub fn link(&self, record: &SegmentRecord, prefix: &Prefix) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(self.0.bytes());
         hasher.update(&record.linked_fields()).update(&prefix.encode());

@@ -58,7 +58,7 @@ impl SlotMaker for Recipient {
     }
 }
 
-/// Why a lock, or a slot of it, was not made.
+/// Why a lock, or one of its slots, was not made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LockError {
@@ -84,8 +84,8 @@ pub enum LockError {
     Identities,
 }
 
-/// A stream that is still to be written. Use it for one plaintext only: two sealed under the same file key and IV give
-/// each other away.
+/// A stream yet to be written. Use it for one plaintext only: two sealed under the same file key and IV give each other
+/// away.
 #[derive(Debug)]
 pub struct NewStream {
     /// The header, with the slots of the lock, in its first generation.
@@ -177,8 +177,8 @@ impl Lock {
         self.make_stream(layout, features, |_| layout.header_length)
     }
 
-    /// Like [`Lock::new_stream`], with header copies that are longer than `layout` has it if the slots would leave less than
-    /// 2048 bytes free: a recipient of any kind whose slot this library makes, `age1tagpq` and 4096-bit RSA included, four
+    /// Like [`Lock::new_stream`], with header copies longer than in `layout` if the slots would leave less than 2048
+    /// bytes free: a recipient of any kind whose slot this library makes, `age1tagpq` and 4096-bit RSA included, four
     /// X25519 ones, or two dozen key files can be added to each of its streams.
     ///
     /// # Errors

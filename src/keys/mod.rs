@@ -1,7 +1,8 @@
 //! Keys: from a passphrase, a key file or an identity to the file key, and from that to the keys of the stages.
 //!
-//! A [`Lock`] is what new streams are locked with, a [`Credential`] what they are opened with. scrypt is slow on purpose:
-//! a lock runs it once for all its streams, and a credential once for all that share a salt and a cost.
+//! A [`Lock`] is what new streams are locked with, a [`Credential`] what they are opened with; a [`Passphrase`], a
+//! [`KeyFile`] or identities turn into one. scrypt is slow on purpose: a lock runs it once for all its streams, and a
+//! credential once for all that share a salt and a cost.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -26,7 +27,7 @@
 //! let mut credential = Credential::from(passphrase);
 //! let mut clips = String::new();
 //! for stream in &streams {
-//!     Reader::new(stream.as_slice(), &mut credential, Vec::new())?.read_to_string(&mut clips)?;
+//!     Reader::open_with(stream.as_slice(), &mut credential, Vec::new())?.read_to_string(&mut clips)?;
 //! }
 //! assert_eq!(clips, "the first clipthe second");
 //! # Ok(())

@@ -17,8 +17,8 @@ pub struct Passphrase(Zeroizing<String>);
 pub struct FirstLine {
     /// The line, without its end.
     pub passphrase: Passphrase,
-    /// Whether anything follows the end of the line, even just an empty line: its author may believe it part of the
-    /// passphrase.
+    /// Whether anything follows the end of the line, even just an empty line: its author may believe that it is part of
+    /// the passphrase.
     pub has_more_lines: bool,
 }
 
@@ -41,8 +41,8 @@ pub enum PassphraseError {
 }
 
 impl Passphrase {
-    /// The most bytes of text that a passphrase is made of; of a file or descriptor, of its first line, the line ending
-    /// included.
+    /// The most bytes of text that a passphrase is read from; for a file or descriptor, of its first line including the
+    /// line ending.
     pub const MAX_SOURCE_LENGTH: usize = 4 * MAX_LENGTH;
 
     /// The passphrase `text`, as typed or from the environment.
@@ -75,7 +75,7 @@ impl Passphrase {
     }
 
     /// The passphrase in the bytes of a file or descriptor: the first line, without its LF or CRLF, as gpg and openssl
-    /// take it. What follows may be anything. The first [`MAX_SOURCE_LENGTH`](Self::MAX_SOURCE_LENGTH) `bytes` and one
+    /// read it. What follows may be anything. The first [`MAX_SOURCE_LENGTH`](Self::MAX_SOURCE_LENGTH) `bytes` and one
     /// more are enough.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl fmt::Debug for Passphrase {
 }
 
 impl PartialEq for Passphrase {
-    /// For telling whether a passphrase was typed alike twice; not in constant time.
+    /// For checking that a passphrase was typed the same way twice; not in constant time.
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }

@@ -2,10 +2,10 @@
 
 use zxcvbn::{Score, zxcvbn};
 
-/// Why `passphrase` is easy to guess, if it is: a lower-case fact. Only its first 100 characters are looked at, as zxcvbn
-/// takes long over more, and what is easy to guess is shorter.
+/// Why `passphrase` is easy to guess, if it is: a lower-case fact. Only its first 100 characters are examined: zxcvbn
+/// is slow on more, and what is easy to guess is shorter.
 ///
-/// Below a score of three, 10^8 guesses would do: at scrypt's default cost some two years of one core, which is days on
+/// Below a score of three, 10^8 guesses would do: at scrypt's default cost, some two years on one core, or days on
 /// rented machines. Three, up to 10^10 guesses, is what zxcvbn's authors consider safe with a slow hash.
 pub(crate) fn weakness(passphrase: &str) -> Option<String> {
     let estimate = zxcvbn(passphrase, &[]);
@@ -18,7 +18,7 @@ pub(crate) fn weakness(passphrase: &str) -> Option<String> {
     Some(warning.or_else(suggestion).map_or_else(|| "it is short or common".to_owned(), |text| as_fact(&text)))
 }
 
-/// The first sentence of `text`, without its capital and its full stop.
+/// The first sentence of `text`, without the capital and the full stop.
 fn as_fact(text: &str) -> String {
     let sentence = text.split(". ").next().unwrap_or(text).trim_end_matches('.');
     let (first, rest) = sentence.split_at_checked(1).unwrap_or_default();

@@ -53,8 +53,8 @@ pub enum KdfError {
         /// The memory limit, in bytes, that would allow it.
         memory_limit_needed: u64,
     },
-    /// The machine does not have the memory.
-    #[error("scrypt needs {needed} bytes of memory, which the system does not give")]
+    /// The machine does not have enough memory.
+    #[error("scrypt needs {needed} bytes of memory, which the system cannot provide")]
     OutOfMemory {
         /// Bytes that the run takes.
         needed: u64,
@@ -173,7 +173,7 @@ impl ScryptCost {
         (1 << self.log_n) * u64::from(self.r) * u64::from(self.p)
     }
 
-    /// The key-encryption key of `passphrase` under `salt`; takes [`ScryptCost::memory`] bytes and gives them back.
+    /// The key-encryption key of `passphrase` under `salt`; takes [`ScryptCost::memory`] bytes and frees them.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl ScryptCost {
         let needed = self.memory();
         let refused = KdfError::OutOfMemory { needed };
         let bytes = usize::try_from(needed).map_err(|_| refused)?;
-        // Mapped and not allocated: an allocator that wipes what is freed would touch every page of it.
+        // Mapped, not allocated: an allocator that wipes freed memory would touch every page of it.
         MmapMut::map_anon(bytes).map(drop).map_err(|_| refused)
     }
 }

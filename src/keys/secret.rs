@@ -28,7 +28,7 @@ impl Secret {
         }
     }
 
-    /// Whether the two open the same slots; not in constant time. Of identities that is not known.
+    /// Whether the two open the same slots; not in constant time. For identities it is unknown, and false.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Passphrase(one), Self::Passphrase(other)) => one == other,

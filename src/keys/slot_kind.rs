@@ -35,7 +35,7 @@ impl SlotKind {
         }
     }
 
-    /// The name of what such a slot is for, as programs are given it: "passphrase", "key-file", "recipient".
+    /// The name of what such a slot is for, in output for programs: "passphrase", "key-file", "recipient".
     #[cfg(feature = "cli")]
     pub(crate) fn in_kebab_case(self) -> String {
         self.to_string().replace(' ', "-")

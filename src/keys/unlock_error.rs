@@ -20,7 +20,7 @@ pub enum UnlockError {
     /// More than 32 recipient slots.
     #[error("the header has {0} recipient slots, more than the {MAX_RECIPIENT_SLOTS} allowed")]
     TooManyRecipientSlots(usize),
-    /// A recipient slot is not what one must be.
+    /// A recipient slot is malformed.
     #[error(transparent)]
     RecipientSlot(#[from] RecipientSlotError),
     /// scrypt would cost too much.
@@ -31,10 +31,10 @@ pub enum UnlockError {
     NoSuchSlot {
         /// What the credential is.
         wanted: SlotKind,
-        /// The kinds of the slots that there are, each once.
+        /// The kinds of slots in the header, each once.
         present: Vec<SlotKind>,
     },
-    /// There are slots of the credential's kind, and none of them unwrapped with it.
+    /// There are slots of the credential's kind, but it unwraps none of them.
     #[error("{}", wrong(*.0))]
     WrongSecret(SlotKind),
     /// No slot opened, and one of the identities could not be used.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The median of as many rounds of `work` as `budget` has room for, at least one.
+/// The median of as many rounds of `work` as fit in `budget`, at least one.
 pub(crate) fn median_time<E>(budget: Duration, mut work: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
     let start = Instant::now();
     let mut rounds = Vec::new();

@@ -7,14 +7,14 @@ use crate::keys::{KdfError, Passphrase, ScryptCost};
 
 const SMALL_LOG_N: u8 = 14;
 
-/// The median of as many runs at `cost` as `budget` has room for, at least one.
+/// The median of as many runs at `cost` as fit in `budget`, at least one.
 #[expect(clippy::expect_used, reason = "a constant")]
 pub(crate) fn measured(cost: ScryptCost, budget: Duration) -> Result<Duration, KdfError> {
     let passphrase = Passphrase::new("any will do").expect("it is not empty, and short");
     median_time(budget, || cost.derive(&passphrase, &[0; 32]).map(drop))
 }
 
-/// About how long one run at `cost` takes, estimated from a small run that is made once per process and takes some 16 MiB
+/// About how long one run at `cost` takes, estimated from a small run, done once per process, which takes some 16 MiB
 /// and tens of milliseconds. `None` if the system refuses that memory.
 pub(crate) fn estimated(cost: ScryptCost) -> Option<Duration> {
     static SMALL: OnceLock<Option<Duration>> = OnceLock::new();

@@ -1,11 +1,12 @@
-//! The account of a salvage: which frames are sound and which are missing, in order, whatever order they were found in.
+//! The account of a salvage: which frames are sound and which are missing, in order, no matter in which order they were
+//! found.
 
 use std::{collections::BTreeMap, mem, ops::Range};
 
 use super::{DamagedFrame, FrameDamage};
 use crate::container::FrameTag;
 
-/// Consecutive frames of a stream that share one fate. They come in order, and none is left out.
+/// Consecutive frames of a stream in the same state. Stretches come in order, and no frame is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stretch {
     /// Sound frames.
@@ -17,7 +18,7 @@ pub enum Stretch {
     },
     /// Missing frames between sound ones.
     Missing {
-        /// What is missing of the stream.
+        /// What is missing from the stream.
         part: MissingFrames,
         /// The bytes of the plaintext that are missing with them.
         plaintext: Range<u64>,
@@ -26,9 +27,9 @@ pub enum Stretch {
     LostEnd {
         /// The index of the first frame that is missing.
         first_frame: u64,
-        /// The plaintext byte from which on all is missing.
+        /// The plaintext byte from which everything is missing.
         plaintext: u64,
-        /// The frames that are there, and damaged, if there are any.
+        /// The frames that are there but damaged, if any.
         part: Option<MissingFrames>,
     },
 }
@@ -42,7 +43,7 @@ pub struct MissingFrames {
     pub last_wire: usize,
     /// What is wrong with the first.
     pub damage: FrameDamage,
-    /// Whether something else is wrong with another.
+    /// Whether another one has a different fault.
     pub is_mixed: bool,
 }
 
@@ -52,15 +53,15 @@ pub trait StretchListener: Sync {
     fn on_stretch(&self, stretch: &Stretch);
 }
 
-/// Takes notes of frames in any order, and reports them in order. Between the notes that have come and those that are
-/// still to come, runs of frames that share one fate take one entry.
+/// Takes notes of frames in any order, and reports them in order. While earlier notes are missing, runs of frames in
+/// the same state take one entry.
 pub(super) struct Ledger<'a> {
     listener: &'a dyn StretchListener,
-    /// What is known of frames after the first of which nothing is known, by the index of the first of each run.
+    /// What is known about frames after the first unknown one, by the index of the first frame of each run.
     ahead: BTreeMap<u64, Run>,
-    /// The first frame of which nothing is known.
+    /// The first unknown frame.
     next_index: u64,
-    /// The last run before that, not reported yet: it may go on.
+    /// The last run before that, not reported yet because it may go on.
     current: Option<Run>,
     /// Where the plaintext of the last sound frame ends.
     offset: u64,
@@ -83,7 +84,7 @@ pub struct Totals {
     pub gaps: u64,
 }
 
-/// Consecutive frames that share one fate.
+/// Consecutive frames in the same state.
 #[derive(Clone, Debug)]
 enum Run {
     Sound { frames: Range<u64>, plaintext: Range<u64> },
@@ -98,7 +99,7 @@ impl Run {
         }
     }
 
-    /// Adds `next`, if that follows and shares the fate; otherwise gives it back.
+    /// Adds `next` if it follows and is in the same state; otherwise returns it.
     fn join(&mut self, next: Self) -> Option<Self> {
         if self.frames().end != next.frames().start {
             return Some(next);
@@ -133,7 +134,7 @@ impl<'a> Ledger<'a> {
         self.note(Run::Sound { frames: tag.index..tag.index.saturating_add(1), plaintext });
     }
 
-    /// Notes a frame that is not sound.
+    /// Notes an unsound frame.
     pub fn damaged(&mut self, DamagedFrame { index, wire_length, damage }: DamagedFrame) {
         let frames = index..index.saturating_add(1);
         self.note(Run::Missing(MissingFrames { frames, last_wire: wire_length, damage, is_mixed: false }));
@@ -144,12 +145,12 @@ impl<'a> Ledger<'a> {
         self.highest_sound
     }
 
-    /// Whether anything was noted of frames after this one.
+    /// Whether anything was noted about frames after this one.
     pub fn knows_beyond(&self, index: u64) -> bool {
         self.next_index > index.saturating_add(1) || self.ahead.keys().next_back().is_some_and(|&last| last > index)
     }
 
-    /// Ends with the final frame, of which nothing was noted yet: what was noted of frames after it does not count.
+    /// Ends with the final frame, about which nothing was noted yet. Notes about frames after it do not count.
     pub fn finish_with(mut self, last: &FrameTag) -> Totals {
         self.ahead.split_off(&last.index);
         self.sound(last);
@@ -197,7 +198,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes in what is ahead, though nothing may be known of frames before it.
+    /// Takes in later notes, even if frames before them are unknown.
     fn take_in_ahead(&mut self) {
         for run in mem::take(&mut self.ahead).into_values() {
             self.take_in(run);
@@ -206,7 +207,7 @@ impl<'a> Ledger<'a> {
 
     fn take_in(&mut self, run: Run) {
         if run.frames().start > self.next_index {
-            // Nothing was noted of these.
+            // Nothing was noted about these.
             let (frames, damage) = (self.next_index..run.frames().start, FrameDamage::Unreadable { os_error: None });
             self.take_in(Run::Missing(MissingFrames { frames, last_wire: 0, damage, is_mixed: false }));
         }
@@ -287,7 +288,7 @@ mod tests {
         Stretch::Missing { plaintext: frames.start * 10..frames.end * 10, part: part(frames) }
     }
 
-    /// What is reported of frames 0 to 8 noted in this order, of which 2, 3 and 6 are damaged and 9 is the final one.
+    /// What is reported about frames 0 to 8, noted in this order; 2, 3 and 6 are damaged, and 9 is the final one.
     fn report_of(order: &[u64]) -> (Vec<Stretch>, Totals) {
         let reported = Reported::default();
         let mut ledger = Ledger::new(&reported);

@@ -1,4 +1,4 @@
-//! Of all failures, the one that comes first in the stream.
+//! The failure that comes first in the stream.
 
 use super::sync::{Mutex, PoisonError};
 

@@ -1,7 +1,7 @@
 //! Moving frames: sources, the worker loop with its turns, and sinks.
 //!
 //! Workers take turns: each takes a few frames from the source under its lock, runs the chain, and passes them on when
-//! their turn comes. There is no reader or writer thread and no channel; one worker gives the same bytes as many.
+//! their turn comes. There is no reader or writer thread and no channel; one worker produces the same bytes as many.
 //!
 //! [`Writer`](crate::stream::Writer) and [`Reader`](crate::stream::Reader) offer `std::io` on one thread. A run of
 //! [`Workers`] has all cores work on one stream: it moves frames from a [`Source`] through a [`Transform`] to a [`Sink`]:
@@ -12,8 +12,8 @@
 //! | stream | [`CiphertextSource`] | [`CiphertextFile`] |
 //! | output of either | [`OrderedSink`] | [`PositionalSink`] |
 //!
-//! The result of `run` decides: a sink that is written in order holds a true prefix after an error, and everything after
-//! `Ok`. A file that was written by position is worth nothing before `Ok`.
+//! The result of `run` decides: after an error, a sink that is written in order holds a prefix, and after `Ok`
+//! everything. A file that is written by position must be discarded unless the result is `Ok`.
 //!
 //! ```
 //! use std::{io::Write, thread};
@@ -44,7 +44,7 @@
 //! # }
 //! ```
 //!
-//! `examples/statistics_stage.rs` decrypts as well.
+//! `examples/statistics_stage.rs` also decrypts.
 
 mod damage;
 mod ledger;

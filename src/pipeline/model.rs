@@ -1,4 +1,4 @@
-//! Turns and the rule of the lowest failure, under a model checker that runs the threads in many orders.
+//! Turns, and reporting the lowest failure, under a model checker that runs the threads in many orders.
 
 use shuttle::{check_dfs, check_random, sync::Arc, thread};
 
@@ -22,7 +22,7 @@ use turns::Turns;
 /// How many orders are tried where trying all of them would take too long.
 const ORDERS: usize = 5_000;
 
-/// What the workers of a run share. Each hand is one frame.
+/// The state that the workers of a run share. Each hand is one frame.
 struct Run {
     next: Mutex<u64>,
     hands: u64,

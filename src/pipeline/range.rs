@@ -41,7 +41,7 @@ pub fn frames_of_range<'a, 's>(
     let first = sealed.frame_at_offset(range.start)?.ok_or_else(missing)?;
     let last = sealed.frame_at_offset(range.end.saturating_sub(1))?.ok_or_else(missing)?;
     if last < first {
-        // False tags: an empty output must not pass for the range.
+        // The tags are false: an empty output must not pass for the range.
         return Err(StreamError::Frame { index: last, fault: FrameFault::Offset(range.end) });
     }
     let prefix = sealed.header().prefix;
@@ -69,7 +69,7 @@ pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64)
         Some(begun) => begun,
         None if final_index == 0 => 0,
         None => {
-            // The search skips damaged frames: whether this one began in time, only its tag can say.
+            // The search skips damaged frames: only the tag of this one can say whether it began in time.
             sealed.frame(0)?;
             return Ok(0..0);
         }
@@ -89,7 +89,7 @@ pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64)
     if last < first {
         return Ok(0..0);
     }
-    // Nor is it known of a damaged frame here.
+    // For a damaged frame here, that is unknown, too.
     if last + 1 < sealed.frames() {
         sealed.frame(last + 1)?;
     }
@@ -202,7 +202,7 @@ mod tests {
     fn a_range_of_a_file_is_that_range_of_the_plaintext_in_order_and_by_position() {
         let (stream, plaintext, file) = (sealed(), plaintext(), tempfile::tempfile().unwrap());
         file.write_all_at(&stream, 0).unwrap();
-        let open = || SealedFile::open(&file, &mut key_file().into(), Vec::new()).unwrap();
+        let open = || SealedFile::open(&file, key_file()).unwrap();
         let length = plaintext.len() as u64;
         let (whole, layout) = (open(), open().header().layout());
         for range in [0..1, 0..length, 4095..4097, 4096..8192, 100_000..900_001, length - 1..length] {
@@ -277,14 +277,14 @@ mod tests {
         bytes
     }
 
-    /// Asserts what a pipe and a file give of the stream from one time to another.
+    /// Asserts what a pipe and a file deliver from one time to another.
     #[track_caller]
     fn assert_selected(stream: &[u8], since: i64, until: i64, expected: &[u8]) {
         let mut output = Vec::new();
         let selection = Selection::Times(since, until);
         copy_selection(&mut frames(stream), &selection, &mut output, &AtomicU64::new(0)).unwrap();
         assert_eq!(output, expected, "{since} to {until}, of a pipe");
-        let file = SealedFile::open(stream, &mut key_file().into(), Vec::new()).unwrap();
+        let file = SealedFile::open(stream, key_file()).unwrap();
         let range = bytes_of_times(&file, since, until).unwrap();
         let mut output = vec![0; (range.end - range.start) as usize];
         file.read_exact_at(&mut output, range.start).unwrap();
@@ -334,7 +334,7 @@ mod tests {
         let mut stream = timed(&[10, 20, 30, 40, 50, 60], |_| ());
         let layout = frames(&stream).stream().header().layout();
         stream[layout.frame_position(3) as usize + 9] ^= 1;
-        let file = SealedFile::open(stream.as_slice(), &mut key_file().into(), Vec::new()).unwrap();
+        let file = SealedFile::open(stream.as_slice(), key_file()).unwrap();
         for (since, until) in [(10, 30), (10, 40), (30, 45), (30, 49), (40, 60), (50, 60)] {
             let selected = bytes_of_times(&file, since, until)
                 .and_then(|range| file.read_exact_at(&mut vec![0; (range.end - range.start) as usize], range.start));
@@ -350,7 +350,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let stream = timed(&[5; 9], |tag| tag.offset += u64::from(tag.index == 4));
         file.write_all_at(&stream, 0).unwrap();
-        let sealed = SealedFile::open(&file, &mut key_file().into(), Vec::new()).unwrap();
+        let sealed = SealedFile::open(&file, key_file()).unwrap();
         let source = || StreamFile::new(&file, stream.len() as u64, 0, sealed.header().layout());
         // A search begins at the frame read last.
         sealed.read_exact_at(&mut [0], 2).unwrap();

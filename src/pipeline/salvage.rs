@@ -1,4 +1,4 @@
-//! Getting out what is sound of a damaged, cut, extended or unfinished stream.
+//! Recovering what is sound in a damaged, cut, extended or unfinished stream.
 
 use std::{fs::File, io};
 
@@ -16,22 +16,22 @@ use crate::{
 
 /// The frames of a stream to be salvaged.
 pub enum SalvageInput<'a, I> {
-    /// In a file, where frames that cannot be read are passed over.
+    /// In a file; frames that cannot be read are skipped.
     File(StreamFile<&'a File>),
-    /// From an input that starts with the first of them, up to where it cannot be read.
+    /// From an input that starts with the first frame, up to the point where it cannot be read.
     InOrder(I),
 }
 
-/// What was recovered of a stream.
+/// What was recovered from a stream.
 #[derive(Debug)]
 pub struct Salvaged {
     /// Frames and bytes.
     pub totals: Totals,
     /// The tag of the final frame, if that is sound.
     pub last: Option<FrameTag>,
-    /// Whether something follows the final frame, as far as that was seen.
+    /// Whether something was seen after the final frame.
     pub is_extended: bool,
-    /// The error with which an input in order ended early.
+    /// The error that ended an input in order early.
     pub unreadable: Option<io::Error>,
 }
 
@@ -42,12 +42,12 @@ impl Salvaged {
     }
 }
 
-/// Moves every sound frame of `input`, opened with `chain`, to `output`, on all `workers`, and reports what is sound and what
-/// is missing to `listener`. If no frame is sound, the output was given nothing.
+/// Moves every sound frame of `input`, opened with `chain`, to `output`, on all `workers`, and reports what is sound
+/// and what is missing to `listener`. If no frame is sound, nothing was written to the output.
 ///
-/// Every byte in the output was authenticated at its place. Tags must agree with each other: of frames that anyone with the
-/// stream's keys may have forged, one is damaged that overlaps the sound ones before it, that claims a longer gap than the
-/// missing frames can hold, or that is marked final before others. So no output is longer than the stream.
+/// Every byte in the output was authenticated at its place. Tags must agree with each other, because anyone with the
+/// stream's keys can forge frames: a frame counts as damaged if it overlaps the sound ones before it, claims a longer
+/// gap than the missing frames can hold, or is marked final before others. So no output is longer than the stream.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ pub fn salvage<I: Input, O: SalvageOutput>(
     let unreadable = match ended {
         Ok(()) => None,
         Err(StreamError::ReadFrame { error, .. }) => Some(error),
-        // The end of the input, or of what may be a stream.
+        // The end of the input, or of what could be a stream.
         Err(StreamError::EndBeforeFinalFrame { .. } | StreamError::CutFrame { .. } | StreamError::TooLong) => None,
         Err(error) => return Err(error),
     };

@@ -77,7 +77,7 @@ impl<'a> Opening<'a> {
         Self::with(chain, Continuity::across_gaps(chain.features(), chain.frame_size()))
     }
 
-    /// Opening the sound frames of a stream that may also have been extended: its final frame is found, too, where
+    /// Opening the sound frames of a stream that may also have been extended: its final frame is found even if
     /// something was appended to it.
     pub fn salvaging(chain: &'a Chain) -> Self {
         Self { past_the_end: true, ..Self::across_gaps(chain) }

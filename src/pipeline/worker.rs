@@ -28,7 +28,7 @@ pub struct Workers<'a> {
 }
 
 impl<'a> Workers<'a> {
-    /// At most `count` workers on frames of `frame_size`, and only as many as have room for their buffers in 256 MiB.
+    /// At most `count` workers on frames of `frame_size`, and only as many as fit their buffers into 256 MiB.
     pub fn new(count: NonZero<usize>, frame_size: FrameSize) -> Self {
         let hand = hand(frame_size);
         let most = MAX_BUFFER_BYTES / Self::bytes_each(frame_size);
@@ -85,7 +85,7 @@ fn hand(frame_size: FrameSize) -> usize {
 /// What the workers of one run share.
 struct Work<'a, T, S, K> {
     workers: &'a Workers<'a>,
-    /// The number of frames of a hand: fewer than usual if the source has no more, or gives no more at once.
+    /// The number of frames of a hand: fewer than usual if the source has no more, or does not return more at once.
     hand: usize,
     source: &'a S,
     transform: &'a T,
@@ -111,7 +111,7 @@ where
     {
         let _released = ReleaseOnPanic(self);
         let hand = self.hand;
-        // A source may keep a partly filled buffer, and give back the one that it kept before.
+        // A source may keep a partly filled buffer, and return the one that it kept before.
         let mut empty = Vec::with_capacity(hand + 1);
         let (mut incoming, mut outgoing) = (Vec::with_capacity(hand), Vec::with_capacity(hand));
         while !self.failure.is_some() {

@@ -1,4 +1,4 @@
-//! Players, and how each gets an address that is not in its arguments, where all could read it.
+//! Players, and how each gets an address without putting it in its arguments, where everyone could read it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,7 +15,7 @@ pub(crate) enum Handover {
     Playlist(&'static [&'static str]),
     /// A script for ffmpeg's concat demuxer on standard input, after arguments that say so.
     Concat(&'static [&'static str]),
-    /// The addresses as arguments: nothing is known of the player.
+    /// The addresses as arguments, because the player is unknown.
     Arguments,
 }
 
@@ -38,7 +38,7 @@ impl Handover {
         match self {
             Self::Playlist(arguments) => (words(arguments), format!("#EXTM3U\n{}\n", addresses.join("\n"))),
             Self::Concat(arguments) => {
-                // Addresses have no quotes: those are encoded.
+                // Addresses contain no quotes: these are percent-encoded.
                 let files: Vec<_> = addresses.iter().map(|address| format!("file '{address}'\n")).collect();
                 (words(arguments), format!("ffconcat version 1.0\n{}", files.concat()))
             }

@@ -19,8 +19,9 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The chain of the stream that starts with `prefix`: `private` stages, then tagging, encryption, authentication. Of
-    /// the private stages, those run whose features the prefix has: a reader with a stage reads a stream without it too.
+    /// The chain of the stream that starts with `prefix`: `private` stages, then tagging, encryption, authentication. A
+    /// private stage runs only if the prefix has its features, so a reader with a stage can also read a stream without
+    /// it.
     pub fn new(keys: &StageKeys, prefix: &Prefix, private: Vec<Box<dyn Stage>>) -> Self {
         let mut stages = private;
         stages.retain(|stage| prefix.features.contains(stage.features()));
@@ -41,7 +42,7 @@ impl Chain {
         self.features
     }
 
-    /// The features that a reader with the stages `private` knows.
+    /// The features known to a reader with the stages `private`.
     pub fn known_features(private: &[Box<dyn Stage>]) -> Features {
         Features::LIVE.union(Features::TIMED).union(Self::private_features(private))
     }
@@ -64,20 +65,20 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`FrameFault`]; nothing of the frame is given out then.
+    /// [`FrameFault`]; nothing of the frame is released then.
     pub fn open(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
         let mut parts = frame.parts;
         self.open_parts(&mut parts)?;
         Ok(Frame::from_parts(parts))
     }
 
-    /// Like [`Chain::open`], for a stream to whose end something may have been appended. Where a frame does not
-    /// authenticate, its tag, which nothing vouches for yet, is asked whether it is a final frame that is shorter; if so,
-    /// that many bytes are authenticated as any frame is, and the rest is left out.
+    /// Like [`Chain::open`], for a stream to whose end something may have been appended. If a frame does not
+    /// authenticate, its tag, which is not authenticated yet, may say that it is a shorter final frame; then that many
+    /// bytes are authenticated like any frame, and the rest is left out.
     ///
     /// # Errors
     ///
-    /// [`FrameFault`]; nothing of the frame is given out then.
+    /// [`FrameFault`]; nothing of the frame is released then.
     pub fn open_extended(&self, frame: Frame<Received>) -> Result<Frame<Verified>, FrameFault> {
         let mut parts = frame.parts;
         match self.open_parts(&mut parts) {
@@ -145,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Turns every payload byte round, under the private bit 24.
+    /// Inverts every payload byte, under the private bit 24.
     struct Complement;
 
     impl Stage for Complement {

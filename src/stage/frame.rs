@@ -24,13 +24,13 @@ impl FrameBuffer {
         self.bytes.zeroize();
     }
 
-    /// Where a source of plaintext puts up to P payload bytes.
+    /// The area where a source of plaintext puts up to P payload bytes.
     pub fn payload_area(&mut self) -> &mut [u8] {
         let payload = self.frame_size.payload();
         &mut self.bytes[TAG_LENGTH..TAG_LENGTH + payload]
     }
 
-    /// Where a source of ciphertext puts up to W bytes.
+    /// The area where a source of ciphertext puts up to W bytes.
     pub fn wire_area(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
@@ -48,7 +48,7 @@ pub enum Clear {}
 /// A frame that the chain has sealed.
 #[derive(Debug)]
 pub enum Sealed {}
-/// A frame as it was read from a stream; nothing about it is known to be true.
+/// A frame as it was read from a stream; nothing about it has been verified.
 #[derive(Debug)]
 pub enum Received {}
 /// A frame that the chain has authenticated and opened; only the chain makes one.
@@ -76,7 +76,7 @@ impl FrameParts {
         self.index
     }
 
-    /// The frame's tag. When opening, it is known only to stages in front of the tagging.
+    /// The frame's tag. When opening, it is known only to stages before the tagging.
     pub fn tag(&self) -> &FrameTag {
         &self.tag
     }
@@ -98,8 +98,8 @@ impl FrameParts {
         &self.buffer.bytes[..self.text_length]
     }
 
-    /// Tag and payload field: what is encrypted and authenticated. In a private stage the tag's place means nothing: the
-    /// tagging comes after it.
+    /// Tag and payload field: what is encrypted and authenticated. In a private stage the tag's bytes mean nothing,
+    /// because the tagging comes later.
     pub fn text_mut(&mut self) -> &mut [u8] {
         &mut self.buffer.bytes[..self.text_length]
     }
@@ -134,7 +134,8 @@ impl FrameParts {
         &self.buffer.bytes[self.payload_end()..self.text_length]
     }
 
-    /// Takes only the first `wire_length` bytes for the frame; `false`, and nothing done, if no shorter frame has that length.
+    /// Takes only the first `wire_length` bytes for the frame; does nothing and returns `false` if no shorter frame has
+    /// that length.
     pub(super) fn shorten(&mut self, wire_length: usize) -> bool {
         let is_shorter = (FRAME_OVERHEAD..self.text_length + MAC_LENGTH).contains(&wire_length);
         if is_shorter {
@@ -185,7 +186,7 @@ impl Frame<Clear> {
 }
 
 impl Frame<Clear> {
-    /// What a single stage works on, for trying one out of its chain. The chain alone makes a sealed frame.
+    /// What a single stage works on, for testing a stage without a chain. Only the chain makes a sealed frame.
     pub fn parts_mut(&mut self) -> &mut FrameParts {
         &mut self.parts
     }

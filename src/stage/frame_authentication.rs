@@ -30,7 +30,7 @@ impl Stage for FrameAuthentication {
     }
 
     fn open(&self, frame: &mut FrameParts) -> Result<(), FrameFault> {
-        // Hash's equality with an array takes constant time, its equality with a slice need not.
+        // Comparing a Hash with an array takes constant time; comparing it with a slice may not.
         match frame.mac().first_chunk::<MAC_LENGTH>() {
             Some(found) if self.mac(frame) == *found => Ok(()),
             _ => Err(FrameFault::Mac),

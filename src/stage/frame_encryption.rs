@@ -27,7 +27,8 @@ impl FrameEncryption {
         Self { cipher: Aes256Enc::new(key.bytes().into()), iv: u128::from_be_bytes(iv), frame_size }
     }
 
-    /// What the tag of an encrypted frame claims, before anything of it is authenticated; `None` if there is no room for one.
+    /// What the tag of an encrypted frame claims, before anything is authenticated; `None` if there is no room for a
+    /// tag.
     pub(super) fn claimed_tag(&self, frame: &FrameParts) -> Option<FrameTag> {
         let mut tag = *frame.text().first_chunk::<TAG_LENGTH>()?;
         apply_keystream(&self.cipher, self.counter(frame), &mut tag);
@@ -60,7 +61,7 @@ fn apply_keystream(cipher: &Aes256Enc, counter: u128, text: &mut [u8]) {
     let iv = counter.to_be_bytes().into();
     let blocks = text.len().div_ceil(BLOCK_LENGTH) as u64;
     let low = counter as u64;
-    // The faster 64-bit flavour does not carry into the high half.
+    // The faster 64-bit variant does not carry into the upper half.
     if low.checked_add(blocks).is_some() {
         CtrCore::<_, flavors::Ctr64BE>::inner_iv_init(cipher, &iv).apply_keystream_partial(text.into());
     } else {

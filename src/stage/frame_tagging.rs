@@ -1,9 +1,9 @@
-//! Frame tagging: index, time, offset, length and flags in front of the payload.
+//! Frame tagging: index, time, offset, length and flags before the payload.
 
 use super::{FrameFault, FrameParts, Stage};
 use crate::container::{Features, FrameTag, TAG_LENGTH};
 
-/// Puts the tag in front of the payload, and refuses one that does not belong there.
+/// Puts the tag before the payload, and refuses one that does not belong there.
 pub struct FrameTagging {
     features: Features,
 }
@@ -50,7 +50,7 @@ impl FrameTagging {
         if length > field || (length < field && !may_be_short) {
             return Err(FrameFault::Length(tag.length));
         }
-        // In a live stream offsets run on from frame to frame, which is checked at the frame's turn.
+        // In a live stream, each offset continues the one before, which is checked at the frame's turn.
         if !live && !self.is_offset_of(frame) {
             return Err(FrameFault::Offset(tag.offset));
         }

@@ -1,12 +1,12 @@
 //! Stages: what happens to one frame, in two directions.
 //!
-//! A stage seals and opens; the [`Chain`] seals forwards and opens backwards, so that the opening chain is the sealing one
-//! mirrored. A new stage is one file here and one line in [`Chain::new`].
+//! A stage seals and opens. The [`Chain`] seals forwards and opens backwards, so that the opening chain is the mirror
+//! image of the sealing one. A new stage is one file here and one line in [`Chain::new`].
 //!
-//! # A stage of one's own
+//! # A stage of your own
 //!
-//! A stage that changes the payload takes a bit of [`Features::PRIVATE`]. The header carries it, so that a reader without
-//! the stage refuses the stream instead of giving out what it does not understand:
+//! A stage that changes the payload takes a bit of [`Features::PRIVATE`]. The header carries it, so that a reader
+//! without the stage refuses the stream instead of releasing what it does not understand:
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -51,17 +51,17 @@
 //! let stream = writer.finish()?;
 //!
 //! let mut text = String::new();
-//! Reader::new(stream.as_slice(), &mut key_file.clone().into(), vec![Box::new(Delta)])?.read_to_string(&mut text)?;
+//! Reader::open_with(stream.as_slice(), &mut key_file.clone().into(), vec![Box::new(Delta)])?.read_to_string(&mut text)?;
 //! assert_eq!(text, "rising and falling");
 //!
-//! let stock = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new());
+//! let stock = Reader::open(stream.as_slice(), &key_file);
 //! let Err(OpenError::Header(HeaderReadError::Refused(refused))) = stock else { panic!("a stock reader opened it") };
 //! assert_eq!(refused.error, HeaderError::UnknownFeatures(Features::from_bits(1 << 24)));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A stage that changes nothing and only observes needs no bit, and its streams are everybody's:
+//! A stage that changes nothing and only observes needs no bit, and any reader can read its streams:
 //! `examples/statistics_stage.rs` is one.
 
 mod chain;
@@ -85,7 +85,7 @@ use crate::container::Features;
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameFault {
-    /// The MAC does not match: altered, or the stream was cut short or extended here.
+    /// The MAC does not match: the frame was altered, or the stream was cut short or extended here.
     #[error("the frame does not authenticate")]
     Mac,
     /// The tag names another index.
@@ -94,16 +94,16 @@ pub enum FrameFault {
     /// The tag names an offset that does not belong to the index.
     #[error("the frame is tagged with a wrong offset, {0}")]
     Offset(u64),
-    /// The tag names a length that cannot stand here.
+    /// The tag names a length that is impossible here.
     #[error("the frame is tagged with a wrong length, {0}")]
     Length(u32),
-    /// The tag names a time that cannot stand here.
+    /// The tag names a time that is impossible here.
     #[error("the frame is tagged with a wrong time, {0}")]
     Time(i64),
     /// A full frame is marked as the final one.
     #[error("a full frame is marked final")]
     FinalButFull,
-    /// The last, short frame is not marked as the final one, or is marked as interrupted without that.
+    /// The last, short frame is not marked as the final one, or is marked as interrupted without being marked final.
     #[error("the last frame is not marked final")]
     NotFinal,
     /// The frame is marked as the final one, and sound frames follow it.
@@ -117,18 +117,18 @@ pub enum FrameFault {
     Padding,
 }
 
-/// A pure function on one frame, in two directions. What becomes of a frame depends on that frame alone: workers run a
-/// stage on many at once and in any order, a frame may be opened more than once, and one that was sealed or opened may
+/// A pure function on one frame, in two directions. The result depends on that frame alone: workers run a stage on many
+/// frames at once and in any order, a frame may be opened more than once, and a frame that was sealed or opened may
 /// never be delivered, because an earlier one failed. A private stage keeps the payload's length, and works on the
 /// payload alone: [`FrameParts::payload_mut`].
 pub trait Stage: Send + Sync {
     /// The private feature bit (24 to 31) that a stream of this stage carries, so that a reader without it refuses the
-    /// stream; none if the stage changes no byte.
+    /// stream; none if the stage changes no bytes.
     fn features(&self) -> Features {
         Features::NONE
     }
 
-    /// Transforms a frame on its way out. There is no way to refuse one: every payload can be sealed.
+    /// Transforms a frame on its way out. It cannot refuse: every payload can be sealed.
     fn seal(&self, frame: &mut FrameParts);
 
     /// Undoes [`Stage::seal`]. A private stage is given only what was authenticated.

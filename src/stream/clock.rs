@@ -10,13 +10,13 @@ use std::{
 
 use crate::container::Features;
 
-/// What the times in a timed stream are taken from. A clone goes on from the same last time.
+/// The source of the times in a timed stream. A clone continues from the same last time.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// No clock: every time is 0.
     #[default]
     None,
-    /// The wall clock. A time never falls: where the clock was set back, it is the last one given.
+    /// The wall clock. Times never decrease: if the clock was set back, the last time is repeated.
     System(
         /// The last time given, in Unix microseconds.
         Arc<AtomicI64>,

@@ -6,10 +6,10 @@ use crate::{
 };
 
 /// Checks the tags of one stream in order: in a live stream each offset is the sum of the lengths before it, and in a
-/// timed one no time falls. Whatever a single frame shows, the chain has already checked.
+/// timed one times never decrease. The chain has already checked whatever a single frame shows.
 pub struct Continuity {
     features: Features,
-    /// Where frames may be missing, the most that one of them can have held.
+    /// If frames may be missing, the most that one of them can have held.
     across_gaps: Option<FrameSize>,
     next_index: u64,
     offset: u64,
@@ -23,7 +23,7 @@ impl Continuity {
     }
 
     /// Checks a stream with `features`, in frames of `frame_size`, from which damaged frames may be missing. How much a
-    /// missing frame held is unknown, but it is no more than fits, and offsets and times still must not fall.
+    /// missing frame held is unknown, but it is no more than fits, and offsets and times still must not decrease.
     pub fn across_gaps(features: Features, frame_size: FrameSize) -> Self {
         Self { across_gaps: Some(frame_size), ..Self::new(features) }
     }

@@ -9,7 +9,7 @@ use super::{ReadAt, SealedFile, StreamError};
 
 /// A reader of a [`SealedFile`], with a position of its own. A refused frame is an error of kind
 /// [`ErrorKind::InvalidData`] around a [`StreamError`], only for the reads that need that frame: after seeking
-/// elsewhere, reading goes on. `Ok(0)` for a buffer that is not empty means that the end of a whole stream was reached;
+/// elsewhere, reading works. `Ok(0)` for a buffer that is not empty means that the end of a whole stream was reached;
 /// the end of an unfinished one is an error.
 pub struct Cursor<R> {
     file: Arc<SealedFile<R>>,
@@ -27,7 +27,7 @@ impl<R: ReadAt> Cursor<R> {
     }
 }
 
-// Not derived, which would demand `R: Clone`.
+// Not derived, since that would require `R: Clone`.
 impl<R> Clone for Cursor<R> {
     fn clone(&self) -> Self {
         Self { file: Arc::clone(&self.file), position: self.position }

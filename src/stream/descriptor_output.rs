@@ -1,4 +1,4 @@
-//! Output to a descriptor: a pipe, a socket, a terminal, also one that others have set non-blocking.
+//! Output to a descriptor: a pipe, a socket, a terminal, even one that others have set non-blocking.
 
 use std::{
     io::{self, IoSlice, Write},

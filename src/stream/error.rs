@@ -45,7 +45,7 @@ pub enum StreamError {
         /// The frame's index.
         index: u64,
     },
-    /// The last frame is all zeros, as where a disk has room for what was never written.
+    /// The last frame is all zeros, like disk space that was reserved but never written.
     #[error("the stream is unfinished: frame {index} is all zeros")]
     Unwritten {
         /// The frame's index.
@@ -66,10 +66,10 @@ pub enum StreamError {
     /// A reader or writer was used after it had failed.
     #[error("an earlier read or write failed")]
     FailedBefore,
-    /// The input is not what it was when reading began.
+    /// The input has changed since reading began.
     #[error("the input changed while it was read")]
     InputChanged,
-    /// What the input comes from says that it is not whole.
+    /// The origin of the input says that it is incomplete.
     #[error("the input was not confirmed as whole")]
     NotConfirmed(#[source] Arc<dyn Error + Send + Sync>),
 }

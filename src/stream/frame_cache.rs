@@ -107,7 +107,7 @@ impl<V, E: Clone> FrameCache<V, E> {
         result
     }
 
-    /// Drops the values in the cache; those that callers hold are theirs.
+    /// Drops the values in the cache; callers keep those that they hold.
     #[cfg_attr(test, allow(dead_code, reason = "the model checker compiles this file another time"))]
     pub fn clear(&self) {
         let dropped = self.lock().evict(0);

@@ -26,7 +26,7 @@ pub(crate) enum Ending {
     Finished,
     /// By an interruption, before its input ended.
     Interrupted,
-    /// As the segment of a recording that goes on in another one.
+    /// As a segment of a recording that continues in another one.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
     Continued,
 }
@@ -52,7 +52,7 @@ impl FrameMaker {
         self.live = true;
     }
 
-    /// Whether the final frame must be empty: its time is the end, so that it cannot say when a payload arrived.
+    /// Whether the final frame must be empty: its time is that of the end, so it cannot say when a payload arrived.
     pub fn ends_empty(&self) -> bool {
         self.live && self.clock.features() == Features::TIMED
     }
@@ -70,7 +70,7 @@ impl FrameMaker {
         self.offset
     }
 
-    /// What the times are taken from.
+    /// The source of the times.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -34,15 +34,15 @@ impl<I: Input> FrameFiller<I> {
         Self { input, partial: None, filled: 0, max_delay: None, due: None }
     }
 
-    /// Gives a buffer that is not full once `max_delay` has passed since its first byte arrived.
+    /// Returns a buffer that is not full once `max_delay` has passed since its first byte arrived.
     pub fn set_max_delay(&mut self, max_delay: Duration) {
         self.max_delay = Some(max_delay);
     }
 
-    /// Reads until `area` of a buffer is full or due, or the input ends. The buffer is the partly filled one, or else the
-    /// last of `empty`. `None` if there is no buffer, or if with [`Wait::Never`] one read does not make it full: were it
-    /// to go on for as long as there is more, a writer of single bytes would keep the frames before it from leaving.
-    /// `arrived` is called with the first byte.
+    /// Reads until `area` of a buffer is full or due, or the input ends. The buffer is the partly filled one, or else
+    /// the last of `empty`. `None` if there is no buffer, or if, with [`Wait::Never`], one read does not fill it: if it
+    /// went on for as long as there is more, a writer of single bytes would hold up the frames before it. `arrived` is
+    /// called with the first byte.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl<I: Input> FrameFiller<I> {
             match state {
                 Filled::NotReady if until_due.is_some() => return Ok(Filled::Partly),
                 Filled::Partly if wait == Wait::Never => return Ok(Filled::NotReady),
-                // What is due leaves even if there is more: a busy writer would otherwise fill it byte by byte.
+                // A due buffer is returned even if there is more: otherwise a busy writer would fill it byte by byte.
                 Filled::Partly if self.due.is_none_or(|due| Instant::now() < due) => {}
                 state => return Ok(state),
             }
@@ -137,7 +137,7 @@ impl<I: Input> FrameReader<I> {
 ///
 /// # Errors
 ///
-/// [`StreamError::EndBeforeFinalFrame`] and [`StreamError::CutFrame`] if these are too few for any frame.
+/// [`StreamError::EndBeforeFinalFrame`] and [`StreamError::CutFrame`] if these are too few for a frame.
 pub(crate) fn received(buffer: FrameBuffer, index: u64, filled: usize) -> Result<Frame<Received>, StreamError> {
     if filled == 0 {
         return Err(StreamError::EndBeforeFinalFrame { index });

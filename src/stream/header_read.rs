@@ -27,7 +27,7 @@ pub enum HeaderReadError {
     Stopped,
 }
 
-/// A header that is refused, and what can still be seen of it.
+/// A refused header, and what can still be seen of it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{error}")]
 pub struct RefusedHeader {
@@ -39,7 +39,25 @@ pub struct RefusedHeader {
     pub found: Option<FoundHeader>,
 }
 
-/// A header that was read from the front of an input, and the rest of that input.
+/// A header that was read from the start of an input, and the rest of that input.
+///
+/// ```
+/// use reelseal::{
+///     keys::{KeyFile, KeySlots, Lock, SlotKind},
+///     stream::{ReaderInput, StreamHeader, StreamOptions, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let lock = Lock::with_key_file(&KeyFile::random()?);
+/// let stream = Writer::create(Vec::new(), &lock, StreamOptions::default())?.finish()?;
+///
+/// // Nobody needs a secret for this, and none of it is authenticated.
+/// let header = StreamHeader::read(ReaderInput(stream.as_slice()), Vec::new())?;
+/// assert_eq!(header.header().prefix.frame_size.payload(), 65_536);
+/// assert!(KeySlots::of(header.header())?.iter().all(|slot| slot.kind() == SlotKind::KeyFile));
+/// # Ok(())
+/// # }
+/// ```
 pub struct StreamHeader<I> {
     parsed: ParsedHeader,
     number: CopyNumber,
@@ -49,7 +67,7 @@ pub struct StreamHeader<I> {
 }
 
 impl<I: Input> StreamHeader<I> {
-    /// Reads the header at the front of `input`, for a reader with the private stages `private`: at most 128 KiB, and
+    /// Reads the header at the start of `input`, for a reader with the private stages `private`: at most 128 KiB, and
     /// nothing after the header unless its first copy is damaged.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub enum HeaderRewriteError {
     /// There is no header to rewrite.
     #[error(transparent)]
     Header(#[from] HeaderReadError),
-    /// The keys are those of another stream: rewritten under them, this one could not be opened any more.
+    /// The keys are those of another stream: rewritten under them, this one could never be opened again.
     #[error("the keys are not this stream's")]
     ForeignKeys,
     /// The generation is already the highest possible.
@@ -52,6 +52,28 @@ pub enum HeaderRewriteError {
 }
 
 /// A file and its header. The file is exclusively locked until this is dropped.
+///
+/// ```
+/// use reelseal::{
+///     keys::{Credential, KdfLimits, KeyFile, KeySlots, Lock, unlock},
+///     stage::Chain,
+///     stream::{HeaderRewrite, SealedFile, StreamOptions, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let [old, new] = [KeyFile::random()?, KeyFile::random()?];
+/// let file = Writer::create(tempfile::tempfile()?, &Lock::with_key_file(&old), StreamOptions::default())?.finish()?;
+///
+/// let rewrite = HeaderRewrite::begin(file.try_clone()?, Chain::known_features(&[]))?;
+/// let opened = unlock(rewrite.parsed(), &mut Credential::from(&old))?;
+/// let added = Lock::with_key_file(&new).new_slots(&opened.file_key)?;
+/// let records = KeySlots::of(rewrite.header())?.with_added(&added, KdfLimits::default())?;
+/// rewrite.finish(records, &opened.keys)?;
+///
+/// assert!(SealedFile::open(file, &new)?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 pub struct HeaderRewrite {
     file: File,
     parsed: ParsedHeader,
@@ -60,12 +82,12 @@ pub struct HeaderRewrite {
 }
 
 impl HeaderRewrite {
-    /// Locks `file`, which is open for reading and writing, and reads its header, of which the features `known` are
-    /// understood. Does not wait for the lock.
+    /// Locks `file`, which is open for reading and writing, and reads its header, for a reader that knows the features
+    /// `known`. Does not wait for the lock.
     ///
     /// # Errors
     ///
-    /// [`HeaderRewriteError`]; the file is as it was.
+    /// [`HeaderRewriteError`]; the file is unchanged.
     pub fn begin(mut file: File, known: Features) -> Result<Self, HeaderRewriteError> {
         let read = |error| HeaderRewriteError::Header(HeaderReadError::Read(error));
         if !file.metadata().map_err(read)?.is_file() {
@@ -87,7 +109,7 @@ impl HeaderRewrite {
         &self.parsed
     }
 
-    /// What it says.
+    /// The header's fields.
     pub fn header(&self) -> &Header {
         self.parsed.header()
     }
@@ -102,7 +124,7 @@ impl HeaderRewrite {
     ///
     /// # Errors
     ///
-    /// [`HeaderRewriteError`]. The file is as it was, unless writing, syncing or reading back failed.
+    /// [`HeaderRewriteError`]. The file is unchanged, unless writing, syncing or reading back failed.
     pub fn finish(self, records: Vec<Record>, keys: &StageKeys) -> Result<(), HeaderRewriteError> {
         if !keys.verify_header(&self.parsed) {
             return Err(HeaderRewriteError::ForeignKeys);
@@ -114,7 +136,7 @@ impl HeaderRewrite {
         let (copy, _) = copies.split_at(header.length.bytes());
         write_copies(&mut &self.file, copy, &header, self.number).map_err(HeaderRewriteError::Write)?;
 
-        // Read back from the disk, not from the page cache; where the system ignores the advice, the cache has to do.
+        // Read back from the disk, not from the page cache; if the system ignores the advice, the cache has to do.
         system::drop_from_memory(&self.file);
         let mut written = vec![0; copies.len()];
         self.file.read_exact_at(&mut written, 0).map_err(HeaderRewriteError::ReadBack)?;
@@ -200,8 +222,8 @@ mod tests {
         ]
     }
 
-    /// The file after a rewrite that was cut when `left` more bytes had been written; of the write that was cut, those
-    /// at its front or at its back.
+    /// The file after a rewrite that was cut short when `left` more bytes had been written: of the last write, those at
+    /// its start or at its end.
     struct Cut {
         bytes: Vec<u8>,
         left: usize,

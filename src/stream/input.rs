@@ -31,7 +31,7 @@ pub enum Readiness {
 pub enum Wait {
     /// Wait until there is some.
     ForInput,
-    /// Wait until there is some, and no longer than to this moment.
+    /// Wait until there is some, but no longer than this deadline.
     Until(Instant),
     /// Do not wait.
     Never,
@@ -39,7 +39,7 @@ pub enum Wait {
 
 /// Input that is read in order.
 pub trait Input: Send {
-    /// Whether a read would block. An input that cannot wait to a moment does not wait at all then.
+    /// Whether a read would block. An input that cannot wait until a deadline does not wait at all in that case.
     ///
     /// # Errors
     ///
@@ -59,8 +59,8 @@ pub trait Input: Send {
     }
 }
 
-/// Any reader. It cannot say whether more is ready, so it is asked for only one frame at a time, and a live frame ends with
-/// what one read gave.
+/// Any reader. It cannot say whether more is ready, so it is read one frame at a time, and a live frame ends with what
+/// one read returned.
 pub struct ReaderInput<R>(pub R);
 
 impl<R: Read + Send> Input for ReaderInput<R> {
@@ -86,7 +86,7 @@ impl<F: AsFd> DescriptorInput<F> {
     ///
     /// # Errors
     ///
-    /// What the system says of the descriptor, or of the pipe that is made to end a wait.
+    /// What the system says of the descriptor, or of the pipe that is created to end a wait.
     pub fn new(descriptor: F) -> io::Result<Self> {
         let status = fstat(&descriptor)?;
         // Files that the kernel generates, as in /proc, have no size, and reading some of them blocks.
@@ -97,13 +97,13 @@ impl<F: AsFd> DescriptorInput<F> {
 }
 
 impl<F: AsFd> DescriptorInput<F> {
-    /// Has `wake` end each wait, while it is set, as if there were no input.
+    /// Makes `wake`, while it is set, end each wait as if there were no input.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "recordings come with the command"))]
     pub(crate) fn wake_on(&mut self, wake: Arc<Wake>) {
         self.wake = Some(wake);
     }
 
-    /// How many bytes can be read without waiting; none where the system does not say.
+    /// How many bytes can be read without waiting; zero if the system does not say.
     pub fn pending(&self) -> usize {
         ioctl_fionread(&self.descriptor).ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     }
@@ -121,7 +121,7 @@ impl<F: AsFd + Send> Input for DescriptorInput<F> {
                 Wait::Until(moment) => Some(moment.saturating_duration_since(Instant::now())),
                 Wait::Never => Some(Duration::ZERO),
             };
-            // What is too long for the system is as good as for ever.
+            // A wait that is too long for the system might as well be forever.
             let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
             match poll(&mut descriptors, timeout.as_ref()) {
                 Ok(_) => break,
@@ -160,7 +160,7 @@ pub struct Resumed<R> {
 }
 
 impl<R: Input> Resumed<R> {
-    /// Gives the bytes of `ahead`, then those of `input`.
+    /// Reads the bytes of `ahead`, then those of `input`.
     pub fn new(ahead: Vec<u8>, input: R) -> Self {
         Self { ahead, at: 0, input }
     }
@@ -200,7 +200,7 @@ pub(crate) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize) 
     }
 }
 
-/// Reads `count` bytes, or to the end, and drops them.
+/// Reads `count` bytes, or up to the end, and discards them.
 ///
 /// # Errors
 ///
@@ -245,7 +245,7 @@ pub(crate) fn read_once(input: &mut impl Input, area: &mut [u8], filled: &mut us
     }
 }
 
-/// How far an area is filled.
+/// How full an area is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
     Full,

@@ -7,8 +7,8 @@ use crate::container::FrameTag;
 /// Remembers the tags of a fixed number of frames, mostly those seen last.
 pub(super) struct KnownTags {
     most: usize,
-    /// Each at its index modulo the number of slots. Empty until there is one to remember: of many streams that are open,
-    /// few are read.
+    /// Each at its index modulo the number of slots. Empty until there is one to remember: of many open streams, few
+    /// are read.
     tags: Mutex<Vec<Option<KnownTag>>>,
 }
 

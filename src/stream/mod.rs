@@ -1,4 +1,4 @@
-//! One stream, without workers: opened, read, written, and its header rewritten.
+//! One stream, on one thread: opened, read, written, and its header rewritten.
 //!
 //! [`Writer`] encrypts what is written to it, [`Reader`] decrypts what it reads, and [`SealedFile`] reads at any offset.
 //! Their parts are public for code that handles a stream in its own way: [`StreamHeader`] reads a header and opens it,

@@ -66,7 +66,7 @@ impl OpenedStream {
         &self.slot
     }
 
-    /// What links the next segment to this one, if it is one of a recording.
+    /// The key that links the next segment to this one, if this is a segment of a recording.
     pub fn link(&self) -> &LinkKey {
         &self.link
     }

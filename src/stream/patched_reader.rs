@@ -1,13 +1,13 @@
-//! A file read from one place on, zeros where it cannot be read: for a header of which one copy is on a bad sector.
+//! A file read from some position on, with zeros where it cannot be read: for a header with one copy on a bad sector.
 
 use std::io::{self, ErrorKind, Read};
 
 use super::ReadAt;
 
-/// What a disk reads or does not, as a whole; some have eight in one.
+/// The unit in which a disk reads or fails; some disks combine eight of them.
 const SECTOR: usize = 512;
 
-/// Reads a source from one place on. What cannot be read counts as zeros, sector by sector.
+/// Reads a source from some position on. Unreadable sectors read as zeros.
 pub struct PatchedReader<R> {
     source: R,
     position: u64,

@@ -10,11 +10,35 @@ use crate::{
 };
 
 /// Decrypts what it reads, one frame at a time, and returns only what was authenticated. A refused frame is an error of
-/// kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read before is a true prefix. Only `Ok(0)`
-/// for a buffer that is not empty means that the stream was whole.
+/// kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read before is a prefix of the plaintext.
+/// Only `Ok(0)` for a buffer that is not empty means that the stream was whole.
 ///
 /// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is
 /// permanent: a later read fails too, so that an error is never followed by what looks like the end.
+///
+/// ```
+/// use std::io::{self, Write};
+///
+/// use reelseal::{
+///     keys::{KeyFile, Lock},
+///     stream::{Reader, StreamError, StreamOptions, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key_file = KeyFile::random()?;
+/// let mut writer = Writer::create(Vec::new(), &Lock::with_key_file(&key_file), StreamOptions::default())?;
+/// writer.write_all(&[7; 200_000])?;
+/// let mut stream = writer.finish()?;
+/// stream.truncate(150_000);
+///
+/// let mut film = Vec::new();
+/// let error = io::copy(&mut Reader::open(stream.as_slice(), &key_file)?, &mut film).unwrap_err();
+/// assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+/// assert!(error.get_ref().is_some_and(|error| error.is::<StreamError>()));
+/// assert_eq!(film, [7; 2 * 65_536]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Reader<R> {
     frames: VerifiedFrames<ReaderInput<R>>,
     state: State,
@@ -25,20 +49,31 @@ enum State {
     Waiting,
     /// A frame, its payload read up to a position.
     Giving(Frame<Verified>, usize),
-    /// The final frame was given out.
+    /// The final frame has been read.
     Ended,
-    /// A read failed, and every later one will.
+    /// A read failed, and every later one will fail, too.
     Failed,
 }
 
 impl<R: Read + Send> Reader<R> {
-    /// Opens the stream at the front of `inner` with `credential` and the private stages `private`. Reads the header,
-    /// at most 128 KiB. A passphrase costs a scrypt run for each slot that is tried, within the credential's limits.
+    /// Opens the stream at the start of `inner` with a [`KeyFile`](crate::keys::KeyFile) or a reference to one, a
+    /// [`Passphrase`](crate::keys::Passphrase), identities, or a [`Credential`] with limits of its own. Reads the header,
+    /// at most 128 KiB. A passphrase costs a scrypt run for each slot that is tried.
     ///
     /// # Errors
     ///
     /// [`OpenError`].
-    pub fn new(inner: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, OpenError> {
+    pub fn open(inner: R, credential: impl Into<Credential>) -> Result<Self, OpenError> {
+        Self::open_with(inner, &mut credential.into(), Vec::new())
+    }
+
+    /// Like [`Reader::open`], with a `credential` that is used for several streams, so that scrypt runs once for all that
+    /// share a salt and a cost, and with the private stages `private`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_with(inner: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, OpenError> {
         let (stream, input) = StreamHeader::read(ReaderInput(inner), private)?.open(credential)?;
         Ok(Self { frames: VerifiedFrames::new(stream, input), state: State::Waiting })
     }
@@ -124,7 +159,7 @@ mod tests {
     fn what_a_writer_wrote_a_reader_reads() {
         for length in [0, 1, 4095, 4096, 4097, 12_288, 100_000] {
             let stream = sealed(&plaintext(length));
-            let mut reader = Reader::new(stream.as_slice(), &mut key_file().into(), Vec::new()).unwrap();
+            let mut reader = Reader::open(stream.as_slice(), key_file()).unwrap();
             let mut opened = Vec::new();
             reader.read_to_end(&mut opened).unwrap();
             assert!(opened == plaintext(length), "{length}");
@@ -135,7 +170,7 @@ mod tests {
     fn a_cut_stream_gives_its_whole_frames_and_then_only_errors() {
         let stream = sealed(&plaintext(10_000));
         let cut = &stream[..stream.len() - 1];
-        let mut reader = Reader::new(cut, &mut key_file().into(), Vec::new()).unwrap();
+        let mut reader = Reader::open(cut, key_file()).unwrap();
         let mut opened = Vec::new();
         let error = reader.read_to_end(&mut opened).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

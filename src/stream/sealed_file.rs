@@ -49,10 +49,7 @@ const KNOWN_TAGS: usize = 1024;
 /// read, or that a caller holds, come on top of that.
 ///
 /// ```
-/// use std::{
-///     io::{Read, Seek, SeekFrom, Write},
-///     sync::Arc,
-/// };
+/// use std::io::{Read, Seek, SeekFrom, Write};
 ///
 /// use reelseal::{
 ///     keys::{KeyFile, Lock},
@@ -66,17 +63,17 @@ const KNOWN_TAGS: usize = 1024;
 /// writer.write_all(b"the last scene")?;
 /// let encrypted = writer.finish()?;
 ///
-/// let film = Arc::new(SealedFile::open(encrypted, &mut key_file.into(), Vec::new())?);
+/// let film = SealedFile::open(encrypted, &key_file)?;
 /// assert_eq!(film.len(), 300_014);
 ///
 /// let mut scene = [0; 4];
 /// film.read_exact_at(&mut scene, 300_010)?;
 /// assert_eq!(&scene, b"cene");
 ///
-/// let mut cursor = film.cursor();
-/// cursor.seek(SeekFrom::End(-5))?;
+/// let mut film = film.into_cursor();
+/// film.seek(SeekFrom::End(-5))?;
 /// let mut rest = String::new();
-/// cursor.read_to_string(&mut rest)?;
+/// film.read_to_string(&mut rest)?;
 /// assert_eq!(rest, "scene");
 /// # Ok(())
 /// # }
@@ -109,14 +106,24 @@ impl Clone for SharedError {
 }
 
 impl<R: ReadAt> SealedFile<R> {
-    /// Opens the stream that starts at the first byte of `source`, with `credential` and the private stages `private`.
-    /// Reads and authenticates the header and the final frame. A passphrase costs a scrypt run for each slot that is
-    /// tried, within the credential's limits.
+    /// Opens the stream that starts at the first byte of `source` with a [`KeyFile`](crate::keys::KeyFile) or a reference
+    /// to one, a [`Passphrase`](crate::keys::Passphrase), identities, or a [`Credential`] with limits of its own. Reads and
+    /// authenticates the header and the final frame. A passphrase costs a scrypt run for each slot that is tried.
     ///
     /// # Errors
     ///
     /// [`OpenError`]; of a stream without its final frame, [`OpenError::Stream`].
-    pub fn open(source: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, OpenError> {
+    pub fn open(source: R, credential: impl Into<Credential>) -> Result<Self, OpenError> {
+        Self::open_with(source, &mut credential.into(), Vec::new())
+    }
+
+    /// Like [`SealedFile::open`], with a `credential` that is used for several streams, so that scrypt runs once for all
+    /// that share a salt and a cost, and with the private stages `private`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SealedFile::open`].
+    pub fn open_with(source: R, credential: &mut Credential, private: Vec<Box<dyn Stage>>) -> Result<Self, OpenError> {
         let (stream, file) = open(source, credential, private)?;
         Ok(Self::of(stream, file)?)
     }
@@ -132,7 +139,16 @@ impl<R: ReadAt> SealedFile<R> {
     /// # Errors
     ///
     /// [`OpenError`]; [`OpenError::Stream`] if no frame is sound and some cannot be read.
-    pub fn open_unfinished(
+    pub fn open_unfinished(source: R, credential: impl Into<Credential>) -> Result<Self, OpenError> {
+        Self::open_unfinished_with(source, &mut credential.into(), Vec::new())
+    }
+
+    /// Like [`SealedFile::open_unfinished`], as [`SealedFile::open_with`] is like [`SealedFile::open`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SealedFile::open_unfinished`].
+    pub fn open_unfinished_with(
         source: R,
         credential: &mut Credential,
         private: Vec<Box<dyn Stage>>,
@@ -171,8 +187,8 @@ impl<R: ReadAt> SealedFile<R> {
         }
     }
 
-    /// The same stream as `source` holds it now, opened with the keys that are known: for one that has grown, or got a
-    /// new header. `None` if `source` holds another stream.
+    /// The same stream as `source` holds it now, opened with the known keys: for a stream that has grown, or whose
+    /// header was rewritten. `None` if `source` holds another stream.
     ///
     /// # Errors
     ///
@@ -201,7 +217,7 @@ impl<R: ReadAt> SealedFile<R> {
         self
     }
 
-    /// Drops and wipes the frames in the cache, and what else is remembered of frames.
+    /// Drops and wipes the cached frames, and forgets everything else about frames.
     pub fn forget_frames(&self) {
         self.cache.clear();
         self.tags.clear();
@@ -294,8 +310,8 @@ impl<R: ReadAt> SealedFile<R> {
         self.cache.get(index, load).map_err(|shared| shared.0)
     }
 
-    /// Reads, authenticates and decrypts the frame at `index` into `buffer`, past the cache: for a caller that reads
-    /// whole frames in order and recycles its buffers.
+    /// Reads, authenticates and decrypts the frame at `index` into `buffer`, bypassing the cache: for a caller that
+    /// reads whole frames in order and recycles its buffers.
     ///
     /// # Errors
     ///
@@ -378,9 +394,14 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(at.map(|tag| tag.index))
     }
 
-    /// A seekable reader, positioned at the first byte.
+    /// A seekable reader, positioned at the first byte. Several cursors can share the file.
     pub fn cursor(self: &Arc<Self>) -> Cursor<R> {
         Cursor::new(Arc::clone(self))
+    }
+
+    /// The file as a seekable reader, positioned at the first byte.
+    pub fn into_cursor(self) -> Cursor<R> {
+        Cursor::new(Arc::new(self))
     }
 
     fn has(&self, feature: Features) -> bool {

@@ -4,7 +4,7 @@ use std::{io, os::fd::BorrowedFd};
 
 use super::wake::Wake;
 
-/// Ends the wait of the input that made it, permanently and from any thread.
+/// Ends the waits of the input that created it, permanently and from any thread.
 pub struct Stop(Wake);
 
 impl Stop {
@@ -17,7 +17,7 @@ impl Stop {
         Ok(Self(Wake::new()?))
     }
 
-    /// Ends the input's wait, now and from now on.
+    /// Ends the input's waits, now and in future.
     pub fn request(&self) {
         // It is never cleared.
         self.0.set();

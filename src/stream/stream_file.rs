@@ -24,7 +24,7 @@ impl<R: ReadAt> StreamFile<R> {
         Self { source, start, length: size.saturating_sub(start), layout }
     }
 
-    /// What the stream is in.
+    /// The source that contains the stream.
     pub fn source(&self) -> &R {
         &self.source
     }
@@ -44,9 +44,9 @@ impl<R: ReadAt> StreamFile<R> {
         self.extent().map(drop)
     }
 
-    /// The final frame, authenticated: no size is trusted before that, and a cut is noticed at once. An offset that is
-    /// more than the frames before it can hold is refused, so that a forged one cannot ask for space that is not
-    /// needed.
+    /// The final frame, authenticated: no length is trusted before that, and truncation is noticed at once. An offset
+    /// that is more than the frames before it can hold is refused, so that a forged one cannot ask for space that is
+    /// not needed.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl<R: ReadAt> StreamFile<R> {
         self.verify(0, chain)
     }
 
-    /// The index of the last frame; if the stream is cut, of the first one that is not whole.
+    /// The index of the last frame; if the stream is truncated, that of the first incomplete one.
     pub fn last_index(&self) -> u64 {
         match self.layout.extent(self.length) {
             Ok(Extent { last_index, .. }) => last_index,
@@ -83,7 +83,7 @@ impl<R: ReadAt> StreamFile<R> {
         }
     }
 
-    /// The number of frames, or if the stream is cut, of those that are long enough for one.
+    /// The number of frames, or if the stream is truncated, of those that are long enough for one.
     pub fn frames(&self) -> u64 {
         let last = self.last_index();
         let frames = last.saturating_add(u64::from(self.wire_length(last) >= FRAME_OVERHEAD));

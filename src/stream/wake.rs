@@ -1,4 +1,4 @@
-//! Ending a wait for input early, as there is something else to do first.
+//! Ending a wait for input early, because something else has to be done first.
 
 use std::{
     io,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::system;
 
-/// Ends the waits of the inputs that were given it, from any thread, until it is cleared.
+/// Ends the waits of the inputs that it was given to, from any thread, until it is cleared.
 pub(crate) struct Wake {
     woken: OwnedFd,
     wake: OwnedFd,

@@ -17,7 +17,7 @@ pub struct StreamOptions {
     pub frame_size: FrameSize,
     /// Bytes of a header copy, of which there are two: room for the slots of the lock, and for more to be added.
     pub header_length: HeaderLength,
-    /// Whether a frame may leave before it is full, as [`Writer::flush`] then has it.
+    /// Whether a frame may be written before it is full, by [`Writer::flush`].
     pub live: bool,
     /// Where each frame's time is taken from, if it carries one.
     pub clock: Clock,
@@ -25,9 +25,30 @@ pub struct StreamOptions {
     pub private: Vec<Box<dyn Stage>>,
 }
 
-/// Encrypts what is written to it, one frame at a time. Only [`Writer::finish`] and
-/// [`Writer::finish_interrupted`] write the final frame: a writer that is dropped without it leaves a stream that every
-/// reader refuses as cut short.
+/// Encrypts what is written to it, one frame at a time. Only [`Writer::finish`] and [`Writer::finish_interrupted`]
+/// write the final frame: a writer that is dropped without it leaves a truncated stream, which every reader refuses.
+///
+/// ```
+/// use std::{fs::File, io};
+///
+/// use reelseal::{
+///     keys::{KeyFile, Lock},
+///     stream::{StreamOptions, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let (key, film, sealed) = (folder.path().join("key"), folder.path().join("film"), folder.path().join("film.reel"));
+/// # std::fs::write(&key, KeyFile::random()?.to_text().as_bytes())?;
+/// # std::fs::write(&film, [7; 100_000])?;
+/// let key_file = KeyFile::parse(&std::fs::read(key)?)?;
+/// let output = File::create_new(sealed)?;
+/// let mut writer = Writer::create(output, &Lock::with_key_file(&key_file), StreamOptions::default())?;
+/// io::copy(&mut File::open(film)?, &mut writer)?;
+/// writer.finish()?.sync_all()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Writer<W> {
     inner: W,
     chain: Chain,
@@ -61,7 +82,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// What `inner` says; [`io::ErrorKind::InvalidInput`] if the records do not fit into the header, or if the prefix
-    /// lacks the features of a private stage, or is timed and there is no clock, or the other way round.
+    /// lacks the features of a private stage, or is timed without a clock, or the other way round.
     pub fn new(
         mut inner: W,
         header: &Header,
@@ -84,7 +105,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes the final frame, and returns `inner`, flushed. A writer that is dropped without this leaves a stream that
-    /// every reader refuses. In a live stream with times, the final frame is an empty one of its own, since its time is
+    /// every reader refuses. In a live stream with times, the final frame is a separate, empty one, since its time is
     /// that of the end.
     ///
     /// # Errors
@@ -114,7 +135,7 @@ impl<W: Write> Writer<W> {
         Ok(self.inner)
     }
 
-    /// Writes the frame that was begun, if one was, with what it has.
+    /// Writes the frame that was started, if any, as it is.
     fn end_frame(&mut self) -> io::Result<()> {
         if self.filled == 0 { Ok(()) } else { self.seal(FrameMaker::next) }
     }
@@ -168,8 +189,8 @@ impl<W: Write> Write for Writer<W> {
         Ok(count)
     }
 
-    /// Flushes `inner`. In a live stream, what was written before has then left: a frame that is not full ends here, and is
-    /// padded. In any other, it stays until it is full, or until [`Writer::finish`].
+    /// Flushes `inner`. In a live stream, everything written so far reaches it: a frame that is not full ends here, and
+    /// is padded. In any other stream, that frame stays until it is full, or until [`Writer::finish`].
     ///
     /// # Errors
     ///
@@ -205,7 +226,7 @@ mod tests {
         let key_file = KeyFile::random().unwrap();
         let options = StreamOptions { frame_size: FrameSize::MIN, live, clock, ..StreamOptions::default() };
         let stream = write(Writer::create(Vec::new(), &Lock::with_key_file(&key_file), options).unwrap()).unwrap();
-        let file = SealedFile::open(stream.as_slice(), &mut key_file.into(), Vec::new()).unwrap();
+        let file = SealedFile::open(stream.as_slice(), key_file).unwrap();
         let frames = (0..file.frames()).map(|index| file.frame(index).unwrap());
         frames.map(|frame| (frame.tag().length, frame.tag().time, frame.tag().flags)).collect()
     }
@@ -224,7 +245,7 @@ mod tests {
         assert_eq!(lengths(false), [4096, 3 + 5 + 904 + 3]);
     }
 
-    /// An output that can be looked at while it is written.
+    /// An output that can be examined while it is written.
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
 
@@ -250,7 +271,7 @@ mod tests {
             writer.flush().unwrap();
             written.extend(piece);
             let stream = sealed.0.lock().unwrap().clone();
-            let mut reader = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new()).unwrap();
+            let mut reader = Reader::open(stream.as_slice(), &key_file).unwrap();
             let mut area = vec![0; written.len()];
             reader.read_exact(&mut area).unwrap();
             assert_eq!(area, written);
@@ -323,7 +344,7 @@ mod tests {
             let mut writer = Writer::create(Vec::new(), &lock, options).unwrap();
             writer.write_all(&[7; 10_000]).unwrap();
             let stream = writer.finish().unwrap();
-            let mut reader = Reader::new(stream.as_slice(), &mut key_file.clone().into(), Vec::new()).unwrap();
+            let mut reader = Reader::open(stream.as_slice(), &key_file).unwrap();
             assert_eq!(reader.header().prefix.features, features);
             assert_eq!(reader.header().layout(), Layout { frame_size, header_length });
             let mut opened = Vec::new();

@@ -23,7 +23,7 @@ pub(crate) fn drop_from_memory(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
-/// Fills the beginning of `bytes` with random bytes, and returns how many.
+/// Fills the start of `bytes` with random bytes, and returns how many.
 pub(crate) fn random(bytes: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty())?)
 }
@@ -77,9 +77,9 @@ mod for_the_command {
 
     /// Opens a folder in which names can be looked up, which needs less permission than to list it.
     pub(crate) const LOOK_UP_ONLY: OFlags = OFlags::PATH;
-    /// Opens a new file without a name in the folder of the path, if the system has that.
+    /// Opens a new file without a name in the folder at the path, if the system supports that.
     pub(crate) const WITHOUT_NAME: Option<OFlags> = Some(OFlags::TMPFILE);
-    /// Sending to a socket that nobody reads is an error, and no signal.
+    /// Sending to a socket that nobody reads is an error, not a signal.
     pub(crate) const SEND_WITHOUT_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
     /// No command inherits the descriptors that are received.
     pub(crate) const RECEIVE_CLOSED_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
@@ -97,14 +97,14 @@ mod for_the_command {
         rustix::fs::fstatfs(file).is_ok_and(|system| OF_ONE_MACHINE.contains(&i128::from(system.f_type)))
     }
 
-    /// Locks all of `file` until what was opened is closed. Whoever else opens and closes it, in this process too, does not
-    /// end that.
+    /// Locks all of `file` until what was opened is closed. Other opens and closes, even in this process, do not end
+    /// the lock.
     pub(crate) fn lock_this_open_file(file: &File) -> io::Result<()> {
         fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file()))?;
         Ok(())
     }
 
-    /// Whether somebody who has opened `file` by itself has locked it.
+    /// Whether somebody who has opened `file` independently has locked it.
     pub(crate) fn is_open_file_locked(file: &File) -> io::Result<bool> {
         let mut found = whole_file();
         fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
@@ -126,8 +126,8 @@ mod for_the_command {
         rustix::fs::syncfs(file)
     }
 
-    /// Notices files in the folder at `path` that are made, renamed to there, or written: readable then, and what it reads
-    /// as does not matter.
+    /// Watches the folder at `path` for files that are created, moved there, or written: readable then, and the content
+    /// does not matter.
     pub(crate) fn watch_folder(path: &Path) -> rustix::io::Result<OwnedFd> {
         let events = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE;
         let watch = rustix::fs::inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
@@ -135,8 +135,8 @@ mod for_the_command {
         Ok(watch)
     }
 
-    /// A copy of the inherited descriptor `number`: asked of the kernel by number, which is safe for any number; where that
-    /// is not allowed, by its name.
+    /// A copy of the inherited descriptor `number`: made by the kernel from the number, which is safe for any number;
+    /// if that is not allowed, by opening its name.
     pub(crate) fn copy_descriptor(number: i32) -> io::Result<OwnedFd> {
         let process = pidfd_open(getpid(), PidfdFlags::empty());
         if process.as_ref().is_ok_and(|process| process.as_raw_fd() == number) {
@@ -149,7 +149,7 @@ mod for_the_command {
         }
     }
 
-    /// No core dump, and no attaching to this process by others than root.
+    /// No core dump, and nobody but root may attach to this process.
     pub(crate) fn protect_memory() {
         let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
@@ -159,7 +159,7 @@ mod for_the_command {
         Ok(rustix::pipe::fcntl_getpipe_size(pipe)?)
     }
 
-    /// Two ends of a connection that keeps messages apart; no command inherits them.
+    /// Two ends of a connection that preserves message boundaries; no command inherits them.
     pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
         Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
     }
@@ -172,12 +172,12 @@ mod for_the_command {
         }
     }
 
-    /// The orphans of this process's children become its own children.
+    /// Makes orphaned descendants of this process its own children.
     pub(crate) fn adopt_orphans() -> io::Result<()> {
         Ok(rustix::process::set_child_subreaper(Some(getpid()))?)
     }
 
-    /// This process is sent SIGKILL when the thread that started it ends.
+    /// Makes the kernel send this process SIGKILL when the thread that started it ends.
     pub(crate) fn die_with_parent() -> io::Result<()> {
         Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
     }

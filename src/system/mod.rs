@@ -1,6 +1,6 @@
-//! What only Linux has, or has in a way of its own, in one place.
+//! Whatever only Linux has, or does in its own way, in one place.
 //!
-//! `linux` and `other` offer the same names. Where another system has no such thing, an advice does nothing and everything
+//! `linux` and `other` offer the same names. Where another system has no equivalent, hints do nothing and everything
 //! else is [`Unsupported`](std::io::ErrorKind::Unsupported): callers do without it where they can, and report it where
 //! they cannot. Commands are run on Linux only.
 
@@ -21,7 +21,7 @@ mod this;
 pub(crate) use peer_user::user_of_peer;
 pub(crate) use this::*;
 
-/// A pipe by which a thread ends the wait of another: neither end ever blocks.
+/// A pipe with which a thread ends another's wait: neither end ever blocks.
 pub(crate) fn wake_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (woken, wake) = pipe()?;
     ioctl_fionbio(&woken, true)?;

@@ -22,7 +22,7 @@ pub(crate) fn set_pipe_capacity(_: impl AsFd, _: usize) {}
 /// The system decides.
 pub(crate) fn drop_from_memory(_: &File) {}
 
-/// There is no system call that every system has.
+/// No system call for this exists on every system.
 pub(crate) fn random(_: &mut [u8]) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
@@ -83,7 +83,7 @@ mod for_the_command {
         Err(Errno::OPNOTSUPP)
     }
 
-    /// Not one file system by itself.
+    /// A single file system cannot be synced.
     pub(crate) fn sync_file_system(_: impl AsFd) -> rustix::io::Result<()> {
         Err(Errno::OPNOTSUPP)
     }

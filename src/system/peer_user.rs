@@ -8,8 +8,8 @@ use std::{
 /// Established, or closed by the peer in its direction alone: FIN_WAIT1 and FIN_WAIT2.
 const ALIVE: [&str; 3] = ["01", "04", "05"];
 
-/// The user whose process is at `peer`, the other end of a connection to `own`. `None` where that is not known, as for a
-/// process that has closed it: the system then says nothing of its user.
+/// The user whose process is at `peer`, the other end of a connection to `own`. `None` if that is unknown, as for a
+/// process that has closed it: the system then no longer says whose it was.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub(crate) fn user_of_peer(peer: SocketAddr, own: SocketAddr) -> io::Result<Opti
         match fs::read_to_string(table).map(|table| user_in(&table, peer, own)) {
             Ok(Some(user)) => return Ok(Some(user)),
             Ok(None) => {}
-            // A kernel without IPv6 has but one.
+            // A kernel without IPv6 has only one.
             Err(error) if table.ends_with('6') && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -34,7 +34,7 @@ fn user_in(table: &str, peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     table.lines().find_map(|line| {
         let fields: Vec<_> = line.split_ascii_whitespace().take(10).collect();
         let &[_, local, remote, state, _, _, _, user, _, inode] = fields.as_slice() else { return None };
-        // Ended connections are shown as those of user 0.
+        // Closed connections are listed as belonging to user 0.
         let is_it =
             ALIVE.contains(&state) && inode != "0" && address(local) == Some(peer) && address(remote) == Some(own);
         if is_it { user.parse().ok() } else { None }

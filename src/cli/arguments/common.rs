@@ -4,9 +4,11 @@ use std::num::NonZero;
 
 use clap::{Args, ValueEnum};
 
+use super::count::count;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CommonArguments {
-    /// Say nothing but warnings and errors
+    /// Print only warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
     /// Report the result of each file
@@ -14,16 +16,16 @@ pub(in crate::cli) struct CommonArguments {
     pub verbose: bool,
     /// Show progress: auto does on a terminal
     ///
-    /// A finished bar gives way to a line with the result. Without a terminal, always prints a line each second instead
-    /// of a bar. json makes every line of standard error an object, errors included. Whatever is shown, SIGUSR1 has a
-    /// status line printed.
+    /// A finished bar is replaced by a line with the result. Without a terminal, always prints a line each second instead of a
+    /// bar. json makes every line of standard error a JSON object, errors included; reelseal --help lists the fields. SIGUSR1
+    /// prints a status line in any case.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressArgument,
-    /// Ignore the interrupt of a Ctrl-C that is meant for the producer in the pipe
+    /// Ignore Ctrl-C, when it is meant for the producer in a pipe
     #[arg(long)]
     pub ignore_interrupts: bool,
-    /// Worker threads [default: one for each core, one less between two pipes]
-    #[arg(long, value_name = "N")]
+    /// Worker threads [default: one per core, one fewer between two pipes]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<NonZero<usize>>,
 }
 

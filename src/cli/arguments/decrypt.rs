@@ -13,23 +13,23 @@ use super::{
 pub(in crate::cli) struct DecryptArguments {
     #[command(flatten)]
     pub files: FilesArguments,
-    /// Put the segments of a recording together even if some are missing or unfinished
+    /// Join the segments of a recording even if some are missing or unfinished
     ///
-    /// Several inputs with one output, or a folder, are a recording: they must follow one another without a gap, or nothing
-    /// is written. With this, what is missing is left out.
+    /// Several inputs with one output, or a folder, are taken as a recording: they must follow one another without a gap, or
+    /// nothing is written. With this option, what is missing is left out.
     #[arg(long)]
     pub allow_gaps: bool,
     /// Decrypt a stream or a recording while it grows, as tail -f does, until its final frame
     ///
-    /// Takes one file, or the folder of a recording, and -o or a pipe for the result; with --since, from that time on. From
-    /// a segment that is continued it goes on to the next. If a recorder was seen on this machine, and is gone before the
-    /// recording has ended, that is reported, with exit code 4; where none was seen, as with a copy, more is waited for.
+    /// Takes one file, or the folder of a recording, and -o or a pipe for the result. With --since, it starts at that time. At
+    /// the end of a segment it goes on to the next one. If a recorder was seen on this machine and then ended without
+    /// finishing the recording, the exit code is 4. If none was seen, as with a copy or a network file system, it waits.
     #[arg(long, conflicts_with_all = ["range", "until", "remove", "recursive", "output_dir", "skip_existing"])]
     pub follow: bool,
-    /// Decrypt only these bytes, as curl has them: 0-499, 500- or -500
+    /// Decrypt only these bytes, written as for curl: 0-499, 500- or -500
     ///
-    /// FIRST and LAST count from 0 and are both included; 500- is the rest, and -500 the last 500. Of a file, only the frames
-    /// of the range are read; a pipe is read up to its end. Takes one input, and -o or a pipe for the result.
+    /// FIRST and LAST count from 0 and are both included; 500- is the rest, and -500 the last 500. Takes one input, and -o or
+    /// a pipe for the result.
     #[arg(
         long,
         value_name = "FIRST-LAST",
@@ -38,10 +38,10 @@ pub(in crate::cli) struct DecryptArguments {
         conflicts_with_all = ["since", "until", "remove", "recursive", "output_dir"]
     )]
     pub range: Option<ByteRange>,
-    /// Decrypt only what arrived from this time on, as journalctl has it: "2026-11-24 10:00", 10:00 or -15min
+    /// Decrypt only what arrived from this time on, written as for journalctl: "2026-11-24 10:00", 10:00 or -15min
     ///
-    /// Also 2026-11-24T10:00:00Z, now, today and yesterday. For streams that carry times, in whole frames: the first is the one
-    /// that was arriving at that time. Takes one input, and -o or a pipe for the result.
+    /// Also 2026-11-24T10:00:00Z, now, today and yesterday. For streams that carry times, and in whole frames, starting with
+    /// the one that was arriving at that time. Takes one input, and -o or a pipe for the result.
     #[arg(
         long,
         value_name = "TIME",
@@ -50,7 +50,7 @@ pub(in crate::cli) struct DecryptArguments {
         conflicts_with_all = ["remove", "recursive", "output_dir"]
     )]
     pub since: Option<i64>,
-    /// Decrypt only what began to arrive up to this time, likewise
+    /// Decrypt only what started to arrive up to this time
     #[arg(
         long,
         value_name = "TIME",

@@ -20,13 +20,13 @@ pub(in crate::cli) struct EncryptArguments {
     pub common: CommonArguments,
     /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory (18 takes 256 MiB)
     ///
-    /// Each guess at the passphrase costs as much as this does once here, and once whenever the result is opened.
-    /// `reelseal speed` tells which value takes about a second on this machine. Above 19, readers need --max-kdf-memory.
+    /// Every guess at the passphrase costs this much, and so does encrypting, and opening the result. `reelseal speed` prints
+    /// the value that takes about a second on this machine. Above 19, readers need --max-kdf-memory.
     #[arg(id = "scrypt_log_n", long = "scrypt-log-n", value_name = "N", default_value = "18", value_parser = scrypt_cost())]
     pub scrypt_cost: ScryptCost,
     /// Payload of a frame: a power of two from 4K to 16M; with --live, 16K unless given
     ///
-    /// A frame is authenticated as a whole before a byte of it is released, and takes 64 bytes more than its payload.
+    /// A whole frame is authenticated before any byte of it is released. It takes 64 bytes more than its payload.
     #[arg(
         long,
         value_name = "SIZE",
@@ -35,19 +35,18 @@ pub(in crate::cli) struct EncryptArguments {
         value_parser = parse_frame_size
     )]
     pub frame_size: FrameSize,
-    /// Let what arrives leave within --max-delay, for a camera or a feed that is watched while it runs
+    /// Pass on input within --max-delay, for a camera or a feed that is watched while it runs
     ///
-    /// A frame leaves once it is full, or --max-delay after its first byte arrived, and carries the time of that arrival. One that
-    /// is not full is padded: at less than a frame per delay, the stream grows by a frame per delay all the same. Takes one
-    /// input.
+    /// A frame is written when it is full, or --max-delay after its first byte arrived, and carries the time of that arrival.
+    /// A frame that is not full is padded, so even slow input makes the stream grow by a frame per delay. Takes one input.
     #[arg(long, conflicts_with = "recursive")]
     pub live: bool,
-    /// The longest that a byte waits before it leaves, with --live: 200ms, 0.5s, 1m; a number alone counts seconds
+    /// With --live, the longest that a byte waits: 200ms, 0.5s, 1m; a plain number is in seconds
     ///
-    /// Shorter delays cost more padding. 0 has whatever a read gives leave at once.
+    /// Shorter delays cost more padding. With 0, whatever a read returns is written at once.
     #[arg(long, value_name = "DELAY", default_value = "200ms", value_parser = duration, requires = "live")]
     pub max_delay: Duration,
-    /// Store in each frame the time at which it arrived; auto does for streams and with --live, and not for files
+    /// Store in each frame the time at which it arrived; auto does so for pipes and with --live, but not for files
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub timestamps: TimestampsArgument,
     #[command(flatten)]

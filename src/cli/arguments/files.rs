@@ -1,4 +1,4 @@
-//! Which files, and where their results go. Each command says of the output what that is by default.
+//! Which files, and where their results go. Each command says what the output is by default.
 
 use std::path::PathBuf;
 
@@ -6,25 +6,24 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FilesArguments {
-    /// Files, and folders with --recursive; standard input without any, or for -
+    /// Files, or folders with --recursive; without any, or with -, standard input
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Put the results into a folder, which is made if it is missing
+    /// Put the results into a folder, created if missing
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub output_dir: Option<PathBuf>,
-    /// Take every file in the folders that are named, and in those below; links are not followed, and what is passed over is
-    /// counted
+    /// Take every file in these folders and below; links are not followed, and a line counts what is passed over
     #[arg(long)]
     pub recursive: bool,
     /// Replace existing output files
     #[arg(short, long)]
     pub force: bool,
-    /// Pass over inputs whose output file exists, whatever is in it; --remove keeps them
+    /// Skip inputs whose output file exists, whatever is in it; --remove keeps them
     #[arg(long, conflicts_with = "force")]
     pub skip_existing: bool,
-    /// Delete each input once its output is synced, read back, decrypted and found the same
+    /// Delete each input after its output was synced, read back, decrypted and found to be the same
     #[arg(long)]
     pub remove: bool,
 }

@@ -7,22 +7,21 @@ use clap::Args;
 use super::SecretArguments;
 
 pub(super) const INSPECT_HELP: &str = "\
-Without a secret, this is what anybody can read, and none of it is authenticated. With one, from a
-flag or from the environment's REELSEAL_PASSPHRASE, header and final frame are; it is asked for only
-with --ask. Only verify or decrypt can tell whether a stream is whole.
+Without a secret, this is what anybody can read, and none of it is authenticated. With one, from an \
+option or from REELSEAL_PASSPHRASE in the environment, the header and the final frame are; you are \
+asked for it only with --ask. Only verify and decrypt can tell whether a stream is whole.
 
-Exit codes: 0 nothing wrong was seen, or no more than one damaged header copy, which costs nothing
-yet; 4 damaged or cut short, with all that can be read still shown.";
+Exit codes: 0 nothing wrong was seen, except perhaps one damaged header copy, which does no harm yet; \
+4 damaged or cut short; whatever can be read is still shown.";
 
 pub(super) const INSPECT_LONG_HELP: &str = "\
-Without a secret, this is what anybody can read, and none of it is authenticated. With one, from a
-flag or from the environment's REELSEAL_PASSPHRASE, header and final frame are; it is asked for only
-with --ask. Only verify or decrypt can tell whether a stream is whole.
+Without a secret, this is what anybody can read, and none of it is authenticated. With one, from an \
+option or from REELSEAL_PASSPHRASE in the environment, the header and the final frame are; you are \
+asked for it only with --ask. Only verify and decrypt can tell whether a stream is whole.
 
 A pipe is read no further than its header, unless --frames is given: then to its end.
 
-With --json, each file gives one line with an object of these keys, null or absent where it is not
-known:
+With --json, each file is one line, an object with these keys, null or absent where unknown:
   file, version, frame_size, features (a list of names), header_length
   copies    a list of two: state (sound, damaged, unknown), generation, counts
   slots     a list: kind (passphrase, key-file, recipient, unknown), kind_number (of an unknown
@@ -37,28 +36,28 @@ known:
   authenticated (with a secret)  header; slot (its number) and slot_kind that opened it;
             frames, plaintext, interrupted, first_time, last_time
   problems  a list of facts, empty where nothing wrong was seen
-With --frames, a line for each frame follows: file, frame (its index), position, and either offset,
-length, time, final, interrupted, or refused (why).
+With --frames, a line for each frame follows: file, frame (its index), position, and either offset, \
+length, time, final, interrupted, or refused (why). \
 Times are RFC 3339 in UTC.
 
-Exit codes: 0 nothing wrong was seen, or no more than one damaged header copy, which costs nothing
-yet; 4 damaged or cut short, with all that can be read still shown.";
+Exit codes: 0 nothing wrong was seen, except perhaps one damaged header copy, which does no harm yet; \
+4 damaged or cut short; whatever can be read is still shown.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InspectArguments {
-    /// What to look at; standard input without any, or for -
+    /// Files; without any, or with -, standard input
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
     /// List every frame; needs a secret
     #[arg(long)]
     pub frames: bool,
-    /// Give JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     pub json: bool,
-    /// Keep the header in a file of its own, for salvage --header; with a secret, only if that opens it
+    /// Save the header in a separate file, for salvage --header; with a secret, only if that opens it
     ///
-    /// It opens the stream if both header copies are ever damaged. It holds no secret, but opens the stream
-    /// with today's passphrase even after passwd has changed that: keep it as you keep the stream. Takes one FILE.
+    /// It opens the stream should both header copies ever be damaged. It holds no secret, but opens the stream with today's
+    /// passphrase even after passwd has changed that, so keep it as safe as the stream. Takes one FILE.
     #[arg(long, value_name = "SAVED", conflicts_with = "json")]
     pub save_header: Option<PathBuf>,
     /// With --save-header, replace an existing file

@@ -7,6 +7,8 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct KeygenArguments {
     /// Where the file goes, - for standard output
+    ///
+    /// Standard output causes a warning if it is redirected to a file that others can read.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Replace an existing file: what was encrypted with its key alone is lost

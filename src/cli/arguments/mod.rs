@@ -3,6 +3,7 @@
 mod command;
 mod common;
 mod completions;
+mod count;
 mod decrypt;
 mod duration;
 mod encrypt;
@@ -10,6 +11,7 @@ mod files;
 mod inspect;
 mod keygen;
 mod man;
+mod manual;
 #[cfg(all(feature = "mount", target_os = "linux"))]
 mod mount;
 mod passwd;
@@ -88,13 +90,13 @@ Examples:
   reelseal encrypt --key-file home.key film.mp4
   reelseal passwd *.reel                           changes the passphrase, in place, at once
 
-Exit codes: 0 done; 1 input or output failed; 2 a different command line would do;
-3 wrong passphrase or key; 4 not a reelseal stream, or damaged; 5 the command after -- failed.";
+Exit codes: 0 done; 1 reading or writing failed; 2 usage error; 3 wrong passphrase or key;
+4 not a reelseal stream, or damaged; 5 the command after -- failed.";
 
 /// Encrypts and decrypts files and streams, made for large media: every frame is authenticated, and an output file
 /// appears whole or not at all.
 #[derive(Debug, Parser)]
-#[command(name = "reelseal", version, long_version = long_version(), arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "reelseal", version, long_version = long_version(), arg_required_else_help = true, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", manual::SCRIPTING), max_term_width = 100)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(in crate::cli) command: Command,
@@ -103,21 +105,21 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// Encrypt files or a stream
-    #[command(visible_alias = "enc", after_help = LOCK_HELP)]
+    #[command(visible_alias = "enc", after_help = LOCK_HELP, after_long_help = manual::encrypt())]
     #[command(mut_arg("output", |output| output.help(SEALED_OUTPUT)))]
     #[command(mut_arg("command", |command| command.help(PRODUCER_HELP)))]
     Encrypt(EncryptArguments),
     /// Decrypt files or a stream
-    #[command(visible_alias = "dec", after_help = SECRET_HELP)]
+    #[command(visible_alias = "dec", after_help = SECRET_HELP, after_long_help = manual::decrypt())]
     #[command(mut_arg("output", |output| output.help(OPENED_OUTPUT)))]
     #[command(mut_arg("command", |command| command.help(CONSUMER_HELP)))]
     Decrypt(DecryptArguments),
-    /// Record what arrives into a folder: what was recorded stays, however it ends
+    /// Record into a folder, in segments: what has arrived is kept, however the recording ends
     #[command(after_help = SECRET_HELP, after_long_help = RECORD_HELP)]
     #[command(mut_arg("threads", |threads| threads.hide(true)))]
     #[command(mut_arg("passphrase_fd", |option| option.long_help(
         "Read the passphrase from the first line of an open file descriptor\n\n\
-         As in: reelseal record --output-dir cam --passphrase-fd 3 -- COMMAND 3<FILE"
+         For example: reelseal record --output-dir cam --passphrase-fd 3 -- COMMAND 3<FILE"
     )))]
     Record(RecordArguments),
     /// Offer files to players and browsers over HTTP, decrypted while they are read
@@ -127,20 +129,20 @@ pub(in crate::cli) enum Command {
     #[command(mut_arg("ignore_interrupts", |option| option.hide(true)))]
     #[command(mut_arg("passphrase_fd", |option| option.long_help(
         "Read the passphrase from the first line of an open file descriptor\n\n\
-         As in: reelseal serve --passphrase-fd 3 films 3<FILE"
+         For example: reelseal serve --passphrase-fd 3 films 3<FILE"
     )))]
     Serve(ServeArguments),
-    /// Play an encrypted film, and seek in it, with nothing written to disk
+    /// Play an encrypted film, with seeking and with nothing written to disk
     #[cfg(feature = "serve")]
     #[command(after_help = SECRET_HELP, after_long_help = PLAY_HELP)]
     #[command(mut_arg("threads", |option| option.hide(true)))]
     #[command(mut_arg("ignore_interrupts", |option| option.hide(true)))]
     #[command(mut_arg("passphrase_fd", |option| option.long_help(
         "Read the passphrase from the first line of an open file descriptor\n\n\
-         As in: reelseal play --passphrase-fd 3 film.mp4.reel 3<FILE"
+         For example: reelseal play --passphrase-fd 3 film.mp4.reel 3<FILE"
     )))]
     Play(PlayArguments),
-    /// Mount encrypted files as plain ones, for every program to read, until it is interrupted or unmounted
+    /// Mount encrypted files as plain ones, for every program to read, until interrupted or unmounted
     #[cfg(all(feature = "mount", target_os = "linux"))]
     #[command(after_help = SECRET_HELP, after_long_help = MOUNT_HELP)]
     #[command(mut_arg("threads", |option| option.hide(true)))]
@@ -148,28 +150,28 @@ pub(in crate::cli) enum Command {
     #[command(mut_arg("ignore_interrupts", |option| option.hide(true)))]
     #[command(mut_arg("passphrase_fd", |option| option.long_help(
         "Read the passphrase from the first line of an open file descriptor\n\n\
-         As in: reelseal mount --passphrase-fd 3 films /mnt/films 3<FILE"
+         For example: reelseal mount --passphrase-fd 3 films /mnt/films 3<FILE"
     )))]
     Mount(MountArguments),
     /// Check that files or streams are whole, and name every damaged range; nothing is written
-    #[command(after_help = SECRET_HELP)]
+    #[command(after_help = SECRET_HELP, after_long_help = manual::verify())]
     Verify(VerifyArguments),
-    /// Get out what is sound of a damaged or unfinished stream, and list what is missing
+    /// Recover what is sound in a damaged or unfinished stream, and list what is missing
     #[command(after_help = SALVAGE_HELP, after_long_help = SALVAGE_LONG_HELP)]
     Salvage(SalvageArguments),
-    /// Show what a file or stream says of itself: format, features, key slots, length, times
+    /// Show what a file or stream says about itself: format, features, key slots, length, times
     #[command(after_help = INSPECT_HELP, after_long_help = INSPECT_LONG_HELP)]
     Inspect(InspectArguments),
     /// Make a key file or an age identity, readable by its owner alone
     Keygen(KeygenArguments),
     /// Change, add, remove or list what opens encrypted files, without encrypting them again
-    #[command(after_help = PASSWD_HELP)]
+    #[command(after_help = PASSWD_HELP, after_long_help = manual::passwd())]
     Passwd(PasswdArguments),
-    /// Measure what this machine does, and which cost of scrypt takes about a second
+    /// Measure how fast this machine is, and which scrypt cost takes about a second
     Speed(SpeedArguments),
-    /// Print a script that has a shell complete the command
+    /// Print a script with which a shell completes the command
     Completions(CompletionsArguments),
-    /// Print the manual, a page for each command
+    /// Print the manual, one page per command
     Man(ManArguments),
 }
 
@@ -190,7 +192,7 @@ impl Arguments {
             Command::Play(arguments) => !arguments.player.is_empty(),
             _ => return Ok(arguments),
         };
-        // clap takes -- for good if nothing follows it.
+        // clap accepts -- with nothing after it.
         if all.last().is_some_and(|last| last == "--") && !names_command {
             let mut command = Self::command();
             let name = match arguments.command {

@@ -7,16 +7,20 @@ use clap::Args;
 use super::{CommonArguments, SecretArguments};
 
 pub(super) const MOUNT_HELP: &str = "\
-Files appear without .reel, with the mode, owner and times of the encrypted ones, and are decrypted
-while they are read; nothing is written to disk. A recording is one file. Only the user who mounts
-can read them, and nobody can write.
+Files appear without .reel, with the mode, owner and times of the encrypted ones, and are decrypted \
+while they are read; nothing is written to disk. A recording is one file. Only the user who mounts \
+can read them, not even root, and nobody can write. Users other than root need the package fuse3. \
+What programs have read may stay in the system's page cache, as with any file, until the folder is \
+unmounted.
 
-The command waits until it is interrupted, or until somebody unmounts the folder with
-fusermount3 -u DIR, and then exits with 0. Only SIGKILL leaves a dead mount, and fusermount3 -u DIR
-removes that, too.
+The command waits until it is interrupted, or until somebody unmounts the folder with \
+fusermount3 -u DIR, and then exits with 0. Signals unmount even with files open. Only SIGKILL leaves \
+a dead mount, and fusermount3 -u DIR removes that, too.
 
-A damaged frame is an input/output error for what reads it, and the rest can be read. So is the end
-of an unfinished stream: cp fails instead of taking half a film for a whole one.
+A damaged frame is an input/output error for what reads it, and the rest can be read. So is the end \
+of an unfinished stream, which is shown as at least one byte longer than it is: cp fails instead of \
+mistaking half a film for a whole one. If an encrypted file is replaced, whoever opens it next gets the \
+new content, and whoever had it open the old one or an error.
 
 Example:
   mkdir plain

@@ -6,26 +6,26 @@ use clap::Args;
 
 #[cfg(feature = "age")]
 use super::RecipientArguments;
-use super::{SecretArguments, scrypt_cost::scrypt_cost};
+use super::{SecretArguments, count::count, scrypt_cost::scrypt_cost};
 use crate::keys::ScryptCost;
 
 #[cfg(feature = "age")]
 pub(super) const PASSWD_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
-REELSEAL_PASSPHRASE, else it is asked for on the terminal; the new one from --new-passphrase-file
-or --new-passphrase-fd, else from REELSEAL_NEW_PASSPHRASE, else it is asked for twice.
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in \
+the environment, or else you are asked for it on the terminal; the new one from --new-passphrase-file \
+or --new-passphrase-fd, or else from REELSEAL_NEW_PASSPHRASE, or else you are asked for it twice. \
 With -r, -R or --new-key-file, no new passphrase is asked for.
 
-Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that
+Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that \
 were made before: to revoke it, decrypt and encrypt again.";
 #[cfg(not(feature = "age"))]
 pub(super) const PASSWD_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
-REELSEAL_PASSPHRASE, else it is asked for on the terminal; the new one from --new-passphrase-file
-or --new-passphrase-fd, else from REELSEAL_NEW_PASSPHRASE, else it is asked for twice.
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in \
+the environment, or else you are asked for it on the terminal; the new one from --new-passphrase-file \
+or --new-passphrase-fd, or else from REELSEAL_NEW_PASSPHRASE, or else you are asked for it twice. \
 With --new-key-file, no new passphrase is asked for.
 
-Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that
+Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that \
 were made before: to revoke it, decrypt and encrypt again.";
 
 const CURRENT_SECRETS: &[&str] = &[
@@ -53,7 +53,7 @@ pub(in crate::cli) struct PasswdArguments {
     /// The encrypted files; the secrets are asked for once
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Add a key slot, which opens the file with the new secret, too
+    /// Add a key slot, so that the new secret opens the file as well
     #[arg(long, group = "mode")]
     pub add: bool,
     /// Remove key slot N, as --list numbers it, or the one that the given secret opens
@@ -63,6 +63,7 @@ pub(in crate::cli) struct PasswdArguments {
         group = "mode",
         num_args = 0..=1,
         require_equals = true,
+        value_parser = count,
         conflicts_with_all = NEW_SECRETS
     )]
     pub remove: Option<Option<NonZero<usize>>>,
@@ -73,7 +74,7 @@ pub(in crate::cli) struct PasswdArguments {
         conflicts_with_all = CURRENT_SECRETS.iter().chain(NEW_SECRETS)
     )]
     pub list: bool,
-    /// With --list, give JSON, one object a file: file, slots (number, and the rest as inspect --json has it)
+    /// With --list, print JSON, one object per file: file, slots (number, and the rest as in inspect --json)
     #[arg(long, requires = "list")]
     pub json: bool,
     #[command(flatten)]
@@ -89,7 +90,7 @@ pub(in crate::cli) struct PasswdArguments {
         conflicts_with = "new_key_file"
     )]
     scrypt_cost: Option<ScryptCost>,
-    /// Say nothing but warnings and errors
+    /// Print only warnings and errors
     #[arg(short, long)]
     pub quiet: bool,
     /// Report which key slot opened each file
@@ -97,7 +98,7 @@ pub(in crate::cli) struct PasswdArguments {
     pub verbose: bool,
 }
 
-/// Which secret is to open the file from now on.
+/// The secret that will open the file from now on.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NewSecretArguments {
     /// Read the new passphrase from the first line of a file
@@ -115,7 +116,7 @@ pub(in crate::cli) struct NewSecretArguments {
 }
 
 impl PasswdArguments {
-    /// Whether scrypt's cost was given, and there is no new passphrase for it.
+    /// Whether scrypt's cost was given without a new passphrase that it could apply to.
     pub fn has_idle_cost(&self) -> bool {
         #[cfg(feature = "age")]
         let has_recipients =

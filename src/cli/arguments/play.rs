@@ -7,8 +7,8 @@ use clap::Args;
 use super::{CommonArguments, SecretArguments};
 
 pub(super) const PLAY_HELP: &str = "\
-The player is REELSEAL_PLAYER or else the first of mpv, vlc and ffplay that is installed. It can seek,
-and the command ends when the player does. Only this machine is answered; nothing is written to disk.
+The player is REELSEAL_PLAYER or else the first of mpv, vlc and ffplay that is installed. It can seek, \
+and the command ends when the player does. Only this machine is answered; nothing is written to disk. \
 mpv, vlc and ffplay get the address on their standard input, and not as an argument.";
 
 #[derive(Debug, Args)]

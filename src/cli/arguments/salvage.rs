@@ -11,10 +11,10 @@ pub(super) const SALVAGE_HELP: &str = "\
 Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
 
 pub(super) const SALVAGE_LONG_HELP: &str = "\
-Every byte in the output was authenticated at its place. Where frames are missing between sound
-ones, the output has zeros; where the end is missing, it ends with the last sound frame. If nothing
-is sound, nothing is written. The missing ranges are listed on standard error, the first 100 of
-them; --map and --progress json have all.
+Every byte in the output was authenticated at its place. Where frames are missing between sound \
+ones, the output has zeros; where the end is missing, it ends with the last sound frame. If nothing \
+is sound, nothing is written. The first 100 missing ranges are listed on standard error; --map and \
+--progress json list all of them.
 
 What ffmpeg decoded of 1,800 frames of video (19 MB) after 256 KiB in the middle were lost:
 
@@ -25,14 +25,14 @@ What ffmpeg decoded of 1,800 frames of video (19 MB) after 256 KiB in the middle
   Matroska                     1,732     1,732
   MPEG-TS                      1,771     1,771
 
-A frame whose tag contradicts those of other frames counts as damaged even if it authenticates,
+A frame whose tag contradicts those of other frames counts as damaged even if it authenticates, \
 since anyone who can open the stream can forge frames.
 
 Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SalvageArguments {
-    /// The stream; standard input without any, or for -
+    /// The stream; without one, or with -, standard input
     #[arg(value_name = "INPUT")]
     pub input: Option<PathBuf>,
     /// Where to write the result, - for standard output
@@ -43,19 +43,19 @@ pub(in crate::cli) struct SalvageArguments {
     pub force: bool,
     /// Leave missing frames out, instead of writing zeros; most players then cannot read an MP4
     ///
-    /// Every byte after the first missing frame moves up. MPEG-TS and Matroska tolerate that; what holds positions of its own, as
-    /// MP4, disk images, databases and archives do, is misread from there on.
+    /// Every byte after the first missing frame moves up. MPEG-TS and Matroska tolerate that; formats that store positions,
+    /// such as MP4, disk images, databases and archives, are misread from there on.
     #[arg(long)]
     pub skip: bool,
     /// Write a map of the plaintext, in the format of ddrescue's mapfile: + what is sound, - what is missing
     ///
-    /// Its positions are those in the plaintext, with --skip too. Where the end of the stream is missing, the map ends with
-    /// the last sound frame.
+    /// Positions are those in the plaintext, even with --skip. If the end of the stream is missing, the map ends with the last
+    /// sound frame.
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Use a header that inspect --save-header kept, instead of the stream's own
+    /// Use a header that inspect --save-header saved, instead of the stream's own
     ///
-    /// For a stream of which both header copies are damaged. It opens with what opened the stream when the header was kept: an
+    /// For a stream whose header copies are both damaged. It opens with what opened the stream when the header was saved: an
     /// old header opens with the old passphrase.
     #[arg(long, value_name = "FILE")]
     pub header: Option<PathBuf>,
@@ -63,7 +63,7 @@ pub(in crate::cli) struct SalvageArguments {
     ///
     /// Its header says what was missing. Frames keep their times and, without --skip, their places. The new secret comes from
     /// --new-passphrase-file, --new-passphrase-fd or --new-key-file, else from the environment's REELSEAL_NEW_PASSPHRASE, else
-    /// it is asked for. The output must be a file.
+    /// you are asked for it. The output must be a file.
     #[arg(long)]
     pub reseal: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Which secret opens streams, and which ones new streams are locked with; and what scrypt may cost.
+//! Which secret opens streams, which secrets new streams are locked with, and what scrypt may cost.
 
 use std::path::PathBuf;
 
@@ -8,19 +8,19 @@ use super::size::parse_size;
 use crate::keys::KdfLimits;
 
 pub(super) const SECRET_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
-REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argument: those are for all to see.";
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, or else \
+you are asked for it on the terminal. It is never an argument, which every user of the machine could read.";
 
 #[cfg(feature = "age")]
 pub(super) const LOCK_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
-REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argument: those are for all to see.
-With recipients or a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given.
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, or else \
+you are asked for it on the terminal. It is never an argument, which every user of the machine could read.
+With recipients or a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given. \
 With recipients alone, no secret is needed to encrypt.";
 #[cfg(not(feature = "age"))]
 pub(super) const LOCK_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, else from the environment's
-REELSEAL_PASSPHRASE, else it is asked for on the terminal. It is never an argument: those are for all to see.
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, or else \
+you are asked for it on the terminal. It is never an argument, which every user of the machine could read.
 With a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given.";
 
 /// What streams are opened with.
@@ -31,7 +31,7 @@ pub(in crate::cli) struct SecretArguments {
     pub passphrase_file: Option<PathBuf>,
     /// Read the passphrase from the first line of an open file descriptor
     ///
-    /// As in: reelseal decrypt --passphrase-fd 3 film.mp4.reel 3<FILE
+    /// For example: reelseal decrypt --passphrase-fd 3 film.mp4.reel 3<FILE
     #[arg(long, value_name = "N", group = "secret", value_parser = clap::value_parser!(i32).range(0..))]
     pub passphrase_fd: Option<i32>,
     /// Use a key file that `reelseal keygen` made, instead of a passphrase
@@ -41,7 +41,7 @@ pub(in crate::cli) struct SecretArguments {
     pub key_file: Option<PathBuf>,
     /// Use the identities in a file: age or plugin identities, or an ssh private key; can be repeated
     ///
-    /// If the file or key has a passphrase, that is asked for on the terminal. Only the identities you name are used.
+    /// If the file or key has a passphrase, you are asked for it on the terminal. Only the identities you name are used.
     #[cfg(feature = "age")]
     #[arg(short, long, value_name = "FILE", group = "secret")]
     pub identity: Vec<PathBuf>,
@@ -57,7 +57,7 @@ pub(in crate::cli) struct LockArguments {
     pub passphrase_file: Option<PathBuf>,
     /// Read the passphrase from the first line of an open file descriptor
     ///
-    /// As in: reelseal encrypt --passphrase-fd 3 film.mp4 3<FILE
+    /// For example: reelseal encrypt --passphrase-fd 3 film.mp4 3<FILE
     #[arg(long, value_name = "N", group = "passphrase", value_parser = clap::value_parser!(i32).range(0..))]
     pub passphrase_fd: Option<i32>,
     /// Also ask for a passphrase on the terminal
@@ -82,7 +82,7 @@ pub(in crate::cli) struct RecipientArguments {
     /// Encrypt to a public key: age1..., "ssh-ed25519 AAAA..."; can be repeated
     ///
     /// Also ssh-rsa keys, age1tag..., age1tagpq... and the recipients of age's plugins.
-    // A private key in PEM begins with hyphens: clap would show it, in what it says of an unexpected argument.
+    // A private key in PEM begins with hyphens: clap would print it as an unexpected argument.
     #[arg(short, long, value_name = "RECIPIENT", allow_hyphen_values = true)]
     pub recipient: Vec<String>,
     /// Encrypt to each recipient in a file, one per line; can be repeated
@@ -94,8 +94,8 @@ pub(in crate::cli) struct RecipientArguments {
 struct LimitArguments {
     /// The memory that scrypt may take; raising it also allows more work
     ///
-    /// A stream's header says what scrypt costs to open it, and a stranger may have written it. What would take more is
-    /// refused before it is paid, and the refusal names the value that allows it.
+    /// A stream's header says what scrypt costs to open it, and a stranger may have written it. Costlier headers are refused
+    /// before scrypt runs, and the message names the value that allows them.
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_size)]
     max_kdf_memory: u64,
 }

@@ -8,10 +8,10 @@ use super::{CommonArguments, SecretArguments};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
-    /// What to check: files, or the folder of a recording; standard input without any, or for -
+    /// Files, or the folder of a recording; without any, or with -, standard input
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
-    /// Check every encrypted file in the folders that are named, and in those below
+    /// Check every encrypted file in these folders and below
     #[arg(long)]
     pub recursive: bool,
     #[command(flatten)]

@@ -66,7 +66,7 @@ impl Encryption<'_> {
         let Some(job) = self.assignments.assign(named)? else { return Ok(()) };
         let Job { input, access, destination } = &job;
         if input.is_stream() {
-            report::warning(&Message::about(&input.label, "is a stream already, and is encrypted once more"));
+            report::warning(&Message::about(&input.label, "is encrypted already; encrypting it again"));
         }
         let features = self.plan.features(input.metadata.is_file());
         let stream = lock.new_stream(self.plan.layout, features)?;

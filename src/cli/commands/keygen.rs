@@ -45,7 +45,7 @@ pub(in crate::cli) fn keygen(plan: &KeygenPlan, startup: Startup) -> Result<(), 
     }
 }
 
-/// What a file is to hold, and the recipient to report, if it is an identity.
+/// The content of the file and, for an identity, the recipient to report.
 struct Made {
     text: Zeroizing<String>,
     recipient: Option<String>,

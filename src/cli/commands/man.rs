@@ -15,7 +15,7 @@ use crate::cli::{
 };
 
 /// When the manual last changed. Without a date, the page's other titles would move into that field.
-const DATE: &str = "2026-11-24";
+const DATE: &str = "2026-11-28";
 
 /// The page of `command`, or the main page without one.
 pub(in crate::cli) fn man(command: Option<&str>) -> Result<(), Failure> {
@@ -28,7 +28,9 @@ pub(in crate::cli) fn man(command: Option<&str>) -> Result<(), Failure> {
     let mut text = Vec::new();
     let page = Man::new(page.clone()).date(DATE).source(concat!("reelseal ", env!("CARGO_PKG_VERSION")));
     page.render(&mut text).map_err(|error| Failure::new(Exit::InputOutput, describe(&error)))?;
-    standard_output::text(&text)
+    // The generator's own title for what follows the options.
+    let text = String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH NOTES\n");
+    standard_output::text(text.as_bytes())
 }
 
 fn no_such_command(name: &str, program: &clap::Command) -> Failure {

@@ -1,4 +1,4 @@
-//! What each command does: one file a command.
+//! What each command does: one file per command.
 
 pub(super) mod completions;
 pub(super) mod decrypt;

@@ -22,7 +22,7 @@ use crate::{
 enum Ended {
     /// A signal.
     Asked,
-    /// Somebody else has unmounted it, or it cannot be served any more.
+    /// Somebody else has unmounted it, or it can no longer be served.
     Served(io::Result<()>),
 }
 
@@ -32,7 +32,7 @@ pub(in crate::cli) fn mount(plan: &MountPlan, startup: Startup) -> Result<(), Ex
 
 fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
     let shown = plan.place.as_path();
-    // What is wrong with the folder should be known before a secret is asked for.
+    // A problem with the folder should be reported before the passphrase prompt.
     let place = MountPoint::new(shown, &plan.source).map_err(|error| not_mounted(shown, &error))?;
     let (tree, watching) = shared_tree::open(&plan.sharing, startup)?;
     let (ended, ends) = channel();
@@ -59,11 +59,11 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
     match left.map_err(|error| not_unmounted(shown, &error))? {
         Left::Nothing => mounted.join(),
         Left::OpenFiles => {
-            report::warning(&Message::about(shown, "files were still open; they can be read no longer"));
+            report::warning(&Message::about(shown, "files were still open and can no longer be read"));
         }
     }
     match ended {
-        Ended::Served(Err(error)) => Err(Failure::system(shown, "cannot serve it any longer", &error)),
+        Ended::Served(Err(error)) => Err(Failure::system(shown, "can no longer be served", &error)),
         Ended::Asked | Ended::Served(Ok(())) => Ok(()),
     }
 }

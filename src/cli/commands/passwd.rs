@@ -42,7 +42,7 @@ use crate::{
     stream::HeaderRewrite,
 };
 
-/// The most files that are open and locked at the same time: systems allow a process somewhat more.
+/// The most files that are open and locked at the same time: most systems allow somewhat more per process.
 const MOST_OPEN: usize = 256;
 
 pub(in crate::cli) fn passwd(plan: PasswdPlan, startup: Startup) -> Result<(), Exit> {
@@ -55,7 +55,7 @@ pub(in crate::cli) fn passwd(plan: PasswdPlan, startup: Startup) -> Result<(), E
     }
 }
 
-/// An object; or a line a slot, in front of it the file's name, if there is more than the one file.
+/// One object; or one line per slot, preceded by the file's name if there are several files.
 fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
     let header = InputHeader::read(&input, |_| {})?;
@@ -80,7 +80,7 @@ fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
 /// A slot of the list for programs.
 #[derive(Serialize)]
 struct ListedSlot {
-    /// As --remove takes it; `None` for a slot of unknown kind.
+    /// The number that --remove takes; `None` for a slot of unknown kind.
     number: Option<NonZero<usize>>,
     #[serde(flatten)]
     findings: SlotFindings,
@@ -104,8 +104,8 @@ fn described(slot: &KeySlot) -> String {
     key_slot::described(&SlotFindings::of(slot.slot()))
 }
 
-/// First whatever can be refused without a secret, then the questions, once, then the work. Each file is opened, locked
-/// and checked once; if they are very many, the last of them after the questions.
+/// First everything that can be refused without a secret, then the prompts, once, then the work. Each file is opened,
+/// locked and checked once; with very many files, the last of them only after the prompts.
 fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: Startup) -> Result<(), Exit> {
     if plan.verbose {
         report::show_details();
@@ -142,7 +142,7 @@ fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: Sta
     batch.finish()
 }
 
-/// The `files`, each once by whatever names.
+/// The `files`, each only once, whatever names it was given by.
 fn distinct(files: &[PathBuf]) -> Vec<&PathBuf> {
     let mut known = HashSet::new();
     let is_new =
@@ -169,7 +169,7 @@ impl Sources {
     }
 }
 
-/// A file that is open, locked, and not refused for what its header alone shows.
+/// A file that is open and locked, and that its header alone gives no reason to refuse.
 struct Prepared {
     label: Label,
     rewrite: HeaderRewrite,
@@ -184,7 +184,7 @@ fn prepare(path: &Path, plan: &PasswdPlan, sources: &Sources) -> Result<Prepared
     let checked = match &sources.change {
         SlotChange::Add(new) => slots.check_added(&new.demands(plan.cost), plan.limits),
         SlotChange::Remove(Some(number)) => slots.without(numbered(&label, &slots, *number)?).map(drop),
-        // Which one it will be does not matter if it is the only one.
+        // If there is only one slot, it must be that one.
         SlotChange::Remove(None) => slots.iter().next().map_or(Ok(()), |first| slots.without(first).map(drop)),
         SlotChange::Replace(_) => Ok(()),
     };
@@ -201,7 +201,7 @@ fn open(path: &Path) -> Result<(Label, HeaderRewrite), Failure> {
             .with_hint("a file with the name - is ./-"));
     }
     let cannot_open = |error: io::Error| Failure::system(&label, "cannot open", &error);
-    // Before it is opened, which a device may take for a command.
+    // Checked before opening, which can have side effects on a device.
     if !path.metadata().map_err(cannot_open)?.is_file() {
         return Err(stream_failure::not_regular(&label));
     }
@@ -219,7 +219,7 @@ fn numbered<'a>(label: &Label, slots: &'a KeySlots, number: NonZero<usize>) -> R
     })
 }
 
-/// The rewriting of many files: what scrypt gave for one serves the others.
+/// The rewriting of many files: scrypt's result for one is reused for the others.
 struct Rewriting<'a> {
     sources: &'a Sources,
     current: Credential,
@@ -231,7 +231,7 @@ struct Rewriting<'a> {
 }
 
 impl<'a> Rewriting<'a> {
-    /// Reads the current secret, and then the new one. Before a new one is asked for, or made up, the current one must
+    /// Reads the current secret, and then the new one. Before a new one is asked for or generated, the current one must
     /// have opened one of the files that are `ready`.
     fn begin(plan: &PasswdPlan, sources: &'a Sources, ready: &[Prepared]) -> Result<Self, Failure> {
         let paths = || plan.files.iter().map(|path| Some(path.as_path()));
@@ -314,7 +314,7 @@ impl<'a> Rewriting<'a> {
         changed.map_err(|error| stream_failure::slot_change(label, &error))
     }
 
-    /// Says that what was removed is not revoked.
+    /// Warns that what was removed is not revoked.
     fn note_what_stays_open(&self) {
         if self.is_same || self.removed.is_empty() {
             return;

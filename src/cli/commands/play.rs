@@ -23,7 +23,7 @@ use crate::{
     signals::{EndRequest, Startup, Watching},
 };
 
-/// What opens an address in the browser that its user has chosen.
+/// The program that opens an address in the user's default browser.
 const OPENER: &str = "xdg-open";
 
 pub(in crate::cli) fn play(plan: &PlayPlan, startup: Startup) -> Result<(), Exit> {
@@ -49,7 +49,7 @@ fn run(plan: &PlayPlan, startup: Startup) -> Result<(), Failure> {
         Some((line, handover)) => {
             let addresses = addresses(&tree, &url);
             if addresses.is_empty() {
-                let failure = Failure::usage("nothing there is a film or a sound, by its name");
+                let failure = Failure::usage("no name there is that of a film or a sound file");
                 return Err(failure.with_hint("reelseal serve PATH offers files of every kind"));
             }
             thread::scope(|scope| {
@@ -68,13 +68,13 @@ fn run(plan: &PlayPlan, startup: Startup) -> Result<(), Failure> {
     }
 }
 
-/// Runs the player, and waits for its end.
+/// Runs the player and waits for it to end.
 fn play_with(line: &CommandLine, handover: Handover, addresses: &[String], watching: &Watching) -> Result<(), Failure> {
     let (arguments, text) = handover.hand_over(addresses);
     let mut line = line.clone();
     line.arguments.extend(arguments);
     let (player, mut input) = Consumer::start(&line, watching)?;
-    // A player that is gone already says more by its exit code.
+    // If the player is gone already, its exit code says more.
     let _ = input.write_all(text.as_bytes());
     drop(input);
     player.finish(Took::Part).map(drop)

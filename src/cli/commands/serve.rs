@@ -27,7 +27,7 @@ pub(in crate::cli) fn serve(plan: &ServePlan, startup: Startup) -> Result<(), Ex
 fn run(plan: &ServePlan, startup: Startup) -> Result<(), Failure> {
     // Without the address, nobody could read anything.
     Destination::resolve(&OutputRequest::named(Path::new("-")), &Protected::default(), false)?;
-    // An address that is taken should be known before a secret is asked for.
+    // An address in use should be reported before the passphrase prompt.
     let server = bind(plan.listen)?;
     let (tree, watching) = shared_tree::open(&plan.sharing, startup)?;
     if !plan.listen.ip().is_loopback() {
@@ -43,7 +43,7 @@ fn run(plan: &ServePlan, startup: Startup) -> Result<(), Failure> {
     server.run(tree).map_err(|error| Failure::system("--listen", "cannot serve", &error))
 }
 
-/// A server that listens at `address`.
+/// A server that listens on `address`.
 pub(super) fn bind(address: SocketAddr) -> Result<Server, Failure> {
     Server::bind(address).map_err(|error| match error {
         ServerError::Listen(error) => Failure::system(address.to_string(), "cannot listen", &error),

@@ -1,5 +1,5 @@
-//! Which files are worked on at the same time: several small ones, or a large one alone. Of the small ones that are in
-//! hand, most wait for the disk.
+//! Which files are processed at the same time: several small ones, or a large one alone. Most of the small ones are
+//! waiting for the disk at any moment.
 
 use std::{
     num::NonZero,
@@ -12,19 +12,19 @@ use std::{
 use super::{delivery::Delivery, semaphore::Semaphore};
 use crate::{cli::plan::Threads, container::FrameSize, files::descriptors, pipeline::Workers};
 
-/// Up to this, naming and syncing a file take longer than what is in it.
+/// Up to this size, naming and syncing a file take longer than processing its content.
 const SMALL_BYTES: u64 = 4 << 20;
 
-/// The most that the buffers of all files in hand may take together.
+/// The most memory that the buffers of all current files may take together.
 const MOST_BUFFER_BYTES: usize = 64 << 20;
 
-/// Enough to keep a disk busy: a file system syncs in one go what several files wait for. More gained little.
+/// Enough to keep a disk busy: a file system syncs several waiting files in one go. More gained little.
 const FILES_IN_HAND: usize = 16;
 
-/// What a file in hand keeps open: its input, its output, the folder of that, and one to spare.
+/// Descriptors that a file keeps open: its input, its output, the output's folder, and one to spare.
 const DESCRIPTORS_OF_A_FILE: usize = 4;
 
-/// Admits files to be worked on.
+/// Decides when a file may be processed.
 pub(in crate::cli) struct Admission {
     threads: Threads,
     gate: RwLock<()>,
@@ -36,9 +36,9 @@ pub(in crate::cli) struct Admission {
 
 /// A file that is admitted, until this is dropped.
 pub(in crate::cli) enum Admitted<'a> {
-    /// Beside others, with one worker.
+    /// Alongside others, with one worker.
     Beside(#[expect(dead_code, reason = "held for its drop")] RwLockReadGuard<'a, ()>, &'a Semaphore),
-    /// By itself, with all workers.
+    /// Alone, with all workers.
     Alone(#[expect(dead_code, reason = "held for its drop")] RwLockWriteGuard<'a, ()>),
 }
 
@@ -52,14 +52,14 @@ impl Admission {
         }
     }
 
-    /// Notes that files are in hand whose results go to such an output.
+    /// Notes that there are files whose results go to such an output.
     pub fn note_output(&self, delivery: &Delivery<'_>) {
         if delivery.waits_for_disk() {
             self.disk_waits.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The most files to take in hand at once: one for each thread, and more once there is a disk to wait for; but one if
+    /// The most files to process at once: one per thread, and more once there is a disk to wait for; but only one if
     /// one thread was asked for, so that they go in order.
     pub fn most_files(&self) -> NonZero<usize> {
         let threads = self.threads.most().get();
@@ -68,7 +68,7 @@ impl Admission {
         NonZero::new(most.min(descriptors::free() / DESCRIPTORS_OF_A_FILE)).unwrap_or(NonZero::<usize>::MIN)
     }
 
-    /// Waits until a file of `size` bytes, if that is known, in frames of `frame_size`, may be worked on.
+    /// Waits until a file of `size` bytes, if that is known, in frames of `frame_size`, may be processed.
     pub fn admit(&self, size: Option<u64>, frame_size: FrameSize) -> Admitted<'_> {
         let buffers = self.threads.most().get() * Workers::bytes_each(frame_size);
         if size.is_some_and(|size| size <= SMALL_BYTES) && buffers <= MOST_BUFFER_BYTES {
@@ -88,7 +88,7 @@ impl Admitted<'_> {
         }
     }
 
-    /// Does `work` on frames, once fewer files than there are threads are at it.
+    /// Does `work` on frames, once fewer files than there are threads are doing so.
     pub fn at_work<T>(&self, work: impl FnOnce() -> T) -> T {
         let _permit = match self {
             Self::Beside(_, at_work) => Some(at_work.acquire()),

@@ -1,4 +1,4 @@
-//! Which output each input is assigned, and every reason against it, found before anything is asked or written.
+//! Which output each input is assigned. Every reason against it is found before anything is asked or written.
 
 use std::{
     fs::{self, Metadata},
@@ -24,7 +24,8 @@ use crate::{
     },
 };
 
-/// Assigns outputs to the inputs of one command, no two of them the same, and none over what the command reads.
+/// Assigns outputs to the inputs of one command, no two of them the same, and none that would overwrite what the
+/// command reads.
 pub(in crate::cli) struct Assignments<'a> {
     placement: &'a Placement,
     secrets: Vec<Metadata>,
@@ -34,7 +35,7 @@ pub(in crate::cli) struct Assignments<'a> {
     several: bool,
 }
 
-/// An input and the place of its result: nothing is asked, and nothing written yet.
+/// An input and the place of its result. Nothing has been asked or written yet.
 pub(in crate::cli) struct Job {
     pub input: InputFile,
     pub access: Access,
@@ -66,18 +67,18 @@ impl<'a> Assignments<'a> {
     ) -> Self {
         let mut protected = Protected::default();
         secrets.iter().for_each(|metadata| protected.add(metadata));
-        // What the system does not let us see is reported in its turn.
+        // What the system does not let us see is reported when its turn comes.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
         Self { placement, secrets, protected, passed_over, several: false }
     }
 
-    /// Opens an input, and assigns it the place that the plan says; `None` if it is passed over, as a file is there.
+    /// Opens an input, and assigns it the place that the plan says; `None` if it is skipped because the output exists.
     pub fn assign(&self, named: &NamedInput) -> Result<Option<Job>, Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         if named.path.as_deref().is_some_and(|path| self.protected.outputs().contain(path)) {
-            return Err(Failure::usage("is what this run made of another input")
+            return Err(Failure::usage("was written by this run, from another input")
                 .about(&input.label)
-                .with_hint("give it a run of its own"));
+                .with_hint("run reelseal for it alone"));
         }
         let access = input.access()?;
         input.check_apart_from(&self.secrets)?;
@@ -104,14 +105,14 @@ impl<'a> Assignments<'a> {
         Ok(Some(Job { input, access, destination }))
     }
 
-    /// Makes the `folders` that are empty in the output folder, too, after the files have `ended`. Where none of them came to
-    /// an output, nothing is made.
+    /// Creates the empty `folders` in the output folder, too, after the files have `ended`. If none of the files got an
+    /// output, nothing is created.
     pub fn mirror(&self, folders: &[EmptyFolder], ended: Result<(), Exit>) -> Result<(), Exit> {
         let OutputChoice::Folder(output) = &self.placement.output else { return ended };
         if ended.is_err() && self.protected.outputs().is_empty() {
             return ended;
         }
-        // What an earlier run mirrored is not mirrored again in itself.
+        // What an earlier run mirrored is not mirrored into itself.
         let inside = fs::canonicalize(output).ok();
         let is_inside = |folder: &EmptyFolder| {
             let place = fs::canonicalize(&folder.path).ok();
@@ -125,14 +126,14 @@ impl<'a> Assignments<'a> {
         })
     }
 
-    /// The place that follows from the input's name, if the plan and the input have it so.
+    /// The place derived from the input's name, if the plan and the input call for one.
     fn derived(&self, input: &InputFile, named: &NamedInput) -> Result<Option<PathBuf>, Failure> {
         let naming = self.placement.naming;
         match (&self.placement.output, input.regular_path()) {
             (OutputChoice::File(_) | OutputChoice::StandardOutput | OutputChoice::Command(_), _) => Ok(None),
             (OutputChoice::BesideInput, Some(path)) => naming.of_result(path).map(Some),
             (OutputChoice::Folder(folder), Some(_)) => naming.of_result(&folder.join(&named.below)).map(Some),
-            (OutputChoice::Folder(_), None) => Err(Failure::usage("has no name for a file in the output folder")
+            (OutputChoice::Folder(_), None) => Err(Failure::usage("gives no file name for the output folder")
                 .about(&input.label)
                 .with_hint("name the output with -o FILE")),
             (OutputChoice::BesideInput, None) if self.several => Err(shares_standard_output(&input.label)),
@@ -141,18 +142,18 @@ impl<'a> Assignments<'a> {
     }
 }
 
-/// Refuses a terminal where `placement` has ciphertext spare it.
+/// Refuses a terminal where `placement` protects it from ciphertext.
 pub(in crate::cli) fn spare_terminal(placement: &Placement, destination: &Destination) -> Result<(), Failure> {
     if placement.spares_terminals && destination.is_terminal() {
-        return Err(Failure::usage("is a terminal, which ciphertext would garble")
+        return Err(Failure::usage("refusing to write ciphertext to a terminal")
             .about(&destination.label)
-            .with_hint("name a file with -o FILE, pipe it on, or insist with -o -"));
+            .with_hint("name a file with -o FILE, or pipe the output, or force it with -o -"));
     }
     Ok(())
 }
 
 fn shares_standard_output(input: &Label) -> Failure {
-    Failure::usage("has no name for a file of its own, and several inputs cannot share standard output")
+    Failure::usage("gives no output name, and several inputs cannot share standard output")
         .about(input)
-        .with_hint("give it a run of its own")
+        .with_hint("run reelseal for it alone")
 }

@@ -1,5 +1,4 @@
-//! Many files, one after the other or side by side: the failure of one does not stop the rest, and is named again at the
-//! end.
+//! Many files, one after the other or in parallel. A failure does not stop the rest, and is reported again at the end.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +17,7 @@ use crate::signals::{StopOnInterrupt, Watching};
 /// How the files ended.
 pub(in crate::cli) struct Batch(Arc<Mutex<Outcomes>>);
 
-/// What has become of each file so far. Locked for moments only, never while something is written.
+/// The state of each file. Locked only briefly, never while something is written.
 #[derive(Default)]
 struct Outcomes {
     done: usize,
@@ -28,11 +27,11 @@ struct Outcomes {
 }
 
 impl Batch {
-    /// Does `work` on each of `items`, one after the other, and reports each failure as it comes.
+    /// Does `work` on each of `items`, one after the other, and reports each failure as it happens.
     ///
     /// # Errors
     ///
-    /// The worst of the failures' exit codes; all has been reported.
+    /// The worst of the failures' exit codes. The failures have been reported.
     pub fn each<T>(
         watching: &Watching,
         items: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
@@ -51,8 +50,8 @@ impl Batch {
         batch.finish()
     }
 
-    /// Does `work` on each of `items`, on up to `most` of them at once, which may grow; it is given the item's place among
-    /// them. The first go one by one until one is done: what is to be asked has been asked by then.
+    /// Does `work` on each of `items`, on up to `most` of them at once, which may grow; `work` gets the item's position
+    /// in the batch. The first ones go one by one until one is done: by then, every prompt has been answered.
     #[must_use]
     pub fn side_by_side<T: Send>(
         watching: &Watching,
@@ -80,7 +79,7 @@ impl Batch {
             loop {
                 let wanted = most().get().min(threads + lock(&items).len());
                 while threads < wanted {
-                    // Where the system gives no more threads, those that there are do the work.
+                    // If the system refuses more threads, the existing ones do the work.
                     let _ = thread::Builder::new().spawn_scoped(scope, || while one().is_some() {});
                     threads += 1;
                 }
@@ -93,12 +92,12 @@ impl Batch {
         batch
     }
 
-    /// A batch of so many files, none of which has begun.
+    /// A batch of `files` files, none of which has started.
     pub fn of(files: usize) -> Self {
         Self(Arc::new(Mutex::new(Outcomes { not_begun: files, ..Outcomes::default() })))
     }
 
-    /// Of several files, has an interrupt report what has become of them; the process then dies of it.
+    /// With several files, makes an interrupt report their state before the process dies of it.
     pub fn stop_on_interrupt<'a>(&self, watching: &'a Watching) -> Option<StopOnInterrupt<'a>> {
         let outcomes = Arc::clone(&self.0);
         (lock(&self.0).files() > 1).then(|| {
@@ -106,8 +105,8 @@ impl Batch {
                 let (heading, failures) = {
                     let mut outcomes = lock(&outcomes);
                     let summary = (outcomes.interrupted(), mem::take(&mut outcomes.failures));
-                    // Kept locked to the end: nothing more begins, or is reported as failed for want of what is removed
-                    // now.
+                    // Locked until the end, so that nothing else starts, or is reported as failed because of what is
+                    // being removed now.
                     mem::forget(outcomes);
                     summary
                 };
@@ -122,7 +121,7 @@ impl Batch {
         outcomes.under_way += 1;
     }
 
-    /// Notes how a file ended that had begun, and reports it if it failed.
+    /// Notes how a started file ended, and reports it if it failed.
     fn note(&self, result: Result<(), Failure>) -> Then {
         let failure = {
             let mut outcomes = lock(&self.0);
@@ -145,7 +144,7 @@ impl Batch {
         self.note(result);
     }
 
-    /// Names the failures, if there was more than the one file.
+    /// Lists the failures, if there were several files.
     ///
     /// # Errors
     ///
@@ -165,13 +164,13 @@ impl Outcomes {
         self.done + self.failures.len() + self.under_way + self.not_begun
     }
 
-    /// What a batch that came to its end says of failures.
+    /// The summary of failures of a batch that was completed.
     fn failed(&self) -> String {
         let (failed, files) = (self.failures.len(), self.files());
         format!("{failed} of {files} files failed{}", counted(self.not_begun, "not begun"))
     }
 
-    /// What a batch that is interrupted says.
+    /// The summary of an interrupted batch.
     fn interrupted(&self) -> String {
         let (failed, files) = (self.failures.len(), self.files());
         let [failed, under_way, not_begun] =
@@ -186,7 +185,7 @@ fn counted(count: usize, what: &str) -> String {
     if count > 0 { format!(", {count} {what}") } else { String::new() }
 }
 
-/// The place of an item in a batch.
+/// The position of an item in a batch.
 pub(in crate::cli) struct Place<'a> {
     index: usize,
     order: &'a Order,
@@ -201,14 +200,14 @@ struct Order {
 
 #[derive(Default)]
 struct Ended {
-    /// All before this one have ended.
+    /// Every item before this one has ended.
     first: usize,
-    /// And these after it.
+    /// And so have these after it.
     others: BTreeSet<usize>,
 }
 
 impl Place<'_> {
-    /// Waits until all items before this one have ended: what is said from now on comes after what is said of them.
+    /// Waits until all items before this one have ended, so that reports come in order.
     pub fn wait_for_those_before(&self) {
         let mut ended = lock(&self.order.ended);
         while ended.first < self.index {

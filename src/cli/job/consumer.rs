@@ -9,17 +9,18 @@ use crate::{
     stream::StreamError,
 };
 
-/// A command that takes the output. Dropped before it has finished, it is ended, and sees no end of its input.
+/// A command that takes the output. If this is dropped before it has finished, it is ended without seeing the end of
+/// its input.
 pub(in crate::cli) struct Consumer<'a> {
     running: RunningCommand,
     program: &'a OsStr,
 }
 
-/// How much a consumer that exited with 0 has taken.
+/// How much of its input a consumer that exited with 0 has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Took {
     Everything,
-    /// It left early, or without reading all.
+    /// It exited early, or without reading everything.
     Part,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Consumer<'a> {
         Ok((Self { running, program: &line.program }, input))
     }
 
-    /// Has `stop` called once nobody reads the output any more.
+    /// Calls `stop` once nobody reads the output any more.
     pub fn on_no_reader(&self, stop: Box<dyn Fn() + Send>) {
         self.running.on_no_reader(stop);
     }
@@ -45,13 +46,13 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    /// Ends the command, which sees no end of its input.
+    /// Ends the command without letting it see the end of its input.
     pub fn end(self) {
         self.running.end();
     }
 
-    /// Lets the input end after all of it, `delivered`, or some, and waits for the command. Nothing else may hold its input
-    /// open.
+    /// Closes the command's input, of which all (`delivered`) or a part was written, and waits for the command. Nothing
+    /// else may hold its input open.
     pub fn finish(self, delivered: Took) -> Result<Took, Failure> {
         let took = if delivered == Took::Everything && self.running.has_read_all() { delivered } else { Took::Part };
         self.running.finish().map_err(|failure| command_failure(self.program, &failure))?;

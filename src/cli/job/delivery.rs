@@ -29,8 +29,8 @@ pub(in crate::cli) struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    /// Opens the output of a stream of this layout, and reserves `length` bytes if that many are known to come. A
-    /// regular input gives a regular output its mode and modification time, `carried`.
+    /// Opens the output of a stream of this layout, and reserves `length` bytes, if the length is known. A regular
+    /// input gives a regular output its mode and modification time, `carried`.
     pub fn open(
         input: &'a Label,
         destination: &'a Destination,
@@ -48,13 +48,13 @@ impl<'a> Delivery<'a> {
         Ok(Self { input, destination, output, to_pipe, layout })
     }
 
-    /// A delivery to a command, whose input `into` is.
+    /// A delivery to a command, through its input `into`.
     pub fn to_command(input: &'a Label, destination: &'a Destination, into: File, layout: Layout) -> Self {
         let to_pipe = widen_pipe(&into);
         Self { input, destination, output: Output::Direct(into), to_pipe, layout }
     }
 
-    /// Whether what is written is out of our hands.
+    /// Whether what has been written cannot be taken back.
     pub fn is_direct(&self) -> bool {
         matches!(self.output, Output::Direct(_))
     }
@@ -128,7 +128,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Delivers what of `frames` is selected, in order. Gives the plaintext's length if its end was reached.
+    /// Delivers the selected part of `frames`, in order. Returns the plaintext's length if its end was reached.
     pub fn deliver_selection<I: Input>(
         &self,
         frames: &mut VerifiedFrames<I>,
@@ -141,7 +141,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Gives a file its name.
+    /// Gives the output file its name.
     pub fn finish(self) -> Result<(), Failure> {
         match self.output {
             Output::Direct(_) => Ok(()),

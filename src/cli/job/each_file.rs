@@ -14,12 +14,12 @@ use crate::{
     signals::Watching,
 };
 
-/// Does `work` on each of the files, up to `most` at once, which gives its share in `secret` up once it needs it no more,
-/// and says in the end what was passed over.
+/// Does `work` on each of the files, up to `most` at once. `work` drops its share of `secret` when it no longer needs
+/// it. At the end, what was passed over is reported.
 ///
 /// # Errors
 ///
-/// The worst of the failures' exit codes; all has been reported.
+/// The worst of the failures' exit codes. The failures have been reported.
 pub(in crate::cli) fn each_file<S: Send + Sync>(
     watching: &Watching,
     inputs: Vec<Result<NamedInput, Failure>>,

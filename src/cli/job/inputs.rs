@@ -14,18 +14,18 @@ use crate::{
 pub(in crate::cli) struct Started<Source> {
     pub watching: Watching,
     pub secret: Source,
-    /// What could not be found is a failure in its place.
+    /// An input that could not be found is a failure in its place.
     pub inputs: Vec<Result<NamedInput, Failure>>,
     pub empty_folders: Vec<EmptyFolder>,
     pub passed_over: PassedOver,
     pub progress: Progress,
 }
 
-/// What is wanted of a secret, and can be sought.
+/// A request for a secret, for which a source can be chosen.
 pub(in crate::cli) trait Wanted {
     type Source;
 
-    /// Chooses where it comes from.
+    /// Chooses where the secret comes from.
     fn choose(&self, input_is_stdin: bool, startup: &Startup) -> Result<Self::Source, Failure>;
 }
 
@@ -45,7 +45,7 @@ impl Wanted for LockRequest {
     }
 }
 
-/// Starts. Nothing is read of the inputs or of the secret.
+/// Starts. Neither the inputs nor the secret are read yet.
 pub(in crate::cli) fn start<W: Wanted>(many: &Many<W>, startup: Startup) -> Result<Started<W::Source>, Failure> {
     let secret = many.secret.choose(many.inputs.from_standard_input, &startup)?;
     let watching = startup.watch(if many.ignores_interrupts { Answer::Ignore } else { Answer::Die });

@@ -1,5 +1,5 @@
-//! What is done with each input: it is opened and assigned an output, moved there with others or alone, and removed once
-//! that is proved.
+//! What is done with each input: it is opened and assigned an output, moved there with others or alone, and removed
+//! once the result is verified.
 
 pub(super) mod admission;
 pub(super) mod assignments;

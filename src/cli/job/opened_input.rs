@@ -21,7 +21,7 @@ use crate::{
 /// What the frames of an input are read from.
 pub(in crate::cli) type FrameInput<'a> = Resumed<DescriptorInput<&'a File>>;
 
-/// The frames of an encrypted input, nothing of them read yet.
+/// The frames of an encrypted input, none of them read yet.
 pub(in crate::cli) enum InputFrames<'a> {
     /// Each is read at its own place.
     AtPlaces(StreamFile<&'a File>),
@@ -29,8 +29,8 @@ pub(in crate::cli) enum InputFrames<'a> {
     InOrder(FrameInput<'a>, Option<StreamFile<&'a File>>),
 }
 
-/// The header of an encrypted input, and how the frames after it are read: settled before the header was read, which moves
-/// the input's position.
+/// The header of an encrypted input, and how the frames after it are read. That was decided before the header was read,
+/// because reading moves the input's position.
 pub(in crate::cli) struct InputHeader<'a> {
     input: &'a InputFile,
     access: Access,
@@ -91,7 +91,7 @@ impl<'a> InputFrames<'a> {
         }
     }
 
-    /// The stream in its file, if its end can be read before its beginning.
+    /// The stream in its file, if the end can be read first.
     pub fn file(&self) -> Option<&StreamFile<&'a File>> {
         match self {
             Self::AtPlaces(file) => Some(file),
@@ -107,7 +107,7 @@ impl<'a> InputFrames<'a> {
         }
     }
 
-    /// The rest of the input after the header, of frames that are read in order and of no file.
+    /// The rest of the input after the header, if its frames are read in order and not from a file.
     pub fn into_input(self) -> Option<FrameInput<'a>> {
         match self {
             Self::AtPlaces(_) => None,
@@ -123,7 +123,8 @@ impl<'a> InputFrames<'a> {
         }
     }
 
-    /// All frames that can be read; of the others, `listener` hears. What is read in order ends with the first of them.
+    /// All frames that can be read; the others are reported to `listener`. An input that is read in order ends at the
+    /// first unreadable frame.
     pub fn source_past_unreadable(
         self,
         frame_size: FrameSize,

@@ -5,13 +5,13 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-/// So many permits, each for one at a time.
+/// A number of permits.
 pub(in crate::cli) struct Semaphore {
     free: Mutex<usize>,
     released: Condvar,
 }
 
-/// A permit, until it is dropped.
+/// A permit; dropping it returns it.
 pub(in crate::cli) struct Permit<'a>(&'a Semaphore);
 
 impl Semaphore {

@@ -27,7 +27,7 @@ use crate::{
     stream::{DescriptorInput, OpenedStream, StreamHeader},
 };
 
-/// Streams that are tried at the start: a passphrase that was mistyped should be known before anybody asks for a film.
+/// Streams that are tried at the start: a mistyped passphrase should be noticed before anybody asks for a film.
 const TRIED: usize = 3;
 
 impl Unlock for Keyring {
@@ -52,7 +52,7 @@ pub(in crate::cli) fn open(plan: &Sharing, startup: Startup) -> Result<(Arc<Tree
     let trying = Arc::new(AtomicBool::new(true));
     let is_trying = Arc::clone(&trying);
     let listener = move |event: Event<'_>| {
-        // What does not open at the start is reported once it is known whether the command goes on.
+        // What does not open at the start is reported once it is clear whether the command goes on.
         if !(matches!(event, Event::NotOpened { .. }) && is_trying.load(Ordering::Relaxed)) {
             report_event(event);
         }
@@ -63,8 +63,8 @@ pub(in crate::cli) fn open(plan: &Sharing, startup: Startup) -> Result<(Arc<Tree
     Ok((tree, watching))
 }
 
-/// Opens the first stream that opens. If the secret is wrong for all that are tried, it is wrong; what else may be the
-/// matter with them is reported, and does not concern the others.
+/// Opens the first stream that opens. If the secret is wrong for all that are tried, it is wrong; any other problem
+/// with one of them is reported, and does not concern the others.
 fn try_secret(tree: &Tree) -> Result<(), Failure> {
     let listing = tree.listing();
     let files: Vec<_> = listing.files().into_iter().filter_map(|node| node.file()).collect();
@@ -87,7 +87,7 @@ fn try_secret(tree: &Tree) -> Result<(), Failure> {
             }
         }
     }
-    // One of them says it for all.
+    // One report is enough for all of them.
     failures.into_iter().next().map_or(Ok(()), Err)
 }
 

@@ -1,4 +1,4 @@
-//! The removal of an input once its output was read back: the stream must open, and its plaintext be the file's.
+//! The removal of an input once its output was read back: the stream must open, and its plaintext must equal the file.
 
 use std::{
     fs::{self, File},
@@ -23,7 +23,7 @@ use crate::{
     system,
 };
 
-/// The stream and the plaintext of a job that is done, which of them is the input and which the output.
+/// The stream and the plaintext of a finished job, and which of them is the input and which the output.
 pub(in crate::cli) enum Direction<'a> {
     Encrypted {
         /// Both copies of the header, as they were written.
@@ -32,7 +32,7 @@ pub(in crate::cli) enum Direction<'a> {
     Decrypted,
 }
 
-/// Reads the output of `job` back, and deletes the input if one is just what the other should be.
+/// Reads the output of `job` back, and deletes the input if the two match.
 pub(in crate::cli) fn remove_input(
     job: &Job,
     direction: &Direction<'_>,
@@ -42,10 +42,10 @@ pub(in crate::cli) fn remove_input(
     progress: &Progress,
 ) -> Result<(), Failure> {
     let Some(input) = job.input.path() else { return Ok(()) };
-    // A command that took all of it, and exited with 0, has it now; nothing can be read back.
+    // A command that read everything and exited with 0 has it now; nothing can be read back.
     let Some(output) = job.destination.path() else { return delete_unchanged(job, input) };
     let written = File::open(output).map_err(|error| Failure::system(&job.destination.label, "cannot open", &error))?;
-    // What the disk holds counts, not what memory still does; a system that does not take advice reads from memory.
+    // What counts is on the disk, not in the page cache; a system that ignores the advice reads from memory.
     system::drop_from_memory(&written);
     let (stream, plaintext) = match direction {
         Direction::Encrypted { .. } => (&written, &job.input.file),
@@ -58,7 +58,7 @@ pub(in crate::cli) fn remove_input(
     {
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
-        // The sink reads as well: it compares.
+        // The sink reads, too: it compares.
         Err(StreamError::Read(error) | StreamError::Write(error)) => {
             return Err(kept(job, &format!("cannot be read back: {}", describe(&error))));
         }

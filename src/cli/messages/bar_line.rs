@@ -1,17 +1,17 @@
-//! The line of a bar, in a form that fits the terminal: it is never wrapped.
+//! The line of a progress bar, in a form that fits the terminal and is never wrapped.
 
 use std::{fmt, time::Duration};
 
 use console::measure_text_width;
 use indicatif::{HumanDuration, ProgressState, ProgressStyle};
 
-/// What a line has beside the name: its template, and the columns that it takes at most.
+/// What a line has besides the name: its template, and the columns that it takes at most.
 struct Form {
     template: &'static str,
     columns: usize,
 }
 
-// The widest of each figure, with the space before it. The bar has at least this much, and whatever is left over.
+// The widest form of each figure, with the space before it. The bar gets at least this much, and whatever is left over.
 const BAR: usize = 6;
 const SPINNER: usize = 2;
 const PERCENT: usize = " 100%".len();
@@ -40,7 +40,7 @@ const UNKNOWN: [Form; 2] = [
     Form { template: "{msg} {binary_bytes}", columns: BYTES },
 ];
 
-/// A name that is longer gives way to the figures.
+/// A longer name is shortened to make room for the figures.
 const LONG_NAME: usize = 20;
 
 /// The longest time left that is shown.
@@ -73,7 +73,7 @@ pub(super) fn shortened(name: &str, room: usize) -> String {
     if room > 0 { format!("…{end}") } else { String::new() }
 }
 
-/// Whether `character` makes one emoji of several characters. How wide that is, terminals disagree on.
+/// Whether `character` makes one emoji of several characters. Terminals disagree on how wide that is.
 fn joins(character: char) -> bool {
     matches!(character, '\u{200d}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
@@ -86,10 +86,10 @@ fn columns_of(character: char) -> usize {
     measure_text_width(character.encode_utf8(&mut [0; 4]))
 }
 
-/// Before anything has come, nothing is known of the time that it takes.
+/// Before anything has arrived, the time left is unknown.
 fn time_left(state: &ProgressState, out: &mut dyn fmt::Write) {
     if state.pos() > 0 || state.len() == Some(0) {
-        // Where it cannot be written, there is nothing to see.
+        // If it cannot be written, there is nothing to show.
         let _ = write!(out, "{:#} left", HumanDuration(state.eta().min(LONGEST)));
     }
 }

@@ -1,4 +1,4 @@
-//! Bars on a terminal: one for each file in hand, and one for the whole where that is several.
+//! Bars on a terminal: one for each current file, and one for the whole batch if there are several.
 
 use std::{
     mem,
@@ -36,8 +36,8 @@ struct Bar {
     room: Option<usize>,
 }
 
-/// Draws a bar for each file in hand. `began` gives the files as they are begun, until its other end is dropped; then no
-/// bar is left.
+/// Draws a bar for each current file. `began` gives the files as they are begun, until its other end is dropped; then
+/// no bar is left.
 pub(super) fn draw(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
     let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
     let shown = screen::show(&all);
@@ -101,7 +101,7 @@ impl Bar {
         Self { bar: place(ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden())), room: None }
     }
 
-    /// Draws it with this name, which may become as long as `longest`.
+    /// Draws it with this name, which may grow to the length of `longest`.
     fn update(&mut self, columns: usize, name: &str, longest: &str, bytes: u64) {
         let room = *self.room.get_or_insert_with(|| {
             let (style, room) = fitting(columns, longest, self.bar.length().is_some());

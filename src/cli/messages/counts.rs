@@ -16,7 +16,7 @@ pub(super) struct Counts {
     pub files: usize,
     /// The bytes of all inputs, if they are known.
     pub total: Option<u64>,
-    /// When the first file was begun: a prompt before that takes as long as it takes.
+    /// When the first file was started: the time at a prompt before that does not count.
     started: OnceLock<Instant>,
     ended: Mutex<EndedFiles>,
     in_hand: Mutex<Vec<Arc<FileCount>>>,
@@ -38,7 +38,7 @@ pub(super) struct FileCount {
     pub input: Label,
     /// As it is shown.
     pub name: String,
-    /// The payload bytes that are to come, if that is known.
+    /// The payload bytes expected, if that is known.
     pub total: Option<u64>,
     pub delivered: AtomicU64,
     counts_in_whole: bool,
@@ -47,18 +47,18 @@ pub(super) struct FileCount {
 }
 
 impl Counts {
-    /// Nothing yet of so many files, of `total` bytes together, if that is known.
+    /// Counts of zero for this many files, of `total` bytes together, if that is known.
     pub fn new(files: usize, total: Option<u64>) -> Self {
         Self { files, total, started: OnceLock::new(), ended: Mutex::default(), in_hand: Mutex::default() }
     }
 
-    /// Takes `file` in hand.
+    /// Starts with `file`.
     pub fn begin(&self, file: &Arc<FileCount>) {
         self.started.get_or_init(Instant::now);
         lock(&self.in_hand).push(Arc::clone(file));
     }
 
-    /// Lets go of `file`, which has failed unless it is done.
+    /// Finishes with `file`, which has failed unless it is done.
     pub fn let_go(&self, file: &Arc<FileCount>) {
         file.has_ended.store(true, Ordering::Release);
         lock(&self.in_hand).retain(|other| !Arc::ptr_eq(other, file));
@@ -70,7 +70,7 @@ impl Counts {
         lock(&self.ended).delivered += file.bytes();
     }
 
-    /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
+    /// Counts a file, of `input_bytes`, as done or failed, even if it was never started.
     pub fn file_ended(&self, input_bytes: Option<u64>, succeeded: bool) {
         let mut ended = lock(&self.ended);
         *if succeeded { &mut ended.done } else { &mut ended.failed } += 1;
@@ -85,21 +85,21 @@ impl Counts {
         lock(&self.in_hand).clone()
     }
 
-    /// The bytes of files that have ended, and those delivered of files in hand.
+    /// The bytes of files that have ended, and those delivered so far for current files.
     pub fn bytes(&self) -> u64 {
         let in_hand: u64 =
             lock(&self.in_hand).iter().filter(|file| file.counts_in_whole).map(|file| file.bytes()).sum();
         self.ended().passed + in_hand
     }
 
-    /// The time since the first file was begun.
+    /// The time since the first file was started.
     pub fn elapsed(&self) -> Duration {
         self.started.get().map(Instant::elapsed).unwrap_or_default()
     }
 }
 
 impl FileCount {
-    /// Nothing yet of a file, whose bytes count in the whole unless they are read for a second time.
+    /// A count of zero for a file. Its bytes count towards the whole batch unless they are read a second time.
     pub fn new(input: &Label, name: String, total: Option<u64>, counts_in_whole: bool) -> Self {
         let (delivered, has_ended) = (AtomicU64::new(0), AtomicBool::new(false));
         let (input, started) = (input.clone(), Instant::now());

@@ -16,7 +16,7 @@ use crate::{
     stage::FrameFault,
 };
 
-/// What there is to do about damage.
+/// What to do about damage.
 pub(in crate::cli) const OTHER_COPY: &str = "use another copy of the stream";
 
 const OFF_THIS_DISK: &str = "use another copy of the stream, on another disk: this one may be failing";
@@ -60,8 +60,8 @@ pub(in crate::cli) fn missing(input: &Label, header: &Header, part: &MissingFram
     })
 }
 
-/// The end of `input`, which is missing from the frame `first` and the plaintext byte `plaintext` on; of it, the frames `part`
-/// are there, and damaged.
+/// The end of `input`, which is missing from the frame `first` and the plaintext byte `plaintext` on; the frames `part`
+/// of it are there, but damaged.
 pub(in crate::cli) fn lost_end(
     input: &Label,
     header: &Header,
@@ -125,7 +125,7 @@ fn fault(damage: FrameDamage, partial: bool) -> String {
     }
 }
 
-/// What is missing of `input` in all, though `output` has the rest.
+/// The total of what is missing from `input`; `output` has the rest.
 pub(in crate::cli) fn not_all(
     input: &Label,
     output: &Label,
@@ -147,27 +147,27 @@ pub(in crate::cli) fn not_all(
     facts.push(format!("{} {are} sound, {} bytes", frames(totals.sound_frames), totals.sound_bytes));
     let output = display_name(output);
     let hint = match filling {
-        _ if totals.missing_frames == 0 => format!("{output} has all that is before the end that is missing"),
-        Filling::Zeros => format!("{output} has what is sound at its place, and zeros where frames are missing"),
-        Filling::Nothing => format!("{output} has what is sound, with nothing where frames are missing"),
+        _ if totals.missing_frames == 0 => format!("{output} has everything before the missing end"),
+        Filling::Zeros => format!("{output} has the sound frames in their places, and zeros where frames are missing"),
+        Filling::Nothing => format!("{output} has the sound frames, with nothing where frames are missing"),
     };
     Failure::new(Exit::BadStream, format!("not whole: {}", facts.join(", "))).about(input).with_hint(hint)
 }
 
-/// What is reported of a frame that could not be read.
+/// What is reported about a frame that could not be read.
 pub(in crate::cli) fn unreadable(error: Option<&io::Error>) -> String {
     let why = error.map(|error| format!(": {}", describe(error))).unwrap_or_default();
     format!("cannot be read{why}")
 }
 
-/// The plaintext that damaged frames would hold; in a live stream, only they could tell.
+/// The plaintext that damaged frames would hold; in a live stream, only the frames themselves say.
 fn plaintext(header: &Header, damaged: &DamagedFrames) -> Option<Span> {
     if header.prefix.features.contains(Features::LIVE) {
         return None;
     }
     let payload = header.prefix.frame_size.payload() as u64;
     let start = damaged.first * payload;
-    // Where a short frame ends is said by nothing that was authenticated.
+    // Nothing authenticated says where a short frame ends.
     let is_full = damaged.last_wire == header.prefix.frame_size.wire();
     let end = (damaged.last + 1) * payload;
     Some(if is_full { Span::new(start, end) } else { Span::from(start) })
@@ -179,11 +179,11 @@ pub(in crate::cli) enum Ended {
     AtTheEnd,
     /// The stream's end is missing.
     Cut,
-    /// The input could not be read on.
+    /// The rest of the input could not be read.
     Unreadable,
 }
 
-/// What a survey that `ended` so found of `input`, in one fact.
+/// What a survey of `input` found, given how it `ended`, in one fact.
 pub(in crate::cli) fn not_whole(input: &Label, survey: &Survey, ended: Ended) -> Failure {
     let mut facts = Vec::new();
     match survey.unreadable {

@@ -1,8 +1,8 @@
-//! Where in a stream the damage is that a message reports, as data.
+//! Where in a stream the reported damage is, as data.
 
 use serde::Serialize;
 
-/// Where in a stream the damage is that a message reports.
+/// Where in a stream the reported damage is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::cli) struct DamagedPart {
     /// Indexes of frames.
@@ -18,7 +18,7 @@ pub(in crate::cli) struct DamagedPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::cli) struct Span {
     pub first: u64,
-    /// The first that is not in it, where that is known.
+    /// The first that is not in it, if that is known.
     pub end: Option<u64>,
 }
 

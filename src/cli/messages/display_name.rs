@@ -1,4 +1,4 @@
-//! File names as they are shown: what a terminal would act on is escaped, in a way that can be read back.
+//! File names as they are shown: whatever a terminal would act on is escaped, reversibly.
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
@@ -29,7 +29,7 @@ pub(in crate::cli) fn display_path(path: &Path) -> String {
     text
 }
 
-/// What moves the cursor or turns text round, and the escape itself.
+/// Characters that move the cursor or reverse text, and the escape character itself.
 fn is_escaped(character: char) -> bool {
     let turns_text =
         matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

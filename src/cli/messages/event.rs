@@ -1,4 +1,4 @@
-//! Events for programs: objects, in which files have the same keys throughout.
+//! Events for programs: JSON objects, in which files always have the same keys.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::message::{Message, Subject};
 use crate::files::label::Label;
 
-/// What an event or another object for programs says.
+/// The fields of an event or of another object for programs.
 pub(in crate::cli) type Fields = Map<String, Value>;
 
 /// The `event` that says `message`.
@@ -16,7 +16,7 @@ pub(super) fn saying(event: &str, message: &Message) -> Fields {
     let mut fields = of(event);
     fields.insert("message".to_owned(), json!(message.to_string()));
     match &message.subject {
-        // Standard output is not a file that something is wrong with, and null is standard input.
+        // Standard output is not a file with a problem, and null means standard input.
         None | Some(Subject::Named(_) | Subject::Label(Label::StandardOutput)) => {}
         Some(Subject::Label(Label::Command(program))) => {
             fields.insert("command".to_owned(), json!(program.to_string_lossy()));
@@ -31,13 +31,13 @@ pub(super) fn saying(event: &str, message: &Message) -> Fields {
     fields
 }
 
-/// The `event`, which says nothing yet.
+/// The `event`, with no other fields yet.
 pub(super) fn of(event: &str) -> Fields {
     Fields::from_iter([("event".to_owned(), json!(event))])
 }
 
-/// Names a file under `key`: null for a standard stream or a command, which is then named as such; and its bytes, in base64, if
-/// they are not UTF-8.
+/// Names a file under `key`: null for a standard stream or a command, which then gets a key of its own; if the name is
+/// not UTF-8, also its bytes in base64.
 pub(in crate::cli) fn name(fields: &mut Fields, key: &str, label: &Label) {
     let path = label.path();
     fields.insert(key.to_owned(), json!(path.map(|path| path.to_string_lossy())));

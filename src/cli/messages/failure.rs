@@ -11,7 +11,7 @@ use super::{
     message::{Message, Subject},
 };
 
-/// A failure: one lower-case fact, what it is about, and what to do about it where that is known.
+/// A failure: one lower-case fact, what it is about, and what to do about it, if that is known.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Failure {
     exit: Exit,
@@ -32,9 +32,9 @@ pub(in crate::cli) struct CommandEnd {
 /// The exit codes of the command; of several, the highest is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Exit {
-    /// Input or output failed, a closed pipe included.
+    /// Reading or writing failed; a closed pipe counts.
     InputOutput = 1,
-    /// A different command line would cure it.
+    /// A usage error: another command line would work.
     Usage = 2,
     /// Wrong passphrase or key.
     WrongSecret = 3,
@@ -94,14 +94,14 @@ impl Failure {
         self
     }
 
-    /// It would meet every other file of the batch, too.
+    /// It would happen to every other file of the batch, too.
     #[must_use]
     pub fn for_all(mut self) -> Self {
         self.concerns_all = true;
         self
     }
 
-    /// It is that a command ended in this way.
+    /// It is about a command that ended in this way.
     #[must_use]
     pub fn with_command_end(mut self, end: CommandEnd) -> Self {
         self.command_end = Some(end);
@@ -113,7 +113,7 @@ impl Failure {
         self.command_end
     }
 
-    /// Whether to go on with other files is in vain.
+    /// Whether going on with other files is pointless.
     pub fn concerns_all(&self) -> bool {
         self.concerns_all
     }
@@ -155,7 +155,7 @@ pub(in crate::cli) fn describe(error: &io::Error) -> String {
     text
 }
 
-/// The system's error under one that a library has wrapped around it.
+/// The system's error inside one that a library has wrapped around it.
 fn system_error(error: &io::Error) -> &io::Error {
     let mut source = error.get_ref().and_then(|inner| inner.source());
     while let Some(inner) = source {

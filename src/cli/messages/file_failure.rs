@@ -39,12 +39,12 @@ impl From<WalkError> for Failure {
             WalkError::Open { path, error } => Self::system(path.as_path(), &fact, &error),
             WalkError::NothingFound { folder, kind } => {
                 let passed_over = match kind {
-                    FileKind::Plaintext => "what is a stream already",
-                    FileKind::Streams | FileKind::StreamsByContentOrName => "what is no stream",
+                    FileKind::Plaintext => "files that are encrypted already",
+                    FileKind::Streams | FileKind::StreamsByContentOrName => "files that are not encrypted",
                 };
-                Self::usage("holds no file for this command")
+                Self::usage("contains no file for this command")
                     .about(folder.as_path())
-                    .with_hint(format!("{passed_over} is passed over, and links are not followed"))
+                    .with_hint(format!("{passed_over} are passed over, and links are not followed"))
             }
         }
     }
@@ -68,10 +68,10 @@ impl From<OutputError> for Failure {
             OutputErrorKind::Exists => {
                 refused(&fact).with_hint("replace it with --force, or name another output with -o FILE")
             }
-            OutputErrorKind::NotAFile => refused(&fact).with_hint("remove it, or insist on it with -o FILE"),
+            OutputErrorKind::NotAFile => refused(&fact).with_hint("remove it, or name it with -o FILE"),
             OutputErrorKind::Protected => refused(&fact).with_hint("name another output with -o FILE"),
-            OutputErrorKind::Taken => refused("another input of this run goes there, too").with_hint(
-                "give each a run of its own, or put the results into different folders with --output-dir DIR",
+            OutputErrorKind::Taken => refused("another input of this run has the same output").with_hint(
+                "encrypt or decrypt each by itself, or put the results into different folders with --output-dir DIR",
             ),
             OutputErrorKind::Replaced => Self::new(Exit::InputOutput, fact)
                 .about(&label)
@@ -82,12 +82,12 @@ impl From<OutputError> for Failure {
     }
 }
 
-/// A standard stream with nothing at its other end.
+/// A standard stream that is closed.
 fn closed(label: &Label, fact: &str) -> Failure {
     Failure::new(Exit::InputOutput, format!("{} {fact}", display_name(label)))
 }
 
-/// Warns if the output `label` has not got the mode and time that it was to carry over.
+/// Warns if the output `label` could not take over its input's mode and time.
 pub(in crate::cli) fn warn_unless_carried(label: &Label, carried: Carried) {
     if carried == Carried::NotSupported {
         report::warning(&Message::about(label, "its file system does not keep the input's mode or time"));

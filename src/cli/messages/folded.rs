@@ -1,4 +1,4 @@
-//! What a summary need not say over and over.
+//! Folding repeated failures and hints.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,7 @@ pub(super) fn is_new(hint: &str) -> bool {
     HINTS.lock().unwrap_or_else(PoisonError::into_inner).insert(hint.to_owned())
 }
 
-/// The lines of a summary of `failures`: of those with one fact the first ten, and then how many more there are.
+/// The lines of a summary of `failures`: the first ten with the same fact, and then how many more there are.
 pub(super) fn summary_lines(failures: &[Arc<Failure>]) -> Vec<String> {
     let (mut lines, mut counts, mut folded) = (Vec::new(), HashMap::<&str, usize>::new(), Vec::new());
     for failure in failures {

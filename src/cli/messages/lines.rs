@@ -18,7 +18,7 @@ use super::{
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Prints a line for each file in hand once a second. `began` gives the files as they are begun, until its other end is
+/// Prints a line for each current file once a second. `began` gives the files as they are begun, until its other end is
 /// dropped.
 pub(super) fn print(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
     let mut in_hand: Vec<Arc<FileCount>> = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn print(counts: &Counts, began: &Receiver<Arc<FileCount>>) {
     }
 }
 
-/// Prints how far each file in hand has come, and, of several, all of them together.
+/// Prints the progress of each current file and, if there are several, of all of them together.
 pub(super) fn print_status(counts: &Counts) {
     counts.in_hand().iter().for_each(|file| print_file(file, counts));
     if counts.files > 1 {

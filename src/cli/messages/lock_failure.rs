@@ -1,4 +1,4 @@
-//! How a lock, or a slot of it, that was not made is reported.
+//! How the failure to make a lock, or one of its slots, is reported.
 
 #[cfg(feature = "age")]
 use super::secret_failure;
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::keys::LockError;
 
-/// A lock, or a slot of it, that was not made.
+/// The failure to make a lock, or one of its slots.
 pub(in crate::cli) fn lock_failure(error: &LockError) -> Failure {
     match error {
         LockError::Kdf(error) => stream_failure::kdf("passphrase", error),

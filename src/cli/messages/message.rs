@@ -10,7 +10,7 @@ use crate::files::label::Label;
 pub(in crate::cli) struct Message {
     pub subject: Option<Subject>,
     pub fact: String,
-    /// Where in a stream it is so, if it is about damage; in a box, which keeps failures small.
+    /// Where in a stream the damage is, if it is about damage; boxed, to keep failures small.
     pub part: Option<Box<DamagedPart>>,
 }
 
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Message {
 pub(in crate::cli) enum Subject {
     /// A file or a standard stream.
     Label(Label),
-    /// An option, a prompt and the like, as they are shown.
+    /// An option, a prompt or the like, as it is shown.
     Named(String),
 }
 
@@ -29,13 +29,13 @@ impl Message {
         Self { subject: Some(subject.into()), fact: fact.into(), part: None }
     }
 
-    /// It is so in this part of the stream.
+    /// It concerns this part of the stream.
     #[must_use]
     pub fn in_part(self, part: DamagedPart) -> Self {
         Self { part: Some(Box::new(part)), ..self }
     }
 
-    /// The message where it is clear that it is about `subject`: the fact alone, unless it is about another.
+    /// The message in a context that is about `subject`: the fact alone, unless the message is about another subject.
     pub fn among_those_about(&self, subject: impl Into<Subject>) -> String {
         if self.subject == Some(subject.into()) { self.fact.clone() } else { self.to_string() }
     }

@@ -1,4 +1,4 @@
-//! How it is reported that nothing was mounted, or that a mount is still there.
+//! How the failure to mount or unmount is reported.
 
 use std::{io, path::Path};
 

@@ -1,4 +1,4 @@
-//! What a run passes over: each named if that was asked for, all counted in one line at the end.
+//! What a run passes over: each named with --verbose, and all counted in one line at the end.
 
 use std::{
     collections::BTreeMap,
@@ -21,17 +21,17 @@ pub(in crate::cli) struct PassedOver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Reason {
     Unfit(Unfit),
-    /// An input whose output is there.
+    /// An input whose output exists.
     OutputExists,
 }
 
 impl PassedOver {
-    /// Nothing yet; of the count, nothing is said if `quiet`.
+    /// Nothing yet. The count is not reported if `quiet`.
     pub fn new(quiet: bool) -> Self {
         Self { counts: Mutex::default(), quiet }
     }
 
-    /// Counts what is at `path` and no input.
+    /// Counts something at `path` that is not an input.
     pub fn add(&self, path: &Path, unfit: Unfit) {
         self.count(&Label::from(path), Reason::Unfit(unfit));
     }
@@ -56,7 +56,7 @@ impl PassedOver {
         }
     }
 
-    /// Says how much was passed over, if anything was.
+    /// Reports how much was passed over, if anything.
     pub fn report(&self) {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if !self.quiet && !counts.is_empty() {
@@ -66,7 +66,7 @@ impl PassedOver {
 }
 
 impl Reason {
-    /// What one such thing is called, and what several are.
+    /// The singular and the plural.
     fn names(self) -> (&'static str, &'static str) {
         let Self::Unfit(unfit) = self else { return ("existing output", "existing outputs") };
         match unfit {

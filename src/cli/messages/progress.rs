@@ -1,4 +1,4 @@
-//! How far the files of a command have come: counted, and shown as it was asked for.
+//! The progress of a command's files: counted, and shown as requested.
 
 use std::{
     fs::Metadata,
@@ -28,18 +28,18 @@ use crate::{
     signals::Watching,
 };
 
-/// What SIGUSR1 asks for the status of.
+/// What SIGUSR1 reports.
 static CURRENT: Mutex<Weak<Counts>> = Mutex::new(Weak::new());
-/// What says that in other words, while there is one.
+/// A replacement for that report, while there is one.
 static STATUS: Mutex<Option<StatusLine>> = Mutex::new(None);
 
-/// Gives a line that says how things are, and the object for programs.
+/// Returns a status line, and the object for programs.
 pub(in crate::cli) type StatusLine = Box<dyn Fn() -> (String, Value) + Send>;
 
-/// While this lives, SIGUSR1 has the line printed that was given for it.
+/// While this lives, SIGUSR1 prints the line that was given for it.
 pub(in crate::cli) struct OwnStatus(());
 
-/// Shows how far the files have come, until it is dropped.
+/// Shows the progress of the files, until it is dropped.
 pub(in crate::cli) struct Progress {
     counts: Arc<Counts>,
     form: Option<ProgressForm>,
@@ -52,7 +52,7 @@ struct Display {
     thread: JoinHandle<()>,
 }
 
-/// A file in hand. Dropped without [`FileProgress::finish`], it has failed.
+/// A file being processed. Dropped without [`FileProgress::finish`], it has failed.
 pub(in crate::cli) struct FileProgress<'a> {
     file: Arc<FileCount>,
     progress: &'a Progress,
@@ -76,13 +76,13 @@ impl Progress {
         Self { counts: Arc::new(Counts::new(0, None)), form: None, display: Mutex::default() }
     }
 
-    /// Begins with the input `label`, from which `total` payload bytes are to come, if that is known.
-    /// `to_terminal` says that the output itself goes to the terminal, which leaves no room for a bar.
+    /// Begins with the input `label`, from which `total` payload bytes are expected, if that is known. `to_terminal`
+    /// says that the output itself goes to the terminal, which leaves no room for a bar.
     pub fn file(&self, label: &Label, total: Option<u64>, to_terminal: bool) -> FileProgress<'_> {
         self.begin(FileCount::new(label, display_name(label), total, true), to_terminal)
     }
 
-    /// Begins with reading the output `label` back, which is shown by itself and does not count in the whole.
+    /// Begins with reading the output `label` back, which is shown separately and does not count towards the whole.
     pub fn reading_back(&self, label: &Label, file: Option<Metadata>) -> FileProgress<'_> {
         let name = format!("{}: reading back", display_name(label));
         self.begin(FileCount::new(label, name, file.map(|file| file.len()), false), false)
@@ -98,12 +98,12 @@ impl Progress {
         FileProgress { file, progress: self, form, slot: None }
     }
 
-    /// Counts a file, of `input_bytes`, as done or failed, also if it was never begun.
+    /// Counts a file, of `input_bytes`, as done or failed, even if it was never started.
     pub fn file_ended(&self, input_bytes: Option<u64>, succeeded: bool) {
         self.counts.file_ended(input_bytes, succeeded);
     }
 
-    /// All files have ended: shows no more how far they have come, and says of several, if it was shown, what was done.
+    /// All files have ended: stops showing progress and, if it was shown and there were several, prints a summary.
     pub fn finish(&self) {
         let EndedFiles { done, delivered, .. } = self.counts.ended();
         if self.end_display() && self.counts.files > 1 && done > 0 && !report::is_json() {
@@ -128,7 +128,7 @@ impl Progress {
                 ProgressForm::Bars => bars::draw(&counts, &began),
                 ProgressForm::Lines => lines::print(&counts, &began),
             });
-            // Where the system gives no more threads, the work matters more than its display.
+            // If the system refuses a thread, the work matters more than its display.
             *display = thread.ok().map(|thread| Display { begun, thread });
         }
         if let Some(display) = &*display {
@@ -162,7 +162,7 @@ impl FileProgress<'_> {
         progress.counts.done(file);
         let is_single = progress.counts.files <= 1;
         if is_single {
-            // Its bar gives way to what it came to.
+            // Its bar is replaced by the result.
             progress.end_display();
         }
         let FileCount { input, name, .. } = &**file;
@@ -183,7 +183,7 @@ impl FileProgress<'_> {
         });
         let leads = output.map(|output| format!(" -> {}", display_name(output))).unwrap_or_default();
         let text = format!("{name}{leads}: {}", throughput(bytes, elapsed));
-        // Of many files with bars, one line at the end is enough; a command without an output has a result of its own.
+        // For many files with bars, one line at the end is enough; a command without an output prints its own result.
         let tells = output.is_some() && (*form == Some(ProgressForm::Lines) || is_single && form.is_some());
         if tells && !report::is_json() { report::line(&text) } else { report::detail(&text) }
     }
@@ -195,13 +195,13 @@ impl Drop for FileProgress<'_> {
     }
 }
 
-/// So many bytes in this time, as it is shown.
+/// This many bytes in this time, as shown.
 fn throughput(bytes: u64, elapsed: Duration) -> String {
     let (shown, rate) = (display_bytes(bytes), display_bytes(rate(bytes, elapsed)));
     format!("{shown} in {:.1} s, {rate}/s", elapsed.as_secs_f64())
 }
 
-/// Until the result is dropped, has SIGUSR1 print what `line` gives.
+/// Until the result is dropped, makes SIGUSR1 print what `line` returns.
 pub(in crate::cli) fn answer_status_with(line: StatusLine) -> OwnStatus {
     *lock(&STATUS) = Some(line);
     OwnStatus(())
@@ -213,7 +213,7 @@ impl Drop for OwnStatus {
     }
 }
 
-/// Prints how far the files have come, if any are under way.
+/// Prints the progress of the files, if any are under way.
 pub(in crate::cli) fn report_status() {
     let own = lock(&STATUS).as_ref().map(|line| line());
     if let Some((line, object)) = own {

@@ -1,4 +1,4 @@
-//! Lines for standard error, written by a thread of their own: whoever does not read them holds nothing up.
+//! Lines for standard error, written by a separate thread, so that a reader that does not read holds nothing up.
 
 use std::{
     io, mem,
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// So many lines wait at most; those that come then are lost.
+/// The most lines that wait; any more are dropped.
 const MOST_LINES: usize = 1000;
 /// How long the last lines may take at the end.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -18,10 +18,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 static STATE: Mutex<State> = Mutex::new(State::Direct);
 
 enum State {
-    /// Whoever has a line writes it.
+    /// The thread that has a line writes it.
     Direct,
     Queued(Queue),
-    /// The thread still waits for a reader, and it is not waited for.
+    /// The thread is stuck waiting for a reader, and nobody waits for it.
     Stuck,
 }
 
@@ -36,7 +36,7 @@ struct Queue {
 ///
 /// # Errors
 ///
-/// There is no thread to be had.
+/// The system refuses a thread.
 pub(super) fn begin(write: impl Fn(&str) + Send + 'static) -> io::Result<()> {
     let (lines, next) = sync_channel::<String>(MOST_LINES);
     let (ends, end): (Sender<()>, _) = channel();
@@ -48,8 +48,8 @@ pub(super) fn begin(write: impl Fn(&str) + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the line that `line` makes, if lines are passed to a thread; returns whether that is so. Where lines were lost before
-/// it, the line that `about_lost` makes of their number comes first.
+/// Queues the line that `line` makes, if lines are passed to a thread; returns whether they are. If lines were dropped
+/// before it, the line that `about_lost` makes from their number comes first.
 pub(super) fn take(line: impl FnOnce() -> String, about_lost: impl FnOnce(u64) -> String) -> bool {
     match &mut *state() {
         State::Direct => return false,

@@ -20,40 +20,38 @@ use crate::{
 const PUT_TOGETHER: &str =
     "name the segments in the order of the recording, or their folder; --allow-gaps leaves out what is missing";
 
-/// A segment at `path` does not continue the one at `before`: a recording with both is not put together.
+/// A segment at `path` does not continue the one at `before`: they are not joined.
 pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> Failure {
     let shown = display_path(before);
     let usage = |fact: String| Failure::usage(fact).about(path);
     let bad = |fact: String| Failure::new(Exit::BadStream, fact).about(path);
     match why {
-        Break::OtherRecording => usage(format!("is of another recording than {shown}")).with_hint(PUT_TOGETHER),
+        Break::OtherRecording => usage(format!("belongs to another recording than {shown}")).with_hint(PUT_TOGETHER),
         Break::Doubled => usage(format!("has the same number in the recording as {shown}"))
             .with_hint("name each segment once; if both are there, one of them is a copy or a forgery"),
         Break::OutOfOrder => usage(format!("comes before {shown} in the recording")).with_hint(PUT_TOGETHER),
         Break::Gap(missing) => {
-            usage(format!("does not come next after {shown}: {}", are_missing(missing))).with_hint(PUT_TOGETHER)
+            usage(format!("does not follow {shown}: {}", are_missing(missing))).with_hint(PUT_TOGETHER)
         }
         Break::NotLinked => bad(not_linked(&shown)).with_hint("somebody may have tampered with the recording"),
-        Break::Altered => bad(format!("was begun after another state of {shown}"))
+        Break::Altered => bad(format!("was started after a different version of {shown}"))
             .with_hint("somebody may have tampered with the recording; use another copy of both"),
         Break::Unfinished | Break::EndMissing { .. } => {
             Failure::new(Exit::BadStream, unfinished(why)).about(before).with_hint(or_salvage(
-                "--allow-gaps gives what is there; reelseal verify FOLDER shows what that is",
+                "--allow-gaps decrypts what is there; reelseal verify FOLDER lists it",
                 &Label::from(before),
             ))
         }
     }
 }
 
-/// A segment at `path` does not continue the one at `before`, and they are put together all the same.
+/// A segment at `path` does not continue the one at `before`, and they are joined all the same.
 pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break) -> Message {
     let shown = display_path(before);
     match why {
         Break::Unfinished | Break::EndMissing { .. } => Message::about(before, unfinished(why)),
-        Break::Gap(missing) => {
-            Message::about(path, format!("does not come next after {shown}: {}", are_missing(missing)))
-        }
-        Break::OtherRecording => Message::about(path, format!("is of another recording than {shown}")),
+        Break::Gap(missing) => Message::about(path, format!("does not follow {shown}: {}", are_missing(missing))),
+        Break::OtherRecording => Message::about(path, format!("belongs to another recording than {shown}")),
         _ => Message::about(path, why.to_string()),
     }
 }
@@ -72,10 +70,10 @@ pub(in crate::cli) fn missing_next(path: &Path, next: u64) -> Message {
 pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure {
     Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {bytes} bytes of it are there"))
         .about(path)
-        .with_hint(or_salvage("--allow-gaps gives what is there; --follow waits for more", &Label::from(path)))
+        .with_hint(or_salvage("--allow-gaps decrypts what is there; --follow waits for more", &Label::from(path)))
 }
 
-/// Whoever recorded the segment is gone, and it is not the last of its recording, or has `no end`.
+/// The recorder is gone, and the recording does not end with this segment, which has the flags `end` if it is finished.
 pub(in crate::cli) fn recorder_left(
     segment: &Label,
     record: &SegmentRecord,
@@ -93,24 +91,24 @@ pub(in crate::cli) fn recorder_left(
     };
     let failure = Failure::new(Exit::BadStream, fact).about(segment);
     match end {
-        None => failure.with_hint(or_salvage("decrypt with --allow-gaps gives what is there", segment)),
-        Some(_) => failure.with_hint("all that was recorded has been given; reelseal verify FOLDER shows what that is"),
+        None => failure.with_hint(or_salvage("decrypt --allow-gaps decrypts what is there", segment)),
+        Some(_) => failure.with_hint("all that was recorded has been decrypted; reelseal verify FOLDER lists it"),
     }
 }
 
-/// Nobody is seen to record the segment.
+/// No recorder of the segment was seen.
 pub(in crate::cli) fn recorder_unseen(segment: &Label) -> Message {
-    Message::about(segment, "has no end yet, and nobody on this machine is seen recording it; waiting for more")
+    Message::about(segment, "has no end yet, and no recorder of it was seen on this machine; waiting for more")
 }
 
 /// A folder with more than one recording.
 pub(in crate::cli) fn of_several_recordings(folder: &Path) -> Failure {
     Failure::usage("holds segments of several recordings")
         .about(folder)
-        .with_hint("name the segments of one; --allow-gaps gives one recording after the other")
+        .with_hint("name the segments of one; --allow-gaps decrypts one recording after the other")
 }
 
-/// What is wrong with a recording in `folder` of which `segments` are there, one fact each; `paths` are theirs.
+/// What is wrong with a recording in `folder`, one fact each; `segments` are those that are there, at `paths`.
 pub(in crate::cli) fn findings(
     folder: &Path,
     paths: &[&Path],
@@ -127,9 +125,9 @@ pub(in crate::cli) fn findings(
     for (before, place, why) in &state.breaks {
         let shown = display_path(path(*before));
         found.push(match why {
-            Break::Gap(missing) => about(*place, format!("does not come next after {shown}: {}", are_missing(missing))),
+            Break::Gap(missing) => about(*place, format!("does not follow {shown}: {}", are_missing(missing))),
             Break::NotLinked => about(*place, not_linked(&shown)),
-            Break::Altered => about(*before, format!("is not as it was when {} was begun", display_path(path(*place)))),
+            Break::Altered => about(*before, format!("has changed since {} was started", display_path(path(*place)))),
             Break::Unfinished | Break::EndMissing { .. } => about(*before, unfinished(why)),
             Break::Doubled => about(*place, format!("has the same number in the recording as {shown}")),
             Break::OutOfOrder | Break::OtherRecording => about(*place, why.to_string()),

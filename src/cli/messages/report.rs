@@ -1,5 +1,5 @@
-//! What the command says on standard error: the program's name first, a hint on a line of its own; or, for programs,
-//! an object a line.
+//! What the command says on standard error: the program's name first, a hint on a separate line; or, for programs, one
+//! object per line.
 
 use std::{
     fmt::Display,
@@ -24,13 +24,13 @@ use crate::cli::plan::Reporting;
 static JSON: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Has all that follows reported as `reporting` says.
+/// Makes everything that follows be reported as `reporting` says.
 pub(in crate::cli) fn configure(reporting: Reporting) {
     JSON.store(reporting.json, Ordering::Relaxed);
     VERBOSE.store(reporting.verbose, Ordering::Relaxed);
 }
 
-/// Has details reported to people.
+/// Makes details be reported to people.
 pub(in crate::cli) fn show_details() {
     VERBOSE.store(true, Ordering::Relaxed);
 }
@@ -61,7 +61,7 @@ pub(super) fn error_event(failure: &Failure) {
     raw_line(&Value::Object(fields));
 }
 
-/// Names `failures` that have been reported before, under a heading. Progress is shown no more.
+/// Lists `failures` that have been reported before, under a heading. Progress is no longer shown.
 pub(in crate::cli) fn summary(heading: &str, failures: &[Arc<Failure>]) {
     screen::take_down();
     let names = || failures.iter().map(|failure| failure.to_string()).collect::<Vec<_>>();
@@ -72,7 +72,7 @@ pub(in crate::cli) fn summary(heading: &str, failures: &[Arc<Failure>]) {
     }
 }
 
-/// What is worth knowing, and asks for nothing.
+/// Something worth knowing that requires no action.
 pub(in crate::cli) fn note(text: &str) {
     say(&text, || json!({"event": "note", "message": text}));
 }
@@ -81,7 +81,7 @@ pub(in crate::cli) fn warning(message: &Message) {
     say(&format_args!("warning: {message}"), || event::saying("warning", message).into());
 }
 
-/// What only a user who asked for it wants to know.
+/// A detail, for users who asked for details.
 pub(in crate::cli) fn detail(text: &str) {
     if VERBOSE.load(Ordering::Relaxed) {
         say(&text, || json!({"event": "detail", "message": text}));
@@ -93,7 +93,7 @@ pub(super) fn progress(text: &str, object: impl FnOnce() -> Value) {
     say(&text, object);
 }
 
-/// Reports to programs what people see for themselves.
+/// Reports to programs what people can see for themselves.
 pub(super) fn event(object: impl FnOnce() -> Value) {
     if is_json() {
         raw_line(&object());
@@ -112,13 +112,13 @@ pub(super) fn line(text: &dyn Display) {
     raw_line(&format_args!("reelseal: {text}"));
 }
 
-/// One of several things that are wrong, before the failure that sums them up.
+/// One of several problems, before the failure that sums them up.
 pub(in crate::cli) fn finding(message: &Message) {
     say(message, || event::saying("damage", message).into());
 }
 
-/// From here on, nobody who has something to report waits for whoever reads it; where there are too many lines, some are
-/// lost, and their number is reported. Without a thread to spare, all goes on as before.
+/// From here on, reporting never waits for the reader; if there are too many lines, some are dropped, and their number
+/// is reported. If the system refuses a thread, nothing changes.
 pub(in crate::cli) fn stop_waiting_for_readers() {
     let _ = queue::begin(|line| write_line(&line));
 }
@@ -130,7 +130,7 @@ pub(in crate::cli) fn flush() {
 
 fn raw_line(text: &dyn Display) {
     let about_lost = |lines| {
-        let fact = format!("{lines} lines were not read in time, and are not shown");
+        let fact = format!("{lines} lines were dropped, as nothing read them in time");
         match is_json() {
             true => json!({"event": "warning", "message": fact}).to_string(),
             false => format!("reelseal: warning: {fact}"),

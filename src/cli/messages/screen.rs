@@ -1,4 +1,4 @@
-//! The bars on the terminal, which give way to lines.
+//! The bars on the terminal, which make room for lines.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ pub(super) fn give_way<T>(write: impl FnOnce() -> T) -> T {
     if let Some(bars) = &*shown {
         return bars.suspend(write);
     }
-    // Whoever wants to show bars need not wait for whoever reads this.
+    // The thread that shows bars must not wait for the reader of this.
     drop(shown);
     write()
 }
@@ -29,7 +29,7 @@ pub(super) fn give_way<T>(write: impl FnOnce() -> T) -> T {
 /// Takes the bars down for good: what is written next is the last.
 pub(super) fn take_down() {
     if let Some(bars) = lock().take() {
-        // A terminal that cannot be written to shows none.
+        // If the terminal cannot be written to, there are none.
         let _ = bars.clear();
     }
 }

@@ -8,12 +8,12 @@ use crate::{
     keys::{IdentityFailure, IdentityFileError, ListedRecipientError, RecipientError, RecipientFailure},
 };
 
-/// A passphrase from `source` that cannot be one.
+/// An invalid passphrase from `source`.
 pub(in crate::cli) fn passphrase(source: impl Into<Subject>, error: PassphraseError) -> Failure {
     Failure::usage(error.to_string()).about(source).with_hint("a passphrase is 1 to 1024 bytes of text")
 }
 
-/// The `text` of --recipient that is not one. It is not shown: it may be a secret.
+/// The `text` of --recipient is not a recipient. It is not shown: it may be a secret.
 #[cfg(feature = "age")]
 pub(in crate::cli) fn recipient(text: &str, error: &RecipientError) -> Failure {
     let path = std::path::Path::new(text);
@@ -58,7 +58,7 @@ fn recipient_hint(error: &RecipientError, text: &str) -> &'static str {
     }
 }
 
-/// A recipient that no slot was made for.
+/// A recipient for which no slot could be made.
 #[cfg(feature = "age")]
 pub(in crate::cli) fn failed_recipient(error: &RecipientFailure) -> Failure {
     let failure = Failure::new(Exit::InputOutput, error.to_string());

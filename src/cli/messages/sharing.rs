@@ -1,4 +1,4 @@
-//! How streams are reported that are offered to other programs.
+//! How problems with shared streams are reported.
 
 use std::{
     error::Error,
@@ -19,7 +19,7 @@ use crate::{
     share::tree::{Event, OpenFailure, TreeError},
 };
 
-/// A failure on its way through a room that has no words for it.
+/// A failure passed through a module that cannot report it.
 #[derive(Debug)]
 pub(in crate::cli) struct Refused(pub Failure);
 

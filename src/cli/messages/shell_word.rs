@@ -2,13 +2,13 @@
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
-/// `path` as one word, which no shell takes apart and no program for an option. Control characters and bytes that are not
-/// UTF-8 are escaped as bash and zsh read them; fish refuses such a word.
+/// `path` as one word, which no shell splits and no program takes for an option. Control characters and bytes that are
+/// not UTF-8 are escaped as bash and zsh read them; fish refuses such a word.
 pub(super) fn shell_word(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let dot = if bytes.starts_with(b"-") { "./" } else { "" };
     match path.to_str().filter(|text| !text.chars().any(|character| character.is_control() || is_format(character))) {
-        // zsh takes a word that begins with = for the name of a program.
+        // zsh takes a word that begins with = as the name of a program.
         Some(text) if !text.is_empty() && !text.starts_with('=') && text.bytes().all(is_plain) => {
             format!("{dot}{text}")
         }
@@ -40,7 +40,7 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-./+=:,@%".contains(&byte)
 }
 
-/// What turns text round without being seen.
+/// Invisible characters that reverse text.
 fn is_format(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -118,7 +118,7 @@ pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Fail
             let needs = mebibytes(needed);
             Failure::new(
                 Exit::InputOutput,
-                format!("scrypt needs {needs} MiB of memory, which the system does not give"),
+                format!("scrypt needs {needs} MiB of memory, which the system cannot provide"),
             )
             .with_hint("free some memory, or lift the limit that the shell set (ulimit -v)")
         }
@@ -126,8 +126,8 @@ pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Fail
     failure.about(subject)
 }
 
-/// A transfer from `input` to `output` that ended early; `layout` says where a frame is in the stream, `released` whether
-/// what came before it has left.
+/// A transfer from `input` to `output` that ended early; `layout` says where a frame is in the stream, `released`
+/// whether the frames before it were written.
 pub(in crate::cli) fn pipeline(
     input: &Label,
     output: &Label,
@@ -141,7 +141,7 @@ pub(in crate::cli) fn pipeline(
         let hint = if matches!(output, Label::Command(_)) {
             "the command was ended before it saw the end of its input; use another copy of the stream"
         } else if released {
-            "what was written before that frame is authentic, and not the whole; use another copy of the stream"
+            "what was written before that frame is authentic but incomplete; use another copy of the stream"
         } else {
             "nothing was written; use another copy of the stream"
         };
@@ -179,7 +179,7 @@ pub(in crate::cli) fn pipeline(
     }
 }
 
-/// The stream from the frame `index` on: what comes after that one was not looked at.
+/// The stream from the frame `index` on: what comes after it was not examined.
 fn damaged_from(layout: Layout, index: u64) -> DamagedPart {
     DamagedPart { frames: Span::from(index), bytes: Span::from(layout.frame_position(index)), plaintext: None }
 }
@@ -240,7 +240,7 @@ const HALF_WRITTEN: &str = "the file opens with the old secret or with the new o
 pub(in crate::cli) fn not_regular(input: &Label) -> Failure {
     Failure::usage("not a regular file")
         .about(input)
-        .with_hint("a header is rewritten in its place: store the stream in a file first")
+        .with_hint("a header is rewritten in place: store the stream in a file first")
 }
 
 /// Whether `error` is about the stream, and not about reading it.
@@ -265,5 +265,5 @@ pub(in crate::cli) fn damaged_copy(input: &Label, copy: CopyNumber) -> Message {
         CopyNumber::First => "first",
         CopyNumber::Second => "second",
     };
-    Message::about(input, format!("the {which} of the two header copies is damaged; the other one serves"))
+    Message::about(input, format!("the {which} of the two header copies is damaged; the other one is used"))
 }

@@ -1,4 +1,4 @@
-//! What is reported of a command line that clap refuses, or answers with help.
+//! How a command line that clap refuses, or answers with help, is reported.
 
 use std::{
     env,
@@ -35,7 +35,7 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
 }
 
 fn report_text(text: &str, hint: Option<&str>) {
-    // clap's own beginning gives way to the program's name; help that nobody asked for has none.
+    // clap's own prefix is replaced by the program's name; help that nobody asked for has no prefix.
     let _ = match text.strip_prefix("error: ") {
         Some(fact) => write!(io::stderr().lock(), "reelseal: {fact}"),
         None => write!(io::stderr().lock(), "{text}"),
@@ -49,12 +49,12 @@ fn report_text(text: &str, hint: Option<&str>) {
 fn without_tip_of_dashes(text: &str) -> String {
     let is_tip = |line: &str| line.trim_start().starts_with("tip: ") && line.contains("'-- ");
     let mut lines: Vec<_> = text.lines().filter(|line| !is_tip(line)).collect();
-    // The one that was before it and the one after it.
+    // The blank lines before and after it.
     lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Whether the arguments, which as a whole mean nothing, ask for objects all the same.
+/// Whether the arguments ask for JSON, even though they are invalid as a whole.
 fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
     let mut arguments = arguments.take_while(|argument| argument != "--");
     let mut is_value = false;
@@ -65,7 +65,7 @@ fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
     })
 }
 
-/// Of what clap writes, the fact, which is its first paragraph, and its tip, unless there is a better `hint`.
+/// clap's message as a failure: its first paragraph is the fact, its tip the hint, unless there is a better `hint`.
 fn as_failure(text: &str, hint: Option<&str>) -> Failure {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let fact = text.split("\n\n").next().unwrap_or(text);

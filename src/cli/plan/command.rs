@@ -1,4 +1,4 @@
-//! The command at one end of the stream, and what cannot go with one.
+//! The command at one end of the stream, and what cannot be combined with it.
 
 use std::{ffi::OsStr, fs, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
 
 pub(super) const KILL_AFTER: Duration = Duration::from_secs(10);
 
-/// What cannot go with a command: whether it is there, its name, and what to do about it.
+/// What cannot be combined with a command: whether it was given, its name, and what to do about it.
 pub(super) type Excluded = (bool, &'static str, &'static str);
 
-/// The command that `arguments` name, if they name one: checked against the other arguments, and `excluded` ones.
+/// The command that `arguments` name, if they name one, checked against the other arguments and the `excluded` ones.
 pub(super) fn command_line(
     verb: &str,
     arguments: &CommandArguments,
@@ -33,12 +33,8 @@ pub(super) fn command_line(
         hidden_variables: &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE],
     };
     let always = [
-        (files.recursive, "--recursive", "a command is at one end of one stream; give each file a run of its own"),
-        (
-            files.output_dir.is_some(),
-            "--output-dir",
-            "a command is at one end of one stream; name the file with -o FILE",
-        ),
+        (files.recursive, "--recursive", "a command handles one stream; run reelseal once for each file"),
+        (files.output_dir.is_some(), "--output-dir", "a command handles one stream; name the file with -o FILE"),
         (files.skip_existing, "--skip-existing", "leave it out: an existing output is not replaced without --force"),
         (
             common.ignore_interrupts,
@@ -49,7 +45,7 @@ pub(super) fn command_line(
     let shown = display_path(program.as_ref());
     let dot = if shown.contains('/') { "" } else { "./" };
     let as_a_file =
-        || format!("what follows -- is a command to run; to {verb} the file, write {dot}{shown}, without --");
+        || format!("what follows -- is run as a command; to {verb} the file, write {dot}{shown}, without --");
     if let Some((_, name, hint)) = excluded.iter().chain(&always).find(|(is_there, ..)| *is_there) {
         let refused = Failure::usage(format!("{name} cannot be used with a command after --"));
         return Err(if names_a_file(program) { refused.with_hint(as_a_file()) } else { refused.with_hint(*hint) });
@@ -61,7 +57,7 @@ pub(super) fn command_line(
     Ok(Some(line))
 }
 
-/// Refuses a command that cannot be run, before anything else is done.
+/// Refuses a command that cannot be run before anything else is done.
 pub(super) fn check_program(line: &CommandLine) -> Result<(), Failure> {
     line.check().map_err(|failure| command_failure(&line.program, &failure))
 }
@@ -72,7 +68,7 @@ fn names_a_file(word: &OsStr) -> bool {
 }
 
 impl<Wanted> Many<Wanted> {
-    /// Beside a `command`, which may use the terminal for itself, there is no bar that was not asked for.
+    /// With a `command`, which may use the terminal itself, there is no progress bar unless it was asked for.
     pub(super) fn beside(mut self, command: &Option<CommandLine>, common: &CommonArguments) -> Self {
         if command.is_some() && common.progress == ProgressArgument::Auto {
             self.reporting.progress = None;

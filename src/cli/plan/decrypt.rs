@@ -17,16 +17,16 @@ pub(in crate::cli) struct DecryptPlan {
     pub part: Option<Part>,
     /// The command that takes the plaintext, instead of an output.
     pub consumer: Option<CommandLine>,
-    /// Whether the inputs are segments that are put together.
+    /// Whether the inputs are segments to be joined.
     pub recording: Option<WholeRecording>,
     /// Whether the one input is read while it grows, and what then follows.
     pub follows: Option<WholeRecording>,
 }
 
-/// How segments are put together.
+/// How segments are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct WholeRecording {
-    /// Whether what is missing between them is passed over.
+    /// Whether gaps between them are allowed.
     pub allows_gaps: bool,
 }
 
@@ -50,7 +50,7 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
             (
                 files.inputs.len() > 1,
                 "more than one input",
-                "a command takes one stream; give each input a run of its own",
+                "a command takes one stream; run reelseal once for each input",
             ),
             (files.output.is_some(), "--output", "the command takes the result; leave one of the two out"),
             (files.force, "--force", "the command takes the result, and no file is replaced; leave it out"),
@@ -104,16 +104,17 @@ fn is_recording(inputs: &Inputs, placement: &Placement) -> bool {
     placement.output.is_one_place() && inputs.below_folders.is_none() && is_several()
 }
 
-/// Refuses what a part cannot have: several inputs, or the default output, which is named like the whole.
+/// Refuses what a part cannot have: several inputs, or the default output name, which is that of the whole.
 fn place_part(part: &str, inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
     if inputs.named.len() > 1 {
-        return Err(Failure::usage(format!("{part} can be taken of one input only"))
-            .with_hint("give each input a run of its own"));
+        return Err(
+            Failure::usage(format!("{part} takes only one input")).with_hint("run reelseal once for each input")
+        );
     }
     if placement.output == OutputChoice::BesideInput && !inputs.from_standard_input {
         if !is_pipe(&io::stdout()) {
-            let fact = format!("{part} needs an output of its own, which does not take the name of the whole");
-            return Err(Failure::usage(fact).with_hint("name it with -o FILE, or pipe it on"));
+            let fact = format!("{part} needs an output with a name of its own");
+            return Err(Failure::usage(fact).with_hint("name it with -o FILE, or pipe the output"));
         }
         placement.output = OutputChoice::StandardOutput;
     }

@@ -23,7 +23,7 @@ pub(in crate::cli) struct EncryptPlan {
     /// The frame size and the header's length.
     pub layout: Layout,
     pub timestamps: Timestamps,
-    /// The longest that a byte waits for its frame to leave; `None` if the stream is not live.
+    /// The longest that a byte waits before its frame is written; `None` if the stream is not live.
     pub max_delay: Option<Duration>,
     /// The command whose output is encrypted, instead of an input.
     pub producer: Option<CommandLine>,
@@ -68,10 +68,10 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
 fn check_live(arguments: &EncryptArguments, inputs: &Inputs) -> Result<(), Failure> {
     if inputs.named.len() > 1 {
         let refused = Failure::usage("--live takes one input, since others would wait for it to end");
-        return Err(refused.with_hint("give each input a run of its own"));
+        return Err(refused.with_hint("run reelseal once for each input"));
     }
     if arguments.timestamps == TimestampsArgument::Never {
-        let refused = Failure::usage("a live stream carries the times of arrival, which --timestamps never leaves out");
+        let refused = Failure::usage("a live stream always carries times of arrival");
         return Err(refused.with_hint("leave one of the two out"));
     }
     Ok(())

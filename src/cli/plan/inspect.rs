@@ -14,13 +14,13 @@ pub(in crate::cli) struct InspectPlan {
     /// Whether every frame is listed.
     pub frames: bool,
     pub json: bool,
-    /// Where the header is kept, and whether an existing file is replaced.
+    /// Where the header is saved, and whether an existing file is replaced.
     pub saved_header: Option<(PathBuf, bool)>,
     pub secret: InspectSecret,
     pub limits: KdfLimits,
 }
 
-/// Where the secret of `inspect` comes from. Inspecting is no reason to ask for one.
+/// Where the secret of `inspect` comes from. By itself, inspecting does not prompt for one.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum InspectSecret {
     /// Asked for, because of `--ask`.
@@ -39,7 +39,7 @@ impl TryFrom<&InspectArguments> for InspectPlan {
         };
         if arguments.save_header.is_some() && arguments.inputs.len() > 1 {
             return Err(Failure::usage("the headers of several streams cannot go to one file")
-                .with_hint("give each stream a run of its own"));
+                .with_hint("run reelseal once for each stream"));
         }
         Ok(Self {
             inputs: Inputs::of(&arguments.inputs, None)?,

@@ -10,7 +10,7 @@ pub(in crate::cli) struct KeygenPlan {
     pub output: PathBuf,
     /// Whether an existing file is replaced.
     pub replaces: bool,
-    /// Whether it is an age identity that is made.
+    /// Whether to make an age identity.
     #[cfg(feature = "age")]
     pub makes_identity: bool,
 }

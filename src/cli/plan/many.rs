@@ -12,7 +12,7 @@ use crate::{
     keys::KdfLimits,
 };
 
-/// Many files, and how they are worked on. `Wanted` is what opens them, or what they are locked with.
+/// Many files, and how they are processed. `Wanted` is what opens them, or what they are locked with.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Many<Wanted = SecretRequest> {
     pub inputs: Inputs,
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Many<Wanted = SecretRequest> {
 pub(in crate::cli) struct Inputs {
     /// If this is empty, the only input is standard input.
     pub named: Vec<PathBuf>,
-    /// Which of the files below a folder it is replaced by; `None` if folders are not expanded.
+    /// The kind of files below a folder that replace it; `None` if folders are not expanded.
     pub below_folders: Option<FileKind>,
     /// Whether standard input is read.
     pub from_standard_input: bool,
@@ -63,12 +63,12 @@ impl<Wanted> Many<Wanted> {
 }
 
 impl Inputs {
-    /// The inputs that are `named`. Standard input, as which no name and `-` count, must be the only one.
+    /// The inputs that are `named`. Standard input, which is meant by no name and by `-`, must be the only one.
     pub fn of(named: &[PathBuf], below_folders: Option<FileKind>) -> Result<Self, Failure> {
         let names_standard_input = named.iter().any(|path| is_standard(Some(path)));
         if names_standard_input && named.len() > 1 {
             let refused = Failure::usage("cannot be one of several inputs").about(&Label::StandardInput);
-            return Err(refused.with_hint("give it a run of its own"));
+            return Err(refused.with_hint("run reelseal for it alone"));
         }
         let from_standard_input = named.is_empty() || names_standard_input;
         Ok(Self { named: named.to_vec(), below_folders, from_standard_input })

@@ -29,7 +29,7 @@ pub(in crate::cli) enum PasswdMode {
     Rewrite(SlotChange<LockRequest>),
 }
 
-/// The change to a header's key slots. `New` is the new secret, or whatever it is known by so far.
+/// The change to a header's key slots. `New` is the new secret, or what stands for it so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum SlotChange<New> {
     Add(New),
@@ -69,9 +69,9 @@ impl TryFrom<&PasswdArguments> for PasswdPlan {
 
     fn try_from(arguments: &PasswdArguments) -> Result<Self, Failure> {
         if arguments.has_idle_cost() {
-            return Err(Failure::usage("there is no new passphrase that it would be the cost of")
+            return Err(Failure::usage("there is no new passphrase that it could apply to")
                 .about("--scrypt-log-n")
-                .with_hint("leave it out, or give a new passphrase, too"));
+                .with_hint("leave it out, or also give a new passphrase"));
         }
         let new = || LockRequest::from(&arguments.new_secret);
         let mode = match arguments.remove {

@@ -1,4 +1,4 @@
-//! Where results go, under which names, and what may be replaced or removed for them.
+//! Where results go, under which names, and what may be replaced or removed.
 
 use std::{
     ffi::OsString,
@@ -10,7 +10,7 @@ use crate::{
     files::naming::{SUFFIX, with_suffix, without_suffix},
 };
 
-/// Where results go, under which names, and what may be replaced or removed for them.
+/// Where results go, under which names, and what may be replaced or removed.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Placement {
     pub output: OutputChoice,
@@ -48,7 +48,7 @@ pub(in crate::cli) enum Naming {
 }
 
 impl Placement {
-    /// Where ciphertext goes, which would garble a terminal.
+    /// Where ciphertext goes, which a terminal could not show.
     pub fn of_streams(arguments: &FilesArguments) -> Self {
         let placement = Self::of(arguments, Naming::AddSuffix);
         let spares_terminals = matches!(placement.output, OutputChoice::BesideInput | OutputChoice::Folder(_));
@@ -91,7 +91,7 @@ impl Naming {
         match self {
             Self::AddSuffix => Ok(with_suffix(path)),
             Self::RemoveSuffix => without_suffix(path).ok_or_else(|| {
-                Failure::usage(format!("does not end in {SUFFIX}, so the output has no name"))
+                Failure::usage(format!("does not end in {SUFFIX}, so no output name can be derived"))
                     .about(path)
                     .with_hint("name the output with -o FILE, or -o - for standard output")
             }),

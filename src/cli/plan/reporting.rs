@@ -11,7 +11,7 @@ pub(in crate::cli) struct Reporting {
     pub quiet: bool,
     /// Whether the result of each file is reported.
     pub verbose: bool,
-    /// Whether every line is an object, for programs.
+    /// Whether every line is a JSON object, for programs.
     pub json: bool,
     /// How progress is shown, if it is.
     pub progress: Option<ProgressForm>,

@@ -31,7 +31,7 @@ pub(in crate::cli) struct SalvagePlan {
     pub ignores_interrupts: bool,
 }
 
-/// The secret of a new stream, and what scrypt is to cost with it.
+/// The secret of a new stream, and its scrypt cost.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct NewSecret {
     pub request: LockRequest,

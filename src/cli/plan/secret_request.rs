@@ -1,4 +1,4 @@
-//! Where the secrets should come from that open streams, and that new streams are locked with.
+//! Where the user wants secrets to come from: those that open streams, and those that lock new ones.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::cli::{
     messages::failure::Failure,
 };
 
-/// The environment's passphrase, and the new one of passwd.
+/// The variables for the passphrase, and for the new one of passwd.
 pub(in crate::cli) const PASSPHRASE_VARIABLE: &str = "REELSEAL_PASSPHRASE";
 pub(in crate::cli) const NEW_PASSPHRASE_VARIABLE: &str = "REELSEAL_NEW_PASSPHRASE";
 

@@ -30,11 +30,11 @@ pub(in crate::cli) struct ServePlan {
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct PlayPlan {
     pub sharing: Sharing,
-    /// The player, and how it gets the address; a browser, which leaves us alone, if there is none.
+    /// The player, and how it gets the address; if there is none, a browser, which we do not wait for.
     pub player: Option<(CommandLine, Handover)>,
 }
 
-/// A free port of this machine alone.
+/// A free port that only this machine can reach.
 pub(in crate::cli) const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 impl TryFrom<&ServeArguments> for ServePlan {
@@ -57,7 +57,7 @@ impl TryFrom<&PlayArguments> for PlayPlan {
     }
 }
 
-/// The player that `words` name, or the environment, or else the first that is there.
+/// The player that `words` name, or the environment, or else the first that is installed.
 fn player_line(words: &[OsString]) -> Result<(CommandLine, Handover), Failure> {
     let line = |program: OsString, arguments: &[OsString]| CommandLine {
         program,

@@ -17,7 +17,7 @@ impl Threads {
         Self { asked: arguments.threads, cores }
     }
 
-    /// As if so many had been asked for.
+    /// As if `asked` threads had been asked for.
     #[cfg(test)]
     pub fn exactly(asked: NonZero<usize>) -> Self {
         Self { asked: Some(asked), cores: asked }

@@ -1,9 +1,9 @@
-//! Keeping secrets out of core dumps and from other processes of the same user, as far as the system has safe calls.
+//! Keeping secrets out of core dumps and away from other processes of the same user, as far as safe system calls allow.
 
 use crate::system;
 
-/// No core dump, and no attaching to this process by others than root. If the system cannot do that, nothing is done. The limit on
-/// the size of core dumps is left alone: commands that are run would inherit it.
+/// No core dump, and nobody but root may attach to this process. If the system cannot do that, nothing is done. The
+/// limit on core dumps is left alone, because commands that we run would inherit it.
 pub(in crate::cli) fn harden() {
     system::protect_memory();
 }

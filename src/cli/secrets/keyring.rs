@@ -16,7 +16,7 @@ use crate::{
     stream::{OpenedStream, Resumed, StreamHeader},
 };
 
-/// Opens headers, one after the other, whoever asks. Streams that share salt and cost take one scrypt run.
+/// Opens headers one after the other, for any thread. Streams that share salt and cost take one scrypt run.
 pub(in crate::cli) struct Keyring {
     source: SecretSource,
     limits: KdfLimits,
@@ -30,18 +30,18 @@ impl Keyring {
         Self { source, limits, question, credential: Mutex::default() }
     }
 
-    /// The files that hold the secret, so that none is taken for an input.
+    /// The files that hold the secret, so that none of them is taken as an input.
     pub fn metadata(&self) -> Vec<Metadata> {
         self.source.metadata()
     }
 
-    /// Whether nobody named this secret: it is in the environment.
+    /// Whether the secret comes from the environment, and so was not asked for explicitly.
     pub fn is_ambient(&self) -> bool {
         self.source.is_environment()
     }
 
-    /// Opens the stream `label`, of which `header` was read. What the header alone shows is refused before the secret is
-    /// asked for.
+    /// Opens the stream `label`, of which `header` was read. What the header alone gives reason to refuse is refused
+    /// before prompting for the secret.
     pub fn open<I>(&self, label: &Label, header: StreamHeader<I>) -> Result<(OpenedStream, Resumed<I>), Failure> {
         let refused = |error: UnlockError| stream_failure::unlock(label, &error);
         self.check(header.header()).map_err(refused)?;

@@ -22,7 +22,7 @@ pub(in crate::cli) struct LockSource {
 }
 
 impl LockSource {
-    /// Chooses the sources; a passphrase that nobody named comes from the environment, or else from the terminal.
+    /// Chooses the sources; without an option, a passphrase comes from the environment, or else from the terminal.
     pub fn choose(request: &LockRequest, input_is_stdin: bool, startup: &Startup) -> Result<Self, Failure> {
         Self::chosen(request, |secret| SecretSource::choose(secret, input_is_stdin, startup))
     }
@@ -61,7 +61,7 @@ impl LockSource {
         self.secrets.iter().any(SecretSource::is_terminal)
     }
 
-    /// The files of the secrets and recipients, so that no output goes over them.
+    /// The files of the secrets and recipients, so that no output overwrites them.
     pub fn metadata(&self) -> Vec<Metadata> {
         let files: Vec<_> = self.secrets.iter().flat_map(SecretSource::metadata).collect();
         #[cfg(feature = "age")]
@@ -69,7 +69,7 @@ impl LockSource {
         files
     }
 
-    /// What the slots demand, one of a passphrase at `cost`.
+    /// What the new slots demand, a passphrase slot at `cost`.
     pub fn demands(&self, cost: ScryptCost) -> Vec<SlotDemand> {
         let demands = self.secrets.iter().map(|secret| match secret.kind() {
             SlotKind::Passphrase => SlotDemand::passphrase(cost),
@@ -81,7 +81,7 @@ impl LockSource {
         demands.collect()
     }
 
-    /// Why a plugin could not ask for what it needs, if that is so.
+    /// The reason why a plugin could not ask for what it needs, if there was one.
     pub fn prompt_failure(&self) -> Option<Failure> {
         #[cfg(feature = "age")]
         return self.recipients.prompt_failure();

@@ -11,7 +11,7 @@ use crate::{
     keys::{Lock, NewStream, ScryptCost},
 };
 
-/// Locks new streams, whoever asks.
+/// Locks new streams, for any thread.
 pub(in crate::cli) struct NewLock {
     source: LockSource,
     cost: ScryptCost,
@@ -26,15 +26,15 @@ impl NewLock {
         Self { source, cost, question, lock: Mutex::default() }
     }
 
-    /// A fresh stream, in whose header there is room for more slots.
+    /// A fresh stream, with room in its header for more slots.
     pub fn new_stream(&self, layout: Layout, features: Features) -> Result<NewStream, Failure> {
-        // The mutex is free again when a plugin runs.
+        // The mutex is released before a plugin runs.
         self.lock()?
             .new_roomy_stream(layout, features)
             .map_err(|error| self.source.prompt_failure().unwrap_or_else(|| lock_failure(&error)))
     }
 
-    /// The lock, made by whoever asks first, while the others wait.
+    /// The lock, made by the first thread that asks, while the others wait.
     fn lock(&self) -> Result<Arc<Lock>, Failure> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         match &*lock {

@@ -1,4 +1,4 @@
-//! Asking for a new passphrase on the terminal: typed twice, or made up and shown.
+//! Asking for a new passphrase on the terminal: typed twice, or generated and shown.
 
 use crate::cli::{
     messages::{
@@ -9,11 +9,11 @@ use crate::cli::{
 };
 use crate::keys::{Passphrase, generated_passphrase::generate, passphrase_strength::weakness};
 
-/// How often a passphrase may be typed twice before the two have to be the same.
+/// How many attempts there are at typing the same passphrase twice.
 const ATTEMPTS: usize = 3;
 
-/// Asks for a new passphrase, and warns of a weak one. An empty answer has one made up. If the second answer is not the
-/// first, both questions are asked again.
+/// Asks for a new passphrase, and warns of a weak one. An empty answer generates one. If the two answers differ, both
+/// questions are asked again.
 pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure> {
     for attempt in 1..=ATTEMPTS {
         if let Some(passphrase) = ask_twice(prompt, question)? {
@@ -28,7 +28,7 @@ pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure
 
 /// The passphrase that both answers give; `None` if they differ.
 fn ask_twice(prompt: &Prompt, question: &str) -> Result<Option<Passphrase>, Failure> {
-    let first = prompt.ask(&format!("{question} (empty: make one up)"))?;
+    let first = prompt.ask(&format!("{question} (press Enter to generate one)"))?;
     if first.is_empty() {
         return make_up(prompt).map(Some);
     }
@@ -39,24 +39,24 @@ fn ask_twice(prompt: &Prompt, question: &str) -> Result<Option<Passphrase>, Fail
             prompt.show(&[
                 "reelseal: warning: this passphrase is easy to guess: ",
                 weakness,
-                "\nreelseal: hint: an empty answer makes a strong one up\n",
+                "\nreelseal: hint: press Enter to have a strong one generated\n",
             ])?;
-            prompt.ask(&format!("{question}, again (empty: make one up)"))?
+            prompt.ask(&format!("{question}, again (press Enter to generate one)"))?
         }
         None => prompt.ask(&format!("{question}, again"))?,
     };
     if weakness.is_some() && again.is_empty() {
         return make_up(prompt).map(Some);
     }
-    // An answer that could be no passphrase is mistyped, too.
+    // An invalid passphrase counts as mistyped, too.
     Ok(Passphrase::new(&again).is_ok_and(|again| again == passphrase).then_some(passphrase))
 }
 
-/// Makes one up and shows it. It is not asked for again: whoever has written it down has read it already.
+/// Generates one and shows it. It need not be typed again: writing it down means having read it.
 fn make_up(prompt: &Prompt) -> Result<Passphrase, Failure> {
     let words = generate().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     prompt.show(&[
-        "A passphrase made up at random:\n\n    ",
+        "A random passphrase:\n\n    ",
         &words,
         "\n\nWrite it down now: it is not shown again, and without it what it encrypts is lost.\n",
     ])?;

@@ -18,18 +18,18 @@ use crate::signals::{self, RestoreTerminal};
 
 const TERMINAL: &str = "/dev/tty";
 
-/// What failures at the prompt are about.
+/// The subject of failures at the prompt.
 pub(super) const PROMPT: &str = "the prompt";
 
-/// The terminal, wherever standard input and output lead, with its echo off until this is dropped: what is typed
-/// ahead of the second prompt is not shown either.
+/// The terminal, wherever standard input and output go, with its echo off until this is dropped, so that what is typed
+/// before the second prompt is not shown either.
 pub(in crate::cli) struct Prompt {
     terminal: File,
     _restored: RestoreTerminal,
 }
 
 impl Prompt {
-    /// Takes the terminal.
+    /// Opens the terminal, and turns its echo off.
     pub fn open() -> Result<Self, Failure> {
         Self::take(foreground_terminal()?).map_err(cannot_open)
     }
@@ -41,7 +41,7 @@ impl Prompt {
         Ok(Self { terminal, _restored: restored })
     }
 
-    /// Shows the `parts` of a text, a secret among them: each from where it is, and no log gets it.
+    /// Shows the `parts` of a text that contains a secret, each from where it is, so that no copy of it is made.
     pub fn show(&self, parts: &[&str]) -> Result<(), Failure> {
         let written = parts.iter().try_for_each(|part| (&self.terminal).write_all(part.as_bytes()));
         written.map_err(|error| Failure::system(TERMINAL, "cannot write", &error))
@@ -50,7 +50,7 @@ impl Prompt {
     /// Asks once.
     pub fn ask(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
         match rpassword::prompt_password(format!("{question}: ")) {
-            // What is not UTF-8 comes as replacement characters: many passphrases would become one.
+            // Bytes that are not UTF-8 arrive as replacement characters, and many passphrases would become the same.
             Ok(answer) if answer.contains(char::REPLACEMENT_CHARACTER) => {
                 drop(Zeroizing::new(answer));
                 Err(Failure::usage("the passphrase is not UTF-8 text")
@@ -70,7 +70,7 @@ impl Prompt {
     }
 }
 
-/// Asks for what is no secret: the answer is shown as it is typed.
+/// Asks for something that is not secret: the answer is shown as it is typed.
 #[cfg(feature = "age")]
 pub(super) fn ask_with_echo(question: &str) -> Result<String, Failure> {
     let mut terminal = foreground_terminal()?;
@@ -92,9 +92,9 @@ pub(in crate::cli) fn is_possible() -> bool {
 /// The terminal, if we are in its foreground.
 fn foreground_terminal() -> Result<File, Failure> {
     let terminal = open_terminal().map_err(cannot_open)?;
-    // Touching it from the background would stop us, deaf to all that others send.
+    // Touching it from the background would stop this process, and it would no longer react to signals.
     if tcgetpgrp(&terminal).is_ok_and(|foreground| foreground != getpgrp()) {
-        return Err(Failure::usage("cannot ask for a passphrase in the background")
+        return Err(Failure::usage("cannot prompt for a passphrase in the background")
             .with_hint("start it in the foreground, or give the passphrase with --passphrase-file FILE"));
     }
     Ok(terminal)

@@ -8,7 +8,7 @@ use crate::{
     files::{input::is_standard, label::Label},
 };
 
-/// A question for the secret of a run, with no colon at its end.
+/// A question for the secret of a run, without the final colon.
 pub(in crate::cli) struct Question {
     text: String,
     asks_for_new: bool,
@@ -39,7 +39,7 @@ impl Question {
         &self.text
     }
 
-    /// Whether a new passphrase is asked for: it is typed twice, or made up.
+    /// Whether a new passphrase is asked for: it is typed twice, or generated.
     pub fn asks_for_new(&self) -> bool {
         self.asks_for_new
     }

@@ -15,7 +15,7 @@ use crate::{
     keys::{Recipient, recipients_in},
 };
 
-/// As much as thousands of recipients take.
+/// Enough for thousands of recipients.
 const MAX_FILE_LENGTH: u64 = 1 << 20;
 
 /// Recipients, and the files that they were read from.
@@ -44,7 +44,7 @@ impl GivenRecipients {
         Ok(given)
     }
 
-    /// Why a plugin could not ask for what it needs, if that is so.
+    /// The reason why a plugin could not ask for what it needs, if there was one.
     pub fn prompt_failure(&self) -> Option<Failure> {
         self.callbacks.take_failure()
     }
@@ -56,7 +56,7 @@ impl GivenRecipients {
         let mut text = Vec::new();
         file.take(MAX_FILE_LENGTH + 1).read_to_end(&mut text).map_err(failed)?;
         if text.len() as u64 > MAX_FILE_LENGTH {
-            return Err(Failure::usage("is longer than a file of recipients can be")
+            return Err(Failure::usage("is too long for a file of recipients")
                 .about(path)
                 .with_hint("a file for --recipients-file has a recipient on each line"));
         }

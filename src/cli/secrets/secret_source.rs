@@ -39,7 +39,7 @@ use crate::{
     keys::{Identities, IdentityFileError},
 };
 
-/// Where the secret comes from, and of what kind it is; nothing is read yet.
+/// Where the secret comes from, and its kind; nothing has been read yet.
 pub(in crate::cli) struct SecretSource {
     kind: SlotKind,
     place: Place,
@@ -73,7 +73,7 @@ impl SecretSource {
         Self::requested(request, PASSPHRASE_VARIABLE, startup)
     }
 
-    /// That standard input, which is the input, is to hold the secret, too.
+    /// The failure that standard input would have to be both the input and the secret.
     pub fn is_input() -> Failure {
         Failure::usage("cannot be both the input and the secret")
             .about(&Label::StandardInput)
@@ -101,7 +101,7 @@ impl SecretSource {
         }
     }
 
-    /// Copies an inherited descriptor: at startup, no descriptor of our own could be taken for it.
+    /// Copies an inherited descriptor: at startup, none of our own descriptors can be mistaken for it.
     fn descriptor(number: i32, _: &Startup) -> Result<Self, Failure> {
         let copied = system::copy_descriptor(number).map_err(|error| descriptor_failure(number, &error))?;
         Ok(Self::passphrase(Place::Descriptor(copied, number)))
@@ -115,12 +115,12 @@ impl SecretSource {
         Self { kind: SlotKind::KeyFile, place: Place::File(path.to_owned()) }
     }
 
-    /// Whether the copy of an inherited descriptor has this number: nothing that was inherited has it.
+    /// Whether this number belongs to the copy of an inherited descriptor, and so was not inherited itself.
     pub fn is_copied_to(&self, number: i32) -> bool {
         matches!(&self.place, Place::Descriptor(copied, _) if copied.as_raw_fd() == number)
     }
 
-    /// That there is no inherited descriptor of this number.
+    /// The failure that no descriptor of this number was inherited.
     pub fn not_open(number: i32) -> Failure {
         descriptor_failure(number, &Errno::BADF.into())
     }
@@ -130,7 +130,7 @@ impl SecretSource {
         Some(Self::passphrase(Place::Environment(variable, value)))
     }
 
-    /// Whether it is asked for.
+    /// Whether the user is prompted for it.
     pub fn is_terminal(&self) -> bool {
         matches!(self.place, Place::Terminal)
     }
@@ -145,7 +145,7 @@ impl SecretSource {
         self.kind
     }
 
-    /// The files that hold the secret, so that no output goes over them.
+    /// The files that hold the secret, so that no output overwrites them.
     pub fn metadata(&self) -> Vec<Metadata> {
         let file = match &self.place {
             Place::File(path) => path.metadata().ok(),
@@ -175,7 +175,7 @@ impl SecretSource {
         if self.kind == SlotKind::KeyFile { read_key_file(source, opened) } else { read_passphrase(source, opened) }
     }
 
-    /// Why `error` is so, if what an identity needs could not be asked for on the terminal.
+    /// The reason for `error`, if what an identity needs could not be asked for on the terminal.
     pub fn prompt_failure(&self, error: &UnlockError) -> Option<Failure> {
         match (&self.place, error) {
             #[cfg(feature = "age")]
@@ -255,8 +255,8 @@ fn read_identities(paths: &[PathBuf], callbacks: &TerminalCallbacks) -> Result<S
     Ok(identities.into())
 }
 
-/// Up to `most` bytes and one more, by which too many are recognised; in one place, which is wiped. Warns if others can
-/// read them as well.
+/// Up to `most` bytes and one more, which shows that there are too many, in a single buffer that is wiped. Warns if
+/// others can read them as well.
 fn read_at_most(source: &Subject, opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = opened?;
     warn_if_exposed(source.clone(), &file);

@@ -1,4 +1,4 @@
-//! What identities and plugins ask for and say, on the terminal.
+//! Questions and messages of identities and plugins, on the terminal.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,12 +16,13 @@ pub(in crate::cli) struct TerminalCallbacks {
 }
 
 impl TerminalCallbacks {
-    /// Why something could not be asked for, if that is so; once.
+    /// The reason why something could not be asked for, if there was one; returned once.
     pub fn take_failure(&self) -> Option<Failure> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The answer to a question that `ask` asks; `None` without a terminal. Plugins that run at the same time take turns.
+    /// The answer to the question that `ask` asks; `None` without a terminal. Plugins that run at the same time take
+    /// turns.
     fn asked<T>(&self, ask: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         if !prompt::is_possible() {
@@ -59,7 +60,7 @@ impl Callbacks for TerminalCallbacks {
     }
 }
 
-/// What a plugin says, with nothing that a terminal would act on.
+/// A plugin's message, without anything that a terminal would act on.
 fn shown(text: &str) -> String {
     display_path(text.trim_end().as_ref())
 }

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Default)]
 pub struct Identities {
     identities: Vec<Identity>,
-    /// Why one of them could not be used with the header in hand.
+    /// Why one of them could not be used with the current header.
     failure: Option<IdentityError>,
 }
 
@@ -22,9 +22,9 @@ impl Identities {
     /// The most bytes of a file of identities.
     pub const MAX_FILE_LENGTH: usize = 1 << 20;
 
-    /// Adds the identities in `text`, the whole of a file that is called `name` where it is named: a list of age and plugin
-    /// identities, one a line; such a list, encrypted with a passphrase; or a private ssh key. `callbacks` are asked for
-    /// passphrases, and by plugins, when a slot may be for the identity. A plugin runs only then.
+    /// Adds the identities in `text`, the whole of a file that is called `name` in messages: a list of age and plugin
+    /// identities, one per line; such a list, encrypted with a passphrase; or a private ssh key. `callbacks` ask for
+    /// passphrases, and serve plugins, when a slot may be for the identity. A plugin runs only then.
     ///
     /// # Errors
     ///
@@ -45,7 +45,8 @@ impl Identities {
         self.identities.iter_mut().for_each(Identity::begin_header);
     }
 
-    /// The file key in `slot`; `None` if it opens with none of the identities. What failed, [`Identities::failure`] says.
+    /// The file key in `slot`; `None` if none of the identities opens it. [`Identities::failure`] then says what
+    /// failed.
     pub(in crate::keys) fn open(&mut self, slot: &RecipientSlot, limits: KdfLimits) -> Option<Key> {
         let stanzas = slot.stanzas().ok()?;
         for identity in &mut self.identities {
@@ -60,7 +61,7 @@ impl Identities {
         None
     }
 
-    /// Why an identity could not be used since [`Identities::begin_header`], the first of them.
+    /// Why an identity could not be used since [`Identities::begin_header`]; the first failure.
     pub(in crate::keys) fn failure(&self) -> Option<&IdentityError> {
         self.failure.as_ref()
     }

@@ -27,14 +27,14 @@ type Ask = Box<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
 /// Takes the identities of a decrypted file.
 pub(super) type Parse = Box<dyn Fn(&[u8]) -> Result<Vec<Identity>, IdentityFileError> + Send + Sync>;
 
-/// One identity of a file, or the file, as long as it is locked.
+/// One identity of a file, or the whole file while it is locked.
 pub(super) struct Identity {
     /// What it is called.
     pub name: String,
     /// Whether it is an RSA key.
     pub is_rsa: bool,
     state: State,
-    /// How it failed with the header in hand: with the other slots it would fail again, and ask again.
+    /// How it failed with the current header: with the other slots it would fail again, and prompt again.
     failed: Option<IdentityFailure>,
 }
 
@@ -53,18 +53,19 @@ enum State {
         parse: Parse,
     },
     Unlocked(Vec<Identity>),
-    /// It cannot be used, and is not asked for again.
+    /// It cannot be used, and the user is not asked again.
     Failed(IdentityFailure),
 }
 
 impl Identity {
-    /// An identity that needs nothing.
+    /// An identity that needs no unlocking.
     pub fn ready(name: &str, identity: impl age::Identity + Send + Sync + 'static) -> Self {
         Self::new(name, State::Ready(Box::new(identity)))
     }
 
-    /// An identity of a plugin, which is looked for now, and run when a slot may be for it. Known limits of the crate: each run
-    /// leaves a zombie until this process ends, and a plugin that does not start counts as one whose slot this is not.
+    /// An identity of a plugin, which is looked for now, and run when a slot may be for it. Known limits of the crate:
+    /// each run leaves a zombie until this process ends, and a plugin that does not start counts as one that the slot
+    /// is not for.
     pub fn plugin(name: &str, identity: plugin::Identity, callbacks: impl Callbacks) -> Self {
         let plugin = identity.plugin().to_owned();
         match IdentityPluginV1::new(&plugin, &[identity], callbacks) {
@@ -97,7 +98,7 @@ impl Identity {
         }
     }
 
-    /// A file of identities, which is encrypted with a passphrase; `parse` takes what was decrypted.
+    /// A file of identities, which is encrypted with a passphrase; `parse` reads what was decrypted.
     pub fn locked_file(name: &str, file: &[u8], callbacks: impl Callbacks, parse: Parse) -> Self {
         let ask = Box::new(move |question: &str| callbacks.request_passphrase(question));
         let state = State::LockedFile { file: file.to_vec(), ask, parse };
@@ -121,7 +122,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`IdentityFailure`]; of a locked identity, the same whenever it is asked for again.
+    /// [`IdentityFailure`]; for a locked identity, the same one each time.
     pub fn open(
         &mut self,
         slot: &RecipientSlot,
@@ -171,7 +172,7 @@ impl Identity {
 ///
 /// # Errors
 ///
-/// The first failure of an identity, if no other opens it.
+/// The first failure of an identity, if no other identity opens it.
 pub(super) fn open_with(
     identities: &mut [Identity],
     slot: &RecipientSlot,
@@ -198,8 +199,8 @@ fn is_tagged(stanzas: &[Stanza], tag: &str) -> bool {
     stanzas.iter().any(|stanza| stanza.kind().starts_with("ssh-") && stanza.arguments().next() == Some(tag))
 }
 
-/// The tag in stanzas for this ssh key. The crate keeps it to itself: a stanza is made for the key, of a file key of zeros that
-/// protects nothing, and thrown away but for its tag.
+/// The tag in stanzas for this ssh key. The crate does not expose it, so a stanza is made for the key, from a file key
+/// of zeros that protects nothing, and only its tag is kept.
 fn ssh_tag(key: ssh::Identity) -> Option<String> {
     let recipient = Recipient::of_ssh(ssh::Recipient::try_from(key).ok()?);
     let stanzas = recipient.slot(&Key::zeroed()).ok()?.stanzas().ok()?;
@@ -211,7 +212,7 @@ fn unlocked_key(key: &ssh::EncryptedKey, passphrase: SecretString) -> Result<Sta
     Ok(State::Ready(Box::new(ssh::Identity::from(key))))
 }
 
-/// What the age file `file` holds, which is encrypted with `passphrase`.
+/// The content of the age file `file`, which is encrypted with `passphrase`.
 fn unlocked_file(
     file: &[u8],
     passphrase: SecretString,
@@ -233,7 +234,7 @@ fn unlocked_file(
     Ok(text)
 }
 
-/// age takes scrypt with r = 8 and p = 1.
+/// age uses scrypt with r = 8 and p = 1.
 fn highest_log_n(limits: KdfLimits) -> u8 {
     let is_allowed = |cost| limits.check_memory(cost).is_ok();
     (1..=30).rev().find(|&log_n| ScryptCost::new(log_n, 8, 1).is_ok_and(is_allowed)).unwrap_or(0)

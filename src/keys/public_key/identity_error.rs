@@ -8,17 +8,17 @@ use thiserror::Error;
 /// The most identities in one file: each is tried with each slot.
 pub(super) const MAX_IDENTITIES: usize = 1000;
 
-/// Why a file is not taken as one of identities. Nothing of it is repeated.
+/// Why a file is not accepted as one of identities. Its content is never repeated.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentityFileError {
-    /// Not a form that is known.
+    /// Not a known format.
     #[error("not an identity file or a private ssh key")]
     Form,
     /// A public key.
     #[error("this is a public key, which opens nothing")]
     PublicKey,
-    /// No identity in it.
+    /// It contains no identity.
     #[error("holds no identity")]
     Empty,
     /// More identities than are tried with each slot.
@@ -31,7 +31,7 @@ pub enum IdentityFileError {
     #[error("line {0} is a post-quantum identity, which needs age-plugin-pq")]
     PostQuantum(usize),
     /// An ssh key that was not understood.
-    #[error("the private ssh key is damaged, or of a form that is not known")]
+    #[error("the private ssh key is damaged, or in an unknown format")]
     SshForm,
     /// An ssh key of a type that age does not decrypt with, or under a cipher that it does not know.
     #[error("{0} cannot be used")]
@@ -98,7 +98,7 @@ pub(super) fn plugin_messages(errors: &[impl Display]) -> String {
     errors.iter().take(MOST).map(|error| one_line(&error.to_string())).collect::<Vec<_>>().join("; ")
 }
 
-/// `text` in one line, of a bounded length and without what a terminal would act on.
+/// `text` as one line of bounded length, without anything that a terminal would act on.
 pub(super) fn one_line(text: &str) -> String {
     const MOST: usize = 300;
     let is_plain = |character: &char| !matches!(character, '\u{2066}'..='\u{2069}' | '\u{202a}'..='\u{202e}');

@@ -29,7 +29,7 @@ pub(super) fn parse(name: &str, text: &[u8], callbacks: &impl Callbacks) -> Resu
     list(name, text, callbacks)
 }
 
-/// The identities in a list: one a line, with comments.
+/// The identities in a list: one per line, with comments.
 ///
 /// # Errors
 ///

@@ -14,13 +14,13 @@ pub struct NewIdentity {
 }
 
 impl NewIdentity {
-    /// A fresh identity, whose file says that it was `created` then.
+    /// A fresh identity; its file says that it was `created` then.
     ///
     /// # Errors
     ///
-    /// That the operating system gives no randomness.
+    /// [`RandomnessUnavailable`].
     pub fn generate(created: &str) -> Result<Self, RandomnessUnavailable> {
-        // The crate panics where this fails.
+        // The crate would panic if this failed.
         random_bytes::<32>()?;
         let identity = x25519::Identity::generate();
         let (secret, recipient) = (identity.to_string(), identity.to_public().to_string());

@@ -19,10 +19,35 @@ use crate::{
     keys::Key,
 };
 
-/// What private keys begin with, as age and ssh write them.
+/// How private keys begin, as age and ssh write them.
 pub(super) const SECRET_STARTS: [&str; 3] = ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "-----BEGIN "];
 
 /// A public key: whoever has the private one opens the streams that are locked with it.
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// use reelseal::{
+///     keys::{Identities, Lock, NewIdentity, Recipient},
+///     stream::{Reader, StreamOptions, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let identity = NewIdentity::generate("2026-11-24T10:00:00Z")?;
+///
+/// let recipient = Recipient::parse(&identity.recipient, age::NoCallbacks)?;
+/// let mut writer = Writer::create(Vec::new(), &Lock::with_recipient(&recipient), StreamOptions::default())?;
+/// writer.write_all(b"a film")?;
+/// let stream = writer.finish()?;
+///
+/// let mut identities = Identities::default();
+/// identities.add_file("archive.key", identity.text.as_bytes(), &age::NoCallbacks)?;
+/// let mut film = String::new();
+/// Reader::open(stream.as_slice(), identities)?.read_to_string(&mut film)?;
+/// assert_eq!(film, "a film");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Recipient {
     inner: Arc<dyn age::Recipient + Send + Sync>,
@@ -30,8 +55,8 @@ pub struct Recipient {
 }
 
 impl Recipient {
-    /// The recipient that `text` says: `age1...`, `age1tag...`, `age1tagpq...`, that of a plugin, or the line of an
-    /// ssh-ed25519 or ssh-rsa public key. `callbacks` are those of a plugin, which is looked for but not run here.
+    /// The recipient in `text`: `age1...`, `age1tag...`, `age1tagpq...`, that of a plugin, or the line of an
+    /// ssh-ed25519 or ssh-rsa public key. `callbacks` are for a plugin, which is looked for but not run here.
     ///
     /// # Errors
     ///
@@ -77,12 +102,12 @@ impl Recipient {
         Self { inner: Arc::new(recipient), is_rsa: false }
     }
 
-    /// Whether it is an RSA key, whose private part decryption may leak over time (RUSTSEC-2023-0071).
+    /// Whether it is an RSA key: decryption may leak its private key through timing (RUSTSEC-2023-0071).
     pub fn is_rsa(&self) -> bool {
         self.is_rsa
     }
 
-    /// A slot that holds `file_key` for it. Runs the plugin, if the recipient is one of a plugin.
+    /// A slot that holds `file_key` for it. Runs the plugin, if the recipient belongs to one.
     ///
     /// # Errors
     ///

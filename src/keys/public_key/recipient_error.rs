@@ -4,11 +4,11 @@ use thiserror::Error;
 
 use crate::container::RecipientSlotError;
 
-/// Why a text is not taken as a recipient. The text is not repeated: it may be a secret.
+/// Why a text is not accepted as a recipient. The text is never repeated: it may be a secret.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecipientError {
-    /// Nothing that is known.
+    /// No known kind of recipient.
     #[error("not a recipient")]
     Form,
     /// A private key.

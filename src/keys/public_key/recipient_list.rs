@@ -1,4 +1,4 @@
-//! A file of recipients: one a line, with comments, as for age.
+//! A file of recipients: one per line, with comments, as for age.
 
 use age::Callbacks;
 use thiserror::Error;

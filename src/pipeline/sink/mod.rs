@@ -37,7 +37,7 @@ pub trait Sink<S>: Sync {
     /// What the output says.
     fn write(&self, frames: &[Frame<S>]) -> io::Result<()>;
 
-    /// How many of the bytes of `frame`'s payload the output gets: all of them, or fewer where a part is selected.
+    /// How many bytes of `frame`'s payload the output gets: all of them, or fewer if a part is selected.
     fn delivered_bytes(&self, frame: &Frame<S>) -> u64
     where
         Frame<S>: Outgoing,

@@ -12,7 +12,7 @@ use crate::stage::Frame;
 pub struct OrderedSink<W>(Mutex<W>);
 
 impl<W: Write + Send> OrderedSink<W> {
-    /// Frames go to `writer`.
+    /// A sink that writes frames to `writer`.
     pub fn new(writer: W) -> Self {
         Self(Mutex::new(writer))
     }

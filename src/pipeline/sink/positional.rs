@@ -18,7 +18,7 @@ pub struct PositionalSink<'a> {
 }
 
 impl<'a> PositionalSink<'a> {
-    /// Frames of a stream of this layout go to `file`.
+    /// A sink that writes frames of a stream with this layout to `file`.
     pub fn new(file: &'a File, layout: Layout) -> Self {
         Self { file, layout }
     }

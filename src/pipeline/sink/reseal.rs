@@ -1,4 +1,4 @@
-//! The output of a salvage that makes a new stream of what is sound, under new keys.
+//! The output of a salvage that makes a new stream from the sound frames, under new keys.
 
 use std::{
     fs::File,
@@ -14,8 +14,8 @@ use crate::{
     stream::{Clock, Ending, FrameMaker, StreamError},
 };
 
-/// A file that takes the frames of a new stream. With zeros for what is missing, every frame has the index, offset and time
-/// that it had; otherwise it has its time. Times of frames of zeros are those of the frames before them.
+/// A file that takes the frames of a new stream. With zeros for what is missing, every frame keeps its index, offset
+/// and time; otherwise only its time. Frames of zeros get the time of the frame before them.
 pub struct ResealedOutput<'a> {
     file: &'a File,
     layout: Layout,
@@ -26,7 +26,7 @@ pub struct ResealedOutput<'a> {
 
 struct State {
     maker: FrameMaker,
-    /// The index in the old stream of the frame that is to come next.
+    /// The index in the old stream of the next frame.
     next_index: u64,
     /// The end of the last payload in the old stream.
     offset: u64,
@@ -35,8 +35,8 @@ struct State {
 }
 
 impl<'a> ResealedOutput<'a> {
-    /// Frames go to `file`, at their places in this `layout`, sealed by `chain`, which must be that of a new stream with
-    /// the features and frame size of the old one, and its header goes before them.
+    /// Writes frames to `file`, at their places in this `layout`, sealed by `chain`, which must belong to a new stream
+    /// with the features and frame size of the old one. The header goes before them.
     pub fn new(file: &'a File, layout: Layout, chain: &'a Chain, filling: Filling) -> Self {
         let mut maker = FrameMaker::new(layout.frame_size, Clock::None);
         if chain.features().contains(Features::LIVE) {
@@ -57,7 +57,7 @@ impl<'a> ResealedOutput<'a> {
     ) -> io::Result<()> {
         if self.filling == Filling::Zeros {
             let full = self.layout.frame_size.payload();
-            // As long as no frame has been sound, there is no time before this one.
+            // Until a frame has been sound, there is no earlier time.
             let before = state.time.unwrap_or(time);
             for _ in state.next_index..index {
                 let missing = offset.saturating_sub(state.offset).min(full as u64);
@@ -92,7 +92,7 @@ impl<'a> ResealedOutput<'a> {
 }
 
 impl SalvageOutput for ResealedOutput<'_> {
-    // A frame index is sealed once, so nothing is sealed before the checks that depend on order were made.
+    // A frame index is sealed once, so nothing is sealed before the checks that depend on order.
     const IN_TURN: bool = true;
 
     fn put(&self, frames: &[Frame<Verified>]) -> io::Result<()> {

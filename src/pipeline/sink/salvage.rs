@@ -1,5 +1,5 @@
-//! A sink for what is sound of a damaged stream. The final frame is held back until it is known that no sound frame follows
-//! it; whoever can forge one can put it anywhere.
+//! A sink for what is sound of a damaged stream. The final frame is held back until it is known that no sound frame
+//! follows it, since anyone who can forge one can put it anywhere.
 
 use std::{
     io, mem,
@@ -30,7 +30,7 @@ pub trait SalvageOutput: Sync {
     /// What the output says.
     fn put(&self, frames: &[Frame<Verified>]) -> io::Result<()>;
 
-    /// Takes the final frame, or nothing if that is lost. Called once, after all others.
+    /// Takes the final frame, or `None` if it is lost. Called once, after all others.
     ///
     /// # Errors
     ///
@@ -46,14 +46,14 @@ pub struct FinalFrame {
     pub payload: Zeroizing<Vec<u8>>,
 }
 
-/// Gives sound frames to an output, and stretches of sound and missing ones to a listener.
+/// Passes sound frames to an output, and stretches of sound and missing ones to a listener.
 pub(in crate::pipeline) struct SalvageSink<'a, O> {
     output: O,
     ledger: Mutex<Ledger<'a>>,
     last: Mutex<Option<FinalFrame>>,
 }
 
-/// How a salvage came to its end.
+/// How a salvage ended.
 pub(in crate::pipeline) struct SalvageEnd {
     pub totals: Totals,
     /// The tag of the final frame, if that is sound.
@@ -75,7 +75,7 @@ impl<'a, O: SalvageOutput> SalvageSink<'a, O> {
         if let Some(early) = last.take_if(|last| ledger.highest_sound() > Some(last.tag.index)) {
             ledger.damaged(not_last(&early));
         }
-        // An output of which nothing is sound is left alone.
+        // Without a sound frame, the output is left alone.
         if last.is_some() || ledger.highest_sound().is_some() {
             output.put_last(last.as_ref())?;
         }
@@ -88,7 +88,7 @@ impl<'a, O: SalvageOutput> SalvageSink<'a, O> {
         Ok(SalvageEnd { totals, last, is_extended })
     }
 
-    /// Holds a final frame back; of two, the later one.
+    /// Holds back a final frame; if there are two, the later one.
     fn hold(&self, frame: &Frame<Verified>) {
         let held = FinalFrame { tag: *frame.tag(), payload: Zeroizing::new(frame.payload().to_vec()) };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

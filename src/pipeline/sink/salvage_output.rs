@@ -1,5 +1,5 @@
-//! Outputs of a salvage: the plaintext, each frame at its place in a file, or all in order with or without zeros for what is
-//! missing.
+//! Outputs of a salvage: plaintext, with each frame at its place in a file, or in order with or without zeros for what
+//! is missing.
 
 use std::{
     fs::File,
@@ -16,15 +16,15 @@ use rustix::io::pwritev;
 use super::{FinalFrame, Outgoing, SalvageOutput, write_all};
 use crate::stage::{Frame, Verified};
 
-/// A file that takes each payload at its offset, in any order. Nothing is written where one is missing, so that it reads as
-/// zeros and takes no space.
+/// A file that takes each payload at its offset, in any order. Nothing is written where a payload is missing: that
+/// reads as zeros and takes no space.
 pub struct SparseOutput<'a> {
     file: &'a File,
     end: AtomicU64,
 }
 
 impl<'a> SparseOutput<'a> {
-    /// Payloads go to `file`, which is empty.
+    /// Writes payloads to `file`, which is empty.
     pub fn new(file: &'a File) -> Self {
         Self { file, end: AtomicU64::new(0) }
     }
@@ -50,7 +50,7 @@ impl SalvageOutput for SparseOutput<'_> {
             self.file.write_all_at(payload, tag.offset)?;
             end = end.max(tag.end().unwrap_or(0));
         }
-        // The last frames may hold nothing, after others that are missing.
+        // The last frames may be empty, and come after missing ones.
         self.file.set_len(end)
     }
 }
@@ -71,7 +71,7 @@ pub struct FilledOutput<W> {
 }
 
 impl<W: Write + Send> FilledOutput<W> {
-    /// Payloads go to `writer`, and `filling` where one is missing.
+    /// Writes payloads to `writer`, and `filling` where one is missing.
     pub fn new(writer: W, filling: Filling) -> Self {
         Self { writer: Mutex::new((writer, 0)), filling }
     }

@@ -1,4 +1,5 @@
-//! A sink that writes nothing: it notes which frames are sound and which are damaged, instead of stopping at the first.
+//! A sink that writes nothing: it notes which frames are sound and which are damaged, instead of stopping at the first
+//! damaged one.
 
 use std::{
     collections::BTreeMap,
@@ -61,8 +62,8 @@ impl Survey {
         self.unlisted + self.damaged().map(DamagedFrames::count).sum::<u64>()
     }
 
-    /// Whether all sound frames come before all damaged ones, of which none has another fault than that it does not
-    /// authenticate: so an unfinished stream looks.
+    /// Whether all sound frames come before all damaged ones, and the damaged ones merely fail to authenticate. That is
+    /// what an unfinished stream looks like.
     pub fn is_sound_up_to_an_end(&self) -> bool {
         let mut damaged = self.damaged();
         let (first, second) = (damaged.next(), damaged.next());
@@ -92,7 +93,7 @@ impl Survey {
 }
 
 impl DamagedFrames {
-    /// How many frames these are.
+    /// The number of frames.
     pub fn count(&self) -> u64 {
         self.last - self.first + 1
     }
@@ -162,7 +163,7 @@ mod tests {
         Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new())
     }
 
-    /// A stream's frames of these times and lengths, at the offsets that these give, moved by `moved`.
+    /// A stream's frames with these times and lengths, at the resulting offsets, moved by `moved`.
     fn sealed(features: Features, frames: &[(i64, u32, u64)]) -> Vec<u8> {
         let (chain, mut offset, mut wire) = (chain(features), 0, Vec::new());
         for (index, &(time, length, moved)) in frames.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A source whose origin says, after it has been read to its end, whether that was all of it.
+//! A source whose origin says, after the last byte, whether it was complete.
 
 use std::{error::Error, sync::Arc};
 
@@ -8,9 +8,10 @@ use crate::{
     stream::StreamError,
 };
 
-/// A source that is whole only if `confirm` says so: it is asked once all of the source was read, and before the final frame
-/// is given to a sink that is written in order, or else before [`run`](super::super::Workers::run) returns. If it refuses,
-/// there is no stream: a sink in order has received no final frame, and what any other sink has received must be discarded.
+/// A source that is whole only if `confirm` says so: it is asked once all of the source has been read, before the final
+/// frame is written to a sink in order, or else before [`run`](super::super::Workers::run) returns. If it refuses,
+/// there is no stream: a sink in order has received no final frame, and what any other sink has received must be
+/// discarded.
 ///
 /// This is how the output of a program is encrypted that may fail after its last byte: `confirm` waits for its exit.
 ///
@@ -49,7 +50,7 @@ impl<T, F> ConfirmedSource<T, F>
 where
     F: Fn() -> Result<(), Box<dyn Error + Send + Sync>> + Sync,
 {
-    /// All of `source`, if `confirm` agrees. It may wait, and is asked by one of the workers.
+    /// All of `source`, if `confirm` agrees. It may block, and is called by one of the workers.
     pub fn new(source: T, confirm: F) -> Self {
         Self { source, confirm }
     }

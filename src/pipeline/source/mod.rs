@@ -19,7 +19,7 @@ use crate::{
     stream::StreamError,
 };
 
-/// What a worker took: a hand of frames.
+/// A hand of frames, as taken by a worker.
 pub struct Taken {
     /// The hand's number, from 0.
     pub hand: u64,
@@ -47,7 +47,7 @@ pub trait Source<S>: Sync {
         usize::MAX
     }
 
-    /// Fails unless the input, now read to its end, is the same as when reading began.
+    /// Fails unless the input, now read to its end, is unchanged since reading began.
     ///
     /// # Errors
     ///

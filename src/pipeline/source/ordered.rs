@@ -47,7 +47,7 @@ impl<R: Input> Frames<Clear> for PlaintextFrames<R> {
     fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<Clear>>, StreamError> {
         let Self { filler, maker, input_ended, ended } = self;
         let arrived = if *input_ended {
-            // Its end is not read twice: a terminal would go on after it.
+            // The end is not read twice: a terminal would continue after it.
             empty.pop().map(|buffer| Arrived { buffer, filled: 0, ended: true })
         } else {
             filler.next(empty, FrameBuffer::payload_area, wait, || maker.arrived())?
@@ -145,8 +145,8 @@ impl<R: Input> Source<Clear> for PlaintextSource<'_, R> {
         lock(&self.frames).deal(empty, frames)
     }
 
-    /// As many as a file of the size in the snapshot has. A file that claims to be empty may hold anything, and live frames
-    /// may be short.
+    /// As many as a file of the size in the snapshot has. A file that claims to be empty may contain anything, and live
+    /// frames may be short.
     fn most_frames(&self) -> Option<u64> {
         if self.live {
             return None;
@@ -181,7 +181,7 @@ impl<R: Input> Source<Received> for CiphertextSource<R> {
         lock(&self.frames).deal(empty, frames)
     }
 
-    /// A stream guards itself: its frames authenticate.
+    /// A stream needs no check: its frames authenticate.
     fn confirm(&self) -> Result<(), StreamError> {
         Ok(())
     }

@@ -72,8 +72,8 @@ impl Hands {
         Some(hand)
     }
 
-    /// Fills `frames` with those of one hand, up to the first failure of `read`, which gives `None` for a frame that is
-    /// to be skipped.
+    /// Fills `frames` with those of one hand, up to the first failure of `read`, which returns `None` for a frame to be
+    /// skipped.
     fn take<S>(
         &self,
         hand: &Hand,
@@ -100,7 +100,7 @@ impl<'a> PlaintextFile<'a> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::TooLong`] if the file has more than one counter allows.
+    /// [`StreamError::TooLong`] if the file is longer than the counter allows.
     pub fn new(
         file: &'a File,
         snapshot: FileSnapshot<'a>,
@@ -190,8 +190,8 @@ impl Source<Received> for CiphertextFile<'_> {
         Some(self.hands.count())
     }
 
-    /// A stream guards itself, except against bytes appended after its length was taken: those are refused here, as they
-    /// would have been earlier.
+    /// A stream needs no check, except for bytes appended after its length was taken: these are refused here, as they
+    /// would have been at the start.
     fn confirm(&self) -> Result<(), StreamError> {
         if self.stream.has_grown()? {
             return Err(StreamError::Frame { index: self.stream.last_index(), fault: FrameFault::Mac });
@@ -202,7 +202,7 @@ impl Source<Received> for CiphertextFile<'_> {
     fn interrupt(&self) {}
 }
 
-/// Fills `area`. A file that ends too early has shrunk since its size was taken.
+/// Fills `area`. A file that ends too early has been truncated since its size was taken.
 fn read_exact_at(file: &File, area: &mut [u8], position: u64) -> Result<(), StreamError> {
     file.read_exact_at(area, position).map_err(|error: io::Error| match error.kind() {
         ErrorKind::UnexpectedEof => StreamError::InputChanged,

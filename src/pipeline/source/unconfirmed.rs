@@ -1,4 +1,4 @@
-//! A source that may change while it is read: a stream that is salvaged as it grows.
+//! A source that may change while it is read: a stream that is salvaged while it grows.
 
 use super::{Source, Taken};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     stream::StreamError,
 };
 
-/// A source whose input need not be the same at the end as when reading began.
+/// A source whose input may have changed by the end.
 pub(in crate::pipeline) struct UnconfirmedSource<T>(pub T);
 
 impl<S, T: Source<S>> Source<S> for UnconfirmedSource<T> {

@@ -1,4 +1,4 @@
-//! What programs see of a file or a folder without opening it.
+//! What programs see of a file or folder without opening it.
 
 use std::time::SystemTime;
 
@@ -6,14 +6,14 @@ use fuser::{FileAttr, FileType, INodeNo};
 
 use crate::share::tree::{Attributes, SharedStream};
 
-/// Bytes that programs are advised to read at a time.
+/// The read size that programs are advised to use.
 pub(super) const BLOCK: u32 = 128 << 10;
-/// Bytes of the blocks that are counted.
+/// The size of the blocks that are counted.
 const COUNTED: u64 = 512;
 
 /// The attributes of the folder `number`.
 pub(super) fn of_folder(number: INodeNo, attributes: &Attributes) -> FileAttr {
-    // It has any number of links: programs that count them to find folders look then.
+    // The number of links is unknown: programs that use it to count subfolders then look for themselves.
     FileAttr { kind: FileType::Directory, ..of_file(number, attributes, 0) }
 }
 
@@ -38,8 +38,8 @@ pub(super) fn of_file(number: INodeNo, attributes: &Attributes, size: u64) -> Fi
     }
 }
 
-/// The size that is shown of `stream`. One without a proper end has more than can be read, so that whoever reads it to its
-/// size comes to the error.
+/// The size that is shown for `stream`. Without a proper end, it is more than can be read, so that whoever reads up to
+/// that size gets the error.
 pub(super) fn shown_size(stream: &SharedStream, claimed: Option<u64>) -> u64 {
     let length = stream.len();
     if stream.is_whole() { length } else { claimed.unwrap_or(0).max(length.saturating_add(1)) }

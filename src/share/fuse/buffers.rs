@@ -1,4 +1,4 @@
-//! Memory for answers, used again and again: to get it from the system for each would take as long as to decrypt them.
+//! Reusable memory for answers: getting it from the system each time would take as long as decrypting.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What is read of an open stream at a time.
+//! Reading pieces of an open stream.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use rustix::io::Errno;
 use super::buffers::{Buffer, Buffers};
 use crate::share::tree::{Piece, SharedStream};
 
-/// Bytes from which on a read is one of many in order, or takes whole frames: what it leaves of a frame is not kept.
+/// From this size on, a read is one of many in order, or takes whole frames: the rest of a frame is not kept.
 pub(super) const LARGE: usize = 64 << 10;
 
-/// What is read of a stream at a time.
+/// How much of a stream is read at a time.
 pub(super) struct Content {
     pub stream: Arc<SharedStream>,
-    /// Whether the system takes an answer that is too short for the end, and caches it.
+    /// Whether the system takes a short answer for the end of the file, and caches it.
     pub is_cached: bool,
     buffers: Arc<Buffers>,
 }
@@ -26,7 +26,7 @@ pub(super) enum Answer {
 }
 
 impl Content {
-    /// A content that is read into `buffers`.
+    /// A content whose parts are read into `buffers`.
     pub fn new(stream: Arc<SharedStream>, is_cached: bool, buffers: Arc<Buffers>) -> Self {
         Self { stream, is_cached, buffers }
     }
@@ -35,7 +35,7 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// That of the first byte that cannot be read, or if the answer would be cached, of any.
+    /// The error of the first byte if that cannot be read; if the answer would be cached, of any byte.
     pub fn read(&self, offset: u64, size: usize) -> Result<Answer, Errno> {
         if size < LARGE {
             return self.read_small(offset, size).map(Answer::Copied);
@@ -47,7 +47,7 @@ impl Content {
         }
     }
 
-    /// What a small read leaves of a frame is kept for the next.
+    /// The rest of a frame after a small read is kept for the next one.
     fn read_small(&self, offset: u64, size: usize) -> Result<Buffer, Errno> {
         let mut buffer = self.buffers.take(size);
         let (area, mut read) = (buffer.room(size), 0);

@@ -1,4 +1,4 @@
-//! The system's end of a file system: /dev/fuse, mounted by us, or by fusermount3 where that takes root.
+//! The kernel's end of a file system: /dev/fuse, mounted by us, or by fusermount3 where mounting takes root.
 
 use std::{
     ffi::{CString, OsString},
@@ -52,18 +52,18 @@ fn mount_directly(device: &File, place: &Path, name: &str) -> Result<(), Errno> 
     mount(name, place, TYPE, flags, &*options)
 }
 
-/// The helper may mount for users, and sends the descriptor that it has opened over a socket.
+/// The helper is allowed to mount for users, and sends the descriptor that it has opened over a socket.
 fn mount_by_helper(place: &Path, name: &str) -> Result<OwnedFd, MountError> {
     let (ours, theirs) = UnixStream::pair().map_err(MountError::System)?;
     let (_, subtype) = TYPE.split_once('.').unwrap_or_default();
-    // Commas part the options.
+    // Commas separate the options.
     let name = name.replace('\\', r"\\").replace(',', r"\,");
     let mut helper = Command::new(HELPER);
     helper.arg("-o").arg(format!("ro,nosuid,nodev,subtype={subtype},fsname={name}")).arg("--").arg(place);
-    // As descriptor 0 it needs no inheriting of others.
+    // As descriptor 0, it is inherited without any others.
     helper.env("_FUSE_COMMFD", "0").stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut running = helper.spawn().map_err(of_helper)?;
-    // It still holds our copy of their end.
+    // The command still holds our copy of its end.
     drop(helper);
     let received = receive(&ours);
     let mut said = String::new();
@@ -108,7 +108,7 @@ fn last_words(said: &str, end: &str) -> String {
     }
 }
 
-/// Has the helper unmount what is at `place`, even if files in it are open.
+/// Makes the helper unmount what is at `place`, even if files in it are open.
 pub(super) fn unmount_by_helper(place: &Path) -> Result<(), MountError> {
     let arguments = ["-u", "-z", "--"].map(OsString::from);
     let mut helper = Command::new(HELPER);

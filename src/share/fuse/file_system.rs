@@ -1,4 +1,4 @@
-//! Answers to the system's requests, from a tree.
+//! Answers to the kernel's requests, from a tree.
 
 use std::{
     ffi::OsStr,
@@ -44,7 +44,7 @@ pub(super) struct FileSystem {
     notifying: Notifying,
 }
 
-/// What can tell the system that something has changed, once it listens.
+/// Notifies the kernel that something has changed, once it is listening.
 #[derive(Clone, Default)]
 pub(super) struct Notifying(Arc<OnceLock<Notifier>>);
 
@@ -59,7 +59,7 @@ impl Notifying {
         let _ = self.0.set(notifier);
     }
 
-    /// Has the system ask for the attributes of the file again.
+    /// Makes the kernel ask for the attributes of the file again.
     fn forget_attributes(&self, number: INodeNo) {
         if let Some(notifier) = self.0.get() {
             // Without an offset, cached bytes stay.
@@ -91,11 +91,11 @@ impl FileSystem {
             Some(claimed) if self.tree.known(file).is_none() => claimed,
             _ => self.size(node.id, file),
         };
-        // What was seen may have changed the number.
+        // Opening it may have changed the number.
         of_file(self.inodes.number(node.id), &node.attributes, size)
     }
 
-    /// The attributes of `node` as they can be had without opening anything, and how long they are valid.
+    /// The attributes of `node` that are known without opening anything, and how long they are valid.
     fn attributes_at_once(&self, node: &Node) -> (FileAttr, Duration) {
         match node.file() {
             Some(file) if file.claimed.is_none() && self.tree.known(file).is_none() => {
@@ -152,8 +152,8 @@ impl FileSystem {
         Ok(self.folders.open(OpenFolder { listing, entries }))
     }
 
-    /// Calls `add` with each entry of an open folder after the first `offset`, its offset and its name, until that says that
-    /// there is no more room.
+    /// Calls `add` with each entry of an open folder after the first `offset`, its offset and its name, until that
+    /// returns that there is no more room.
     fn list(
         &self,
         number: INodeNo,
@@ -184,7 +184,7 @@ impl Filesystem for FileSystem {
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_ASYNC_DIO
             | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
-        // An older kernel does without.
+        // An older kernel does without it.
         let _ = config.add_capabilities(wanted & config.capabilities());
         let _ = config.set_max_background(WAITING_READS);
         Ok(())

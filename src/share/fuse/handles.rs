@@ -10,7 +10,7 @@ use std::{
 
 use fuser::FileHandle;
 
-/// What is open, by number. No number is used twice.
+/// Open things, by number. No number is used twice.
 pub(super) struct Handles<T> {
     open: RwLock<HashMap<u64, Arc<T>>>,
     next: AtomicU64,

@@ -1,4 +1,4 @@
-//! Inode numbers. The system caches bytes by them, so another content gets another number.
+//! Inode numbers. The system caches bytes by them, so different content gets a different number.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use crate::share::tree::{NodeId, SharedStream};
 /// The bits of a number that are the node's; the rest counts contents.
 const NODE_BITS: u32 = 40;
 
-/// The numbers of the nodes that have been opened. Of all others, it is the node's own.
+/// The numbers of the nodes that have been opened. All others have the node's own number.
 #[derive(Default)]
 pub(super) struct Inodes {
     known: Mutex<HashMap<NodeId, Known>>,
@@ -20,7 +20,7 @@ pub(super) struct Inodes {
 
 #[derive(Default)]
 struct Known {
-    /// How often the content was replaced by another.
+    /// How often the content was replaced.
     version: u64,
     /// The etag of the content whose bytes the system may have cached.
     cached: Option<String>,
@@ -29,13 +29,13 @@ struct Known {
 /// What the system may do with the bytes of a file that is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caching {
-    /// Keep those that it has.
+    /// Keep the bytes that it has cached.
     Keep,
-    /// Begin to cache.
+    /// Start to cache.
     Begin,
     /// Cache nothing: the end may move, and reads there must fail.
     Nothing,
-    /// There is another content now than under this number.
+    /// The content is no longer the one with this number.
     Replaced,
 }
 
@@ -46,13 +46,13 @@ impl Inodes {
         INodeNo(node | (version << NODE_BITS))
     }
 
-    /// The node with this number, unless it has another content now.
+    /// The node with this number, unless its content has changed since.
     pub fn node(&self, number: INodeNo) -> Option<NodeId> {
         let node = number.0 & ((1 << NODE_BITS) - 1);
         (self.number(node) == number).then_some(node)
     }
 
-    /// Notes that the content of `node` is that of `stream`, or cannot be had any more.
+    /// Notes that the content of `node` is that of `stream`, or is no longer available.
     pub fn seen(&self, node: NodeId, stream: Option<&SharedStream>) {
         let mut known = self.lock();
         let Some(known) = known.get_mut(&node) else { return };

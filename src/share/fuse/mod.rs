@@ -1,6 +1,6 @@
-//! A tree as a file system for every program there is, read only, through FUSE.
+//! A tree as a read-only file system for every program, through FUSE.
 //!
-//! A [`MountPoint`] is a folder that was found fit; [`Mounted`] is the tree mounted there, until it is unmounted.
+//! A [`MountPoint`] is a folder that was found suitable; [`Mounted`] is the tree mounted there, until it is unmounted.
 
 mod attributes;
 mod buffers;

@@ -13,7 +13,7 @@ pub(crate) enum MountError {
     NotAFolder,
     #[error("is not empty")]
     NotEmpty,
-    /// Whoever looked through the source would come to the mount, and wait for itself.
+    /// A walk through the source would reach the mount, and wait for itself.
     #[error("is inside the folder that is to be mounted")]
     InsideSource(PathBuf),
     /// The type of the file system that is mounted there, and what it shows.
@@ -37,7 +37,7 @@ pub(crate) enum MountError {
     Helper(String),
     #[error("cannot be run")]
     HelperStart(#[source] io::Error),
-    /// The system, or its end of the file system, refuses.
+    /// The kernel, or its end of the file system, refuses.
     #[error("cannot mount")]
     System(#[source] io::Error),
 }

@@ -27,7 +27,7 @@ impl MountPoint {
         let absolute = path.canonicalize().map_err(of_folder)?;
         let point = Self { path: absolute };
         let (metadata, content) = (point.path.metadata(), fs::read_dir(&point.path));
-        // The system may still know what a mount that has died was like, but not what is in it.
+        // The kernel may still know the attributes of a dead mount, but not what is in it.
         if metadata.as_ref().is_err_and(is_dead) || content.as_ref().is_err_and(is_dead) {
             return Err(MountError::Dead);
         }
@@ -61,7 +61,7 @@ impl MountPoint {
     }
 }
 
-/// Nobody answers there any more.
+/// Nobody serves it any more.
 fn is_dead(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::NOTCONN)
 }

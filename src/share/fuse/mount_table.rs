@@ -16,7 +16,7 @@ use rustix::{
     io::Errno,
 };
 
-/// Names a mount for as long as it is there.
+/// Identifies a mount for as long as it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MountId(u64);
 
@@ -37,8 +37,8 @@ pub(super) fn mounts() -> io::Result<Vec<MountEntry>> {
     Ok(table.split(|&byte| byte == b'\n').filter_map(MountEntry::parse).collect())
 }
 
-/// The mount that has the name `place` now, the topmost if there are several, held open by the descriptor. Nothing is asked
-/// of the file system that is mounted.
+/// The mount that has the name `place` now, the topmost if there are several, held open by the descriptor. The mounted
+/// file system itself is not asked anything.
 pub(super) fn mount_at(place: &Path) -> io::Result<(MountId, File)> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = File::from(rustix::fs::open(place, flags, Mode::empty())?);

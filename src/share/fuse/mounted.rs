@@ -1,4 +1,4 @@
-//! A tree that is mounted: served by threads of ours until somebody unmounts it, and unmounted before we go.
+//! A mounted tree: served by our threads until somebody unmounts it, and unmounted before this process exits.
 
 use std::{
     fs::File,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::share::tree::Tree;
 
-/// Requests that are worked on at the same time: while some wait for a disk, others are decrypted.
+/// Requests that are handled at the same time: while some wait for a disk, others are decrypted.
 const THREADS: usize = 8;
 
 /// A tree that is mounted and served.
@@ -30,7 +30,7 @@ pub(crate) struct Mounted {
     serving: JoinHandle<()>,
 }
 
-/// Unmounts what was mounted with it, whoever has it: never anything else that is mounted at the same place.
+/// Unmounts what was mounted with it, from any thread, and never anything else that is mounted at the same place.
 #[derive(Clone)]
 pub(crate) struct Unmounter(Arc<Mutex<State>>);
 
@@ -46,13 +46,13 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
     Nothing,
-    /// Files that programs still have open. They can be read as long as this process lives.
+    /// Files that programs still have open. They can be read for as long as this process lives.
     OpenFiles,
 }
 
 impl Mounted {
     /// Mounts `tree` at `place`, under the name `name` in the system's table of mounts, and serves it until it is
-    /// unmounted; `unmounter` can do that from here on. What ended it goes to `ended`.
+    /// unmounted; `unmounter` can do that from here on. The reason for the end goes to `ended`.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Mounted {
         Ok(Self { serving: serving.map_err(MountError::System)? })
     }
 
-    /// Waits until all that has served it is gone. That is so once nothing is [left](Left) of the mount.
+    /// Waits until all the threads that served it are gone, which happens once nothing is [left](Left) of the mount.
     pub fn join(self) {
         let _ = self.serving.join();
     }
@@ -97,19 +97,19 @@ impl Unmounter {
         Self(Arc::new(Mutex::new(State::NotYet)))
     }
 
-    /// Whoever wants to unmount meanwhile waits.
+    /// Others who want to unmount wait meanwhile.
     fn mount(&self, place: &MountPoint, name: &str) -> Result<OwnedFd, MountError> {
         let mut state = self.lock();
         place.check_free()?;
         let device = device::mount_at(&place.path, name)?;
         let ours = device.try_clone().map_err(MountError::System)?;
-        // Not held any longer: it would keep others from unmounting.
+        // The lock is not held any longer: it would keep others from unmounting.
         let (id, _) = mount_at(&place.path).map_err(MountError::System)?;
         *state = State::Mounted(id, ours);
         Ok(device)
     }
 
-    /// Takes the mount away, even if files in it are open.
+    /// Unmounts it, even if files in it are open.
     ///
     /// # Errors
     ///
@@ -132,13 +132,13 @@ impl Unmounter {
     }
 }
 
-/// Takes the mount `id` out of the tree of folders, wherever it is now, if it is still there.
+/// Detaches the mount `id`, wherever it is now, if it still exists.
 fn detach(id: MountId) -> Result<(), MountError> {
     let table = mounts().map_err(MountError::System)?;
     let Some(entry) = table.into_iter().find(|entry| entry.id == id) else { return Ok(()) };
     let (top, folder) = mount_at(&entry.place).map_err(MountError::System)?;
     if top != id {
-        // Unmounting ours would take the other with it.
+        // Unmounting ours would also remove the other.
         return Err(MountError::Busy { kind: TYPE.to_owned(), source_name: entry.source });
     }
     match detach_open(&folder) {
@@ -155,8 +155,8 @@ fn detach_open(folder: &File) -> Result<(), Errno> {
     unmount(format!("/proc/self/fd/{}", folder.as_raw_fd()), UnmountFlags::DETACH)
 }
 
-/// Whether the system still sends requests through `device`: the last open file ends that. What has just been closed is let go
-/// of a moment later, so that is waited for.
+/// Whether the kernel still sends requests through `device`, which ends with the last open file. The kernel lets go of
+/// a closed file a moment later, so this waits for that.
 fn is_connected(device: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(device, PollFlags::empty())];
     let moment = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };

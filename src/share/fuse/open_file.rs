@@ -21,8 +21,8 @@ impl OpenFile {
         self.0.content()
     }
 
-    /// `size` bytes from the byte `offset` on, or fewer at the end. If they are asked for in order, `decryptors` are given what
-    /// comes next.
+    /// `size` bytes from the byte `offset` on, or fewer at the end. If reads come in order, `decryptors` get what comes
+    /// next.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! What a program that reads in order will ask for next, decrypted before it does.
+//! Decrypting ahead what a program that reads in order will ask for next.
 //!
-//! The system asks for one part, and for the next once the program has come to this one. Without anything ahead, either the
-//! program works or we do.
+//! The kernel asks for one part, and for the next once the program has come to this one. Without reading ahead, either
+//! the program works or we do.
 
 use std::{
     collections::VecDeque,
@@ -18,10 +18,10 @@ use super::content::{Answer, Content};
 const DEPTH: usize = 4;
 /// Reads in order after which more of them are expected.
 const EXPECTED_AFTER: u32 = 2;
-/// Parts that may be in the queue: of more readers than that, some do without.
+/// Parts that may be in the queue: with more readers than that, some do without.
 const LONGEST_QUEUE: usize = 64;
 
-/// What is read ahead of one open file.
+/// What is read ahead for one open file.
 pub(super) struct Ahead {
     content: Content,
     state: Mutex<State>,
@@ -32,7 +32,7 @@ pub(super) struct Ahead {
 struct State {
     /// Where the last read ended.
     next: u64,
-    /// How many reads in order there were.
+    /// The number of consecutive reads in order.
     in_order: u32,
     parts: VecDeque<Part>,
 }
@@ -67,7 +67,7 @@ struct Jobs {
 }
 
 impl Ahead {
-    /// Nothing yet of `content`.
+    /// Nothing read ahead of `content` yet.
     pub fn of(content: Content) -> Self {
         Self { content, state: Mutex::default(), changed: Condvar::new() }
     }
@@ -76,8 +76,8 @@ impl Ahead {
         &self.content
     }
 
-    /// What was read ahead at `offset`, and has what comes after it read by `decryptors`. `None` if nothing has begun to read
-    /// it.
+    /// Returns what was read ahead at `offset`, and makes `decryptors` read what comes after it. `None` if reading that
+    /// part ahead has not started.
     pub fn take(self: &Arc<Self>, offset: u64, size: usize, decryptors: &Decryptors) -> Option<Result<Answer, Errno>> {
         let mut state = lock(&self.state);
         let end = offset.saturating_add(size as u64);
@@ -138,7 +138,7 @@ impl Ahead {
         begun.read = self.content.read(offset, size);
     }
 
-    /// Notes what was `read` of the part at `offset`, unless that is no longer wanted.
+    /// Notes the result, `read`, for the part at `offset`, unless it is no longer wanted.
     fn done(&self, offset: u64, read: Result<Answer, Errno>) {
         let mut state = lock(&self.state);
         let begun = |part: &&mut Part| part.offset == offset && matches!(part.progress, Progress::Begun);
@@ -181,7 +181,7 @@ impl Decryptors {
         Ok(decryptors)
     }
 
-    /// Has the part of `file` at `offset` read ahead, unless there is too much to do already.
+    /// Queues reading ahead the part of `file` at `offset`, unless there is too much to do already.
     fn ask(&self, file: &Arc<Ahead>, offset: u64) -> bool {
         let mut jobs = lock(&self.queue.jobs);
         if jobs.waiting.len() >= LONGEST_QUEUE {

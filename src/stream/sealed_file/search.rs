@@ -86,8 +86,8 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(None)
     }
 
-    /// Refuses the tag of a frame if it contradicts that of a sound neighbour. A tag that passed is remembered, so that a
-    /// damaged neighbour is not read again each time the frame is read.
+    /// Refuses the tag of a frame if it contradicts that of a sound neighbour. A tag that passed is remembered, so that
+    /// a damaged neighbour is not reread each time.
     pub(super) fn check_neighbours(&self, tag: &FrameTag) -> Result<(), StreamError> {
         if self.tags.agrees(tag.index) {
             return Ok(());

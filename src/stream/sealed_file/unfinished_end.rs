@@ -25,7 +25,7 @@ pub(super) fn sound_frames<R: ReadAt>(
     };
     let count = file.frames();
     let (mut end, mut step) = (count, 1_u64);
-    // No frame from `end` on was found sound.
+    // No frame from `end` on was found to be sound.
     let mut found = None;
     while end > 0 && found.is_none() {
         let index = end.saturating_sub(step);

@@ -101,7 +101,7 @@ impl Following<'_> {
         Ok(())
     }
 
-    /// From which time on, if not from the start.
+    /// The time to start from, if not the beginning.
     fn since(&self) -> Option<i64> {
         match self.decryption.plan.part {
             Some(Part::Times { since, .. }) => Some(since),
@@ -109,8 +109,8 @@ impl Following<'_> {
         }
     }
 
-    /// The segment to begin with, once there is one: of the recording in the folder that was written to last, the first or, by
-    /// time, the last one that began before that.
+    /// The segment to begin with, once there is one. In a folder, it belongs to the recording that was written to last:
+    /// its first segment, or with a time, the last one that began before it.
     fn first_segment(&mut self) -> Result<PathBuf, Failure> {
         loop {
             let segments = self.look()?;
@@ -137,7 +137,7 @@ impl Following<'_> {
         }
     }
 
-    /// Whether the first frame of the segment at `path` is there, and began to arrive by `since`.
+    /// Whether the first frame of the segment at `path` exists and began to arrive by `since`.
     fn begins_before(&self, path: &Path, since: i64) -> Result<bool, Failure> {
         let Some(Followed { mut frames, .. }) = self.try_open(path, 0)? else { return Ok(false) };
         Ok(matches!(frames.next_frame(), Ok(Some(first)) if first.tag().time <= since))
@@ -148,7 +148,7 @@ impl Following<'_> {
         found.map_err(|error| Failure::system(self.places.folder.as_path(), "cannot read", &error))
     }
 
-    /// Waits until something may have changed, or nobody reads what is delivered.
+    /// Waits until something may have changed, or until nobody reads the output any more.
     fn wait(&self, delivery: &Delivery<'_>) -> Result<(), Halt> {
         let output = delivery.is_direct().then(|| delivery.file().as_fd());
         match self.wait_for_change(output)? {
@@ -162,7 +162,7 @@ impl Following<'_> {
         woken.map_err(|error| Failure::system(self.places.folder.as_path(), "cannot watch", &error))
     }
 
-    /// Opens the stream at `path`, and waits for its header if that is not there yet.
+    /// Opens the stream at `path`, waiting for its header if that has not been written yet.
     fn open(&mut self, path: &Path) -> Result<Followed, Failure> {
         let opened = loop {
             match self.try_open(path, 0)? {
@@ -191,9 +191,9 @@ impl Following<'_> {
         Ok(if sealed.frames() == 0 { 0 } else { sealed.frame_at_time(since).map_err(failed)?.unwrap_or(0) })
     }
 
-    /// Opens the stream at `path`, to be read from frame `first` on; `None` if its header is not there yet.
+    /// Opens the stream at `path`, to be read from frame `first` on; `None` if its header has not been written yet.
     fn try_open(&self, path: &Path, first: u64) -> Result<Option<Followed>, Failure> {
-        // To open a pipe waits for its other end.
+        // Opening a pipe would wait for its other end.
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Failure::usage("is not a regular file, which --follow could read again")
                 .about(path)
@@ -216,8 +216,8 @@ impl Following<'_> {
         Ok(Some(Followed { path: path.to_owned(), label, record, frames, end: None }))
     }
 
-    /// Delivers what is there, and waits for more, until the final frame of the recording, or until its recorder has left it
-    /// without one.
+    /// Delivers what is there and waits for more, until the recording's final frame, or until its recorder is gone
+    /// without having written one.
     fn follow(
         &mut self,
         mut followed: Followed,
@@ -226,7 +226,7 @@ impl Following<'_> {
     ) -> Result<(), Halt> {
         let mut has_successor = false;
         loop {
-            // If it has left by now, nothing comes after what is delivered next.
+            // If the recorder is gone by now, nothing comes after what is delivered next.
             let recorder = self.recorder.look(followed.frames.source());
             let has_grown = followed.deliver(delivery, progress)?;
             let goes_on = followed.end.is_none_or(TagFlags::is_continued);
@@ -246,7 +246,7 @@ impl Following<'_> {
                         }
                         self.wait(delivery)?;
                     }
-                    // Once another segment has begun, this one does not grow: all of it is there now.
+                    // Once another segment has begun, this one no longer grows: all of it is there now.
                     Some(_) if followed.end.is_none() && !has_successor => has_successor = true,
                     Some(next) => {
                         followed = self.go_on(&followed, &next)?;
@@ -257,13 +257,13 @@ impl Following<'_> {
         }
     }
 
-    /// The segment after the one with this `record`, if it is there; if only later ones are, the first of these.
+    /// The segment after the one with this `record`, if it exists, or else the first of the later ones.
     fn successor(&mut self, record: &SegmentRecord) -> Result<Option<PathBuf>, Failure> {
         let is_later = |other: &SegmentRecord| other.recording == record.recording && other.number > record.number;
         let is_next = |other: &SegmentRecord| Some(other.number) == record.number.checked_add(1);
         let mut later = self.look()?.into_iter().find(|(_, other)| is_later(other));
         if later.as_ref().is_some_and(|(_, other)| !is_next(other)) {
-            // A folder that is read while files appear in it may show a later one alone.
+            // Listing a folder while files appear in it may return a later one without the earlier one.
             later = self.look()?.into_iter().find(|(_, other)| is_later(other));
         }
         Ok(later.map(|(path, _)| path))

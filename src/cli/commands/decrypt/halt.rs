@@ -12,7 +12,7 @@ use crate::{
 /// Why a delivery ended early.
 pub(super) enum Halt {
     Failed(Failure),
-    /// The output takes no more: its reader may have left.
+    /// The output accepts no more: its reader may be gone.
     NotTaken(StreamError),
 }
 
@@ -33,7 +33,8 @@ impl Halt {
 }
 
 impl Decryption<'_> {
-    /// Ends a `delivery` of which all was `delivered`, or which was halted. A command that leaves early is done with it.
+    /// Ends a `delivery` that is complete (`delivered`) or was halted. A command that exits early has had what it
+    /// wanted.
     pub(super) fn end_pieces(
         &self,
         delivery: Delivery<'_>,

@@ -116,8 +116,8 @@ impl Decryption<'_> {
         Ok(())
     }
 
-    /// Opens the output of a job: a file or a pipe, or the command, which is started. `stop` ends a wait for input, if there
-    /// is any: then nobody needs more.
+    /// Opens the output of a job: a file or a pipe, or the command, which is started. `stop` ends a wait for input,
+    /// since nobody needs more then.
     fn open_delivery<'j>(
         &'j self,
         job: &'j Job,
@@ -136,8 +136,8 @@ impl Decryption<'_> {
         Ok((Delivery::to_command(&input.label, destination, into, layout), Some(consumer)))
     }
 
-    /// Ends what [`Decryption::open_delivery`] opened: gives a file its name, or lets the command's input end. A command that
-    /// leaves early is done with it; one that is not given all is ended.
+    /// Ends what [`Decryption::open_delivery`] opened: gives a file its name, or lets the command's input end. A
+    /// command that exits early has had what it wanted; one that does not get everything is ended.
     fn end_delivery(
         &self,
         delivery: Delivery<'_>,
@@ -149,7 +149,7 @@ impl Decryption<'_> {
             (None, Err(error)) => Err(delivery.failure(&error)),
             (Some(consumer), Ok(())) => {
                 drop(delivery);
-                // Whether all was read matters only for what is removed.
+                // Whether everything was read only matters for --remove.
                 consumer.finish(if self.plan.placement.removes { Took::Everything } else { Took::Part })
             }
             (Some(consumer), Err(error)) if consumer.has_left(&error) => {

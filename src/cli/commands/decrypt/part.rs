@@ -89,12 +89,12 @@ impl Decryption<'_> {
         let Job { input, destination, .. } = job;
         let selection = match part {
             Part::Bytes(ByteRange::Last(_)) => {
-                return Err(Failure::usage("is a pipe, whose length is not known in advance")
+                return Err(Failure::usage("is a pipe, and its length is not known in advance")
                     .about(&input.label)
-                    .with_hint("count from the front, or store the stream in a file first"));
+                    .with_hint("count from the start, or store the stream in a file first"));
             }
             Part::Bytes(range) => {
-                // A plaintext that would be long enough does not exist, but how long it is must be read.
+                // No plaintext can be that long, but its actual length must still be read.
                 Selection::Bytes(range.within(u64::MAX).unwrap_or(u64::MAX..u64::MAX))
             }
             Part::Times { since, until } => Selection::Times(since, until),
@@ -107,7 +107,7 @@ impl Decryption<'_> {
         let mut frames = VerifiedFrames::new(stream, rest);
         let delivered = delivery.deliver_selection(&mut frames, &selection, progress.delivered());
         match (part, &delivered) {
-            // A command that has been given nothing of what does not exist is ended as it is dropped.
+            // A command that was given nothing, because nothing is there, is ended when it is dropped.
             (Part::Bytes(range), Ok(Some(length))) if range.within(*length).is_none() => {
                 return Err(beyond_the_end(&input.label, *length));
             }

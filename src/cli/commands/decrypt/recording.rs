@@ -72,7 +72,7 @@ fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), 
     decryption.segments(&job, &checked, &keyring)
 }
 
-/// Of a folder, all of a recording is expected, though its ends may have expired.
+/// For a folder, a complete recording is expected, though its start may have expired.
 fn warn_of_missing_ends(segments: &[Checked]) {
     if let Some(Checked { path, facts, .. }) = segments.first().filter(|first| first.facts.record.number > 1) {
         report::warning(&missing_start(path, facts.record.number));
@@ -84,7 +84,7 @@ fn warn_of_missing_ends(segments: &[Checked]) {
     }
 }
 
-/// Refuses the folder of a recording where there is no one output for it.
+/// Refuses the folder of a recording if there is no single output for it.
 pub(super) fn refuse_without_output(inputs: &Inputs) -> Result<(), Failure> {
     let holds_segments = |folder: &Path| {
         let streams = if folder.is_dir() { streams_in(folder) } else { Ok(Vec::new()) };
@@ -92,7 +92,7 @@ pub(super) fn refuse_without_output(inputs: &Inputs) -> Result<(), Failure> {
     };
     match inputs.named.iter().find(|path| inputs.below_folders.is_none() && holds_segments(path)) {
         None => Ok(()),
-        Some(folder) => Err(Failure::usage("is the folder of a recording, and its segments have no output together")
+        Some(folder) => Err(Failure::usage("is the folder of a recording, and its segments need one output")
             .about(folder.as_path())
             .with_hint("name it with -o FILE; or decrypt each by itself: reelseal decrypt --recursive FOLDER")),
     }
@@ -111,7 +111,8 @@ fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, Segmen
                 let (label, kind) = (Label::from(path.as_path()), InputErrorKind::Folder);
                 return Err(InputError { label, kind }.into());
             }
-            // Recordings in the order of their first names, which are times unless somebody has chosen others.
+            // Recordings in the order of their first segments' names, which are times unless the user chose other
+            // names.
             let mut recordings: Vec<_> = Vec::new();
             for (_, record) in &found {
                 if !recordings.contains(&record.recording) {
@@ -136,11 +137,11 @@ fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, Segmen
         Some(_) if segments.is_empty() => Err(Failure::usage("several inputs cannot all go to one output")
             .with_hint("leave -o out, or put the results into a folder with --output-dir DIR")),
         Some(other) => {
-            // What cannot be opened says so itself.
+            // If it cannot be opened, opening it reports why.
             InputFile::open(Some(other))?;
-            Err(Failure::usage("is no segment of a recording, and cannot go to one output with others")
+            Err(Failure::usage("is not a segment of a recording, and cannot share an output with others")
                 .about(other.as_path())
-                .with_hint("give it a run of its own"))
+                .with_hint("run reelseal for it alone"))
         }
     }
 }
@@ -223,7 +224,7 @@ impl Decryption<'_> {
         let input = InputFile::open(Some(&segment.path)).map_err(Failure::from)?;
         let (stream, frames) = InputHeader::read(&input, |_| {})?.open(keyring)?;
         let Checked { facts, length, .. } = segment;
-        // The prefix and the record are there for all to see; what links the next segment only the recorder can make.
+        // Anyone can read the prefix and the record; only the recorder can make the link to the next segment.
         let is_same = stream.header().prefix == facts.prefix && stream.link().is_same(&facts.link);
         if !is_same || stream.header().segment() != Some(facts.record) {
             return Err(replaced(&input.label).into());
@@ -242,7 +243,7 @@ impl Decryption<'_> {
             let (source, opening) = (frames.source(layout.frame_size), Opening::new(stream.chain()));
             return delivery.deliver_next(&workers, &source, &opening).map_err(failed);
         }
-        // Of one that is unfinished, what was verified before is read again, and no more.
+        // From an unfinished segment, only what was verified before is read again.
         let (mut left, mut frames) = (*length, GrowingStream::new(&input.file, stream, 0));
         while left > 0 {
             let frame = frames.next_frame().map_err(failed)?.ok_or_else(|| replaced(&input.label))?;

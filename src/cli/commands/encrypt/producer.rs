@@ -20,7 +20,7 @@ use crate::{
     stream::StreamError,
 };
 
-/// Encrypts what the command `line` writes. All that can be refused before it runs is refused before it runs.
+/// Encrypts what the command `line` writes. Whatever can be refused is refused before the command runs.
 pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup: Startup) -> Result<(), Failure> {
     let secret = LockSource::choose(&plan.many.secret, false, &startup)?;
     let watching = startup.watch(Answer::Die);
@@ -58,7 +58,7 @@ pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup:
         }
     })?;
     delivery.finish()?;
-    // What it has started may go on.
+    // Processes that it started may go on.
     let _ = running.finish();
     drop(running);
     file.finish(Some(&destination.label));

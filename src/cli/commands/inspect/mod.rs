@@ -1,4 +1,4 @@
-//! `reelseal inspect`: what a stream says of itself, and with a secret what of that is authentic.
+//! `reelseal inspect`: what a stream says about itself and, with a secret, which of that is authentic.
 
 mod frames;
 mod saved_header;
@@ -41,16 +41,15 @@ pub(in crate::cli) fn inspect(plan: &InspectPlan, startup: Startup) -> Result<()
     Batch::each(&watching, &inputs, |&input| inspection.run(input))
 }
 
-/// The secret, if there is one: inspecting a file is no reason to ask for it.
+/// The secret, if one is given: inspecting a file does not prompt for one.
 fn keyring(plan: &InspectPlan, inputs: &[Option<&Path>], startup: &Startup) -> Result<Option<Keyring>, Failure> {
     let source = match &plan.secret {
         InspectSecret::Asked => Some(SecretSource::terminal()?),
         InspectSecret::IfGiven(request) => SecretSource::given(request, plan.inputs.from_standard_input, startup)?,
     };
     if source.is_none() && plan.frames {
-        return Err(Failure::usage("--frames needs a secret: what frames say is encrypted").with_hint(
-            "give one with --passphrase-file FILE, --key-file FILE or -i FILE, or have it asked for with --ask",
-        ));
+        return Err(Failure::usage("--frames needs a secret: the frames' tags are encrypted")
+            .with_hint("give one with --passphrase-file FILE, --key-file FILE or -i FILE, or use --ask"));
     }
     let question = Question::to_open(inputs.iter().copied());
     Ok(source.map(|source| Keyring::new(source, plan.limits, question)))
@@ -130,15 +129,15 @@ impl Inspection<'_> {
         Ok(seen)
     }
 
-    /// A passphrase that merely happens to be in the environment is not meant for a stream that opens with key files
-    /// alone.
+    /// A passphrase that merely happens to be in the environment is ignored for a stream that opens only with key
+    /// files.
     fn fitting_keyring(&self, findings: &Findings) -> Option<&Keyring> {
         let fits = |keyring: &&Keyring| self.plan.frames || !keyring.is_ambient() || findings.has_passphrase_slot();
         self.keyring.as_ref().filter(fits)
     }
 }
 
-/// Checks the end of a stream, and with a secret its first frame, where that can be done before the rest.
+/// Checks the end of a stream and, with a secret, its first frame, where that is possible before reading the rest.
 fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Result<(), Failure> {
     let (header, frames) = match seen {
         Seen::Header(header, frames) => (header, frames),

@@ -1,4 +1,4 @@
-//! A header kept in a file of its own, for the day on which both copies in the stream are damaged.
+//! A header saved in a separate file, in case both copies in the stream are damaged one day.
 
 use std::{fs::Metadata, os::unix::fs::FileExt, path::Path};
 
@@ -10,15 +10,15 @@ use crate::{
     },
 };
 
-/// Writes the header copy `copy` twice, as it begins a stream, to a file that only its owner can read. `read` is what no
-/// output may go over.
+/// Writes the header copy `copy` twice, as it begins a stream, to a file that only its owner can read. `read` is what
+/// no output may overwrite.
 pub(super) fn save(copy: &[u8], path: &Path, replaces: bool, read: &[Metadata]) -> Result<(), Failure> {
     let mut protected = Protected::default();
     read.iter().for_each(|metadata| protected.add(metadata));
     let destination = Destination::resolve(&OutputRequest::File(path), &protected, replaces)?;
     match destination.open(true)? {
         Output::Direct(_) => {
-            Err(Failure::usage("is not a file").about(path).with_hint("name a file that is yet to be made"))
+            Err(Failure::usage("is not a file").about(path).with_hint("name a file that does not exist yet"))
         }
         Output::Atomic(file) => {
             let written = file.file().write_all_at(&copy.repeat(2), 0);

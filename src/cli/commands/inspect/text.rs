@@ -7,7 +7,7 @@ use crate::inspection::findings::{
     CopyFindings, CopyState, Findings, LengthFindings, MissingBytes, ResealedFindings, SlotFindings,
 };
 
-/// The block, without a line's end at its end.
+/// The block, without a final newline.
 pub(super) fn block(findings: &Findings) -> String {
     let mut lines = vec![("file", findings.file.clone())];
     if let Some(version) = findings.version {
@@ -95,7 +95,7 @@ fn slot_text(slot: &SlotFindings) -> String {
 }
 
 fn resealed_text(resealed: &ResealedFindings) -> String {
-    /// People get to read so many ranges; programs are given all.
+    /// The most ranges that are listed for people; programs get all of them.
     const MOST_RANGES: usize = 4;
     let (end_lost, left_out, missing, unlisted) = match resealed {
         ResealedFindings::Known { end_lost, left_out, missing, unlisted } => (end_lost, left_out, missing, unlisted),

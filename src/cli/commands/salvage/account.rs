@@ -1,4 +1,4 @@
-//! What is reported of a salvage while it runs, and kept for its end.
+//! What a salvage reports while it runs, and keeps for its final report.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use crate::{
     pipeline::{Stretch, StretchListener},
 };
 
-/// What people get to read of it; programs are given all.
+/// The most ranges that are listed for people; programs get all of them.
 const MOST_LINES: u64 = 100;
 
 /// Reports each range that is missing, and puts every range on the map.
@@ -32,7 +32,7 @@ impl<'a> Account<'a> {
         Self { input, header, kept: Mutex::new(kept) }
     }
 
-    /// Says how many ranges are missing that were not listed.
+    /// Reports how many missing ranges were not listed.
     pub fn report_unlisted(&self) {
         let unlisted = self.kept().missing.saturating_sub(MOST_LINES);
         if unlisted > 0 && !report::is_json() {

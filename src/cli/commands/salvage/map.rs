@@ -12,7 +12,7 @@ use crate::{
     files::output::{Destination, Output},
 };
 
-/// A map being written. What goes wrong is reported in the end.
+/// A map being written. Errors are reported at the end.
 pub(super) struct MapFile {
     writer: BufWriter<File>,
     output: Output,
@@ -31,14 +31,14 @@ impl MapFile {
         let version = env!("CARGO_PKG_VERSION");
         map.line(format_args!("# Mapfile. Created by reelseal version {version}"));
         map.line(format_args!("# Positions are those in the plaintext."));
-        // Where a copy would go on, and with what: nowhere, as it is finished.
+        // Where a copy would resume, and in which phase: nowhere, since it is finished.
         map.line(format_args!("# current_pos  current_status  current_pass"));
         map.line(format_args!("0x00000000     +               1"));
         map.line(format_args!("#      pos        size  status"));
         Ok(map)
     }
 
-    /// Adds a block; nothing for one without bytes.
+    /// Adds a block, unless it is empty.
     pub fn block(&mut self, plaintext: &Range<u64>, is_sound: bool) {
         let size = plaintext.end.saturating_sub(plaintext.start);
         if size > 0 {

@@ -1,4 +1,4 @@
-//! `reelseal salvage`: what is sound of a damaged stream, and a list of what is missing.
+//! `reelseal salvage`: recovers what is sound in a damaged stream, and lists what is missing.
 
 mod account;
 mod map;
@@ -156,14 +156,14 @@ fn finish(
     Ok(())
 }
 
-/// Writes both header copies of a `new` stream, with the records of resealings that `old` ones hold, as far as there is room.
+/// Writes both header copies of a `new` stream, with the resealing records of the `old` ones, as far as there is room.
 fn write_header(
     new: &NewStream,
     old: &[Record],
     resealing: Option<Resealing>,
     file: &AtomicFile,
 ) -> std::io::Result<()> {
-    /// So many bytes are left for key slots that are added later.
+    /// Bytes that are left free for key slots added later.
     const ROOM_FOR_SLOTS: usize = 512;
     let mut header = new.header.clone();
     let mut room = header.length.record_area().saturating_sub(ROOM_FOR_SLOTS);
@@ -195,7 +195,7 @@ fn nothing_sound(label: &Label, plan: &SalvagePlan, salvaged: &Salvaged) -> Fail
     }
 }
 
-/// Says what was done, and fails if anything is missing.
+/// Reports what was done, and fails if anything is missing.
 fn conclude(
     plan: &SalvagePlan,
     label: &Label,
@@ -205,7 +205,7 @@ fn conclude(
     progress: FileProgress<'_>,
 ) -> Result<(), Failure> {
     if salvaged.is_extended {
-        report::warning(&Message::about(label, "has something after its end, which is no part of the stream"));
+        report::warning(&Message::about(label, "has data after its end that is not part of the stream"));
     }
     progress.finish(Some(output));
     if salvaged.is_whole() {

@@ -1,4 +1,4 @@
-//! What a salvage reads: secrets, the stream, and a header that was kept of it.
+//! What a salvage reads: secrets, the stream, and a saved header.
 
 use std::fs::{File, Metadata};
 
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Where the secrets come from, and the header.
+/// Where the secrets and the header come from.
 pub(super) struct Sources {
     keyring: Keyring,
     new: Option<NewLock>,
@@ -56,7 +56,7 @@ impl Sources {
         Ok(Self { keyring, new, new_metadata })
     }
 
-    /// Opens the input, and gives what no output may go over.
+    /// Opens the input, and returns what no output may overwrite.
     pub fn open_input(&self, plan: &SalvagePlan) -> Result<(InputFile, Protected), Failure> {
         let input = InputFile::open(plan.input.as_deref())?;
         let secrets = [self.keyring.metadata(), self.new_metadata.clone()].concat();
@@ -68,7 +68,7 @@ impl Sources {
         Ok((input, protected))
     }
 
-    /// Opens the stream by its own header, or by the one that was kept of it.
+    /// Opens the stream by its own header, or by the saved one.
     pub fn open_stream<'a>(
         &self,
         plan: &SalvagePlan,
@@ -92,9 +92,8 @@ impl Sources {
             SalvageInput::File(StreamFile::new(&input.file, input.metadata.len(), start, stream.header().layout()))
         };
         let own = |error: &HeaderReadError| match error {
-            HeaderReadError::Refused(_) => stream_failure::header_read(label, error).with_hint(
-                "with a header that inspect --save-header kept of this stream, its frames can be had: --header FILE",
-            ),
+            HeaderReadError::Refused(_) => stream_failure::header_read(label, error)
+                .with_hint("if inspect --save-header kept this stream's header, use that: --header FILE"),
             _ => stream_failure::header_read(label, error),
         };
         match (start, kept_stream) {
@@ -138,7 +137,7 @@ impl Sources {
     }
 }
 
-/// The features that a resealed stream has of the old one.
+/// The features that a resealed stream takes over from the old one.
 fn kept(features: Features) -> Features {
     [Features::LIVE, Features::TIMED]
         .into_iter()

@@ -43,7 +43,7 @@ struct Verification<'a> {
 
 /// What a survey found, and how its run over the frames ended.
 struct Surveyed {
-    /// What was reported of the end, before the rest was read.
+    /// What was reported about the end, before the rest was read.
     reported: Option<Message>,
     survey: Survey,
     end: Result<(), StreamError>,
@@ -69,7 +69,7 @@ pub(in crate::cli) fn verify(plan: &VerifyPlan, startup: Startup) -> Result<(), 
 impl Verification<'_> {
     fn verify(&self, named: &NamedInput, keyring: Arc<Keyring>, place: &Place<'_>) -> Result<(), Failure> {
         let result = self.survey(named, keyring, place);
-        // What is found of several files is reported in the order of the files.
+        // Findings are reported in the order of the files.
         place.wait_for_those_before();
         let (input, stream, Surveyed { reported, survey, end }) = result?;
         self.recordings.note(&input, &stream, end.is_ok() && survey.damaged_frames() == 0)?;
@@ -92,7 +92,7 @@ impl Verification<'_> {
                 report(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Cut))
             }
-            // The damage found before is the worse of the two.
+            // Of the two, the damage found first matters more.
             Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
                 report(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Unreadable))
@@ -112,7 +112,7 @@ impl Verification<'_> {
     ) -> Result<(InputFile, OpenedStream, Surveyed), Failure> {
         let input = InputFile::open(named.path.as_deref())?;
         input.check_apart_from(&keyring.metadata())?;
-        // Reading moves the place in the input from which its length counts.
+        // Reading moves the position from which the input's length is counted.
         let length = input.access()?.length(&input.metadata);
         let (stream, surveyed) = {
             let header = InputHeader::read(&input, |_| {})?;
@@ -145,7 +145,7 @@ impl Verification<'_> {
             None => None,
             Some(Ok(last)) => last.tag().end(),
             Some(Err(error)) if stream_failure::is_damage(&error) || stream_failure::is_unreadable(&error) => {
-                // At once: reading the rest of a film may take long.
+                // Reported at once: reading the rest of a film may take a while.
                 place.wait_for_those_before();
                 let extent = length.and_then(|length| layout.extent(length).ok());
                 let finding = match extent.and_then(|extent| last_frame(extent, &error)) {
@@ -192,7 +192,7 @@ impl Verification<'_> {
     }
 }
 
-/// What `error` says of the last frame, as a survey would find it; `None` if it is about something else.
+/// `error` as what a survey would find about the last frame; `None` if it is about something else.
 fn last_frame(Extent { last_index, last_wire }: Extent, error: &StreamError) -> Option<DamagedFrames> {
     let (index, damage) = match error {
         StreamError::Frame { index, fault } => (*index, FrameDamage::Refused(*fault)),

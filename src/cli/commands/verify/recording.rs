@@ -1,4 +1,4 @@
-//! What can be said of the recordings in a folder, once each of its segments has been verified.
+//! What is reported about the recordings in a folder, once each of its segments has been verified.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,7 +27,7 @@ use crate::{
 /// The folders of recordings that were named, and the segments in them.
 pub(super) struct Recordings {
     folders: Vec<PathBuf>,
-    /// The numbers of frames after which a segment says that another one ended.
+    /// For a segment, the number of frames after which the next one says that it ended.
     wanted: Vec<u64>,
     segments: Mutex<Vec<Segment>>,
 }
@@ -40,8 +40,8 @@ struct Segment {
 }
 
 impl Recordings {
-    /// Replaces each folder with segments in it that is named, in `inputs`, by the streams that are directly in it. Other
-    /// folders are left as they are.
+    /// In `inputs`, replaces each folder that contains segments by the streams that are directly in it. Other folders
+    /// are left as they are.
     pub fn expand(inputs: &mut Inputs) -> Result<Self, Failure> {
         let mut recordings = Self { folders: Vec::new(), wanted: Vec::new(), segments: Mutex::default() };
         if inputs.below_folders.is_some() {
@@ -56,7 +56,7 @@ impl Recordings {
                 named.push(path);
                 continue;
             }
-            // What is no segment comes last.
+            // Files that are not segments come last.
             streams.sort_by_key(|(record, _)| record.map_or(u64::MAX, |record| record.number));
             for (record, stream) in streams {
                 recordings.wanted.extend(record.map(|record| record.predecessor.frames));
@@ -68,7 +68,7 @@ impl Recordings {
         Ok(recordings)
     }
 
-    /// Notes what there is to know of `input`, which was opened as `stream` and found `is_sound` or not.
+    /// Notes what is known about `input`, which was opened as `stream`, and whether it `is_sound`.
     pub fn note(&self, input: &InputFile, stream: &OpenedStream, is_sound: bool) -> Result<(), Failure> {
         let (Some(path), Some(record)) = (input.path(), stream.header().segment()) else { return Ok(()) };
         if self.folder_of(path).is_none() {
@@ -88,7 +88,7 @@ impl Recordings {
         self.folders.iter().map(PathBuf::as_path).find(|folder| path.parent() == Some(folder))
     }
 
-    /// Says of each recording whether it is whole; if all its files are, but it is not, that is a failure.
+    /// Reports whether each recording is whole; if all of its files are but the recording is not, that is a failure.
     pub fn report(self, ended: Result<(), Exit>, quiet: bool) -> Result<(), Exit> {
         let Self { folders, segments, .. } = self;
         let segments = segments.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +96,7 @@ impl Recordings {
         for folder in &folders {
             let mut here: Vec<_> =
                 segments.iter().filter(|segment| segment.path.parent() == Some(folder.as_path())).collect();
-            // They were verified side by side.
+            // They were verified in parallel.
             here.sort_by(|one, other| one.path.cmp(&other.path));
             let facts: Vec<_> = here.iter().map(|segment| segment.facts.clone()).collect();
             for state in recordings(&facts) {
@@ -152,7 +152,7 @@ fn verdict(
     let hint = if state.segments.iter().any(is_damaged) {
         "reelseal salvage recovers what is intact of each damaged segment"
     } else if state.breaks.iter().all(|(.., why)| why.is_gap()) {
-        "reelseal decrypt FOLDER -o FILE --allow-gaps gives what is there"
+        "reelseal decrypt FOLDER -o FILE --allow-gaps decrypts what is there"
     } else {
         "move what does not belong out of the folder, or use another copy of it"
     };

@@ -149,7 +149,7 @@ impl Source<Clear> for Noticing<'_> {
     }
 }
 
-/// Two workers, each with a hand in which a frame is refused; the one whose hand begins at `waits` fails second.
+/// Two workers, each with a hand in which a frame is refused; the hand that begins at `waits` fails second.
 fn two_failures(waits: u64) -> Result<(), StreamError> {
     that_ends(move || {
         let (failed, both) = (Gate::default(), std::sync::Barrier::new(2));

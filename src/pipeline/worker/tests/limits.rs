@@ -113,7 +113,7 @@ fn a_file_that_grew_is_read_to_its_end_with_the_buffers_of_what_it_was() {
 #[test]
 fn a_file_of_more_than_one_counter_allows_is_neither_sealed_nor_opened() {
     let most = SIZE.max_frames() * SIZE.payload() as u64;
-    // A file in memory may be of any length as long as it is one hole.
+    // A file in memory may have any length if it is all one hole.
     let file = std::fs::File::from(rustix::fs::memfd_create("sparse", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
     for (length, fits) in [(most - 1, true), (most, false), (most + 1, false)] {
         file.set_len(length).unwrap();

@@ -37,7 +37,7 @@ impl Sink<Sealed> for Tags {
     }
 }
 
-/// Always has more, so many bytes at a time, until all of these have been read. Counts how often it gave its end.
+/// Always has more, so many bytes at a time, until all have been read. Counts how often it returned the end.
 struct Pieces<'a> {
     lengths: &'a [usize],
     ends: usize,

@@ -1,4 +1,4 @@
-//! A stream that is followed: what is there of it is delivered, as it comes.
+//! A stream that is followed: its frames are delivered as they arrive.
 
 use std::{
     fs::File,
@@ -28,7 +28,7 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    /// Delivers the frames that are there; returns whether there were any.
+    /// Delivers the frames that have arrived; returns whether there were any.
     pub fn deliver(&mut self, delivery: &Delivery<'_>, progress: &FileProgress<'_>) -> Result<bool, Halt> {
         let mut has_grown = false;
         while self.end.is_none() {
