@@ -259,7 +259,7 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
     assert_refused(
         &folder.reelseal(&into_a_file).output().unwrap(),
         1,
-        "film: cannot record to this folder: not a directory",
+        "film: cannot record to this folder: not a directory\nreelseal: hint: record to another folder",
     );
     assert_refused(&folder.reelseal(&["record", "--key-file", "key"]).output().unwrap(), 2, "--output-dir");
     assert_refused(&folder.reelseal(&[&RECORD[..], &["--"]].concat()).output().unwrap(), 2, "followed by a command");

@@ -56,7 +56,9 @@ pub(crate) use service_manager::{SERVICE_VARIABLES, ServiceManager};
 pub(crate) use source::{Source, SourceEnd, StandardInputSource};
 #[cfg(fuzzing)]
 pub use spoiling::check_spoilt_recording;
-pub(crate) use status::{Board, ListenError, Listener, Snapshot, StatusAddress, StatusServer, StopServer};
+pub(crate) use status::{
+    AddressError, Board, ListenError, Listener, Snapshot, StatusAddress, StatusServer, StopServer,
+};
 pub(crate) use store::RecordingFolder;
 pub(crate) use supervisor::{
     CommandProducers, Control, ProducerEnd, Restarts, SupervisedSource, Supervision, SupervisorEvent, Why,

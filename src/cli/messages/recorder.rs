@@ -1,6 +1,6 @@
 //! What happens while a recorder runs, for people and for programs.
 
-use std::{ffi::OsStr, path::Path, time::Duration};
+use std::{ffi::OsStr, net::SocketAddr, path::Path, time::Duration};
 
 use humantime::format_duration;
 use serde_json::{Value, json};
@@ -213,6 +213,17 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
         KeeperEvent::RoomUnknown(error) => {
             report::warning(&Message::about(folder, format!("cannot see how much is free: {}", describe(error))));
         }
+    }
+}
+
+/// A recorder's status is asked for at this `address`, whose port the system may have chosen.
+pub(in crate::cli) fn report_status_address(address: SocketAddr, quiet: bool) {
+    if report::is_json() {
+        let mut fields = event::of("status");
+        fields.insert("address".to_owned(), json!(address));
+        report::event(|| fields.into());
+    } else if !quiet {
+        report::note(&format!("status at http://{address}/status"));
     }
 }
 

@@ -5,7 +5,7 @@ mod surroundings;
 
 use std::{io, sync::Arc, thread};
 
-use ending::failure_of;
+use ending::{failure_of, folder_failure};
 use serde_json::json;
 use surroundings::{Parts, Surroundings, ledger_failure, listen, open_ledger};
 
@@ -50,11 +50,10 @@ fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
         Some(_) => None,
         None => Some(standard_input(&secret)?),
     };
-    let folder = RecordingFolder::open(&plan.folder)
-        .map_err(|error| Failure::system(plan.folder.as_path(), "cannot record to this folder", &error))?;
+    let folder = RecordingFolder::open(&plan.folder).map_err(|error| folder_failure(&plan.folder, &error))?;
     let looks_after = plan.retention.removes_any() || plan.hook.is_some();
     let ledger = if looks_after { Some(open_ledger(&folder)?) } else { None };
-    let listener = plan.status.as_ref().map(listen).transpose()?;
+    let listener = plan.status.as_ref().map(|address| listen(address, plan.reporting.quiet)).transpose()?;
     let label = plan.producer.as_ref().map_or(Label::StandardInput, |line| Label::Command(line.program.clone()));
     let question = match &plan.producer {
         Some(_) => Question::to_encrypt_output_of(&label),
