@@ -305,6 +305,7 @@ fn a_program_that_hangs_is_ended_and_one_that_is_not_there_is_refused() {
     let script = "sleep 1000";
     for (arguments, fact) in [
         (["--on-segment", "no-such-program"].as_slice(), "no-such-program: command not found"),
+        (&["--on-segment", "no-such-program"], "hint: --on-segment takes a program that can be run: "),
         (&["--on-segment", script], "takes a program alone; give each argument with --on-segment-arg"),
         (&["--on-segment-arg", "x"], "the following required arguments were not provided"),
     ] {
