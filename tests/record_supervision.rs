@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::{
@@ -113,6 +115,19 @@ fn a_command_that_was_never_there_is_the_callers_mistake_and_not_tried_again() {
     let folder = Folder::new();
     let arguments = ["--restarts", "always", "--", "./no-such-command"];
     assert_refused(&folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap(), 5, "command not found");
+}
+
+#[test]
+fn a_command_that_vanishes_between_two_starts_is_said_to_be_gone() {
+    let folder = Folder::new();
+    let script = folder.write("camera", b"#!/bin/sh\nrm camera\nexit 1\n");
+    std::fs::set_permissions(script, PermissionsExt::from_mode(0o755)).unwrap();
+    let (mut recorder, _) = Recorder::start(&folder, &["--restarts", "1", "--", "./camera"]);
+    let exit = recorder.wait_for("exit", &[("reason", json!("not_started"))]);
+    assert_eq!(exit["message"], "the program is no longer there");
+    let (status, events) = recorder.end();
+    let error = events.iter().find(|event| event["event"] == "error").unwrap();
+    assert_eq!((status.code(), &error["message"]), (Some(5), &json!("./camera: the program is no longer there")));
 }
 
 #[test]

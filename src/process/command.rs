@@ -129,7 +129,7 @@ impl CommandLine {
             report => {
                 drop(channel);
                 let _ = guardian.wait();
-                return Err(not_started(report));
+                return Err(self.not_started(report));
             }
         };
         let (channel, watch) = (Arc::new(channel), Arc::new(watch));
@@ -154,7 +154,7 @@ impl CommandLine {
                 }
                 channel.close();
                 let _ = guardian.wait();
-                return Err(not_started(report));
+                return Err(self.not_started(report));
             }
         }
         let monitor = match thread::Builder::new().spawn(move || monitor.run()) {
@@ -170,6 +170,15 @@ impl CommandLine {
         let is_released = AtomicBool::new(false);
         let run = Run { channel, watch, to_consumer, is_released, command, end_limit };
         Ok(RunningCommand::new(run, guardian, monitor))
+    }
+
+    /// The failure of a start that `report` says nothing better of.
+    fn not_started(&self, report: Option<Report>) -> CommandFailure {
+        match report {
+            // It may have been there when it was last looked for, and be gone now.
+            Some(Report::CannotRun(number)) => self.check().err().unwrap_or(CommandFailure::CannotRun(number)),
+            _ => CommandFailure::Unwatched,
+        }
     }
 
     fn spawn_guardian(&self, watching: &Watching, role: Role) -> io::Result<(Channel, Child)> {
@@ -193,14 +202,6 @@ impl CommandLine {
 fn report(channel: &Channel) -> Option<Report> {
     let received = channel.receive().ok().flatten()?;
     Report::decode(&received.bytes).ok()
-}
-
-/// The failure of a start that `report` says nothing better of.
-fn not_started(report: Option<Report>) -> CommandFailure {
-    match report {
-        Some(Report::CannotRun(number)) => CommandFailure::CannotRun(number),
-        _ => CommandFailure::Unwatched,
-    }
 }
 
 /// A wide pipe whose ends are ours alone.

@@ -57,7 +57,7 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
             });
         }
         SupervisorEvent::NotStarted { failure, restarts_after } => {
-            let fact = command_failure(program, failure).message().fact.clone();
+            let fact = fact_of(program, failure);
             let fact = restarts_after.as_ref().map_or(fact.clone(), |after| format!("{fact}; {}", again(after)));
             tell(&Message::about(&label, fact.clone()), Importance::Warning, || {
                 let after = restarts_after.map(|after| after.as_secs_f64());
@@ -76,7 +76,9 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
 pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Option<Failure> {
     let fact = match (end.why, &end.how) {
         (Why::Itself, Ok(())) => return None,
-        (Why::Itself, Err(failure)) => return Some(command_failure(program, failure)),
+        (Why::Itself, Err(failure)) => {
+            return Some(command_failure(program, failure).saying(fact_of(program, failure)));
+        }
         (Why::Asked | Why::Restart, _) => return None,
         (Why::Stalled(limit), _) => format!("wrote nothing for {} and was ended", format_duration(limit)),
         (Why::Memory(bytes), _) => format!("took {} of memory and was ended", display_bytes(bytes)),
@@ -85,6 +87,14 @@ pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Op
     // How it ended then is reported as for any command.
     let how = end.how.as_ref().err().cloned().unwrap_or(CommandFailure::Exited(0));
     Some(command_failure(program, &how).saying(fact))
+}
+
+/// How a program failed that has been there before.
+fn fact_of(program: &OsStr, failure: &CommandFailure) -> String {
+    match failure {
+        CommandFailure::NotFound => "the program is no longer there".to_owned(),
+        _ => command_failure(program, failure).message().fact.clone(),
+    }
 }
 
 fn command_end(program: &OsStr, how: &Result<(), CommandFailure>) -> CommandEnd {
@@ -172,7 +182,7 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
         }
         KeeperEvent::HookFailed { segment, failure, again_after } => {
             let program = program.unwrap_or_default();
-            let fact = command_failure(program, failure).message().fact.clone();
+            let fact = fact_of(program, failure);
             let again = match again_after {
                 Some(after) => format!("it is run again in {} s", after.as_secs()),
                 None => "it is run again when a recorder is started here".to_owned(),
