@@ -249,6 +249,7 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
         (&["--name", "%D"], "--name: gives no name of a file"),
         (&["--name", "%"], "--name: is no pattern of a name"),
         (&["--name", ""], "--name: gives no name of a file"),
+        (&["--name", "cam-%Q"], "--name: is no pattern of a name: %Q stands for nothing"),
         (&["--ignore-interrupts"], "--ignore-interrupts cannot be used with a command"),
     ] {
         let output = folder.reelseal(&[&RECORD[..], arguments, &touch].concat()).output().unwrap();

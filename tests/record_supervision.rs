@@ -69,7 +69,7 @@ fn a_command_that_stalls_is_ended_and_its_last_words_are_kept() {
     let script = "trap 'echo last; exit 0' TERM; echo begun; sleep 1000 & wait";
     let arguments = ["--stall", "3s", "--stall-grace", "0", "--", "sh", "-c", script];
     let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
-    assert_refused(&output, 5, "sh: wrote nothing for 3s and was ended\nreelseal: hint: 11 bytes were recorded");
+    assert_refused(&output, 5, "sh: wrote nothing for 3s and was stopped\nreelseal: hint: 11 bytes were recorded");
     assert_eq!(recorded(&folder), b"begun\nlast\n");
 }
 
@@ -97,7 +97,7 @@ fn a_command_that_takes_too_much_memory_is_ended() {
     let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
     let reported = text(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{reported}");
-    assert!(reported.contains("sh: took ") && reported.contains(" of memory and was ended"), "{reported}");
+    assert!(reported.contains("sh: took ") && reported.contains(" of memory and was stopped"), "{reported}");
 }
 
 #[test]

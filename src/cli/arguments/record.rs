@@ -79,8 +79,9 @@ pub(in crate::cli) struct RecordArguments {
     pub supervision: SupervisionArguments,
     /// Answer what local clients ask: at a Unix socket of this path, or at a loopback address such as 127.0.0.1:8080
     ///
-    /// GET /status is JSON, GET /metrics is for Prometheus, POST /cut begins another segment, POST /restart restarts the
-    /// command; these two need the header X-Reelseal, which no form of a web page can send. Only your own user is answered.
+    /// GET /status is JSON, GET /metrics is for Prometheus. POST /cut ends the segment and begins another with the next data that
+    /// arrives; POST /restart ends the command and starts it again. These two need the header X-Reelseal, which no form of a web
+    /// page can send. Only your own user is answered. With port 0 the system chooses one, which is reported.
     #[arg(long, value_name = "PATH|ADDR", value_parser = OsStringValueParser::new().try_map(|text| StatusAddress::parse(&text)))]
     pub status: Option<StatusAddress>,
     #[command(flatten)]

@@ -17,7 +17,7 @@ pub(in crate::cli) struct SupervisionArguments {
     /// command is the end of the recording.
     #[arg(long, value_name = "N", default_value = "0", value_parser = restarts, requires = "command")]
     pub restarts: Restarts,
-    /// End a command that has written nothing for this long; 0 waits for ever [default: 30s with --restarts, or else 0]
+    /// End a command after this long without output; 0 never does [default: 30s with --restarts, or else 0]
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "command")]
     pub stall: Option<Duration>,
     /// After a start, give the command this long before --stall counts

@@ -6,7 +6,7 @@ use humantime::format_duration;
 use serde_json::{Value, json};
 
 use super::{
-    byte_count::display_bytes,
+    byte_count::{count_of_bytes, display_bytes},
     command_failure::command_failure,
     display_name::display_path,
     event::{self, Fields},
@@ -24,8 +24,8 @@ use crate::{
 pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) {
     let label = Label::Command(program.to_owned());
     let again = |after: &Duration| match after.is_zero() {
-        true => "it is started again".to_owned(),
-        false => format!("it is started again in {:.1} s", after.as_secs_f64()),
+        true => "starting it again".to_owned(),
+        false => format!("starting it again in {:.1} s", after.as_secs_f64()),
     };
     match event {
         SupervisorEvent::Started(process) => {
@@ -38,7 +38,7 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
             let fact = failure.as_ref().map_or("ended", |failure| &*failure.message().fact);
             let (fact, importance) = match restarts_after {
                 Some(after) if end.why == Why::Restart => {
-                    (format!("ended as asked; {}", again(after)), Importance::Detail)
+                    (format!("was stopped as asked; {}", again(after)), Importance::Detail)
                 }
                 Some(after) => (format!("{fact}; {}", again(after)), Importance::Warning),
                 // What ends the recording is reported at its end.
@@ -80,9 +80,9 @@ pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Op
             return Some(command_failure(program, failure).saying(fact_of(program, failure)));
         }
         (Why::Asked | Why::Restart, _) => return None,
-        (Why::Stalled(limit), _) => format!("wrote nothing for {} and was ended", format_duration(limit)),
-        (Why::Memory(bytes), _) => format!("took {} of memory and was ended", display_bytes(bytes)),
-        (Why::ClosedOutput, _) => "closed its output, went on and was ended".to_owned(),
+        (Why::Stalled(limit), _) => format!("wrote nothing for {} and was stopped", format_duration(limit)),
+        (Why::Memory(bytes), _) => format!("took {} of memory and was stopped", display_bytes(bytes)),
+        (Why::ClosedOutput, _) => "closed its output, went on and was stopped".to_owned(),
     };
     // How it ended then is reported as for any command.
     let how = end.how.as_ref().err().cloned().unwrap_or(CommandFailure::Exited(0));
@@ -115,7 +115,7 @@ pub(in crate::cli) fn report_segment(folder: &Path, event: &Event<'_>) {
             tell(&about(name, "begun".to_owned()), Importance::Detail, || segment(name, "begun", None));
         }
         Event::Finished { segment: name, bytes, .. } => {
-            let message = about(name, format!("finished, {bytes} bytes"));
+            let message = about(name, format!("finished, {}", count_of_bytes(bytes)));
             tell(&message, Importance::Detail, || segment(name, "finished", Some(bytes)));
         }
         Event::NotSynced(name, error) => report::warning(&about(
@@ -134,10 +134,12 @@ pub(in crate::cli) fn report_segment(folder: &Path, event: &Event<'_>) {
         Event::Unfinished(name, error) => {
             report::warning(&about(name, format!("is left unfinished: cannot write: {}", describe(error))));
         }
-        Event::ClockStepped => report::detail("the clock was set, or the machine slept: another segment begins"),
-        Event::Lost(1) => report::warning(&Message::about(folder, "1 byte that had arrived could not be stored")),
+        Event::ClockStepped => {
+            report::detail("the clock was changed, or the machine was asleep: starting a new segment")
+        }
         Event::Lost(bytes) => {
-            report::warning(&Message::about(folder, format!("{bytes} bytes that had arrived could not be stored")));
+            let fact = format!("{} that had arrived could not be stored", count_of_bytes(bytes));
+            report::warning(&Message::about(folder, fact));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{ops::RangeInclusive, path::Path};
 
 use super::{
+    byte_count::{are_there, count_of_bytes},
     display_name::display_path,
     failure::{Exit, Failure},
     message::Message,
@@ -70,7 +71,7 @@ pub(in crate::cli) fn missing_next(path: &Path, next: u64) -> Message {
 
 /// The last segment is unfinished.
 pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure {
-    Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {bytes} bytes of it are there"))
+    Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {}", are_there(bytes)))
         .about(path)
         .with_hint(or_salvage("--allow-gaps gives what is there; --follow waits for more", &Label::from(path)))
 }
@@ -83,7 +84,7 @@ pub(in crate::cli) fn recorder_left(
     end: Option<TagFlags>,
 ) -> Failure {
     let fact = match end {
-        None => format!("is unfinished, and its recorder is gone: {bytes} bytes of it are there"),
+        None => format!("is unfinished, and its recorder is gone: {}", are_there(bytes)),
         Some(_) => {
             let next = record.number.saturating_add(1);
             format!(
@@ -142,8 +143,7 @@ pub(in crate::cli) fn findings(
         }
         (Tail::Unknown, Some(last)) => {
             let bytes = segments.get(last).map_or(0, |segment| segment.length);
-            let fact =
-                format!("is unfinished, or still growing: {bytes} bytes of it are there, and the end is unknown");
+            let fact = format!("is unfinished, or still growing: {}, and the end is unknown", are_there(bytes));
             found.push(about(last, fact));
         }
         _ => {}
@@ -158,7 +158,7 @@ fn not_linked(before: &str) -> String {
 fn unfinished(why: &Break) -> String {
     match why {
         Break::EndMissing { bytes: 0 } => "its final frame is missing or damaged; all its bytes are here".to_owned(),
-        Break::EndMissing { bytes } => format!("its end is missing: {bytes} bytes of the recording"),
+        Break::EndMissing { bytes } => format!("its end is missing: {} of the recording", count_of_bytes(*bytes)),
         _ => "is unfinished; all that was recorded in it is there".to_owned(),
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use super::surroundings::MAKE_ROOM;
 use crate::{
     cli::messages::{
+        byte_count::count_of_bytes,
         command_failure::command_failure,
         failure::{Exit, Failure, describe},
         recorder::producer_failure,
@@ -83,10 +84,13 @@ fn hint_for_folder(error: &io::Error) -> &'static str {
 
 /// What there is of a recording, for a hint. Where segments are removed, or part of it may be lost, it may be less by now.
 fn kept(ended: &Ended, removes_segments: bool) -> String {
-    let are_kept = if removes_segments || ended.is_doubtful { "" } else { ", and are kept" };
+    let is_kept = !removes_segments && !ended.is_doubtful;
+    let (were, kept) = if ended.bytes == 1 { ("was", ", and is kept") } else { ("were", ", and are kept") };
+    let kept = if is_kept { kept } else { "" };
+    let bytes = count_of_bytes(ended.bytes);
     match (ended.bytes, ended.segments) {
         (0, _) => "nothing was recorded".to_owned(),
-        (bytes, 1) => format!("{bytes} bytes were recorded{are_kept}"),
-        (bytes, segments) => format!("{bytes} bytes in {segments} segments were recorded{are_kept}"),
+        (_, 1) => format!("{bytes} {were} recorded{kept}"),
+        (_, segments) => format!("{bytes} in {segments} segments {were} recorded{kept}"),
     }
 }
