@@ -268,6 +268,30 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
 }
 
 #[test]
+fn a_folder_that_was_made_for_nothing_is_removed_again() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for arguments in [
+        &["--key-file", "no-key"][..],
+        &["--key-file", "no-key", "--keep-age", "1d"],
+        &["--key-file", "key", "--status", "film"],
+        &["--key-file", "key", "--on-segment", "true", "--", "false"],
+    ] {
+        let record = ["record", "--output-dir", "new/cam"];
+        let output = folder.reelseal(&[&record[..], arguments].concat()).output().unwrap();
+        assert!(!output.status.success());
+        assert_eq!(folder.names(), ["film"], "{arguments:?}");
+    }
+    // One that was there stays, and so does what was in it.
+    fs::create_dir(folder.path("cam")).unwrap();
+    let refused = folder.reelseal(&["record", "--output-dir", "cam/new", "--key-file", "no-key"]).output().unwrap();
+    assert!(!refused.status.success());
+    assert_eq!(fs::read_dir(folder.path("cam")).unwrap().count(), 0);
+    assert_done(&folder.pipe(&["record", "--output-dir", "new"], b"frames"));
+    assert_eq!(folder.names(), ["cam", "film", "new"]);
+}
+
+#[test]
 fn a_recording_goes_on_when_its_segment_is_removed_and_ends_when_its_folder_is() {
     let folder = Folder::new();
     let (recorder, mut writer) = recorder(&folder, &["--sync", "0"]);
@@ -648,6 +672,20 @@ fn a_folder_without_a_recording_is_still_a_folder() {
     assert_refused(&folder.run(&["verify", "cam"]), 2, "cam: is a folder");
     assert_refused(&folder.run(&["decrypt", "cam", "-o", "film"]), 2, "cam: is a folder");
     assert_done(&folder.run(&["verify", "--recursive", "cam"]));
+}
+
+#[test]
+fn a_recording_whose_only_segment_has_a_damaged_header_is_reported_as_damaged() {
+    let folder = Folder::new();
+    assert_done(&folder.pipe(&["record", "--output-dir", "cam", "--name", "cam"], b"x"));
+    assert_answers(&folder, 0, ": whole, 1 segment, 1 byte\n", None);
+    let mut segment = folder.read("cam/cam.reel");
+    [100, 4196].iter().for_each(|&at: &usize| segment[at] ^= 1);
+    folder.write("cam/cam.reel", &segment);
+    assert_refused(&folder.run(&["verify", "cam"]), 4, "cam/cam.reel: both header copies are damaged");
+    segment[..20_000].fill(0);
+    folder.write("cam/cam.reel", &segment);
+    assert_refused(&folder.run(&["verify", "cam"]), 4, "cam/cam.reel: not a reelseal stream");
 }
 
 #[test]

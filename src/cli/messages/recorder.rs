@@ -17,7 +17,7 @@ use super::{
 use crate::{
     files::label::Label,
     process::CommandFailure,
-    record::{Event, KeeperEvent, ProducerEnd, Reason, Snapshot, SupervisorEvent, Why},
+    record::{Event, KeeperEvent, LEDGER_NAME, ProducerEnd, Reason, Snapshot, SupervisorEvent, Why},
 };
 
 /// What has become of the command that runs `program`.
@@ -212,6 +212,14 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
                 "{segments} not been passed to {shown} yet; that happens when a recorder is next started on this folder"
             );
             report::warning(&Message::about(folder, fact));
+        }
+        KeeperEvent::LedgerDamaged(kept_as) => {
+            let fact = format!(
+                "was damaged, and is kept as {}; segments of earlier runs are neither removed nor passed to a program, \
+                 unless it still names their recording",
+                display_path(Path::new(kept_as))
+            );
+            report::warning(&Message::about(folder.join(LEDGER_NAME).as_path(), fact));
         }
         KeeperEvent::NotNoted(error) => {
             let fact = format!("what was done for its segments cannot be noted: {}", describe(error));

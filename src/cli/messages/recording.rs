@@ -1,6 +1,6 @@
 //! How recordings are reported: what is there, what is missing, and what does not belong.
 
-use std::{ops::RangeInclusive, path::Path};
+use std::{ops::RangeInclusive, path::Path, slice};
 
 use super::{
     byte_count::{are_there, count_of_bytes},
@@ -20,6 +20,9 @@ use crate::{
 
 const PUT_TOGETHER: &str =
     "name the segments in the order of the recording, or their folder; --allow-gaps leaves out what is missing";
+
+/// Why segments are missing, as far as anybody says.
+const REMOVED: &str = ": removed by its recorder, according to .reelseal-recorder (not authenticated)";
 
 /// A segment at `path` does not continue the one at `before`: a recording with both is not put together.
 pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> Failure {
@@ -111,24 +114,31 @@ pub(in crate::cli) fn of_several_recordings(folder: &Path) -> Failure {
         .with_hint("name the segments of one; --allow-gaps gives one recording after the other")
 }
 
-/// What is wrong with a recording in `folder` of which `segments` are there, one fact each; `paths` are theirs.
+/// What is wrong with a recording in `folder` of which `segments` are there, one fact each; `paths` are theirs. `was_removed` says
+/// whether the recorder has noted that it removed segments of these numbers.
 pub(in crate::cli) fn findings(
     folder: &Path,
     paths: &[&Path],
     segments: &[SegmentFacts],
     state: &RecordingState,
+    was_removed: impl Fn(&RangeInclusive<u64>) -> bool,
 ) -> Vec<Message> {
+    let noted = |numbers: &RangeInclusive<u64>| if was_removed(numbers) { REMOVED } else { "" };
     let path = |place: usize| paths.get(place).copied().unwrap_or(folder);
     let about = |place, fact: String| Message::about(path(place), fact);
     let mut found = Vec::new();
     if state.missing_before > 0 {
-        let missing = are_missing(&(1..=state.missing_before));
-        found.push(Message::about(folder, format!("{missing} at the start: expired or removed")));
+        let numbers = 1..=state.missing_before;
+        let why = if was_removed(&numbers) { REMOVED } else { ": expired or removed" };
+        found.push(Message::about(folder, format!("{} at the start{why}", are_missing(&numbers))));
     }
     for (before, place, why) in &state.breaks {
         let shown = display_path(path(*before));
         found.push(match why {
-            Break::Gap(missing) => about(*place, format!("does not come next after {shown}: {}", are_missing(missing))),
+            Break::Gap(missing) => {
+                let fact = format!("does not come next after {shown}: {}{}", are_missing(missing), noted(missing));
+                about(*place, fact)
+            }
             Break::NotLinked => about(*place, not_linked(&shown)),
             Break::Altered => about(*before, format!("is not as it was when {} was begun", display_path(path(*place)))),
             Break::Unfinished | Break::EndMissing { .. } => about(*before, unfinished(why)),
@@ -164,10 +174,15 @@ fn unfinished(why: &Break) -> String {
 }
 
 fn are_missing(numbers: &RangeInclusive<u64>) -> String {
-    let (first, last) = (numbers.start(), numbers.end());
-    if first == last {
-        format!("segment {first} is missing")
-    } else {
-        format!("segments {first} to {last} are missing")
-    }
+    let verb = if numbers.start() == numbers.end() { "is" } else { "are" };
+    format!("{} {verb} missing", segments_of(slice::from_ref(numbers)))
+}
+
+/// The segments of these numbers, by name.
+pub(in crate::cli) fn segments_of(ranges: &[RangeInclusive<u64>]) -> String {
+    let named = ranges.iter().map(|numbers| match (numbers.start(), numbers.end()) {
+        (first, last) if first == last => format!("segment {first}"),
+        (first, last) => format!("segments {first} to {last}"),
+    });
+    named.collect::<Vec<_>>().join(" and ")
 }

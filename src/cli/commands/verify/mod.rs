@@ -64,7 +64,7 @@ pub(in crate::cli) fn verify(plan: &VerifyPlan, startup: Startup) -> Result<(), 
     let ended = each_file(&watching, inputs, &progress, &passed_over, most, keyring, |input, keyring, place| {
         verification.verify(input, keyring, &place)
     });
-    recordings.report(ended, many.reporting.quiet)
+    recordings.report(ended, plan)
 }
 
 impl Verification<'_> {
