@@ -143,7 +143,9 @@ fn what_a_command_still_writes_when_it_is_asked_to_end_is_recorded() {
     signal(&recorder, Signal::SIGTERM);
     let (status, reported) = wait(recorder);
     // The shell says of its sleep that it was ended, too.
-    assert!(status.success() && !reported.contains("reelseal"), "{reported}");
+    let said: Vec<_> = reported.lines().filter(|line| line.starts_with("reelseal: ")).collect();
+    assert!(status.success(), "{reported}");
+    assert_eq!(said, ["reelseal: waiting for sh to end, 10s at most; a second signal ends it at once"]);
     assert_comes_out(&mut output, b"last words\n");
     assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
     assert!(follower.wait().unwrap().success());

@@ -98,7 +98,7 @@ fn a_command_is_restarted_when_that_is_asked_for() {
     recorder.wait_for("segment", &[("state", json!("begun")), ("bytes", Value::Null)]);
     let after = status(&socket);
     assert_eq!((&after["pid"], &after["restarts"]), (&second, &json!(1)));
-    assert_eq!(after["last_exit"], json!({"exit_code": null, "signal": 15, "reason": "restart"}));
+    assert_eq!(after["last_exit"], json!({"exit_code": null, "signal": "SIGTERM", "reason": "restart"}));
     recorder.stop();
 }
 

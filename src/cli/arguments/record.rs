@@ -24,6 +24,9 @@ cut or a failing disk leaves it unfinished; a power cut costs little more than t
 reelseal verify DIR says whether all of a recording is there, reelseal decrypt DIR -o FILE puts its
 segments together, and reelseal decrypt --follow DIR shows it while it grows.
 
+SIGINT, SIGTERM or SIGHUP ends the recording: the command is sent SIGTERM, and its last output is
+kept. A second SIGINT or SIGTERM does not wait for it, but kills it.
+
 With --restarts always, the command is started again whenever it ends; with --status, its state is
 there to be asked for:
 
@@ -33,7 +36,7 @@ there to be asked for:
   curl --unix-socket cam.sock -H 'X-Reelseal: 1' -X POST http://localhost/cut
 
 SIGUSR1 has a status line printed. With --progress json, there are events for what happens: start,
-exit and restart of the command, segment, retention and on_segment. Under systemd, Type=notify,
+exit and restart of the command, segment, retention, on_segment and status, the address. Under systemd, Type=notify,
 WatchdogSec= and the status line work; a camera that is silent does not set off the watchdog.
 
 Exit codes: 0 the input ended, or SIGINT, SIGTERM or SIGHUP was received; 1 reading or writing

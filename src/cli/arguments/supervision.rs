@@ -23,13 +23,15 @@ pub(in crate::cli) struct SupervisionArguments {
     /// After a start, give the command this long before --stall counts
     #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration, requires = "command")]
     pub stall_grace: Duration,
-    /// End a command whose process group takes more memory than this
+    /// End a command that takes more memory than this, with all that it has started
     #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "command")]
     pub max_memory: Option<u64>,
     /// Send the command SIGKILL this long after SIGTERM; 0 sends it at once [default: 10s]
     ///
     /// It is sent SIGTERM when the recording ends, when it has stalled, takes too much memory or is to be restarted. What it
-    /// still writes is recorded.
+    /// still writes is recorded. So is whatever it has started, in its process group at once, and in others, also detached, as
+    /// soon as the process that started it has ended. Only another user's process, and what some service has started for it,
+    /// goes on.
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "command")]
     pub kill_after: Option<Duration>,
 }

@@ -72,6 +72,12 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
     }
 }
 
+/// The recording is to end, and its command `what` has been asked to; it is killed after `limit`.
+pub(in crate::cli) fn report_waiting(what: &str, limit: Duration) {
+    let limit = format_duration(limit);
+    report::note(&format!("waiting for {what} to end, {limit} at most; a second signal ends it at once"));
+}
+
 /// Why the end of the command is a failure; `None` if it is none.
 pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Option<Failure> {
     let fact = match (end.why, &end.how) {
