@@ -235,6 +235,41 @@ fn a_program_is_run_for_each_segment_in_order_with_its_path() {
     assert_eq!(listed, format!("2\n-x $HOME\n{}\nnone\n", path.display()));
 }
 
+/// Records, ships each segment with the script of that name, and has retention remove all of them but the newest.
+fn ship_and_remove(folder: &Folder, script: &str, to: &str) {
+    let script = format!("{}/examples/{script}", env!("CARGO_MANIFEST_DIR"));
+    let hook = ["--on-segment", &script, "--on-segment-arg", to, "--name", "cam-%s", "--keep-size", "1"];
+    fs::create_dir(folder.path("vault")).unwrap();
+    let reported = record(folder, 200_000, &hook);
+    // All of them have been shipped, and the newest stays.
+    assert_eq!(segments(folder).len(), 1, "{reported}");
+    fs::remove_file(folder.path("cam/.reelseal-recorder")).unwrap();
+    let newest = segments(folder).remove(0);
+    assert!(folder.read(&format!("cam/{newest}")) == folder.read(&format!("vault/{newest}")));
+    fs::remove_dir_all(folder.path("cam")).unwrap();
+    fs::rename(folder.path("vault"), folder.path("cam")).unwrap();
+    assert_done(&folder.run(&["verify", "cam"]));
+    assert!(recorded(folder) == plaintext(200_000));
+}
+
+#[test]
+#[ignore = "needs rsync"]
+fn segments_are_shipped_with_rsync_and_removed_after_that() {
+    let folder = Folder::new();
+    ship_and_remove(&folder, "ship-with-rsync.sh", "vault");
+    // What cannot be shipped stays.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ship-with-rsync.sh");
+    let kept = ["--on-segment", script, "--on-segment-arg", "/dev/null/vault", "--name", "kept-%s", "--keep-size", "1"];
+    let reported = record(&folder, 100_000, &kept);
+    assert!(reported.contains("3 segments have not been passed to "), "{reported}");
+}
+
+#[test]
+#[ignore = "needs rclone"]
+fn segments_are_shipped_with_rclone_and_removed_after_that() {
+    ship_and_remove(&Folder::new(), "ship-with-rclone.sh", ":local:vault");
+}
+
 #[test]
 fn a_program_that_waits_does_not_hold_up_the_recording() {
     let folder = Folder::new();
