@@ -207,19 +207,28 @@ impl Recorder<'_> {
             self.service.iter().for_each(ServiceManager::ready);
             let (time, beat) = (&SystemTime, self.service.as_ref().and_then(ServiceManager::beat));
             let mut source = ObservedSource { source, time, board: &board, control: &control, beat };
-            let ended = self.journal(&mut source, &surroundings);
+            let hook = self.plan.hook.as_ref();
+            let when_over = || {
+                if let Some(stop) = hook.map(|hook| hook.stop.clone()) {
+                    // From here on, a signal leaves what is left to do for the segments to the next recorder.
+                    let leave = Box::new(move || stop.request());
+                    watching.ask_to_end(EndRequest { end: leave, hasten: None, ignores_interrupts: false }).for_good();
+                }
+            };
+            let ended = self.journal(&mut source, &surroundings, when_over);
             self.service.iter().for_each(ServiceManager::stopping);
-            if let Some(stop) = self.plan.hook.as_ref().map(|hook| hook.stop.clone()) {
-                // From here on, a signal leaves what is left to do for the segments to the next recorder.
-                let leave = Box::new(move || stop.request());
-                watching.ask_to_end(EndRequest { end: leave, hasten: None, ignores_interrupts: false }).for_good();
-            }
             surroundings.work_off();
             Ok(ended)
         })
     }
 
-    fn journal(&mut self, source: &mut impl Source, surroundings: &Surroundings<'_>) -> Ended {
+    /// `when_over` is called before anybody hears that the recording is over.
+    fn journal(
+        &mut self,
+        source: &mut impl Source,
+        surroundings: &Surroundings<'_>,
+        when_over: impl FnOnce(),
+    ) -> Ended {
         let Self { plan, folder, lock, first, label, recording, progress, board, .. } = self;
         let file: FileProgress<'_> = progress.file(label, None, false);
         let mut streams = || match first.take() {
@@ -244,6 +253,7 @@ impl Recorder<'_> {
             delivered: file.delivered(),
         };
         let ended = journal.record(*recording);
+        when_over();
         if matches!(ended.how, Ok(SourceEnd::Finished | SourceEnd::Asked)) {
             file.finish(Some(&Label::Path(path)));
         }
