@@ -36,8 +36,9 @@ there to be asked for:
   curl --unix-socket cam.sock -H 'X-Reelseal: 1' -X POST http://localhost/cut
 
 SIGUSR1 has a status line printed. With --progress json, there are events for what happens: start,
-exit and restart of the command, segment, retention, on_segment and status, the address. Under systemd, Type=notify,
-WatchdogSec= and the status line work; a camera that is silent does not set off the watchdog.
+exit and restart of the command, segment, retention, on_segment, and status with its address. Under
+systemd, Type=notify, WatchdogSec= and the status line work; a camera that is silent does not set
+off the watchdog.
 
 Exit codes: 0 the input ended, or SIGINT, SIGTERM or SIGHUP was received; 1 reading or writing
 failed, as on a full disk, or part of the recording may be lost; 5 the command failed, stalled or

@@ -29,9 +29,9 @@ pub(in crate::cli) struct SupervisionArguments {
     /// Send the command SIGKILL this long after SIGTERM; 0 sends it at once [default: 10s]
     ///
     /// It is sent SIGTERM when the recording ends, when it has stalled, takes too much memory or is to be restarted. What it
-    /// still writes is recorded. So is whatever it has started, in its process group at once, and in others, also detached, as
-    /// soon as the process that started it has ended. Only another user's process, and what some service has started for it,
-    /// goes on.
+    /// still writes is recorded. Whatever it has started is ended in the same way: its process group at once, all else, detached
+    /// or not, once its parent has ended. What goes on is only what may not be signalled, as under sudo, and what a service
+    /// runs for it, as docker and systemd-run have it.
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "command")]
     pub kill_after: Option<Duration>,
 }
