@@ -13,7 +13,7 @@ const LENGTH: u32 = 64 << 10;
 
 impl Bench {
     /// Compares what is decrypted of a part.
-    pub fn ranges(&self) {
+    pub fn part_of_a_file(&self) {
         let (first, last) = (self.bytes / 2 + 1, self.bytes / 2 + (64 << 10));
         let ours = self.ours("decrypt", &format!("--range {first}-{last} f.reel -o o"));
         let plain = self.timed(&format!("tail -c +{} f | head -c 64K >o", first + 1));

@@ -75,10 +75,6 @@ impl Bench {
     }
 
     fn run(&self) {
-        let version = |command: &str| {
-            let said = Command::new("sh").args(["-c", &format!("{command} 2>&1")]).output().unwrap();
-            String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_owned()
-        };
         println!("{} MiB of random data, {} pairs, medians; {}", self.bytes >> 20, self.pairs, machine());
         println!("\n| work | against | ratio | spread of the pairs |\n|---|---|---|---|");
         self.compare("cp", "cp, the noise", Measure::Time, &self.cp(), &self.cp());
@@ -89,7 +85,7 @@ impl Bench {
             self.workers();
         }
         if is_wanted("ranges") {
-            self.ranges();
+            self.part_of_a_file();
         }
         if is_wanted("files") {
             self.small_files();
@@ -106,6 +102,10 @@ impl Bench {
 
     /// Compares the encryption and decryption of one stream.
     fn streams(&self) {
+        let version = |command: &str| {
+            let said = Command::new("sh").args(["-c", &format!("{command} 2>&1")]).output().unwrap();
+            String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_owned()
+        };
         let (to_file, from_file) = (self.ours("encrypt", "f -o o"), self.ours("decrypt", "f.reel -o o"));
         self.compare("encrypt file to new file", "cp (time)", Measure::Time, &to_file, &self.cp());
         self.compare("decrypt file to new file", "cp (time)", Measure::Time, &from_file, &self.cp());
@@ -200,7 +200,7 @@ impl Bench {
         println!("| {work} | {peer} | missing | |");
     }
 
-    fn ours(&self, command: &str, arguments: &str) -> impl Fn() -> Duration {
+    fn ours(&self, command: &str, arguments: &str) -> impl Fn() -> Duration + use<> {
         self.timed(&format!("\"$reelseal\" {command} --key-file key {arguments}"))
     }
 

@@ -144,6 +144,17 @@ impl RecordingState {
     pub fn is_whole(&self) -> bool {
         self.missing_before == 0 && self.breaks.is_empty() && matches!(self.tail, Tail::Ended { .. })
     }
+
+    /// The segments that are missing, by their numbers; `None` if anything else is wrong, or the end is not here.
+    pub fn missing_alone(&self) -> Option<Vec<RangeInclusive<u64>>> {
+        let before = (self.missing_before > 0).then_some(1..=self.missing_before);
+        let gaps = self
+            .breaks
+            .iter()
+            .map(|(.., why)| if let Break::Gap(numbers) = why { Some(numbers.clone()) } else { None });
+        let ended = matches!(self.tail, Tail::Ended { .. });
+        before.into_iter().map(Some).chain(gaps).collect::<Option<_>>().filter(|_| ended)
+    }
 }
 
 /// The recordings that `segments` are of, in the order in which their first segments come.
