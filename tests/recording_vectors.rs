@@ -28,6 +28,8 @@ const SEGMENT_LENGTH: usize = PAYLOAD + 100;
 struct Segment {
     file_key: [u8; 32],
     prefix: [u8; PREFIX_LENGTH],
+    /// The body of its record.
+    record: Vec<u8>,
     offset: usize,
     header: Vec<u8>,
     frames: Vec<Vec<u8>>,
@@ -59,18 +61,22 @@ impl Segment {
         linked_to: Option<&Self>,
     ) -> Self {
         let salt = recording.wrapping_mul(16).wrapping_add(number as u8);
-        let file_key = [salt; 32];
-        let mut maker = Maker::new(Features::LIVE.union(Features::TIMED));
-        maker.prefix = Prefix { iv: [salt; IV_LENGTH], ..maker.prefix };
-        maker.file_key = Key::from_bytes(file_key);
-        maker.slots = vec![Slot::KeyFile(new_key_file_slot(&maker.file_key, &key_file(), [3; 32]))];
-        let prefix = maker.prefix.encode();
+        let (file_key, iv) = ([salt; 32], [salt; IV_LENGTH]);
         let link = linked_to.map_or([0; 32], |before| {
-            let material = [before.file_key.as_slice(), &before.prefix].concat();
-            let key = blake3::derive_key("reelseal v1 recording link", &material);
-            *blake3::keyed_hash(&key, &[fields, &prefix].concat()).as_bytes()
+            let prefix = maker(file_key, iv).prefix.encode();
+            let derived =
+                |context, file_key: &[u8], prefix: &[u8]| blake3::derive_key(context, &[file_key, prefix].concat());
+            let key = derived("reelseal v1 recording link", &before.file_key, &before.prefix);
+            let own = derived("reelseal v1 recording segment", &file_key, &prefix);
+            *blake3::keyed_hash(&key, &[fields, &prefix, &own].concat()).as_bytes()
         });
-        let header = maker.header_with_record(0x80, &[fields, &link].concat());
+        Self::sealed(file_key, iv, offset, is_last, [fields, &link].concat())
+    }
+
+    /// The stream with this file key, IV and record.
+    fn sealed(file_key: [u8; 32], iv: [u8; IV_LENGTH], offset: usize, is_last: bool, record: Vec<u8>) -> Self {
+        let maker = maker(file_key, iv);
+        let header = maker.header_with_record(0x80, &record);
         let frame = |index: u64, from: usize, length: usize, flags: TagFlags| {
             let mut field = plaintext(offset + from + length)[offset + from..].to_vec();
             if !flags.is_final() {
@@ -84,7 +90,14 @@ impl Segment {
             frame(1, PAYLOAD, 100, TagFlags::NONE),
             frame(2, SEGMENT_LENGTH, 0, last),
         ];
-        Self { file_key, prefix, offset, header, frames }
+        Self { file_key, prefix: maker.prefix.encode(), record, offset, header, frames }
+    }
+
+    /// What can be made of this segment without its file key: a stream with its prefix and its whole record, but another
+    /// file key.
+    fn copied(&self, file_key: u8, is_last: bool) -> Self {
+        let iv = *self.prefix.last_chunk().unwrap();
+        Self::sealed([file_key; 32], iv, self.offset, is_last, self.record.clone())
     }
 
     /// The first `frames` frames of it, and nothing after them.
@@ -95,6 +108,14 @@ impl Segment {
     fn next(&self, recording: u8, number: u64, is_last: bool) -> Self {
         Self::new(recording, number, self.offset + SEGMENT_LENGTH, is_last, Some((self, 3, true)))
     }
+}
+
+fn maker(file_key: [u8; 32], iv: [u8; IV_LENGTH]) -> Maker {
+    let mut maker = Maker::new(Features::LIVE.union(Features::TIMED));
+    maker.prefix = Prefix { iv, ..maker.prefix };
+    maker.file_key = Key::from_bytes(file_key);
+    maker.slots = vec![Slot::KeyFile(new_key_file_slot(&maker.file_key, &key_file(), [3; 32]))];
+    maker
 }
 
 /// All segments, by name.
@@ -115,6 +136,8 @@ fn segments() -> Vec<(&'static str, Vec<u8>)> {
         fields.extend(1_u32.to_le_bytes());
         Segment::with_fields(3, 2, SEGMENT_LENGTH, true, &fields, Some(&forger))
     };
+    let copied = second.copied(99, false);
+    let after_copied = copied.next(1, 3, true);
     // The recorder could not write the final frame of the second, nor its last but one.
     let after_unfinished = Segment::new(1, 3, SEGMENT_LENGTH * 2, true, Some((&second, 2, false)));
     let after_one_frame = Segment::new(1, 3, SEGMENT_LENGTH + PAYLOAD, true, Some((&second, 1, false)));
@@ -129,6 +152,9 @@ fn segments() -> Vec<(&'static str, Vec<u8>)> {
         ("other-first", other_first.bytes(3)),
         ("other-second", other_second.bytes(3)),
         ("forged-second", forged.bytes(3)),
+        ("second-copied", copied.bytes(3)),
+        ("second-copied-as-the-last", second.copied(99, true).bytes(3)),
+        ("third-after-copied", after_copied.bytes(3)),
         ("second-unfinished", second.bytes(2)),
         ("second-of-one-frame", second.bytes(1)),
         ("second-with-part-of-a-frame", [second.bytes(2), vec![0; WIRE / 2]].concat()),
@@ -153,6 +179,10 @@ fn series() -> Vec<(&'static str, &'static str, usize)> {
         ("first second other-first", "2 other-recording", 0),
         ("first forged-second", "1 not-linked", 0),
         ("forged-second third", "1 not-linked", 0),
+        ("first second-copied", "1 not-linked", 0),
+        ("first second-copied-as-the-last", "1 not-linked", 0),
+        ("first second-copied third-after-copied", "1 not-linked", 0),
+        ("second-copied third", "1 not-linked", 0),
         ("first second-unfinished", "1 unfinished", 0),
         ("first second-unfinished third", "2 end-missing", 0),
         ("second-of-one-frame third-after-unfinished", "1 end-missing", 0),

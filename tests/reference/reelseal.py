@@ -130,7 +130,13 @@ def unlock(copy, passphrase, key, identity, max_memory):
         unwrapped = True
         keys = [
             derive_key(f"reelseal v1 {use}", file_key + copy.data[:32])
-            for use in ("header authentication", "frame encryption", "frame authentication", "recording link")
+            for use in (
+                "header authentication",
+                "frame encryption",
+                "frame authentication",
+                "recording link",
+                "recording segment",
+            )
         ]
         if hmac.compare_digest(blake3(copy.data[:-48], key=keys[0]).digest(), copy.data[-48:-16]):
             return keys[1:]

@@ -223,7 +223,7 @@ impl Decryption<'_> {
         let input = InputFile::open(Some(&segment.path)).map_err(Failure::from)?;
         let (stream, frames) = InputHeader::read(&input, |_| {})?.open(keyring)?;
         let Checked { facts, length, .. } = segment;
-        // The prefix and the record are there for all to see; what links the next segment only the recorder can make.
+        // Prefix and record are there for all to see, and can be copied into another stream; its file key cannot.
         let is_same = stream.header().prefix == facts.prefix && stream.link().is_same(&facts.link);
         if !is_same || stream.header().segment() != Some(facts.record) {
             return Err(replaced(&input.label).into());
