@@ -99,3 +99,35 @@ fn prefix_record_and_link_of_a_segment_that_are_copied_do_not_make_it_one() {
     assert_refused(&followed, 4, "forged/2.reel: was not made by the recorder of forged/1.reel");
     assert!(followed.stdout == plaintext(record.offset as usize));
 }
+
+#[test]
+fn after_a_gap_it_is_said_that_whoever_has_the_public_key_may_have_made_the_rest() {
+    let (folder, recipient) = recording(40_000);
+    let names = segments(&folder);
+    let first = fs::read(folder.path("cam").join(&names[0])).unwrap();
+    let mut header = header_of(&first);
+    let record = header.segment().unwrap();
+    header.prefix.iv = [7; IV_LENGTH];
+    let predecessor = Predecessor { frames: 2, mac: [1; 32], is_final: true };
+    let after_a_gap = SegmentRecord { number: 9, offset: 1 << 20, predecessor, link: [5; 32], ..record };
+    let of_another = SegmentRecord { recording: [8; 16], ..record };
+    fs::create_dir(folder.path("forged")).unwrap();
+    for (forged_record, fact) in [
+        (after_a_gap, "2.reel: does not come next after forged/1.reel: segments 2 to 8 are missing"),
+        (of_another, "2.reel: is of another recording than forged/1.reel"),
+    ] {
+        folder.write("forged/1.reel", &first);
+        folder.write("forged/2.reel", &forged(&header, &forged_record, &recipient, &Key::from_bytes([66; 32])));
+        let run = |arguments: &[&str]| folder.reelseal(&[arguments, &SECRET].concat()).output().unwrap();
+        let inputs = ["decrypt", "forged/1.reel", "forged/2.reel", "-o", "-"];
+        let refused = run(&inputs);
+        assert_refused(&refused, 2, fact);
+        assert_eq!(refused.stdout, b"");
+        let allowed = run(&[&inputs[..], &["--allow-gaps"]].concat());
+        assert_done(&allowed);
+        assert!(allowed.stdout == [&plaintext(16_384), FORGED].concat());
+        let warned = format!("{fact}; nothing links it to that one, and whoever knows the public key may have made it");
+        let reported = text(&allowed.stderr);
+        assert!(reported.contains(&warned), "{reported}");
+    }
+}

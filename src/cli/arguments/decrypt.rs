@@ -16,7 +16,8 @@ pub(in crate::cli) struct DecryptArguments {
     /// Put the segments of a recording together even if some are missing or unfinished
     ///
     /// Several inputs with one output, or a folder, are a recording: they must follow one another without a gap, or nothing
-    /// is written. With this, what is missing is left out.
+    /// is written. With this, what is missing is left out, and reported. After a missing segment or a change of recording,
+    /// nothing links what follows to what came before: whoever knows the recipient's public key may have made it.
     #[arg(long)]
     pub allow_gaps: bool,
     /// Decrypt a stream or a recording while it grows, as tail -f does, until its final frame

@@ -160,7 +160,7 @@ fn check(
             let joint = joint.map_err(|why| not_continued(&before.path, path, &why))?;
             before.length = joint.length;
             if let Some(gap) = joint.gap {
-                report::warning(&gap_allowed(&before.path, path, &gap));
+                report::warning(&gap_allowed(&before.path, path, &gap, slot.kind()));
             }
         }
         checked.push(Checked { path: path.clone(), length: facts.length, facts, slot });
