@@ -20,6 +20,7 @@ class Segment:
         require(not copy.features & ~(LIVE | TIMED), "features")
         encryption_key, authentication_key, self.link_key, self.segment_key = unlock(copy, None, key, None, 0)
         bodies = [body for kind, body in records(copy) if kind == 0x80]
+        require(copy.features & LIVE and copy.features & TIMED, "no-segment")
         require(len(bodies) == 1 and len(bodies[0]) == 108, "no-segment")
         self.body, self.prefix = bodies[0], copy.data[:32]
         fields = struct.unpack("<16sQQQ32sI32s", self.body)

@@ -152,6 +152,7 @@ def frames(stream, copy, encryption_key, authentication_key):
     while True:
         wire = stream[position : position + payload + 64]
         require(wire, "end")
+        require(index < 2**52 // (payload + 32), "too-many-frames")
         require(len(wire) >= 64, "cut-frame")
         ciphertext, mac = wire[:-32], wire[-32:]
         expected = blake3(ciphertext + struct.pack("<Q", index), key=authentication_key)
