@@ -66,7 +66,7 @@ pub(crate) fn continues(segment: &SegmentFacts, next: &SegmentFacts) -> Result<(
         Some(1) => {}
         Some(_) => return Err(Break::Gap(segment.record.number + 1..=record.number - 1)),
     }
-    if !segment.link.verify(record, &next.prefix) {
+    if !segment.link.verify(record, &next.prefix, &next.link) {
         return Err(Break::NotLinked);
     }
     let missing = record.offset.saturating_sub(segment.recorded_until());
@@ -222,7 +222,7 @@ mod tests {
                 let is_final = !unfinished.contains(&number);
                 let flags = TagFlags::FINAL.union(if number < count { TagFlags::CONTINUED } else { TagFlags::NONE });
                 let end = if is_final { SegmentEnd::Final(flags) } else { SegmentEnd::Missing };
-                let record = lineage.next(&prefix(iv));
+                let record = lineage.next(&prefix(iv), &link_key(iv));
                 let length = 100 * u64::from(number);
                 lineage.ended("cam".into(), length, Predecessor { frames: 2, mac: macs[1], is_final }, link_key(iv));
                 SegmentFacts::made_up(record, prefix(iv), link_key(iv), end, length, &macs)
@@ -285,13 +285,16 @@ mod tests {
     #[test]
     fn whoever_does_not_know_the_file_key_before_cannot_make_the_next_segment() {
         let segments = recorded(1, 3, &[]);
-        // All that can be read without a secret is right, and so are the keys of the new stream.
-        let key = link_key(99);
+        // Prefix and record, and the link with it, can be read without a secret. The keys are those of another file key.
+        let mut copied = segments[1].clone();
+        copied.link = StageKeys::derive(&Key::from_bytes([99; 32]), &copied.prefix).link;
+        assert_eq!(continues(&segments[0], &copied), Err(Break::NotLinked));
+        assert_eq!(continues(&copied, &segments[2]), Err(Break::NotLinked));
         let mut forged = segments[1].clone();
-        (forged.prefix, forged.link) = (prefix(99), key);
+        (forged.prefix, forged.link) = (prefix(99), link_key(99));
         assert_eq!(continues(&segments[0], &forged), Err(Break::NotLinked));
         let mut guessed = forged.clone();
-        guessed.record.link = *link_key(99).link(&guessed.record, &guessed.prefix).as_bytes();
+        guessed.record.link = *forged.link.link(&forged.record, &forged.prefix, &forged.link).as_bytes();
         assert_eq!(continues(&segments[0], &guessed), Err(Break::NotLinked));
         assert_eq!(continues(&forged, &segments[2]), Err(Break::NotLinked));
     }
@@ -364,7 +367,7 @@ mod tests {
                 };
                 let next = SegmentFacts { record: changed, ..segments[1].clone() };
                 prop_assert!(continues(&segments[0], &next).is_err());
-                prop_assert!(!segments[0].link.verify(&changed, &next.prefix));
+                prop_assert!(!segments[0].link.verify(&changed, &next.prefix, &next.link));
             }
         }
     }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     container::{SegmentRecord, TagFlags},
     files::label::Label,
+    keys::SlotKind,
     record::{
         SegmentFacts,
         chain::{Break, RecordingState, Tail},
@@ -49,14 +50,27 @@ pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> 
     }
 }
 
-/// A segment at `path` does not continue the one at `before`, and they are joined all the same.
-pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break) -> Message {
+/// A segment at `path`, which a slot of this kind opened, does not continue the one at `before`, and they are joined all the same.
+pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break, opened_by: SlotKind) -> Message {
     let shown = display_path(before);
     match why {
         Break::Unfinished | Break::EndMissing { .. } => Message::about(before, unfinished(why)),
-        Break::Gap(missing) => Message::about(path, format!("does not follow {shown}: {}", are_missing(missing))),
-        Break::OtherRecording => Message::about(path, format!("belongs to another recording than {shown}")),
+        Break::Gap(missing) => {
+            let not_next = format!("does not follow {shown}: {}", are_missing(missing));
+            Message::about(path, not_next + unlinked(opened_by))
+        }
+        Break::OtherRecording => {
+            Message::about(path, format!("belongs to another recording than {shown}") + unlinked(opened_by))
+        }
         _ => Message::about(path, why.to_string()),
+    }
+}
+
+/// What a gap takes away, of a segment that a slot of this kind opened.
+fn unlinked(opened_by: SlotKind) -> &'static str {
+    match opened_by {
+        SlotKind::Recipient => "; nothing links it to that one, and whoever knows the public key may have made it",
+        SlotKind::Passphrase | SlotKind::KeyFile => "; nothing links it to that one",
     }
 }
 
