@@ -87,8 +87,9 @@ grows by 82 KB each second even if only a trickle comes in; with --frame-size 4K
 const PARTS: &str = "\
 Parts: from a file, only the header, the final frame and the frames of the part are read; a pipe is read up to the end of the \
 part, and all of that is authenticated. A stream made from a pipe carries times, one made from a file only with --timestamps \
-always; inspect says whether it does. To cut a recording without plaintext on disk, decrypt a part to a pipe and encrypt that, \
-with set -o pipefail: without it, encrypt makes a whole stream of whatever it got.";
+always; inspect says whether it does. To cut a recording without plaintext on disk: reelseal encrypt -o cut.ts.reel -- \
+reelseal decrypt night.ts.reel --since 02:00 --until 02:15 -o -. In a plain pipeline, encrypt would make a whole stream of \
+whatever it got, even of nothing; set -o pipefail at least reports that.";
 
 /// For `verify`.
 const VERIFY: &str = "\
