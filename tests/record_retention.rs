@@ -74,7 +74,7 @@ fn a_recording_without_what_was_removed_is_whole_only_where_the_recorders_word_i
     let noted =
         format!("cam: {missing}: removed by its recorder, according to .reelseal-recorder (not authenticated)\n");
     assert_refused(&refused, 4, &noted);
-    assert_refused(&refused, 4, "hint: --allow-removed takes that note at its word");
+    assert_refused(&refused, 4, "hint: --allow-removed believes that note");
     let verify = || folder.run(&["verify", "--allow-removed", "cam"]);
     let allowed = verify();
     assert_done(&allowed);

@@ -227,10 +227,10 @@ fn a_command_that_vanishes_between_two_starts_is_said_to_be_gone() {
     std::fs::set_permissions(script, PermissionsExt::from_mode(0o755)).unwrap();
     let (mut recorder, _) = Recorder::start(&folder, &["--restarts", "1", "--", "./camera"]);
     let exit = recorder.wait_for("exit", &[("reason", json!("not_started"))]);
-    assert_eq!(exit["message"], "the program is no longer there");
+    assert_eq!(exit["message"], "is no longer there");
     let (status, events) = recorder.end();
     let error = events.iter().find(|event| event["event"] == "error").unwrap();
-    assert_eq!((status.code(), &error["message"]), (Some(5), &json!("./camera: the program is no longer there")));
+    assert_eq!((status.code(), &error["message"]), (Some(5), &json!("./camera: is no longer there")));
 }
 
 #[test]

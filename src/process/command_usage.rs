@@ -2,7 +2,7 @@
 
 use rustix::{
     param::{clock_ticks_per_second, page_size},
-    process::Pid,
+    process::{Pid, getpid},
 };
 
 use super::process_table::{Process, descendants, processes, this_process};
@@ -20,12 +20,18 @@ impl CommandUsage {
     /// What the command uses that runs as the process `command`, with its group and all that it has started, also what has left
     /// the group, or whose parents have ended: that is its guardian's then. Nothing if it has ended, or /proc is not mounted.
     pub fn of(command: Pid) -> Self {
-        let all = processes();
-        let process = command.as_raw_nonzero().get();
-        let guardian = all.iter().find(|found| found.process == process).and_then(|found| Pid::from_raw(found.parent));
-        let below = guardian.map(|guardian| descendants(&all, guardian)).unwrap_or_default();
+        Self::among(&processes(), command, getpid())
+    }
+
+    /// As `all` have it; `this` has started the guardian.
+    fn among(all: &[Process], command: Pid, this: Pid) -> Self {
+        let [command, this] = [command, this].map(|process| process.as_raw_nonzero().get());
+        let find = |process| all.iter().find(|found| found.process == process);
+        // Where the guardian has ended, the command has another parent, which may have any children.
+        let guardian = find(command).and_then(|found| find(found.parent)).filter(|guardian| guardian.parent == this);
+        let below = guardian.map(|guardian| descendants(all, guardian.process)).unwrap_or_default();
         // A command that has ended may have left others in its group.
-        let left = all.iter().filter(|left| left.group == process && !below.contains(left));
+        let left = all.iter().filter(|left| left.group == command && !below.contains(left));
         below.iter().chain(left).fold(Self::default(), Self::and)
     }
 
@@ -44,29 +50,28 @@ impl CommandUsage {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{BufRead, BufReader},
-        os::unix::process::CommandExt,
-        process::{Command, Stdio},
-    };
-
     use super::*;
 
+    /// How many pages the command 20 uses.
+    fn pages(all: &[Process]) -> u64 {
+        let [command, this] = [20, 5].map(|process| Pid::from_raw(process).unwrap());
+        CommandUsage::among(all, command, this).memory / page_size() as u64
+    }
+
     #[test]
-    fn what_has_left_the_group_of_a_command_counts() {
-        // The shell has a child in another session, which is there once it has written something.
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "exec 3<&0; setsid sh -c 'echo begun; exec cat <&3' & cat"]).process_group(0);
-        let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let command = Pid::from_child(&shell);
-        let group = command.as_raw_nonzero().get();
-        let in_group = processes().iter().filter(|found| found.group == group).map(|found| found.pages).sum::<u64>();
-        // Other tests may have children, too.
-        assert!(CommandUsage::of(command).memory > in_group * page_size() as u64);
-        drop(shell.stdin.take());
-        shell.wait().unwrap();
+    fn what_has_left_the_group_of_a_command_counts_and_what_is_no_business_of_it_does_not() {
+        let process = |process, parent, group, pages| Process { process, parent, group, ticks: 0, pages };
+        let (this, guardian, other) = (process(5, 1, 5, 1), process(10, 5, 10, 2), process(50, 5, 50, 4));
+        let (command, member) = (process(20, 10, 20, 10), process(21, 20, 20, 100));
+        let (left, orphan) = (process(30, 21, 30, 1000), process(40, 10, 40, 10_000));
+        assert_eq!(pages(&[this, guardian, other, command, member, left, orphan]), 11_110);
+        // The guardian has ended, and they are another's children now.
+        let init = process(1, 0, 1, 8);
+        let moved = Process { parent: 1, ..command };
+        assert_eq!(pages(&[init, this, other, moved, member, left, orphan]), 110);
+        // The command has ended.
+        assert_eq!(pages(&[this, guardian, other, Process { parent: 10, ..member }]), 100);
+        assert_eq!(pages(&[]), 0);
     }
 
     #[test]

@@ -22,7 +22,10 @@ use nix::sys::signal::{SigSet, Signal as NixSignal};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::{Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, test_kill_process_group, wait},
+    process::{
+        Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, kill_process_group,
+        test_kill_process_group, wait, waitid,
+    },
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
 
@@ -304,7 +307,7 @@ impl Guardian {
         }
         let (this, group) = (getpid().as_raw_nonzero().get(), self.command.as_raw_nonzero().get());
         let strays = processes().into_iter().filter(|child| child.parent == this && child.group != group);
-        strays.filter_map(|child| Pid::from_raw(child.process)).collect()
+        strays.filter_map(|child| Pid::from_raw(child.process)).filter(|child| is_child(*child)).collect()
     }
 
     fn signal(&self, signal: Signal) {
@@ -318,6 +321,13 @@ impl Guardian {
         // If nobody listens any more, the next look at the channel says so.
         let _ = self.channel.send(&report.encode(), &[]);
     }
+}
+
+/// Whether this process has a child of that number. /proc may be that of a container, or of the machine around one, where
+/// numbers mean something else.
+fn is_child(process: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(process), options).is_ok()
 }
 
 /// Starts the process that is to become the command, in a group of its own. Gives the channel to it.

@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use rustix::process::Pid;
-
 /// One process, as its `stat` file has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
@@ -34,9 +32,9 @@ pub(super) fn this_process() -> Option<Process> {
 }
 
 /// Of `processes`, the children of `parent`, and with them their children, and so on.
-pub(super) fn descendants(processes: &[Process], parent: Pid) -> Vec<Process> {
+pub(super) fn descendants(processes: &[Process], parent: i32) -> Vec<Process> {
     let mut found: Vec<Process> = Vec::new();
-    let mut parents = vec![parent.as_raw_nonzero().get()];
+    let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
         // /proc is read while processes come and go: none is taken twice, whatever it says.
         let children = processes.iter().filter(|child| child.parent == parent);
@@ -82,10 +80,10 @@ mod tests {
         let all =
             [process(60, 50, 60), process(10, 1, 10), process(20, 10, 20), process(50, 20, 20), process(40, 10, 40)];
         let more = [process(70, 70, 70), process(80, 1, 20)];
-        let found = descendants(&[&all[..], &more].concat(), Pid::from_raw(10).unwrap());
+        let found = descendants(&[&all[..], &more].concat(), 10);
         let mut found: Vec<_> = found.iter().map(|found| found.process).collect();
         found.sort_unstable();
         assert_eq!(found, [20, 40, 50, 60]);
-        assert_eq!(descendants(&more, Pid::from_raw(70).unwrap()).len(), 1);
+        assert_eq!(descendants(&more, 70).len(), 1);
     }
 }

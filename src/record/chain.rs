@@ -145,15 +145,10 @@ impl RecordingState {
         self.missing_before == 0 && self.breaks.is_empty() && matches!(self.tail, Tail::Ended { .. })
     }
 
-    /// The segments that are missing, by their numbers; `None` if anything else is wrong, or the end is not here.
-    pub fn missing_alone(&self) -> Option<Vec<RangeInclusive<u64>>> {
-        let before = (self.missing_before > 0).then_some(1..=self.missing_before);
-        let gaps = self
-            .breaks
-            .iter()
-            .map(|(.., why)| if let Break::Gap(numbers) = why { Some(numbers.clone()) } else { None });
-        let ended = matches!(self.tail, Tail::Ended { .. });
-        before.into_iter().map(Some).chain(gaps).collect::<Option<_>>().filter(|_| ended)
+    /// The segments that are missing before the first; `None` if there are none, or anything else is wrong.
+    pub fn missing_start_alone(&self) -> Option<RangeInclusive<u64>> {
+        let rest = self.breaks.is_empty() && matches!(self.tail, Tail::Ended { .. });
+        (rest && self.missing_before > 0).then_some(1..=self.missing_before)
     }
 }
 
@@ -255,6 +250,11 @@ mod tests {
         let without_start = only(&segments[2..]);
         assert_eq!((without_start.missing_before, without_start.tail), (2, Tail::Ended { interrupted: false }));
         assert!(!without_start.is_whole() && without_start.breaks.is_empty());
+        assert_eq!(without_start.missing_start_alone(), Some(1..=2));
+        // Where more is missing, nothing links what is here.
+        let with_gap = only(&[&segments[1..2], &segments[3..]].concat());
+        assert_eq!((with_gap.missing_before, with_gap.missing_start_alone()), (1, None));
+        assert_eq!((only(&segments).missing_start_alone(), only(&segments[1..3]).missing_start_alone()), (None, None));
         let without_tail = only(&segments[..3]);
         assert_eq!((without_tail.missing_before, without_tail.tail), (0, Tail::Continued(4)));
         assert!(!without_tail.is_whole());

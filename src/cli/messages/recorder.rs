@@ -98,7 +98,7 @@ pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Op
 /// How a program failed that has been there before.
 fn fact_of(program: &OsStr, failure: &CommandFailure) -> String {
     match failure {
-        CommandFailure::NotFound => "the program is no longer there".to_owned(),
+        CommandFailure::NotFound => "is no longer there".to_owned(),
         _ => command_failure(program, failure).message().fact.clone(),
     }
 }

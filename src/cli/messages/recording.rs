@@ -1,6 +1,6 @@
 //! How recordings are reported: what is there, what is missing, and what does not belong.
 
-use std::{ops::RangeInclusive, path::Path, slice};
+use std::{ops::RangeInclusive, path::Path};
 
 use super::{
     byte_count::{are_there, count_of_bytes},
@@ -187,14 +187,13 @@ fn unfinished(why: &Break) -> String {
 
 fn are_missing(numbers: &RangeInclusive<u64>) -> String {
     let verb = if numbers.start() == numbers.end() { "is" } else { "are" };
-    format!("{} {verb} missing", segments_of(slice::from_ref(numbers)))
+    format!("{} {verb} missing", segments_of(numbers))
 }
 
 /// The segments of these numbers, by name.
-pub(in crate::cli) fn segments_of(ranges: &[RangeInclusive<u64>]) -> String {
-    let named = ranges.iter().map(|numbers| match (numbers.start(), numbers.end()) {
+pub(in crate::cli) fn segments_of(numbers: &RangeInclusive<u64>) -> String {
+    match (numbers.start(), numbers.end()) {
         (first, last) if first == last => format!("segment {first}"),
         (first, last) => format!("segments {first} to {last}"),
-    });
-    named.collect::<Vec<_>>().join(" and ")
+    }
 }

@@ -132,18 +132,15 @@ fn verdict(
     };
     let damaged = state.segments.iter().filter(|&&place| segments.get(place).is_some_and(|segment| !segment.is_sound));
     let damaged = damaged.count();
-    let removed = state.missing_alone().filter(|missing| missing.iter().all(was_removed));
+    // Only at the start: after a gap in the middle, nothing links what follows to what is before it.
+    let removed = state.missing_start_alone().filter(was_removed);
     let is_allowed = plan.allows_removed && removed.is_some();
     if damaged == 0 && (state.is_whole() || is_allowed) {
         if plan.many.reporting.quiet {
             return Ok(());
         }
-        let missing = removed.unwrap_or_default();
-        let but = if missing.is_empty() {
-            String::new()
-        } else {
-            format!(" but for {}, removed by its recorder", segments_of(&missing))
-        };
+        let but = removed.map(|missing| format!(" but for {}, removed by its recorder", segments_of(&missing)));
+        let but = but.unwrap_or_default();
         let interrupted = matches!(state.tail, Tail::Ended { interrupted: true });
         let ending = if interrupted { "; it was interrupted, and ended there" } else { "" };
         let bytes = state.bytes;
@@ -167,7 +164,7 @@ fn verdict(
     let hint = if state.segments.iter().any(is_damaged) {
         "reelseal salvage recovers what is intact of each damaged segment"
     } else if damaged == 0 && removed.is_some() {
-        "--allow-removed takes that note at its word, which whoever can delete segments there can write"
+        "--allow-removed believes that note; whoever can delete segments there could have written it"
     } else if state.breaks.iter().all(|(.., why)| why.is_gap()) {
         "reelseal decrypt FOLDER -o FILE --allow-gaps decrypts what is there"
     } else {
