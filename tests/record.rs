@@ -318,7 +318,7 @@ fn a_recording_goes_on_when_its_segment_is_removed_and_ends_when_its_folder_is()
 #[test]
 fn a_limit_on_the_length_of_files_ends_a_recording_well() {
     let folder = Folder::new();
-    let script = format!("ulimit -f 100; exec {} {}", env!("CARGO_BIN_EXE_reelseal"), RECORD.join(" "));
+    let script = format!("ulimit -f 100; exec {} {}", support::reelseal(), RECORD.join(" "));
     let mut shell = Command::new("bash");
     let output = support::feed(shell.args(["-c", &script]).current_dir(folder.path("")), &plaintext(1_000_000));
     assert_refused(&output, 1, "there is no room for more: file too large");

@@ -193,7 +193,7 @@ fn a_segment_that_cannot_be_removed_is_reported_and_the_recording_goes_on() {
     let oldest = segments(&folder).into_iter().find(|name| number(&folder, name) == 1).unwrap();
     let script = format!(
         "mount --bind cam/{oldest} cam/{oldest} && exec {} {} --keep-size 100K --name later-%s",
-        env!("CARGO_BIN_EXE_reelseal"),
+        support::reelseal(),
         RECORD.join(" ")
     );
     let mut command = Command::new("unshare");

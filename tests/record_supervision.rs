@@ -192,7 +192,7 @@ fn a_second_signal_kills_the_command_and_what_was_written_is_sealed() {
 #[test]
 fn how_the_command_ended_is_reported_also_where_nothing_more_can_be_stored() {
     let folder = Folder::new();
-    let recorder = [env!("CARGO_BIN_EXE_reelseal"), &RECORD.join(" "), "--progress json -- yes"].join(" ");
+    let recorder = [support::reelseal(), &RECORD.join(" "), "--progress json -- yes"].join(" ");
     let mut shell = std::process::Command::new("bash");
     shell.args(["-c", &format!("ulimit -f 100; exec {recorder}")]).current_dir(folder.path(""));
     let output = shell.output().unwrap();

@@ -294,7 +294,7 @@ fn an_address_that_nobody_can_learn_is_refused() {
     let run = |redirection: &str| {
         let mut sh = Command::new("sh");
         sh.args(["-c", &format!("exec $reelseal serve --key-file key films {redirection}")]);
-        sh.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).current_dir(folder.path("")).output().unwrap()
+        sh.env("reelseal", support::reelseal()).current_dir(folder.path("")).output().unwrap()
     };
     assert_refused(&run(">&-"), 1, "standard output is closed");
     assert_refused(&run(">/dev/full"), 1, "standard output: cannot write");
@@ -653,7 +653,7 @@ fn a_passphrase_is_asked_for_once_and_opens_all() {
     let serving = Serving::spawn(
         Command::new("bash")
             .args(["-c", "exec $reelseal serve --passphrase-fd 3 films 3<pass"])
-            .env("reelseal", env!("CARGO_BIN_EXE_reelseal"))
+            .env("reelseal", support::reelseal())
             .current_dir(folder.path("")),
     );
     for name in ["a.mp4", "b.mp4"] {

@@ -95,7 +95,7 @@ fn without_a_service_manager_nothing_is_missed() {
 fn systemd_finds_nothing_wrong_with_the_unit() {
     let folder = Folder::new();
     let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reelseal-record@.service")).unwrap();
-    let unit = unit.replace("/usr/bin/reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    let unit = unit.replace("/usr/bin/reelseal", support::reelseal());
     let path = folder.write("reelseal-record@front.service", unit.as_bytes());
     let verify = |path: &std::path::Path| {
         let mut command = Command::new("systemd-analyze");
