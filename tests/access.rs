@@ -34,7 +34,7 @@ fn encrypt_without(folder: &Folder, calls: &[&str]) -> Output {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "log", "-e", "signal=none"]);
     strace.args(calls.iter().map(|call| format!("--inject={call}")));
-    strace.arg(env!("CARGO_BIN_EXE_reelseal")).args(["encrypt", "film", "--key-file", "key"]);
+    strace.arg(support::reelseal()).args(["encrypt", "film", "--key-file", "key"]);
     strace.current_dir(folder.path("")).output().unwrap()
 }
 

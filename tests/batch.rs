@@ -290,7 +290,7 @@ fn several_inputs_without_names_never_share_standard_output() {
     let folder = clips(&["a", "b"]);
     let script = "exec \"$0\" encrypt --key-file key /dev/fd/3 /dev/fd/4 3<a 4<b";
     let command = &mut std::process::Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_reelseal")]).current_dir(folder.path(""));
+    command.args(["-c", script, support::reelseal()]).current_dir(folder.path(""));
     let output = command.output().unwrap();
     assert_refused(&output, 2, "/dev/fd/3: gives no output name, and several inputs cannot share");
     assert_eq!(output.stdout, b"");
@@ -349,7 +349,7 @@ fn frames_too_large_to_go_side_by_side_go_one_by_one() {
     let options = ["encrypt", "--frame-size", "16M", "--threads", "64", "--key-file", "key"];
     let mut command = std::process::Command::new("sh");
     // 64 files at once would take 2 GiB for their buffers.
-    command.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_reelseal")]);
+    command.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\"", support::reelseal()]);
     let output = command.args(options).args(&names).current_dir(folder.path("")).output().unwrap();
     assert_done(&output);
     assert_eq!(folder.names().len(), 16);
@@ -362,7 +362,7 @@ fn as_many_files_are_open_at_once_as_may_be() {
     let run = |limit: u32, arguments: &[&str]| {
         let mut command = std::process::Command::new("sh");
         let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_reelseal")]).args(arguments);
+        command.args(["-c", &script, support::reelseal()]).args(arguments);
         command.args(["--recursive", "--key-file", "key"]).current_dir(folder.path("")).output().unwrap()
     };
     for (limit, threads) in [(40, "2"), (40, "64"), (20, "64")] {

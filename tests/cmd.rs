@@ -8,6 +8,8 @@
 #![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
+mod support;
+
 use std::{
     env,
     fs::{self, Permissions},
@@ -35,12 +37,13 @@ fn every_case_says_just_what_its_file_holds() {
         run_without_passphrases();
         return;
     }
+    let reelseal = support::reelseal();
     env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).unwrap();
     for secret in SECRETS {
         // There is no warning about a file of another user.
         let _ = fs::set_permissions(secret, Permissions::from_mode(0o600));
     }
-    trycmd::TestCases::new().default_bin_name("reelseal").case("../cmd/*.toml");
+    trycmd::TestCases::new().default_bin_path(reelseal).case("../cmd/*.toml");
 }
 
 /// Runs this test again: trycmd can set a variable for all cases, and remove one only case by case, and removing one

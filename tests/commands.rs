@@ -361,7 +361,7 @@ fn a_command_has_three_descriptors_no_secret_and_ignores_what_we_were_started_to
     let script = "trap '' USR2 HUP; exec 7<passphrase 8>leaked; exec \"$reelseal\" \"$@\" --passphrase-fd 7 -- sh -c \"$report\"";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", "encrypt", "-o", "other.reel", "--scrypt-log-n", "14"]);
-    command.current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal")).env("report", report);
+    command.current_dir(folder.path("")).env("reelseal", support::reelseal()).env("report", report);
     command.env("REELSEAL_PASSPHRASE", "from the environment").env("REELSEAL_NEW_PASSPHRASE", "another");
     assert_done(&command.stdin(Stdio::null()).output().unwrap());
     // ls has one more, for the folder that it lists.
@@ -507,7 +507,7 @@ fn if_the_guardian_is_killed_before_it_has_reported_the_start_nothing_of_the_com
     // Its second message is the one that lets the command start. It stops there, and its report of the start never comes.
     let injection = ["-f", "-qq", "-o", "calls", "-e", "inject=sendmsg:signal=STOP:when=2"];
     let mut command = Command::new("strace");
-    command.args(injection).arg(env!("CARGO_BIN_EXE_reelseal"));
+    command.args(injection).arg(support::reelseal());
     command.args(["encrypt", "-o", "film.reel", "--key-file", "key", "--", "sh", "-c"]);
     command.arg("echo $$ $PPID >pid; (sleep 10; touch harm) & echo ready >&2; wait").current_dir(folder.path(""));
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -530,7 +530,7 @@ fn a_command_does_not_start_if_the_guardian_ended_just_before() {
     assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
     sendmsg(&guardian, &[IoSlice::new(&[0])], &mut control, SendFlags::empty()).unwrap();
     drop(guardian);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+    let mut command = Command::new(support::reelseal());
     command.args(["__launch", "touch", "harm"]).current_dir(folder.path("")).stdin(theirs);
     assert_eq!(command.status().unwrap().code(), Some(127));
     assert!(!folder.path("harm").exists());
@@ -701,7 +701,7 @@ fn a_consumer_sees_no_end_whichever_call_kills_us_in_1000_tries() {
         command.arg("cat >/dev/null; touch harm").current_dir(folder.path(""));
         command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     };
-    let reelseal = env!("CARGO_BIN_EXE_reelseal");
+    let reelseal = support::reelseal();
     // Of the main thread alone, which does most of it, and of a stream that is cut short.
     let traced = |injection: &str| {
         let input = File::open(folder.path("cut.reel")).unwrap();

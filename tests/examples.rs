@@ -14,7 +14,7 @@ use support::{Folder, assert_done, assert_refused, plaintext, text};
 
 /// A script, run in the folder, where `reelseal` is the command under test.
 fn script(folder: &Folder, name: &str, arguments: &[&str]) -> Command {
-    let program = Path::new(env!("CARGO_BIN_EXE_reelseal")).parent().unwrap();
+    let program = Path::new(support::reelseal()).parent().unwrap();
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name));
     command.args(arguments).current_dir(folder.path("")).stdin(Stdio::null());
     command.env("PATH", format!("{}:{}", program.display(), env::var("PATH").unwrap()));

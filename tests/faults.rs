@@ -30,7 +30,7 @@ fn prepared() -> Folder {
 fn traced(folder: &Folder, options: &[impl AsRef<OsStr>], arguments: &str) -> Output {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "log", "-e", "signal=none"]).args(options);
-    strace.arg(env!("CARGO_BIN_EXE_reelseal")).args(arguments.split(' ')).current_dir(folder.path("")).output().unwrap()
+    strace.arg(support::reelseal()).args(arguments.split(' ')).current_dir(folder.path("")).output().unwrap()
 }
 
 /// The options for an `injection` into calls on `file` alone, if one is given.
@@ -300,7 +300,7 @@ fn a_folder_that_may_be_written_but_not_read_is_synced_with_its_file_system_befo
         std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
     }
     let program = folder.path("reelseal");
-    std::fs::copy(env!("CARGO_BIN_EXE_reelseal"), &program).unwrap();
+    std::fs::copy(support::reelseal(), &program).unwrap();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--", "strace", "-f", "-qq"]);
     command.args(["-o", "log", "-e", "signal=none", "-e", ORDER]).arg(&program);

@@ -403,7 +403,7 @@ fn a_descriptor_that_is_not_open_is_never_one_of_our_own() {
         let script =
             "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$0\" encrypt film -o new.reel --passphrase-fd \"$1\"";
         let command = &mut std::process::Command::new("sh");
-        command.args(["-c", script, env!("CARGO_BIN_EXE_reelseal"), &number.to_string()]).current_dir(folder.path(""));
+        command.args(["-c", script, support::reelseal(), &number.to_string()]).current_dir(folder.path(""));
         let fact = format!("descriptor {number}: cannot read the passphrase: bad file descriptor");
         assert_refused(&command.stdin(Stdio::null()).output().unwrap(), 1, &fact);
     }

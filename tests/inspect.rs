@@ -23,7 +23,7 @@ fn vectors() -> PathBuf {
 
 /// The command on a vector, with the vectors' key if it is `opened`.
 fn inspect_vector(name: &str, opened: bool, flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+    let mut command = Command::new(support::reelseal());
     command.arg("inspect").args(flags).current_dir(vectors()).env_remove("REELSEAL_PASSPHRASE");
     if opened {
         command.args(["--key-file", "key"]);

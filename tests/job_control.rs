@@ -32,7 +32,7 @@ fn interactive(folder: &Folder) -> PtySession {
     folder.write("keys", KEYS.as_bytes());
     let mut command = Command::new("bash");
     command.args(["--norc", "--noprofile", "-i"]).current_dir(folder.path(""));
-    command.env("PS1", "prompt> ").env("TERM", "xterm").env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    command.env("PS1", "prompt> ").env("TERM", "xterm").env("reelseal", support::reelseal());
     let mut shell = spawn_command(command, GUARD_MILLISECONDS).unwrap();
     shell.exp_string("prompt> ").unwrap();
     // Without its own line editing, the shell leaves the terminal's modes alone.

@@ -241,7 +241,7 @@ fn in_a_namespace(folder: &Folder, script: &str) -> Output {
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     // The command's own folder may be closed to others.
-    fs::copy(env!("CARGO_BIN_EXE_reelseal"), folder.path("reelseal")).unwrap();
+    fs::copy(support::reelseal(), folder.path("reelseal")).unwrap();
     let functions = "as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"; }; \
                      mount_films() { \"$@\" ./reelseal mount films mnt --key-file key; }";
     let mut command = Command::new("unshare");

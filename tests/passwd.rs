@@ -313,7 +313,7 @@ fn a_file_that_may_not_be_written_is_refused() {
     }
     // A copy where everybody may run it.
     let program = folder.path("reelseal");
-    fs::copy(env!("CARGO_BIN_EXE_reelseal"), &program).unwrap();
+    fs::copy(support::reelseal(), &program).unwrap();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).current_dir(folder.path(""));
     command.args(["passwd", "film.reel", "--key-file", "key", "--new-key-file", "key"]);
@@ -349,7 +349,7 @@ const CHANGE: [&str; 6] = ["passwd", "film.reel", "--key-file", "old", "--new-ke
 /// name.
 fn system_calls(folder: &Folder) -> Vec<(String, usize)> {
     let mut command = Command::new("strace");
-    command.args(["-qq", "-e", "signal=none", "-o", "log", env!("CARGO_BIN_EXE_reelseal")]).args(CHANGE);
+    command.args(["-qq", "-e", "signal=none", "-o", "log", support::reelseal()]).args(CHANGE);
     assert_done(&command.current_dir(folder.path("")).output().unwrap());
     let log = text(&folder.read("log"));
     let names: Vec<_> = log.lines().filter_map(|line| line.split_once('(')).map(|(name, _)| name).collect();
@@ -362,7 +362,7 @@ fn system_calls(folder: &Folder) -> Vec<(String, usize)> {
 fn injected(folder: &Folder, injection: &str) -> Output {
     let mut command = Command::new("strace");
     command.args(["-qq", "-o", "/dev/null", "-e", "signal=none", "-e", &format!("inject={injection}")]);
-    command.arg(env!("CARGO_BIN_EXE_reelseal")).args(CHANGE).current_dir(folder.path("")).output().unwrap()
+    command.arg(support::reelseal()).args(CHANGE).current_dir(folder.path("")).output().unwrap()
 }
 
 /// The call at which the command is killed is not made: the file is as the call before left it.

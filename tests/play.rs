@@ -58,6 +58,16 @@ fn a_player_that_reads_playlists_gets_the_address_on_its_standard_input() {
 }
 
 #[test]
+fn damage_that_the_player_met_is_a_failure_though_the_player_says_nothing() {
+    let folder = with_player("mpv", FETCH);
+    let mut sealed = folder.read("film.mp4.reel");
+    let last = sealed.len() - 100;
+    sealed[last - 200_000] ^= 1;
+    folder.write("film.mp4.reel", &sealed);
+    assert_refused(&play(&folder, &[]).output().unwrap(), 4, "damaged frames were left out of what was played");
+}
+
+#[test]
 fn any_other_player_gets_it_as_an_argument() {
     let folder = with_player("other", FETCH);
     assert_done(&play(&folder, &[]).env("REELSEAL_PLAYER", "other").output().unwrap());

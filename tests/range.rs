@@ -237,7 +237,7 @@ fn a_part_is_encrypted_into_a_stream_of_its_own() {
                   | \"$reelseal\" encrypt --key-file key -o cut.reel";
     let mut shell = Command::new("bash");
     shell.args(["-c", &format!("set -o pipefail; {script}")]).current_dir(folder.path(""));
-    assert_done(&shell.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).output().unwrap());
+    assert_done(&shell.env("reelseal", support::reelseal()).output().unwrap());
     assert!(folder.run(&["decrypt", "cut.reel", "-o", "-"]).stdout == plaintext[1000..201_000]);
 }
 
@@ -268,7 +268,7 @@ fn a_mebibyte_from_the_middle_of_a_hundred_gigabytes_reads_little_more_than_that
     let range = format!("{start}-{}", start + (1 << 20) - 1);
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-e", "trace=read,pread64,readv,preadv,preadv2", "-o", "trace"]);
-    command.args([env!("CARGO_BIN_EXE_reelseal"), "decrypt", "film.reel", "--range", &range, "-o", "cut"]);
+    command.args([support::reelseal(), "decrypt", "film.reel", "--range", &range, "-o", "cut"]);
     assert_done(&command.args(["--key-file", "key"]).current_dir(folder.path("")).output().unwrap());
     assert!(folder.read("cut") == content[1000..1000 + (1 << 20)]);
     let trace = text(&folder.read("trace"));

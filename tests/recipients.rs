@@ -259,7 +259,7 @@ fn an_ssh_key_opens_what_its_public_key_locked_and_one_under_a_passphrase_needs_
     assert_done(&run(&folder, &["encrypt", "-r", &public, "film"]));
     assert_opens(&folder, &["-i", "ssh-key"], "film.reel");
     let mut locked = Command::new("setsid");
-    locked.arg("-w").arg(env!("CARGO_BIN_EXE_reelseal")).args(["verify", "film.reel", "-i", "ssh-key-locked"]);
+    locked.arg("-w").arg(support::reelseal()).args(["verify", "film.reel", "-i", "ssh-key-locked"]);
     let refused = locked.current_dir(folder.path(".")).output().unwrap();
     assert_refused(&refused, 2, "ssh-key-locked: no passphrase was given for it\nreelseal: hint: ");
 }

@@ -143,7 +143,9 @@ fn what_a_command_still_writes_when_it_is_asked_to_end_is_recorded() {
     signal(&recorder, Signal::SIGTERM);
     let (status, reported) = wait(recorder);
     // The shell says of its sleep that it was ended, too.
-    assert!(status.success() && !reported.contains("reelseal"), "{reported}");
+    let said: Vec<_> = reported.lines().filter(|line| line.starts_with("reelseal: ")).collect();
+    assert!(status.success(), "{reported}");
+    assert_eq!(said, ["reelseal: waiting for sh to end, 10s at most; a second signal ends it at once"]);
     assert_comes_out(&mut output, b"last words\n");
     assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
     assert!(follower.wait().unwrap().success());
@@ -249,6 +251,7 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
         (&["--name", "%D"], "--name: gives no name of a file"),
         (&["--name", "%"], "--name: is no pattern of a name"),
         (&["--name", ""], "--name: gives no name of a file"),
+        (&["--name", "cam-%Q"], "--name: is no pattern of a name: %Q stands for nothing"),
         (&["--ignore-interrupts"], "--ignore-interrupts cannot be used with a command"),
     ] {
         let output = folder.reelseal(&[&RECORD[..], arguments, &touch].concat()).output().unwrap();
@@ -259,11 +262,35 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
     assert_refused(
         &folder.reelseal(&into_a_file).output().unwrap(),
         1,
-        "film: cannot record to this folder: not a directory",
+        "film: cannot record to this folder: not a directory\nreelseal: hint: record to another folder",
     );
     assert_refused(&folder.reelseal(&["record", "--key-file", "key"]).output().unwrap(), 2, "--output-dir");
     assert_refused(&folder.reelseal(&[&RECORD[..], &["--"]].concat()).output().unwrap(), 2, "followed by a command");
     assert_eq!(folder.names(), ["film"]);
+}
+
+#[test]
+fn a_folder_that_was_made_for_nothing_is_removed_again() {
+    let folder = Folder::new();
+    folder.write("film", b"frames");
+    for arguments in [
+        &["--key-file", "no-key"][..],
+        &["--key-file", "no-key", "--keep-age", "1d"],
+        &["--key-file", "key", "--status", "film"],
+        &["--key-file", "key", "--on-segment", "true", "--", "false"],
+    ] {
+        let record = ["record", "--output-dir", "new/cam"];
+        let output = folder.reelseal(&[&record[..], arguments].concat()).output().unwrap();
+        assert!(!output.status.success());
+        assert_eq!(folder.names(), ["film"], "{arguments:?}");
+    }
+    // One that was there stays, and so does what was in it.
+    fs::create_dir(folder.path("cam")).unwrap();
+    let refused = folder.reelseal(&["record", "--output-dir", "cam/new", "--key-file", "no-key"]).output().unwrap();
+    assert!(!refused.status.success());
+    assert_eq!(fs::read_dir(folder.path("cam")).unwrap().count(), 0);
+    assert_done(&folder.pipe(&["record", "--output-dir", "new"], b"frames"));
+    assert_eq!(folder.names(), ["cam", "film", "new"]);
 }
 
 #[test]
@@ -291,7 +318,7 @@ fn a_recording_goes_on_when_its_segment_is_removed_and_ends_when_its_folder_is()
 #[test]
 fn a_limit_on_the_length_of_files_ends_a_recording_well() {
     let folder = Folder::new();
-    let script = format!("ulimit -f 100; exec {} {}", env!("CARGO_BIN_EXE_reelseal"), RECORD.join(" "));
+    let script = format!("ulimit -f 100; exec {} {}", support::reelseal(), RECORD.join(" "));
     let mut shell = Command::new("bash");
     let output = support::feed(shell.args(["-c", &script]).current_dir(folder.path("")), &plaintext(1_000_000));
     assert_refused(&output, 1, "there is no room for more: file too large");
@@ -647,6 +674,20 @@ fn a_folder_without_a_recording_is_still_a_folder() {
     assert_refused(&folder.run(&["verify", "cam"]), 2, "cam: is a folder");
     assert_refused(&folder.run(&["decrypt", "cam", "-o", "film"]), 2, "cam: is a folder");
     assert_done(&folder.run(&["verify", "--recursive", "cam"]));
+}
+
+#[test]
+fn a_recording_whose_only_segment_has_a_damaged_header_is_reported_as_damaged() {
+    let folder = Folder::new();
+    assert_done(&folder.pipe(&["record", "--output-dir", "cam", "--name", "cam"], b"x"));
+    assert_answers(&folder, 0, ": whole, 1 segment, 1 byte\n", None);
+    let mut segment = folder.read("cam/cam.reel");
+    [100, 4196].iter().for_each(|&at: &usize| segment[at] ^= 1);
+    folder.write("cam/cam.reel", &segment);
+    assert_refused(&folder.run(&["verify", "cam"]), 4, "cam/cam.reel: both header copies are damaged");
+    segment[..20_000].fill(0);
+    folder.write("cam/cam.reel", &segment);
+    assert_refused(&folder.run(&["verify", "cam"]), 4, "cam/cam.reel: not a reelseal stream");
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Drop for Mounted {
 fn traced(folder: &Folder, options: &[&str], arguments: &str) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "log", "-e", "signal=none"]).args(options);
-    strace.arg(env!("CARGO_BIN_EXE_reelseal")).args(RECORD.split(' ')).args(arguments.split_terminator(' '));
+    strace.arg(support::reelseal()).args(RECORD.split(' ')).args(arguments.split_terminator(' '));
     strace.current_dir(folder.path(""));
     strace
 }
@@ -161,8 +161,9 @@ fn a_quota_that_is_used_up_ends_a_recording_well() {
     // Nothing is left of a recording for which there is no room at all.
     let folder = Folder::new();
     let output = feed(&mut traced(&folder, &["-e", "inject=fallocate:error=EDQUOT"], ""), b"frames");
-    assert_refused(&output, 1, "cannot make the segment: disk quota exceeded");
-    assert!(segments(&folder).is_empty());
+    let fact = "cannot make the segment: disk quota exceeded\nreelseal: hint: nothing was recorded; make room, ";
+    assert_refused(&output, 1, fact);
+    assert!(!folder.path("cam").exists());
 }
 
 #[test]
@@ -450,7 +451,7 @@ fn a_follower_and_a_recorder_that_wait_do_nothing_meanwhile() {
     let (input, mut writer) = pipe().unwrap();
     let mut recorder = traced(&folder, &[], "").stdin(input).spawn().unwrap();
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", "follow-log", env!("CARGO_BIN_EXE_reelseal")]);
+    strace.args(["-f", "-qq", "-o", "follow-log", support::reelseal()]);
     strace.args(["decrypt", "--follow", "cam", "-o", "-", "--key-file", "key"]).current_dir(folder.path(""));
     fs::create_dir_all(folder.path("cam")).unwrap();
     let (mut output, follower_end) = pipe().unwrap();

@@ -63,6 +63,54 @@ fn the_oldest_segments_are_removed_across_restarts_until_the_rest_is_small_enoug
 }
 
 #[test]
+fn a_recording_without_what_was_removed_is_whole_only_where_the_recorders_word_is_to_be_taken() {
+    let folder = Folder::new();
+    record(&folder, 200_000, &["--keep-size", "150K", "--name", "a-%s"]);
+    let first = segments(&folder).iter().map(|name| number(&folder, name)).min().unwrap();
+    assert!(first > 2, "{first}");
+    let missing = format!("segments 1 to {} are missing at the start", first - 1);
+    let refused = folder.run(&["verify", "cam"]);
+    // Whoever can delete segments can write that they were removed.
+    let noted =
+        format!("cam: {missing}: removed by its recorder, according to .reelseal-recorder (not authenticated)\n");
+    assert_refused(&refused, 4, &noted);
+    assert_refused(&refused, 4, "hint: --allow-removed believes that note");
+    let verify = || folder.run(&["verify", "--allow-removed", "cam"]);
+    let allowed = verify();
+    assert_done(&allowed);
+    let whole = format!(": whole but for segments 1 to {}, removed by its recorder, ", first - 1);
+    assert!(text(&allowed.stdout).contains(&whole), "{allowed:?}");
+    // Of one more it does not say that.
+    let oldest = segments(&folder).into_iter().find(|name| number(&folder, name) == first).unwrap();
+    let taken = folder.read(&format!("cam/{oldest}"));
+    fs::remove_file(folder.path(&format!("cam/{oldest}"))).unwrap();
+    assert_refused(&verify(), 4, &format!("cam: segments 1 to {first} are missing at the start: expired or removed"));
+    folder.write(&format!("cam/{oldest}"), &taken);
+    assert_done(&verify());
+    // A later run still knows, and without its note nobody does.
+    record(&folder, 10, &["--keep-size", "150K", "--name", "b-%s"]);
+    fs::remove_file(folder.path("cam/.reelseal-recorder")).unwrap();
+    assert_refused(&verify(), 4, "missing at the start: expired or removed");
+}
+
+#[test]
+fn what_is_known_of_segments_and_is_damaged_is_kept_and_reported() {
+    let folder = Folder::new();
+    record(&folder, 100_000, &["--keep-size", "1M", "--name", "a-%s"]);
+    let kept = segments(&folder);
+    let known = text(&folder.read("cam/.reelseal-recorder"));
+    let damaged = known.replace("\nrecording ", "\nrec\u{fffd}rding ");
+    assert_ne!(damaged, known);
+    folder.write("cam/.reelseal-recorder", damaged.as_bytes());
+    let reported = record(&folder, 10, &["--keep-size", "1", "--name", "b-%s"]);
+    let fact = "warning: cam/.reelseal-recorder: was damaged, and is kept as .reelseal-recorder.damaged; ";
+    assert!(reported.contains(fact), "{reported}");
+    assert_eq!(text(&folder.read("cam/.reelseal-recorder.damaged")), damaged);
+    assert!(kept.iter().all(|name| folder.path(&format!("cam/{name}")).exists()), "{reported}");
+    assert!(!record(&folder, 10, &["--keep-size", "1M", "--name", "c-%s"]).contains("damaged"));
+}
+
+#[test]
 fn nothing_that_is_anothers_is_removed_whatever_its_name() {
     let folder = Folder::new();
     // Another recorder's, and what was recorded before anything was to be removed.
@@ -145,7 +193,7 @@ fn a_segment_that_cannot_be_removed_is_reported_and_the_recording_goes_on() {
     let oldest = segments(&folder).into_iter().find(|name| number(&folder, name) == 1).unwrap();
     let script = format!(
         "mount --bind cam/{oldest} cam/{oldest} && exec {} {} --keep-size 100K --name later-%s",
-        env!("CARGO_BIN_EXE_reelseal"),
+        support::reelseal(),
         RECORD.join(" ")
     );
     let mut command = Command::new("unshare");
@@ -185,6 +233,41 @@ fn a_program_is_run_for_each_segment_in_order_with_its_path() {
     let path = folder.path("cam/a b.reel").canonicalize().unwrap();
     let listed = text(&folder.read("listed"));
     assert_eq!(listed, format!("2\n-x $HOME\n{}\nnone\n", path.display()));
+}
+
+/// Records, ships each segment with the script of that name, and has retention remove all of them but the newest.
+fn ship_and_remove(folder: &Folder, script: &str, to: &str) {
+    let script = format!("{}/examples/{script}", env!("CARGO_MANIFEST_DIR"));
+    let hook = ["--on-segment", &script, "--on-segment-arg", to, "--name", "cam-%s", "--keep-size", "1"];
+    fs::create_dir(folder.path("vault")).unwrap();
+    let reported = record(folder, 200_000, &hook);
+    // All of them have been shipped, and the newest stays.
+    assert_eq!(segments(folder).len(), 1, "{reported}");
+    fs::remove_file(folder.path("cam/.reelseal-recorder")).unwrap();
+    let newest = segments(folder).remove(0);
+    assert!(folder.read(&format!("cam/{newest}")) == folder.read(&format!("vault/{newest}")));
+    fs::remove_dir_all(folder.path("cam")).unwrap();
+    fs::rename(folder.path("vault"), folder.path("cam")).unwrap();
+    assert_done(&folder.run(&["verify", "cam"]));
+    assert!(recorded(folder) == plaintext(200_000));
+}
+
+#[test]
+#[ignore = "needs rsync"]
+fn segments_are_shipped_with_rsync_and_removed_after_that() {
+    let folder = Folder::new();
+    ship_and_remove(&folder, "ship-with-rsync.sh", "vault");
+    // What cannot be shipped stays.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ship-with-rsync.sh");
+    let kept = ["--on-segment", script, "--on-segment-arg", "/dev/null/vault", "--name", "kept-%s", "--keep-size", "1"];
+    let reported = record(&folder, 100_000, &kept);
+    assert!(reported.contains("3 segments have not been passed to "), "{reported}");
+}
+
+#[test]
+#[ignore = "needs rclone"]
+fn segments_are_shipped_with_rclone_and_removed_after_that() {
+    ship_and_remove(&Folder::new(), "ship-with-rclone.sh", ":local:vault");
 }
 
 #[test]
@@ -305,6 +388,7 @@ fn a_program_that_hangs_is_ended_and_one_that_is_not_there_is_refused() {
     let script = "sleep 1000";
     for (arguments, fact) in [
         (["--on-segment", "no-such-program"].as_slice(), "no-such-program: command not found"),
+        (&["--on-segment", "no-such-program"], "hint: --on-segment takes a program that can be run: "),
         (&["--on-segment", script], "takes a program alone; give each argument with --on-segment-arg"),
         (&["--on-segment-arg", "x"], "the following required arguments were not provided"),
     ] {

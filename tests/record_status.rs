@@ -98,7 +98,7 @@ fn a_command_is_restarted_when_that_is_asked_for() {
     recorder.wait_for("segment", &[("state", json!("begun")), ("bytes", Value::Null)]);
     let after = status(&socket);
     assert_eq!((&after["pid"], &after["restarts"]), (&second, &json!(1)));
-    assert_eq!(after["last_exit"], json!({"exit_code": null, "signal": 15, "reason": "restart"}));
+    assert_eq!(after["last_exit"], json!({"exit_code": null, "signal": "SIGTERM", "reason": "restart"}));
     recorder.stop();
 }
 
@@ -152,30 +152,36 @@ fn a_socket_is_taken_only_from_nobody() {
     let _listener = UnixListener::bind(folder.path("taken.sock")).unwrap();
     folder.write("film", b"a film");
     assert_eq!(segments(&folder).len(), 1);
-    for (address, fact) in [
-        ("taken.sock", "another process listens there"),
-        ("film", "is there, and is no socket"),
-        ("no/cam.sock", "cannot listen there: no such file or directory"),
+    let long = format!("./{}", "x".repeat(120));
+    for (address, fact, hint) in [
+        ("taken.sock", "another process listens there", "give another path or port"),
+        ("film", "exists, and is not a socket", "give another path or port"),
+        ("no/cam.sock", "cannot listen there: no such file or directory", "make the folder"),
+        ("film/cam.sock", "cannot listen there: not a directory", "make the folder"),
+        (&long, "cannot listen there: file name too long", "a socket's path has 107 bytes at most"),
     ] {
-        assert_refused(&record(address), 1, fact);
+        assert_refused(&record(address), 1, &format!("{fact}\nreelseal: hint: {hint}"));
     }
     for address in ["0.0.0.0:8080", "192.168.1.1:80"] {
         assert_refused(&record(address), 2, "is not a loopback address");
+    }
+    for address in ["8080", ":8080", "127.0.0.1"] {
+        let refused = record(address);
+        assert_refused(&refused, 2, "neither an address with a port nor clearly a path");
+        assert_refused(&refused, 2, "hint: a port needs an address, as in 127.0.0.1:8080; ");
     }
     assert_eq!((folder.read("film"), segments(&folder).len()), (b"a film".to_vec(), 1));
 }
 
 /// The port at which a recorder answers.
 fn port(recorder: &mut Recorder) -> String {
-    let detail = recorder.wait_for("detail", &[]);
-    let address = detail["message"].as_str().unwrap().strip_prefix("status at http://").unwrap();
-    address.strip_suffix("/status").unwrap().to_owned()
+    recorder.wait_for("status", &[])["address"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_loopback_address_answers_our_own_user() {
     let folder = Folder::new();
-    let (mut recorder, _writer) = Recorder::start(&folder, &["--status", "127.0.0.1:0", "--verbose"]);
+    let (mut recorder, _writer) = Recorder::start(&folder, &["--status", "127.0.0.1:0"]);
     let address = port(&mut recorder);
     let mut stream = TcpStream::connect(&address).unwrap();
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
@@ -186,10 +192,22 @@ fn a_loopback_address_answers_our_own_user() {
 }
 
 #[test]
+fn the_port_that_the_system_chose_is_said_to_people_unless_they_want_quiet() {
+    let folder = Folder::new();
+    let record = ["record", "--output-dir", "cam", "--key-file", "key", "--status", "127.0.0.1:0"];
+    let said = text(&feed(&mut folder.reelseal(&record), b"film").stderr);
+    let address = said.strip_prefix("reelseal: status at http://").and_then(|rest| rest.split_once("/status\n"));
+    let address: std::net::SocketAddr = address.unwrap().0.parse().unwrap();
+    assert_ne!(address.port(), 0);
+    let quiet = feed(&mut folder.reelseal(&[&record[..], &["--quiet"]].concat()), b"film");
+    assert_eq!(text(&quiet.stderr), "");
+}
+
+#[test]
 #[ignore = "needs curl, and root"]
 fn a_loopback_address_does_not_answer_another_user() {
     let folder = Folder::new();
-    let (mut recorder, _writer) = Recorder::start(&folder, &["--status", "127.0.0.1:0", "--verbose"]);
+    let (mut recorder, _writer) = Recorder::start(&folder, &["--status", "127.0.0.1:0"]);
     let url = format!("http://{}/status", port(&mut recorder));
     let ask = |user| Command::new("curl").args(["-s", &url]).uid(user).current_dir("/").output().unwrap();
     assert!(text(&ask(0).stdout).contains("\"uptime\""));

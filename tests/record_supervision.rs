@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::{
@@ -67,7 +69,7 @@ fn a_command_that_stalls_is_ended_and_its_last_words_are_kept() {
     let script = "trap 'echo last; exit 0' TERM; echo begun; sleep 1000 & wait";
     let arguments = ["--stall", "3s", "--stall-grace", "0", "--", "sh", "-c", script];
     let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
-    assert_refused(&output, 5, "sh: wrote nothing for 3s and was ended\nreelseal: hint: 11 bytes were recorded");
+    assert_refused(&output, 5, "sh: wrote nothing for 3s and was stopped\nreelseal: hint: 11 bytes were recorded");
     assert_eq!(recorded(&folder), b"begun\nlast\n");
 }
 
@@ -95,7 +97,110 @@ fn a_command_that_takes_too_much_memory_is_ended() {
     let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
     let reported = text(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{reported}");
-    assert!(reported.contains("sh: took ") && reported.contains(" of memory and was ended"), "{reported}");
+    assert!(reported.contains("sh: took ") && reported.contains(" of memory and was stopped"), "{reported}");
+}
+
+/// Whether the process has ended; one that has and was not waited for counts.
+fn has_ended(process: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.trim()));
+    stat.map_or(true, |stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")))
+}
+
+/// Waits for the file, and gives what is in it.
+fn wait_for_file(folder: &Folder, name: &str) -> String {
+    loop {
+        match std::fs::read_to_string(folder.path(name)) {
+            Ok(content) if content.ends_with('\n') => return content,
+            _ => std::thread::yield_now(),
+        }
+    }
+}
+
+/// A command that starts two processes that leave its group, one of them detached, and which write their numbers.
+const SCATTERS: &str = "setsid sh -c 'echo $$ > left; exec sleep 1000' > /dev/null 2>&1 & \
+    (setsid sh -c 'echo $$ > detached; trap \"\" TERM; while :; do sleep 0.05; done' > /dev/null 2>&1 &); \
+    while ! test -s left || ! test -s detached; do sleep 0.01; done; echo begun; ";
+
+#[test]
+fn what_has_left_the_group_of_a_command_ends_with_it_however_it_ends() {
+    for (last, signal) in [("exec sleep 1000", Some(Signal::SIGTERM)), ("exit 0", None), ("kill -9 $$", None)] {
+        let folder = Folder::new();
+        let script = format!("{SCATTERS}{last}");
+        let (mut recorder, _) = Recorder::start(&folder, &["--kill-after", "200ms", "--", "sh", "-c", &script]);
+        let [left, detached] = ["left", "detached"].map(|name| wait_for_file(&folder, name));
+        recorder.wait_for("segment", &[("state", json!("begun"))]);
+        signal.into_iter().for_each(|signal| recorder.signal(signal));
+        let (_, events) = recorder.end();
+        assert!(has_ended(&left) && has_ended(&detached), "{last}: {events:#?}");
+        assert_eq!(recorded(&folder), b"begun\n");
+    }
+}
+
+#[test]
+fn what_has_left_the_group_of_a_command_ends_also_when_the_recorder_is_killed() {
+    let folder = Folder::new();
+    let script = format!("{SCATTERS}exec sleep 1000");
+    let (mut recorder, _) = Recorder::start(&folder, &["--kill-after", "200ms", "--", "sh", "-c", &script]);
+    let [left, detached] = ["left", "detached"].map(|name| wait_for_file(&folder, name));
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    recorder.signal(Signal::SIGKILL);
+    while !has_ended(&left) || !has_ended(&detached) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn memory_that_is_taken_outside_of_the_group_of_a_command_counts() {
+    let folder = Folder::new();
+    // Far more than the shell takes, and the sleep.
+    let script = "setsid sh -c 'exec head -c 150000000 /dev/zero | exec tail -c 140000000 | sleep 1000' > /dev/null & \
+        echo begun; exec sleep 1000";
+    let arguments = ["--max-memory", "100M", "--kill-after", "100ms", "--", "sh", "-c", script];
+    let output = folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap();
+    let reported = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{reported}");
+    assert!(reported.contains(" of memory and was stopped"), "{reported}");
+}
+
+#[test]
+fn a_second_signal_kills_the_command_and_what_was_written_is_sealed() {
+    let folder = Folder::new();
+    let script = "trap '' TERM; echo begun; while :; do sleep 0.05; done";
+    let arguments = ["--kill-after", "1h", "--", "sh", "-c", script];
+    let (mut recorder, _) = Recorder::start(&folder, &arguments);
+    recorder.wait_for("segment", &[("state", json!("begun"))]);
+    recorder.signal(Signal::SIGINT);
+    let waiting = recorder.wait_for("note", &[]);
+    assert_eq!(waiting["message"], "waiting for sh to end, 1h at most; a second signal ends it at once");
+    // The same signal once more may be the same request, but not for long.
+    let (done, ended) = std::sync::mpsc::channel::<()>();
+    let process = recorder.process();
+    let again = std::thread::spawn(move || {
+        while ended.recv_timeout(std::time::Duration::from_millis(50)).is_err() {
+            let _ = nix::sys::signal::kill(process, Signal::SIGTERM);
+        }
+    });
+    let exit = recorder.wait_for("exit", &[]);
+    done.send(()).unwrap();
+    again.join().unwrap();
+    assert_eq!((&exit["signal"], &exit["reason"]), (&json!("SIGKILL"), &json!("asked")));
+    assert_eq!(recorder.end().0.code(), Some(0));
+    let verified = folder.run(&["verify", "cam"]);
+    assert!(text(&verified.stdout).contains("whole, 1 segment, 6 bytes; it was interrupted"), "{verified:?}");
+}
+
+#[test]
+fn how_the_command_ended_is_reported_also_where_nothing_more_can_be_stored() {
+    let folder = Folder::new();
+    let recorder = [support::reelseal(), &RECORD.join(" "), "--progress json -- yes"].join(" ");
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", &format!("ulimit -f 100; exec {recorder}")]).current_dir(folder.path(""));
+    let output = shell.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let events: Vec<Value> = output.stderr.split(|byte| *byte == b'\n').flat_map(serde_json::from_slice).collect();
+    assert_eq!(kinds(&events), ["start", "segment", "segment", "exit"], "{events:#?}");
+    let exit = events.iter().find(|event| event["event"] == "exit").unwrap();
+    assert_eq!((&exit["reason"], &exit["restarts_after"]), (&json!("asked"), &Value::Null));
 }
 
 #[test]
@@ -113,6 +218,19 @@ fn a_command_that_was_never_there_is_the_callers_mistake_and_not_tried_again() {
     let folder = Folder::new();
     let arguments = ["--restarts", "always", "--", "./no-such-command"];
     assert_refused(&folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap(), 5, "command not found");
+}
+
+#[test]
+fn a_command_that_vanishes_between_two_starts_is_said_to_be_gone() {
+    let folder = Folder::new();
+    let script = folder.write("camera", b"#!/bin/sh\nrm camera\nexit 1\n");
+    std::fs::set_permissions(script, PermissionsExt::from_mode(0o755)).unwrap();
+    let (mut recorder, _) = Recorder::start(&folder, &["--restarts", "1", "--", "./camera"]);
+    let exit = recorder.wait_for("exit", &[("reason", json!("not_started"))]);
+    assert_eq!(exit["message"], "is no longer there");
+    let (status, events) = recorder.end();
+    let error = events.iter().find(|event| event["event"] == "error").unwrap();
+    assert_eq!((status.code(), &error["message"]), (Some(5), &json!("./camera: is no longer there")));
 }
 
 #[test]

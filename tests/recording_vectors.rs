@@ -23,11 +23,14 @@ use reelseal::{
 use support::{Folder, text};
 
 const SEGMENT_LENGTH: usize = PAYLOAD + 100;
+const SEGMENT_FEATURES: Features = Features::LIVE.union(Features::TIMED);
 
 /// A segment under construction.
 struct Segment {
     file_key: [u8; 32],
     prefix: [u8; PREFIX_LENGTH],
+    /// The body of its record.
+    record: Vec<u8>,
     offset: usize,
     header: Vec<u8>,
     frames: Vec<Vec<u8>>,
@@ -59,24 +62,33 @@ impl Segment {
         linked_to: Option<&Self>,
     ) -> Self {
         let salt = recording.wrapping_mul(16).wrapping_add(number as u8);
-        let file_key = [salt; 32];
-        let mut maker = Maker::new(Features::LIVE.union(Features::TIMED));
-        maker.prefix = Prefix { iv: [salt; IV_LENGTH], ..maker.prefix };
-        maker.file_key = Key::from_bytes(file_key);
-        maker.slots = vec![Slot::KeyFile(new_key_file_slot(&maker.file_key, &key_file(), [3; 32]))];
-        let prefix = maker.prefix.encode();
+        let maker = maker([salt; 32], [salt; IV_LENGTH], SEGMENT_FEATURES);
+        Self::linked(&maker, offset, is_last, fields, linked_to)
+    }
+
+    /// The stream of `maker` with these fields, and the link to the segment before it.
+    fn linked(maker: &Maker, offset: usize, is_last: bool, fields: &[u8], linked_to: Option<&Self>) -> Self {
         let link = linked_to.map_or([0; 32], |before| {
-            let material = [before.file_key.as_slice(), &before.prefix].concat();
-            let key = blake3::derive_key("reelseal v1 recording link", &material);
-            *blake3::keyed_hash(&key, &[fields, &prefix].concat()).as_bytes()
+            let prefix = maker.prefix.encode();
+            let derived =
+                |context, file_key: &[u8], prefix: &[u8]| blake3::derive_key(context, &[file_key, prefix].concat());
+            let key = derived("reelseal v1 recording link", &before.file_key, &before.prefix);
+            let own = derived("reelseal v1 recording segment", maker.file_key.bytes(), &prefix);
+            *blake3::keyed_hash(&key, &[fields, &prefix, &own].concat()).as_bytes()
         });
-        let header = maker.header_with_record(0x80, &[fields, &link].concat());
+        Self::sealed(maker, offset, is_last, [fields, &link].concat())
+    }
+
+    /// The stream of `maker` with this record.
+    fn sealed(maker: &Maker, offset: usize, is_last: bool, record: Vec<u8>) -> Self {
+        let time = if maker.prefix.features.contains(Features::TIMED) { 5 } else { 0 };
+        let header = maker.header_with_record(0x80, &record);
         let frame = |index: u64, from: usize, length: usize, flags: TagFlags| {
             let mut field = plaintext(offset + from + length)[offset + from..].to_vec();
             if !flags.is_final() {
                 field.resize(PAYLOAD, 0);
             }
-            maker.frame(index, FrameTag { index, time: 5, offset: from as u64, length: length as u32, flags }, &field)
+            maker.frame(index, FrameTag { index, time, offset: from as u64, length: length as u32, flags }, &field)
         };
         let last = if is_last { TagFlags::FINAL } else { TagFlags::FINAL.union(TagFlags::CONTINUED) };
         let frames = vec![
@@ -84,7 +96,20 @@ impl Segment {
             frame(1, PAYLOAD, 100, TagFlags::NONE),
             frame(2, SEGMENT_LENGTH, 0, last),
         ];
-        Self { file_key, prefix, offset, header, frames }
+        Self { file_key: *maker.file_key.bytes(), prefix: maker.prefix.encode(), record, offset, header, frames }
+    }
+
+    /// What can be made of this segment without its file key: a stream with its prefix and its whole record, but another
+    /// file key.
+    fn copied(&self, file_key: u8, is_last: bool) -> Self {
+        let iv = *self.prefix.last_chunk().unwrap();
+        Self::sealed(&maker([file_key; 32], iv, SEGMENT_FEATURES), self.offset, is_last, self.record.clone())
+    }
+
+    /// This segment, after the one before it, as a stream with these features.
+    fn with_features(&self, features: Features, before: &Self) -> Self {
+        let maker = maker(self.file_key, *self.prefix.last_chunk().unwrap(), features);
+        Self::linked(&maker, self.offset, false, &self.record[..76], Some(before))
     }
 
     /// The first `frames` frames of it, and nothing after them.
@@ -95,6 +120,14 @@ impl Segment {
     fn next(&self, recording: u8, number: u64, is_last: bool) -> Self {
         Self::new(recording, number, self.offset + SEGMENT_LENGTH, is_last, Some((self, 3, true)))
     }
+}
+
+fn maker(file_key: [u8; 32], iv: [u8; IV_LENGTH], features: Features) -> Maker {
+    let mut maker = Maker::new(features);
+    maker.prefix = Prefix { iv, ..maker.prefix };
+    maker.file_key = Key::from_bytes(file_key);
+    maker.slots = vec![Slot::KeyFile(new_key_file_slot(&maker.file_key, &key_file(), [3; 32]))];
+    maker
 }
 
 /// All segments, by name.
@@ -115,6 +148,8 @@ fn segments() -> Vec<(&'static str, Vec<u8>)> {
         fields.extend(1_u32.to_le_bytes());
         Segment::with_fields(3, 2, SEGMENT_LENGTH, true, &fields, Some(&forger))
     };
+    let copied = second.copied(99, false);
+    let after_copied = copied.next(1, 3, true);
     // The recorder could not write the final frame of the second, nor its last but one.
     let after_unfinished = Segment::new(1, 3, SEGMENT_LENGTH * 2, true, Some((&second, 2, false)));
     let after_one_frame = Segment::new(1, 3, SEGMENT_LENGTH + PAYLOAD, true, Some((&second, 1, false)));
@@ -129,6 +164,11 @@ fn segments() -> Vec<(&'static str, Vec<u8>)> {
         ("other-first", other_first.bytes(3)),
         ("other-second", other_second.bytes(3)),
         ("forged-second", forged.bytes(3)),
+        ("second-copied", copied.bytes(3)),
+        ("second-copied-as-the-last", second.copied(99, true).bytes(3)),
+        ("third-after-copied", after_copied.bytes(3)),
+        ("second-not-timed", second.with_features(Features::LIVE, &first).bytes(3)),
+        ("second-not-live", second.with_features(Features::TIMED, &first).bytes(3)),
         ("second-unfinished", second.bytes(2)),
         ("second-of-one-frame", second.bytes(1)),
         ("second-with-part-of-a-frame", [second.bytes(2), vec![0; WIRE / 2]].concat()),
@@ -153,6 +193,12 @@ fn series() -> Vec<(&'static str, &'static str, usize)> {
         ("first second other-first", "2 other-recording", 0),
         ("first forged-second", "1 not-linked", 0),
         ("forged-second third", "1 not-linked", 0),
+        ("first second-copied", "1 not-linked", 0),
+        ("first second-copied-as-the-last", "1 not-linked", 0),
+        ("first second-copied third-after-copied", "1 not-linked", 0),
+        ("second-copied third", "1 not-linked", 0),
+        ("first second-not-timed", "1 no-segment", 0),
+        ("first second-not-live", "1 no-segment", 0),
         ("first second-unfinished", "1 unfinished", 0),
         ("first second-unfinished third", "2 end-missing", 0),
         ("second-of-one-frame third-after-unfinished", "1 end-missing", 0),
@@ -215,6 +261,7 @@ fn the_command_says_of_each_series_what_its_line_says_and_gives_out_all_or_nothi
             "out-of-order" => (2, "in the recording"),
             "doubled" => (2, "has the same number in the recording as"),
             "other-recording" => (2, "belongs to another recording than"),
+            "no-segment" => (2, "is no segment of a recording"),
             "not-linked" => (4, "was not made by the recorder of"),
             "altered" => (4, "was started after a different version of"),
             "end-missing" => (4, " is missing"),

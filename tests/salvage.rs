@@ -353,7 +353,7 @@ fn with_failing_reads(folder: &Folder, injections: &[&str], arguments: &[&str]) 
     for injection in injections {
         strace.args(["-e", &format!("inject={injection}")]);
     }
-    strace.arg(env!("CARGO_BIN_EXE_reelseal")).args(arguments).args(["--key-file", "key", "--threads", "1"]);
+    strace.arg(support::reelseal()).args(arguments).args(["--key-file", "key", "--threads", "1"]);
     strace.current_dir(folder.path("")).output().unwrap()
 }
 
@@ -398,7 +398,7 @@ fn where_a_pipe_cannot_be_read_on_what_came_before_is_kept() {
     });
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "log", "-e", "signal=none", "-P"]).arg(&fifo);
-    strace.args(["-e", "inject=read:error=EIO:when=12+", env!("CARGO_BIN_EXE_reelseal"), "salvage", "fifo"]);
+    strace.args(["-e", "inject=read:error=EIO:when=12+", support::reelseal(), "salvage", "fifo"]);
     let output = strace.args(["-o", "out", "--key-file", "key"]).current_dir(folder.path("")).output().unwrap();
     let _ = feeder.join().unwrap();
     assert_refused(&output, 4, "fifo: the rest cannot be read: input/output error");

@@ -101,7 +101,7 @@ fn passwd_warns_of_either_secret() {
 /// Standard error of a shell script that succeeded; `$reelseal` is the command.
 fn stderr_of_shell(folder: &Folder, script: &str) -> String {
     let mut command = Command::new("sh");
-    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", support::reelseal());
     reported(&command.env_remove("REELSEAL_PASSPHRASE").output().unwrap())
 }
 

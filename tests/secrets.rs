@@ -130,7 +130,7 @@ fn assert_forgotten_after_the_prompt(answer: impl FnOnce(&mut PtySession) -> Str
     }
     let mut shell = Command::new("sh");
     let script = "echo $$; exec \"$0\" encrypt in -o out \"$@\"";
-    shell.args(["-c", script, env!("CARGO_BIN_EXE_reelseal")]).args(CHEAP).current_dir(folder.path(""));
+    shell.args(["-c", script, support::reelseal()]).args(CHEAP).current_dir(folder.path(""));
     shell.env_remove("REELSEAL_PASSPHRASE").env("TERM", "xterm");
     let mut session = spawn_command(shell, Some(60_000)).unwrap();
     let process = session.read_line().unwrap().trim().parse().unwrap();
@@ -209,7 +209,7 @@ fn another_process_of_the_same_user_reads_neither_memory_nor_environment_and_doe
     }
     // A copy that everyone may run and read: the system hides a program that may not be read in any case.
     let program = folder.path("reelseal");
-    fs::copy(env!("CARGO_BIN_EXE_reelseal"), &program).unwrap();
+    fs::copy(support::reelseal(), &program).unwrap();
     let as_nobody = |program: &str, arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--", program]).args(arguments);
@@ -303,7 +303,7 @@ fn there_is_no_core_dump_to_hold_a_secret_and_a_command_may_have_its_own() {
 /// A shell script; `$reelseal` is the command.
 fn command_with(folder: &Folder, script: &str) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", support::reelseal());
     command
 }
 

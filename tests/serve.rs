@@ -146,6 +146,18 @@ fn a_connection_is_kept_and_an_old_one_is_closed() {
 }
 
 #[test]
+fn on_all_addresses_it_prints_one_that_it_answers_to() {
+    let folder = film(1000);
+    let serving = Serving::start(&folder, &["films", "--listen", "0.0.0.0:0"]);
+    let host = serving.url.split('/').nth(2).unwrap();
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(host, format!("{}:{}", name.trim(), serving.port));
+    let mut connection = serving.connect();
+    write!(connection, "GET {}film.mp4 HTTP/1.1\r\nHost: {host}\r\n\r\n", serving.root).unwrap();
+    assert!(Answer::read(&mut BufReader::new(connection), "GET").body == plaintext(1000));
+}
+
+#[test]
 fn nothing_is_answered_without_the_token_to_another_host_or_outside_the_tree() {
     let folder = film(1000);
     folder.write("outside.mp4", b"outside");
@@ -282,7 +294,7 @@ fn an_address_that_nobody_can_learn_is_refused() {
     let run = |redirection: &str| {
         let mut sh = Command::new("sh");
         sh.args(["-c", &format!("exec $reelseal serve --key-file key films {redirection}")]);
-        sh.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).current_dir(folder.path("")).output().unwrap()
+        sh.env("reelseal", support::reelseal()).current_dir(folder.path("")).output().unwrap()
     };
     assert_refused(&run(">&-"), 1, "standard output is closed");
     assert_refused(&run(">/dev/full"), 1, "standard output: cannot write");
@@ -519,6 +531,38 @@ fn thirty_two_readers_take_little_memory_however_large_the_frames_are() {
 }
 
 #[test]
+fn readers_of_several_streams_with_frames_of_several_sizes_share_that_memory() {
+    const LENGTH: usize = 20 << 20;
+    let folder = Folder::new();
+    let film_bytes = plaintext(LENGTH);
+    folder.write("film.mp4", &film_bytes);
+    let frame_sizes = ["64K", "512K", "1M", "4M", "16M"];
+    for frame_size in frame_sizes {
+        let name = format!("films/{frame_size}.mp4.reel");
+        fs::create_dir_all(folder.path("films")).unwrap();
+        assert_done(&folder.run(&["encrypt", "film.mp4", "-o", &name, "--frame-size", frame_size]));
+    }
+    let serving = Serving::start(&folder, &["films"]);
+    thread::scope(|scope| {
+        for number in 0..20 {
+            let (serving, film_bytes, frame_size) = (&serving, &film_bytes, frame_sizes[number % frame_sizes.len()]);
+            scope.spawn(move || {
+                let place = number * 1_000_001;
+                let length = 1 << 20;
+                let range = format!("Range: bytes={place}-{}", place + length - 1);
+                let end = LENGTH.min(place + length);
+                let answer = serving.get(&format!("{frame_size}.mp4"), &[&range]);
+                assert!(answer.body == film_bytes[place..end], "{frame_size} at {place}: {}", answer.body.len());
+            });
+        }
+    });
+    let status = fs::read_to_string(format!("/proc/{}/status", serving.process())).unwrap();
+    let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+    let high: u64 = high.strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(high <= 64 << 10, "{high} KiB");
+}
+
+#[test]
 fn a_client_that_reads_slowly_is_waited_for_and_holds_nobody_up() {
     let (folder, film_bytes) = (film(4 << 20), plaintext(4 << 20));
     let serving = Serving::start(&folder, &["films"]);
@@ -609,7 +653,7 @@ fn a_passphrase_is_asked_for_once_and_opens_all() {
     let serving = Serving::spawn(
         Command::new("bash")
             .args(["-c", "exec $reelseal serve --passphrase-fd 3 films 3<pass"])
-            .env("reelseal", env!("CARGO_BIN_EXE_reelseal"))
+            .env("reelseal", support::reelseal())
             .current_dir(folder.path("")),
     );
     for name in ["a.mp4", "b.mp4"] {

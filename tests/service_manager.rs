@@ -48,6 +48,11 @@ fn a_service_manager_is_told_of_the_beginning_of_life_and_of_the_end() {
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     while said(&socket) != "STOPPING=1\n" {}
     assert!(child.wait().unwrap().success());
+    socket.set_nonblocking(true).unwrap();
+    let mut area = [0; 4096];
+    while let Ok(length) = socket.recv(&mut area) {
+        assert_ne!(text(&area[..length]), "STOPPING=1\n", "said twice");
+    }
     // None of it is the command's.
     assert_eq!(folder.run(&["decrypt", "cam", "-o", "-"]).stdout, b"none none\n");
 }
@@ -90,7 +95,7 @@ fn without_a_service_manager_nothing_is_missed() {
 fn systemd_finds_nothing_wrong_with_the_unit() {
     let folder = Folder::new();
     let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reelseal-record@.service")).unwrap();
-    let unit = unit.replace("/usr/bin/reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    let unit = unit.replace("/usr/bin/reelseal", support::reelseal());
     let path = folder.write("reelseal-record@front.service", unit.as_bytes());
     let verify = |path: &std::path::Path| {
         let mut command = Command::new("systemd-analyze");

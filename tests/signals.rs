@@ -54,7 +54,7 @@ impl Traced {
         if let Some(injection) = injection {
             strace.args(["-e", &format!("inject={injection}")]);
         }
-        strace.arg(env!("CARGO_BIN_EXE_reelseal")).args(arguments).args(["--key-file", "key", "--threads", "2"]);
+        strace.arg(support::reelseal()).args(arguments).args(["--key-file", "key", "--threads", "2"]);
         let mut command = strace.current_dir(folder.path("")).stderr(Stdio::piped()).spawn().unwrap();
         let (mut log, mut more) = (Vec::new(), [0; 256]);
         while threads_at(&text(&log), call, when) < threads {
@@ -275,7 +275,7 @@ fn a_file_that_waits_for_the_disk_is_reported_as_under_way() {
 /// Which of the main thread's openings is that of a file without a name.
 fn unnamed_opening(folder: &Folder, arguments: &[&str]) -> usize {
     let mut command = Command::new("strace");
-    command.args(["-qq", "-e", "trace=openat", "-e", "signal=none", "-o", "log", env!("CARGO_BIN_EXE_reelseal")]);
+    command.args(["-qq", "-e", "trace=openat", "-e", "signal=none", "-o", "log", support::reelseal()]);
     command.args(arguments).args(["--key-file", "key"]).current_dir(folder.path(""));
     assert!(command.output().unwrap().status.success());
     let log = text(&folder.read("log"));

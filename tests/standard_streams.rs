@@ -16,7 +16,7 @@ const INPUT_CLOSED: &str = "reelseal: standard input is closed, or is /dev/null 
 /// A shell script in a folder with a `film` and what it encrypts to; `$reelseal` is the command.
 fn sh(folder: &Folder, script: &str) -> Output {
     let mut command = Command::new("sh");
-    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", support::reelseal());
     command.env_remove("REELSEAL_PASSPHRASE").output().unwrap()
 }
 

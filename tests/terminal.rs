@@ -40,7 +40,7 @@ fn spawn(folder: &Folder, script: &str, arguments: &[&str]) -> PtySession {
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh"]).args(arguments).current_dir(folder.path(""));
     command.env_remove("REELSEAL_PASSPHRASE").env_remove("REELSEAL_NEW_PASSPHRASE");
-    command.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).env("TERM", "xterm");
+    command.env("reelseal", support::reelseal()).env("TERM", "xterm");
     spawn_command(command, GUARD_MILLISECONDS).unwrap()
 }
 
@@ -345,7 +345,7 @@ fn without_a_terminal_and_a_source_the_three_ways_are_named() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let mut command = Command::new("setsid");
-    command.args(["--wait", env!("CARGO_BIN_EXE_reelseal"), "encrypt", "film"]).current_dir(folder.path(""));
+    command.args(["--wait", support::reelseal(), "encrypt", "film"]).current_dir(folder.path(""));
     let output = command.env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null()).output().unwrap();
     assert_refused(&output, 2, NO_PASSPHRASE);
 }
@@ -357,7 +357,7 @@ fn where_dev_has_no_terminal_the_three_ways_are_named() {
     folder.write("film", b"frames");
     let mut command = Command::new("unshare");
     let script = "mount -t tmpfs none /dev && exec \"$0\" encrypt film";
-    command.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_reelseal")]).current_dir(folder.path(""));
+    command.args(["--mount", "sh", "-c", script, support::reelseal()]).current_dir(folder.path(""));
     let output = command.env_remove("REELSEAL_PASSPHRASE").stdin(Stdio::null()).output().unwrap();
     assert_refused(&output, 2, NO_PASSPHRASE);
     assert_eq!(folder.names(), ["film"]);
@@ -570,7 +570,7 @@ fn a_prompt_in_the_background_is_refused() {
     folder.write("film", b"frames");
     let script = "set -m; $reelseal encrypt film & wait $!; echo ended with $?";
     let mut command = Command::new("bash");
-    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", env!("CARGO_BIN_EXE_reelseal"));
+    command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", support::reelseal());
     let mut session = spawn_command(command, GUARD_MILLISECONDS).unwrap();
     let reported = "reelseal: cannot prompt for a passphrase in the background\r\n\
                 reelseal: hint: start it in the foreground, or give the passphrase with --passphrase-file FILE\r\n";
@@ -874,7 +874,7 @@ fn without_a_terminal_and_a_new_passphrase_the_ways_to_give_one_are_named() {
     let folder = Folder::new();
     encrypt_film(&folder);
     let mut command = Command::new("setsid");
-    command.args(["--wait", env!("CARGO_BIN_EXE_reelseal"), "passwd", "film.reel"]).current_dir(folder.path(""));
+    command.args(["--wait", support::reelseal(), "passwd", "film.reel"]).current_dir(folder.path(""));
     command.env("REELSEAL_PASSPHRASE", "open sesame").env_remove("REELSEAL_NEW_PASSPHRASE").stdin(Stdio::null());
     let output = command.output().unwrap();
     let reported = "reelseal: no new passphrase, and no terminal to ask for one\n\

@@ -24,7 +24,7 @@ fn sample() -> PathBuf {
 fn shell(folder: &Folder, script: &str) -> Command {
     let mut command = Command::new("bash");
     command.args(["-c", &format!("set -o pipefail; {script}")]).current_dir(folder.path(""));
-    command.env("reelseal", env!("CARGO_BIN_EXE_reelseal")).env("sample", sample()).env_remove("REELSEAL_PASSPHRASE");
+    command.env("reelseal", support::reelseal()).env("sample", sample()).env_remove("REELSEAL_PASSPHRASE");
     command
 }
 
@@ -144,7 +144,7 @@ fn recipe_shell(folder: &Folder, script: &str) -> Command {
     if !key.exists() {
         fs::copy(folder.path("key"), key).unwrap();
     }
-    let program = Path::new(env!("CARGO_BIN_EXE_reelseal")).parent().unwrap();
+    let program = Path::new(support::reelseal()).parent().unwrap();
     let path = format!("{}:{}:/usr/sbin", program.display(), env::var("PATH").unwrap());
     let mut command = shell(folder, script);
     command.env("PATH", path);

@@ -193,7 +193,7 @@ fn damage_that_is_everywhere_is_counted_in_bounded_room() {
 
 fn verify_vector(name: &str) -> Output {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+    let mut command = Command::new(support::reelseal());
     command.args(["verify", "--key-file", "key", &format!("{name}.reel")]).current_dir(vectors).output().unwrap()
 }
 
@@ -220,7 +220,7 @@ fn with_failing_reads(folder: &Folder, failing: &str, arguments: &[&str]) -> Out
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", "signal=none", "-P"]).arg(&it);
     command.args(["-e", &format!("inject=pread64:error=EIO:when={failing}")]);
-    command.arg(env!("CARGO_BIN_EXE_reelseal")).args(arguments).args(["--key-file", "key"]).arg(&it);
+    command.arg(support::reelseal()).args(arguments).args(["--key-file", "key"]).arg(&it);
     command.current_dir(folder.path("")).output().unwrap()
 }
 

@@ -83,7 +83,7 @@ fn a_user_without_permission_gets_an_error() {
     fs::set_permissions(folder.path("film"), Permissions::from_mode(0o644)).unwrap();
     // A copy where everybody may run it.
     let program = folder.path("reelseal");
-    fs::copy(env!("CARGO_BIN_EXE_reelseal"), &program).unwrap();
+    fs::copy(support::reelseal(), &program).unwrap();
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(arguments);
@@ -175,7 +175,7 @@ fn a_consumer_that_hangs_up_ends_the_wait_for_a_silent_producer() {
         let frame = plaintext(1 << 16);
         let sealed = (FRAMES_START + frame.len() + 64).to_string();
         let mut shell = Command::new("sh");
-        shell.args(["-c", SCRIPT, env!("CARGO_BIN_EXE_reelseal"), threads, &sealed]).current_dir(folder.path(""));
+        shell.args(["-c", SCRIPT, support::reelseal(), threads, &sealed]).current_dir(folder.path(""));
         let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut silent = child.stdin.take().unwrap();
         silent.write_all(&frame).unwrap();
@@ -216,7 +216,7 @@ fn a_peer_that_stalls_anywhere_in_a_frame_holds_back_only_that_frame() {
 /// Runs the command under limits that the shell sets.
 fn limited(folder: &Folder, limit: &str, arguments: &str) -> std::process::Output {
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit {limit}; exec \"$0\" {arguments}"), env!("CARGO_BIN_EXE_reelseal")]);
+    command.args(["-c", &format!("ulimit {limit}; exec \"$0\" {arguments}"), support::reelseal()]);
     command.current_dir(folder.path("")).env("REELSEAL_PASSPHRASE", "x").stdin(Stdio::null()).output().unwrap()
 }
 

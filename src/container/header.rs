@@ -156,8 +156,12 @@ impl Header {
         Layout { frame_size: self.prefix.frame_size, header_length: self.length }
     }
 
-    /// What makes the stream a segment of a recording, if it is one: exactly one record says so, and is well-formed.
+    /// What makes the stream a segment of a recording, if it is one: it is live and timed, and exactly one record says so,
+    /// in a form that has a meaning.
     pub fn segment(&self) -> Option<SegmentRecord> {
+        if !self.prefix.features.contains(Features::LIVE.union(Features::TIMED)) {
+            return None;
+        }
         let mut found = self.records.iter().filter(|record| record.kind() == segment_record::KIND);
         let record = found.next()?;
         if found.next().is_some() { None } else { SegmentRecord::decode(record) }
@@ -347,6 +351,7 @@ fn mangling(bytes: &[u8]) -> Option<Mangling> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::container::Predecessor;
 
     fn header() -> Header {
         Header {
@@ -378,6 +383,28 @@ mod tests {
         assert_eq!((parsed.header(), parsed.mac()), (&header(), [5; 32]));
         assert_eq!(parsed.authenticated(), &bytes[..bytes.len() - 48]);
         assert_eq!(parsed.into_header().encode(|_| [5; 32]).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_segment_is_live_and_timed_and_has_one_record_that_says_so() {
+        let record = SegmentRecord {
+            recording: [5; 16],
+            number: 1,
+            offset: 0,
+            predecessor: Predecessor::default(),
+            link: [0; 32],
+        };
+        let segment = |features, count| {
+            let prefix = Prefix { features, ..header().prefix };
+            Header { prefix, records: vec![(&record).into(); count], ..header() }.segment()
+        };
+        assert_eq!(segment(known(), 1), Some(record));
+        assert_eq!(segment(known().union(Features::from_bits(1 << 24)), 1), Some(record));
+        for (features, count) in
+            [(Features::LIVE, 1), (Features::TIMED, 1), (Features::NONE, 1), (known(), 0), (known(), 2)]
+        {
+            assert_eq!(segment(features, count), None, "{features:?}, {count}");
+        }
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub struct SegmentRecord {
     pub offset: u64,
     /// How the segment before this one ended; `None` for the first.
     pub predecessor: Predecessor,
-    /// Keyed BLAKE3 over all other fields and this stream's prefix, by [`LinkKey`](crate::keys::LinkKey) of the segment
-    /// before; zeros in the first.
+    /// Keyed BLAKE3 over all other fields, this stream's prefix and its segment key, by [`LinkKey`](crate::keys::LinkKey) of
+    /// the segment before; zeros in the first.
     pub link: [u8; LINK_LENGTH],
 }
 
@@ -39,7 +39,7 @@ pub struct Predecessor {
 }
 
 impl SegmentRecord {
-    /// The fields that the link authenticates.
+    /// The fields that the link covers.
     pub fn linked_fields(&self) -> [u8; LINKED_LENGTH] {
         let mut bytes = [0; LINKED_LENGTH];
         let Predecessor { frames, mac, is_final } = self.predecessor;

@@ -45,13 +45,18 @@ impl Folder {
     /// Opens the folder at `path`; if it is missing, creates it and the missing folders above it, and syncs the folders
     /// that contain them.
     pub fn open_or_make(path: &Path) -> io::Result<Self> {
+        Self::open_and_say_what_was_made(path).map(|(folder, _)| folder)
+    }
+
+    /// The same; gives the folders that were made, too, the innermost first.
+    pub fn open_and_say_what_was_made(path: &Path) -> io::Result<(Self, Vec<PathBuf>)> {
         let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         match Self::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                make_folders(path)?;
-                Self::open(path)
+                let made = make_folders(path)?;
+                Ok((Self::open(path)?, made))
             }
-            opened => opened,
+            opened => Ok((opened?, Vec::new())),
         }
     }
 
@@ -125,12 +130,15 @@ pub(super) fn nearest_existing(folder: &Path) -> &Path {
     existing.unwrap_or(Path::new("."))
 }
 
-/// Creates `folder` and the missing ones above it, and syncs the folders that contain them.
-fn make_folders(folder: &Path) -> io::Result<()> {
+/// Creates `folder` and the missing ones above it, and syncs the folders that contain them. Returns those that were created,
+/// the innermost first.
+fn make_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let existing = nearest_existing(folder);
     fs::create_dir_all(folder)?;
     let made = folder.ancestors().take_while(|ancestor| *ancestor != existing && !ancestor.as_os_str().is_empty());
-    made.into_iter().try_for_each(|made| Folder::open(folder_of(made))?.sync(Folder::open(made)?))
+    let made: Vec<_> = made.map(Path::to_owned).collect();
+    made.iter().try_for_each(|made| Folder::open(folder_of(made))?.sync(Folder::open(made)?))?;
+    Ok(made)
 }
 
 #[cfg(test)]

@@ -1,33 +1,38 @@
-//! The key that links the segments of a recording.
+//! The keys that link the segments of a recording.
 
 use super::Key;
 use crate::container::{Prefix, SegmentRecord};
 
-/// Links the next segment of a recording to the stream whose file key this was derived from. Knowing only what new
-/// streams are locked with, nobody can make a link.
+/// Links a segment of a recording to the ones before and after it. Derived from the file key of one stream: whoever knows
+/// only what new streams are locked with can neither make a link nor use one in another stream.
 #[derive(Clone, Debug)]
-pub struct LinkKey(pub(super) Key);
+pub struct LinkKey {
+    /// The key of the next segment's link.
+    pub(super) next: Key,
+    /// What the link of this segment itself covers.
+    pub(super) own: Key,
+}
 
 impl LinkKey {
-    /// The link that `record` must carry in the stream that starts with `prefix`, if that stream follows the stream of
-    /// this key. Keyed BLAKE3 over the record's other fields and the prefix; equality of the result is in constant
-    /// time.
-    pub fn link(&self, record: &SegmentRecord, prefix: &Prefix) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(self.0.bytes());
-        hasher.update(&record.linked_fields()).update(&prefix.encode());
+    /// The link that `record` must carry in the stream that starts with `prefix` and has the key `of`, if that follows the
+    /// stream of this key. Keyed BLAKE3 over the record's other fields, the prefix, and a key that only this stream's file
+    /// key gives: record, prefix and link can be copied into any stream. Equality of the result is in constant time.
+    pub fn link(&self, record: &SegmentRecord, prefix: &Prefix, of: &Self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(self.next.bytes());
+        hasher.update(&record.linked_fields()).update(&prefix.encode()).update(of.own.bytes());
         hasher.finalize()
     }
 
     /// Whether both were derived from the same file key and prefix. In constant time.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        blake3::Hash::from_bytes(*self.0.bytes()) == blake3::Hash::from_bytes(*other.0.bytes())
+        blake3::Hash::from_bytes(*self.next.bytes()) == blake3::Hash::from_bytes(*other.next.bytes())
     }
 
-    /// Whether the stream with this `record` and `prefix` was made by whoever made the stream of this key, as the next
-    /// one.
+    /// Whether the stream with this `record` and `prefix`, and the key `of`, was made by whoever made the stream of this
+    /// key, as the next one.
     #[must_use]
-    pub fn verify(&self, record: &SegmentRecord, prefix: &Prefix) -> bool {
-        self.link(record, prefix) == record.link
+    pub fn verify(&self, record: &SegmentRecord, prefix: &Prefix, of: &Self) -> bool {
+        self.link(record, prefix, of) == record.link
     }
 }

@@ -9,6 +9,7 @@ const FRAME_ENCRYPTION: &str = "reelseal v1 frame encryption";
 const FRAME_AUTHENTICATION: &str = "reelseal v1 frame authentication";
 const HEADER_AUTHENTICATION: &str = "reelseal v1 header authentication";
 const RECORDING_LINK: &str = "reelseal v1 recording link";
+const RECORDING_SEGMENT: &str = "reelseal v1 recording segment";
 
 /// Independent keys: BLAKE3 derive_key over the file key and the stream's prefix.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub struct StageKeys {
     pub frame_encryption: Key,
     /// Keyed BLAKE3 over each frame's ciphertext and index.
     pub frame_authentication: Key,
-    /// Keyed BLAKE3 over what links the next segment of a recording to this one.
+    /// Keyed BLAKE3 over what links the segments of a recording.
     pub link: LinkKey,
     header_authentication: Key,
 }
@@ -34,7 +35,7 @@ impl StageKeys {
         Self {
             frame_encryption: derive(FRAME_ENCRYPTION),
             frame_authentication: derive(FRAME_AUTHENTICATION),
-            link: LinkKey(derive(RECORDING_LINK)),
+            link: LinkKey { next: derive(RECORDING_LINK), own: derive(RECORDING_SEGMENT) },
             header_authentication: derive(HEADER_AUTHENTICATION),
         }
     }

@@ -23,7 +23,7 @@ use super::{
     continuations::Continuations,
     failure::CommandFailure,
     inherited::with_mask,
-    message::{Order, Report, Role},
+    message::{Order, Reach, Report, Role},
     monitor::Monitor,
     program,
     running_command::{Run, RunningCommand},
@@ -65,28 +65,33 @@ impl CommandLine {
     /// [`CommandFailure`]: it does not run.
     pub fn produce(&self, watching: &Watching) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(CommandFailure::not_started)?;
-        self.produce_from(watching, input, true)
+        self.produce_from(watching, input, Reach::Group, true)
     }
 
-    /// Starts it, with nothing to read and no terminal. What it writes is the output.
+    /// Starts it, with nothing to read and no terminal. What it writes is the output. What is within `reach` is ended with it.
     ///
     /// # Errors
     ///
     /// [`CommandFailure`]: it does not run.
-    pub fn produce_unattended(&self, watching: &Watching) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
+    pub fn produce_unattended(
+        &self,
+        watching: &Watching,
+        reach: Reach,
+    ) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
         let null = File::open("/dev/null").map_err(CommandFailure::not_started)?;
-        self.produce_from(watching, null.into(), false)
+        self.produce_from(watching, null.into(), reach, false)
     }
 
     fn produce_from(
         &self,
         watching: &Watching,
         input: OwnedFd,
+        reach: Reach,
         may_take_terminal: bool,
     ) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
         let (output, into) = pipe().map_err(CommandFailure::not_started)?;
         let terminal = if may_take_terminal { Terminal::open() } else { None };
-        let running = self.start(watching, Role::Producer, [input, into], None, terminal)?;
+        let running = self.start(watching, (Role::Producer, reach), [input, into], None, terminal)?;
         let output = CommandOutput::new(File::from(output), running.watch()).map_err(CommandFailure::not_started)?;
         Ok((running, output))
     }
@@ -99,14 +104,15 @@ impl CommandLine {
     pub fn consume(&self, watching: &Watching) -> Result<(RunningCommand, File), CommandFailure> {
         let (input, into) = pipe().map_err(CommandFailure::not_started)?;
         let [held, kept] = [into.try_clone(), into.try_clone()].map(|copy| copy.map_err(CommandFailure::not_started));
-        let running = self.start(watching, Role::Consumer, [input, held?], Some(kept?), Terminal::open())?;
+        let running =
+            self.start(watching, (Role::Consumer, Reach::Group), [input, held?], Some(kept?), Terminal::open())?;
         Ok((running, File::from(into)))
     }
 
     fn start(
         &self,
         watching: &Watching,
-        role: Role,
+        (role, reach): (Role, Reach),
         pipes: [OwnedFd; 2],
         to_consumer: Option<OwnedFd>,
         terminal: Option<Terminal>,
@@ -119,7 +125,7 @@ impl CommandLine {
         let watch = Watch::new().map_err(CommandFailure::not_started)?;
         let continuations = Continuations::watch().map_err(CommandFailure::not_started)?;
         let (channel, mut guardian) = self.spawn_guardian(watching, role).map_err(CommandFailure::not_started)?;
-        let start = Order::Start { role, takes_terminal, kill_after: self.kill_after };
+        let start = Order::Start { role, takes_terminal, reach, kill_after: self.kill_after };
         let started = Instant::now();
         // If it cannot be sent, nobody is there to report either.
         let _ = channel.send(&start.encode(), &pipes.each_ref().map(AsFd::as_fd));
@@ -129,7 +135,7 @@ impl CommandLine {
             report => {
                 drop(channel);
                 let _ = guardian.wait();
-                return Err(not_started(report));
+                return Err(self.not_started(report));
             }
         };
         let (channel, watch) = (Arc::new(channel), Arc::new(watch));
@@ -154,7 +160,7 @@ impl CommandLine {
                 }
                 channel.close();
                 let _ = guardian.wait();
-                return Err(not_started(report));
+                return Err(self.not_started(report));
             }
         }
         let monitor = match thread::Builder::new().spawn(move || monitor.run()) {
@@ -170,6 +176,15 @@ impl CommandLine {
         let is_released = AtomicBool::new(false);
         let run = Run { channel, watch, to_consumer, is_released, command, end_limit };
         Ok(RunningCommand::new(run, guardian, monitor))
+    }
+
+    /// The failure of a start that `report` says nothing better of.
+    fn not_started(&self, report: Option<Report>) -> CommandFailure {
+        match report {
+            // It may have been there when it was last looked for, and be gone now.
+            Some(Report::CannotRun(number)) => self.check().err().unwrap_or(CommandFailure::CannotRun(number)),
+            _ => CommandFailure::Unwatched,
+        }
     }
 
     fn spawn_guardian(&self, watching: &Watching, role: Role) -> io::Result<(Channel, Child)> {
@@ -193,14 +208,6 @@ impl CommandLine {
 fn report(channel: &Channel) -> Option<Report> {
     let received = channel.receive().ok().flatten()?;
     Report::decode(&received.bytes).ok()
-}
-
-/// The failure of a start that `report` says nothing better of.
-fn not_started(report: Option<Report>) -> CommandFailure {
-    match report {
-        Some(Report::CannotRun(number)) => CommandFailure::CannotRun(number),
-        _ => CommandFailure::Unwatched,
-    }
 }
 
 /// A wide pipe whose ends are ours alone.

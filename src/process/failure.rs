@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use nix::sys::signal::Signal;
 use thiserror::Error;
 
 /// How a command failed.
@@ -31,6 +32,11 @@ pub(crate) enum CommandFailure {
     /// Its guardian cannot be started: the system says so by this error number.
     #[error("cannot be started")]
     NotStarted(i32),
+}
+
+/// The name of the signal of this number, as in `SIGKILL`, if it has one.
+pub(crate) fn signal_name(number: i32) -> Option<&'static str> {
+    Signal::try_from(number).map(Signal::as_str).ok()
 }
 
 impl CommandFailure {

@@ -1,7 +1,12 @@
 //! The hidden process that a command runs under. It reports what becomes of the command; when told to, or when the process
 //! that started it is gone, it ends the command with all of its group, and lets go of the pipe to it only after that.
+//!
+//! Whatever the command has started becomes a child of the guardian once its own parent has ended. Where all of that is to end,
+//! children that are in another group get the same signals, one generation after the other. A child keeps its number until it is
+//! waited for, which only the guardian does: so no signal reaches another process.
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     fs::OpenOptions,
     io::{self, Read},
@@ -16,7 +21,11 @@ use std::{
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, wait},
+    io::Errno,
+    process::{
+        Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, kill_process_group,
+        test_kill_process_group, wait, waitid,
+    },
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
 
@@ -25,12 +34,16 @@ use super::{
     channel::{Channel, Received},
     inherited::{block_all_signals, close_inherited_descriptors, with_mask},
     launcher,
-    message::{End, Order, Report, Role},
+    message::{End, Order, Reach, Report, Role},
+    process_table::processes,
 };
 use crate::system;
 
 /// How often it looks whether a group that is to end has ended.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// How often it looks for children that are to end, too: all processes have to be looked at for that.
+const LOOK_FOR_STRAYS: Duration = Duration::from_millis(50);
 
 /// How long processes take to disappear after SIGKILL, unless the kernel holds them.
 pub(super) const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
@@ -56,9 +69,16 @@ struct Guardian {
     kill_after: Duration,
     /// Keeps the input of a consumer from ending.
     held: Option<OwnedFd>,
+    reach: Reach,
     has_ended: bool,
     /// Whether nothing is left of its group.
+    group_is_gone: bool,
+    /// Whether nothing is left of all that is within reach.
     is_gone: bool,
+    /// The children in other groups that were sent SIGTERM.
+    asked: HashSet<Pid>,
+    /// When it looks for more of them.
+    looks_at: Instant,
     /// Whether the process that started it is gone.
     is_orphaned: bool,
     ending: Ending,
@@ -89,7 +109,7 @@ impl Guardian {
         signal_hook::low_level::pipe::register(NixSignal::SIGCHLD as i32, death)?;
 
         let Some(Received { bytes, descriptors }) = channel.receive()? else { return Ok(None) };
-        let Order::Start { role, takes_terminal, kill_after } = Order::decode(&bytes)? else { return Ok(None) };
+        let Order::Start { role, takes_terminal, reach, kill_after } = Order::decode(&bytes)? else { return Ok(None) };
         let Ok([input, pipe]) = <[OwnedFd; 2]>::try_from(descriptors) else { return Ok(None) };
         let (output, held) = match role {
             Role::Producer => (Stdio::from(pipe), None),
@@ -119,8 +139,12 @@ impl Guardian {
             command,
             kill_after,
             held,
+            reach,
             has_ended: false,
+            group_is_gone: false,
             is_gone: false,
+            asked: HashSet::new(),
+            looks_at: Instant::now(),
             is_orphaned: false,
             ending: Ending::No,
         };
@@ -136,6 +160,7 @@ impl Guardian {
                 Ending::Asked { .. } | Ending::Killed { .. } if self.is_gone => break,
                 Ending::Asked { kill_at } if Instant::now() >= kill_at => self.kill(),
                 Ending::Killed { give_up_at } if Instant::now() >= give_up_at => break,
+                Ending::Asked { .. } | Ending::Killed { .. } if Instant::now() >= self.looks_at => self.end_strays(),
                 Ending::Asked { .. } | Ending::Killed { .. } => {}
             }
             // Whatever fails here, the command does not go on without us.
@@ -166,7 +191,7 @@ impl Guardian {
         let Some(pipe) = &self.held else { return };
         loop {
             match poll(&mut [PollFd::new(pipe, PollFlags::empty())], None) {
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Ok(_) | Err(_) => return,
             }
         }
@@ -180,7 +205,8 @@ impl Guardian {
             }
             Order::Continue => self.signal(Signal::CONT),
             Order::End => self.end(),
-            Order::Release | Order::Start { .. } => {}
+            Order::Kill if !matches!(self.ending, Ending::Killed { .. }) => self.kill(),
+            Order::Release | Order::Kill | Order::Start { .. } => {}
         }
     }
 
@@ -195,7 +221,7 @@ impl Guardian {
                 events.push(PollFd::new(&self.channel, PollFlags::IN));
             }
             match poll(&mut events, is_ending.then_some(&look)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
             let happened = |at: usize| events.get(at).is_some_and(|event| !event.revents().is_empty());
@@ -210,8 +236,17 @@ impl Guardian {
 
     /// Reports what has become of the command, and reaps it and those of its group that it left: they are ours now.
     fn look_after_command(&mut self) {
-        while let Some((process, status)) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED).ok().flatten() {
+        let has_children = loop {
+            let (process, status) = match wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+                Ok(Some(found)) => found,
+                Ok(None) => break true,
+                Err(Errno::INTR) => continue,
+                Err(_) => break false,
+            };
             if process != self.command {
+                if status.stopping_signal().is_none() {
+                    self.asked.remove(&process);
+                }
                 continue;
             }
             if let Some(signal) = status.stopping_signal() {
@@ -223,9 +258,10 @@ impl Guardian {
                 self.has_ended = true;
                 self.report(Report::Ended(end));
             }
-        }
+        };
         // From then on the group's number may be given to another.
-        self.is_gone |= self.has_ended && test_kill_process_group(self.command).is_err();
+        self.group_is_gone |= self.has_ended && test_kill_process_group(self.command).is_err();
+        self.is_gone |= self.group_is_gone && (self.reach == Reach::Group || !has_children);
     }
 
     /// Has the group end.
@@ -241,15 +277,41 @@ impl Guardian {
         self.signal(Signal::CONT);
         let now = Instant::now();
         self.ending = Ending::Asked { kill_at: now.checked_add(self.kill_after).unwrap_or(now) };
+        self.end_strays();
     }
 
     fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.ending = Ending::Killed { give_up_at: Instant::now() + KILLED_ARE_GONE };
+        self.end_strays();
+    }
+
+    /// Asks the children in other groups to end, once each; when the group is killed, so are they.
+    fn end_strays(&mut self) {
+        for stray in self.strays() {
+            // One that may not be signalled, as it is another user's, goes on.
+            if matches!(self.ending, Ending::Killed { .. }) {
+                let _ = kill_process(stray, Signal::KILL);
+            } else if self.asked.insert(stray) {
+                let _ = kill_process(stray, Signal::TERM);
+                let _ = kill_process(stray, Signal::CONT);
+            }
+        }
+        self.looks_at = Instant::now() + LOOK_FOR_STRAYS;
+    }
+
+    /// The children that are to end and that a signal to the group does not reach.
+    fn strays(&self) -> Vec<Pid> {
+        if self.reach == Reach::Group {
+            return Vec::new();
+        }
+        let (this, group) = (getpid().as_raw_nonzero().get(), self.command.as_raw_nonzero().get());
+        let strays = processes().into_iter().filter(|child| child.parent == this && child.group != group);
+        strays.filter_map(|child| Pid::from_raw(child.process)).filter(|child| is_child(*child)).collect()
     }
 
     fn signal(&self, signal: Signal) {
-        if !self.is_gone {
+        if !self.group_is_gone {
             // A group that is just ending needs no signal.
             let _ = kill_process_group(self.command, signal);
         }
@@ -259,6 +321,13 @@ impl Guardian {
         // If nobody listens any more, the next look at the channel says so.
         let _ = self.channel.send(&report.encode(), &[]);
     }
+}
+
+/// Whether this process has a child of that number. /proc may be that of a container, or of the machine around one, where
+/// numbers mean something else.
+fn is_child(process: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(process), options).is_ok()
 }
 
 /// Starts the process that is to become the command, in a group of its own. Gives the channel to it.

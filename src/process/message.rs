@@ -7,13 +7,15 @@ use std::{io, time::Duration};
 pub(super) enum Order {
     /// Start the command. With it come the command's standard input, and the end of a pipe that takes bytes: the command's
     /// standard output of a [`Role::Producer`]; of a [`Role::Consumer`], what is held so that its input does not end.
-    Start { role: Role, takes_terminal: bool, kill_after: Duration },
+    Start { role: Role, takes_terminal: bool, reach: Reach, kill_after: Duration },
     /// Let the command's input end, and what is left of its group go on when this process ends.
     Release,
     /// Continue the command, which has stopped.
     Continue,
-    /// End the command and its group: SIGTERM, and SIGKILL after a while.
+    /// End the command and all within [`Reach`]: SIGTERM, and SIGKILL after a while.
     End,
+    /// Kill them.
+    Kill,
 }
 
 /// Which end of the stream a command is at.
@@ -23,6 +25,15 @@ pub(super) enum Role {
     Producer,
     /// It reads what was decrypted.
     Consumer,
+}
+
+/// What is ended with a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Its process group.
+    Group,
+    /// Whatever it has started, in whichever group.
+    Descendants,
 }
 
 /// From the guardian.
@@ -38,7 +49,7 @@ pub(super) enum Report {
     Stopped(i32),
     /// It has ended.
     Ended(End),
-    /// Nothing is left of its group.
+    /// Nothing is left of it, and of all within [`Reach`].
     Gone,
 }
 
@@ -54,14 +65,16 @@ pub(super) enum End {
 impl Order {
     pub fn encode(self) -> Vec<u8> {
         match self {
-            Self::Start { role, takes_terminal, kill_after } => {
-                let mut bytes = vec![0, u8::from(role == Role::Consumer), u8::from(takes_terminal)];
+            Self::Start { role, takes_terminal, reach, kill_after } => {
+                let flags = [role == Role::Consumer, takes_terminal, reach == Reach::Descendants].map(u8::from);
+                let mut bytes = [&[0], flags.as_slice()].concat();
                 bytes.extend(u64::try_from(kill_after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX).to_le_bytes());
                 bytes
             }
             Self::Release => vec![1],
             Self::Continue => vec![2],
             Self::End => vec![3],
+            Self::Kill => vec![4],
         }
     }
 
@@ -70,17 +83,19 @@ impl Order {
     /// [`io::ErrorKind::InvalidData`].
     pub fn decode(bytes: &[u8]) -> io::Result<Self> {
         match bytes {
-            [0, consumer @ 0..=1, takes_terminal @ 0..=1, kill_after @ ..] => {
+            [0, consumer @ 0..=1, takes_terminal @ 0..=1, descendants @ 0..=1, kill_after @ ..] => {
                 let kill_after = kill_after.try_into().map_err(|_| unknown())?;
                 Ok(Self::Start {
                     role: if *consumer == 1 { Role::Consumer } else { Role::Producer },
                     takes_terminal: *takes_terminal == 1,
+                    reach: if *descendants == 1 { Reach::Descendants } else { Reach::Group },
                     kill_after: Duration::from_millis(u64::from_le_bytes(kill_after)),
                 })
             }
             [1] => Ok(Self::Release),
             [2] => Ok(Self::Continue),
             [3] => Ok(Self::End),
+            [4] => Ok(Self::Kill),
             _ => Err(unknown()),
         }
     }
@@ -130,11 +145,22 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded_as_the_same_and_nothing_else_is() {
         for order in [
-            Order::Start { role: Role::Producer, takes_terminal: false, kill_after: Duration::from_millis(1500) },
-            Order::Start { role: Role::Consumer, takes_terminal: true, kill_after: Duration::ZERO },
+            Order::Start {
+                role: Role::Producer,
+                takes_terminal: false,
+                reach: Reach::Descendants,
+                kill_after: Duration::from_millis(1500),
+            },
+            Order::Start {
+                role: Role::Consumer,
+                takes_terminal: true,
+                reach: Reach::Group,
+                kill_after: Duration::ZERO,
+            },
             Order::Release,
             Order::Continue,
             Order::End,
+            Order::Kill,
         ] {
             assert_eq!(Order::decode(&order.encode()).unwrap(), order);
         }
@@ -149,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(Report::decode(&report.encode()).unwrap(), report);
         }
-        for bytes in [[].as_slice(), &[9], &[0, 2, 0], &[0, 1, 1, 5], &[1, 0]] {
+        for bytes in [[].as_slice(), &[9], &[0, 2, 0], &[0, 1, 1, 5], &[0, 1, 1, 1, 5], &[1, 0]] {
             assert!(Order::decode(bytes).is_err(), "{bytes:?}");
         }
         for bytes in [[].as_slice(), &[0], &[7, 0, 0, 0, 0]] {

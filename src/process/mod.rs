@@ -1,5 +1,5 @@
 //! Programs at either end of a stream: run without a shell, each in a process group of its own, and ended with all of
-//! their group.
+//! their group, or with all that they have started.
 //!
 //! A command does not run under this process but under a guardian: this program once more, started with a hidden first
 //! argument. If this process dies, by SIGKILL too, the kernel closes its descriptors before anything else, and a command
@@ -13,14 +13,15 @@
 mod channel;
 mod command;
 mod command_output;
+mod command_usage;
 mod continuations;
 mod failure;
-mod group_usage;
 mod guardian;
 mod inherited;
 mod launcher;
 mod message;
 mod monitor;
+mod process_table;
 mod program;
 mod running_command;
 mod terminal;
@@ -28,8 +29,9 @@ mod watch;
 
 pub(crate) use command::CommandLine;
 pub(crate) use command_output::CommandOutput;
-pub(crate) use failure::CommandFailure;
-pub(crate) use group_usage::GroupUsage;
+pub(crate) use command_usage::CommandUsage;
+pub(crate) use failure::{CommandFailure, signal_name};
+pub(crate) use message::Reach;
 pub(crate) use running_command::RunningCommand;
 
 use std::{ffi::OsStr, ffi::OsString, process::ExitCode};

@@ -104,6 +104,12 @@ impl RunningCommand {
         }
     }
 
+    /// Kills the command, with its group, and does not wait for that.
+    pub fn kill(&self) {
+        // The end of a guardian that is gone is noticed elsewhere.
+        let _ = self.run.channel.send(&Order::Kill.encode(), &[]);
+    }
+
     /// Lets a consumer's input end, and waits for the end of the command. What it started may go on.
     ///
     /// # Errors

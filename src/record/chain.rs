@@ -66,7 +66,7 @@ pub(crate) fn continues(segment: &SegmentFacts, next: &SegmentFacts) -> Result<(
         Some(1) => {}
         Some(_) => return Err(Break::Gap(segment.record.number + 1..=record.number - 1)),
     }
-    if !segment.link.verify(record, &next.prefix) {
+    if !segment.link.verify(record, &next.prefix, &next.link) {
         return Err(Break::NotLinked);
     }
     let missing = record.offset.saturating_sub(segment.recorded_until());
@@ -144,6 +144,12 @@ impl RecordingState {
     pub fn is_whole(&self) -> bool {
         self.missing_before == 0 && self.breaks.is_empty() && matches!(self.tail, Tail::Ended { .. })
     }
+
+    /// The segments that are missing before the first; `None` if there are none, or anything else is wrong.
+    pub fn missing_start_alone(&self) -> Option<RangeInclusive<u64>> {
+        let rest = self.breaks.is_empty() && matches!(self.tail, Tail::Ended { .. });
+        (rest && self.missing_before > 0).then_some(1..=self.missing_before)
+    }
 }
 
 /// The recordings that `segments` are of, in the order in which their first segments come.
@@ -211,7 +217,7 @@ mod tests {
                 let is_final = !unfinished.contains(&number);
                 let flags = TagFlags::FINAL.union(if number < count { TagFlags::CONTINUED } else { TagFlags::NONE });
                 let end = if is_final { SegmentEnd::Final(flags) } else { SegmentEnd::Missing };
-                let record = lineage.next(&prefix(iv));
+                let record = lineage.next(&prefix(iv), &link_key(iv));
                 let length = 100 * u64::from(number);
                 lineage.ended("cam".into(), length, Predecessor { frames: 2, mac: macs[1], is_final }, link_key(iv));
                 SegmentFacts::made_up(record, prefix(iv), link_key(iv), end, length, &macs)
@@ -244,6 +250,11 @@ mod tests {
         let without_start = only(&segments[2..]);
         assert_eq!((without_start.missing_before, without_start.tail), (2, Tail::Ended { interrupted: false }));
         assert!(!without_start.is_whole() && without_start.breaks.is_empty());
+        assert_eq!(without_start.missing_start_alone(), Some(1..=2));
+        // Where more is missing, nothing links what is here.
+        let with_gap = only(&[&segments[1..2], &segments[3..]].concat());
+        assert_eq!((with_gap.missing_before, with_gap.missing_start_alone()), (1, None));
+        assert_eq!((only(&segments).missing_start_alone(), only(&segments[1..3]).missing_start_alone()), (None, None));
         let without_tail = only(&segments[..3]);
         assert_eq!((without_tail.missing_before, without_tail.tail), (0, Tail::Continued(4)));
         assert!(!without_tail.is_whole());
@@ -274,13 +285,16 @@ mod tests {
     #[test]
     fn whoever_does_not_know_the_file_key_before_cannot_make_the_next_segment() {
         let segments = recorded(1, 3, &[]);
-        // All that can be read without a secret is right, and so are the keys of the new stream.
-        let key = link_key(99);
+        // Prefix and record, and the link with it, can be read without a secret. The keys are those of another file key.
+        let mut copied = segments[1].clone();
+        copied.link = StageKeys::derive(&Key::from_bytes([99; 32]), &copied.prefix).link;
+        assert_eq!(continues(&segments[0], &copied), Err(Break::NotLinked));
+        assert_eq!(continues(&copied, &segments[2]), Err(Break::NotLinked));
         let mut forged = segments[1].clone();
-        (forged.prefix, forged.link) = (prefix(99), key);
+        (forged.prefix, forged.link) = (prefix(99), link_key(99));
         assert_eq!(continues(&segments[0], &forged), Err(Break::NotLinked));
         let mut guessed = forged.clone();
-        guessed.record.link = *link_key(99).link(&guessed.record, &guessed.prefix).as_bytes();
+        guessed.record.link = *forged.link.link(&forged.record, &forged.prefix, &forged.link).as_bytes();
         assert_eq!(continues(&segments[0], &guessed), Err(Break::NotLinked));
         assert_eq!(continues(&forged, &segments[2]), Err(Break::NotLinked));
     }
@@ -353,7 +367,7 @@ mod tests {
                 };
                 let next = SegmentFacts { record: changed, ..segments[1].clone() };
                 prop_assert!(continues(&segments[0], &next).is_err());
-                prop_assert!(!segments[0].link.verify(&changed, &next.prefix));
+                prop_assert!(!segments[0].link.verify(&changed, &next.prefix, &next.link));
             }
         }
     }

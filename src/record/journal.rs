@@ -130,6 +130,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Journal<'_, D, S, T> {
         };
         let recorded = recorder.record();
         let how = recorder.end(recorded);
+        recorder.journal.source.close();
         let (segments, bytes) = recorder.lineage.sums();
         Ended { how, is_doubtful: recorder.is_doubtful, segments, bytes }
     }

@@ -26,13 +26,13 @@ impl Lineage {
         Self { recording, segments: 0, offset: 0, name: None, last: None }
     }
 
-    /// The record of the next segment, whose stream starts with `prefix`.
-    pub fn next(&self, prefix: &Prefix) -> SegmentRecord {
+    /// The record of the next segment, whose stream starts with `prefix` and has this `key`.
+    pub fn next(&self, prefix: &Prefix, key: &LinkKey) -> SegmentRecord {
         let predecessor = self.last.as_ref().map(|(predecessor, _)| *predecessor).unwrap_or_default();
         let (recording, number, offset) = (self.recording, self.segments + 1, self.offset);
         let record = SegmentRecord { recording, number, offset, predecessor, link: [0; 32] };
         match &self.last {
-            Some((_, key)) => SegmentRecord { link: *key.link(&record, prefix).as_bytes(), ..record },
+            Some((_, last)) => SegmentRecord { link: *last.link(&record, prefix, key).as_bytes(), ..record },
             None => record,
         }
     }

@@ -47,16 +47,19 @@ pub(crate) use journal_plan::JournalPlan;
 pub(crate) use observed_source::ObservedSource;
 pub(crate) use recorder_lock::{Presence, RecorderWatch};
 pub(crate) use retention::{
-    HookStop, Keeper, KeeperEvent, KeeperMessage, Ledger, LedgerError, Reason, Retention, SegmentHook,
+    HookStop, Keeper, KeeperEvent, KeeperMessage, LEDGER_NAME, Ledger, LedgerError, Reason, Removals, Retention,
+    SegmentHook,
 };
 pub(crate) use segment_end::{SegmentEnd, SegmentFacts};
-pub(crate) use segment_files::{SegmentFiles, segment_at, streams_in};
+pub(crate) use segment_files::{SegmentFiles, may_be_segments, segment_at, streams_in};
 pub(crate) use segment_name::SegmentName;
 pub(crate) use service_manager::{SERVICE_VARIABLES, ServiceManager};
 pub(crate) use source::{Source, SourceEnd, StandardInputSource};
 #[cfg(fuzzing)]
 pub use spoiling::check_spoilt_recording;
-pub(crate) use status::{Board, ListenError, Listener, Snapshot, StatusAddress, StatusServer, StopServer};
+pub(crate) use status::{
+    AddressError, Board, ListenError, Listener, Snapshot, StatusAddress, StatusServer, StopServer,
+};
 pub(crate) use store::RecordingFolder;
 pub(crate) use supervisor::{
     CommandProducers, Control, ProducerEnd, Restarts, SupervisedSource, Supervision, SupervisorEvent, Why,

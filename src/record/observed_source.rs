@@ -56,4 +56,8 @@ impl<S: Source, T: Time> Source for ObservedSource<'_, S, T> {
     fn end(&mut self) -> SourceEnd {
         self.source.end()
     }
+
+    fn close(&mut self) {
+        self.source.close();
+    }
 }

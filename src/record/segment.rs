@@ -99,7 +99,7 @@ impl<F: SegmentFile> Segment<F> {
         arrived: i64,
     ) -> Result<Self, NotMade> {
         let NextSegment { name, stream: NewStream { mut header, keys }, file, reserve } = next;
-        header.records.push((&lineage.next(&header.prefix)).into());
+        header.records.push((&lineage.next(&header.prefix, &keys.link)).into());
         let not_sealed = |error| NotMade { name: (&*name).into(), error: io::Error::other(error), was_there: false };
         let copies = keys.seal_header(&header).map_err(not_sealed)?;
         let is_named = file.is_none();

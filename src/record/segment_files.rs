@@ -17,9 +17,19 @@ use crate::{
 
 /// What the header of the file at `path` says of its place in a recording; `None` if it says nothing, or has no header yet.
 pub(crate) fn segment_at(path: &Path) -> Option<SegmentRecord> {
+    record_at(path).flatten()
+}
+
+/// Whether `streams`, of which there are some, may all be segments: none has a header that can be read.
+pub(crate) fn may_be_segments(streams: &[PathBuf]) -> bool {
+    !streams.is_empty() && streams.iter().all(|path| record_at(path).is_none())
+}
+
+/// The record of a segment in the header of the file at `path`, if it has one; `None` if there is no header that can be read.
+fn record_at(path: &Path) -> Option<Option<SegmentRecord>> {
     // A pipe would make us wait.
     let file = path.metadata().ok().filter(|metadata| metadata.is_file()).and_then(|_| File::open(path).ok())?;
-    StreamHeader::read(DescriptorInput::new(&file).ok()?, Vec::new()).ok()?.header().segment()
+    Some(StreamHeader::read(DescriptorInput::new(&file).ok()?, Vec::new()).ok()?.header().segment())
 }
 
 /// The streams that are directly in `folder`, in the order of their names.

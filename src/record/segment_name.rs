@@ -59,12 +59,32 @@ impl SegmentName {
         let kind = if is_transport_stream { "ts" } else { "bin" };
         let default = || format!("{DEFAULT}.{kind}");
         let pattern = self.pattern.clone().unwrap_or_else(default);
+        if let Some(unknown) = names_time_zone(&pattern) {
+            return Err(SegmentNameError::Pattern(format!("{unknown} stands for nothing")));
+        }
         let time = Timestamp::from_microsecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);
         let named = strtime::format(&pattern, time).map_err(|error| SegmentNameError::Pattern(error.to_string()))?;
         let stem = named.strip_suffix(SUFFIX).unwrap_or(&named);
         let is_name = !matches!(stem, "" | "." | "..") && !named.contains(['/', '\0']) && named.len() <= MOST_BYTES;
         if is_name { Ok(format!("{stem}{SUFFIX}")) } else { Err(SegmentNameError::NotAName(named)) }
     }
+}
+
+/// A conversion in `pattern` that the library has and no strftime(3): the name of a time zone, which is always UTC here.
+fn names_time_zone(pattern: &str) -> Option<&str> {
+    let mut rest = pattern;
+    while let Some(start) = rest.find('%') {
+        rest = rest.get(start..)?;
+        let is_flag = |character: char| character.is_ascii_digit() || "-_^#:.".contains(character);
+        let end = rest.char_indices().skip(1).find(|(_, character)| !is_flag(*character));
+        let (at, conversion) = end?;
+        let (whole, after) = rest.split_at_checked(at + conversion.len_utf8())?;
+        if conversion == 'Q' {
+            return Some(whole);
+        }
+        rest = after;
+    }
+    None
 }
 
 /// `name`, and after that what it becomes where it is taken: numbered from 2 on, before what its end says of its kind.
@@ -96,6 +116,7 @@ mod tests {
         assert_eq!(default.name(WALL, false).unwrap(), "2026-11-24T10-00-07Z.bin.reel");
         assert_eq!(named("cam-%H%M.ts.reel").unwrap(), "cam-1000.ts.reel");
         assert_eq!(named("front door").unwrap(), "front door.reel");
+        assert_eq!(named("Q%%Q%-d").unwrap(), "Q%Q24.reel");
     }
 
     #[test]
@@ -103,7 +124,7 @@ mod tests {
         for pattern in ["", ".", "..", ".reel", "a/b", "%D", "%F/%T", &"x".repeat(241)] {
             assert!(matches!(named(pattern), Err(SegmentNameError::NotAName(_))), "{pattern}");
         }
-        for pattern in ["%", "%!", "%J"] {
+        for pattern in ["%", "%!", "%J", "%Q", "cam-%:Q", "%H%Q"] {
             assert!(matches!(named(pattern), Err(SegmentNameError::Pattern(_))), "{pattern}");
         }
     }

@@ -5,7 +5,10 @@ use std::{
     ffi::OsStr,
     io,
     os::unix::net::UnixDatagram,
-    sync::mpsc::{Receiver, RecvTimeoutError},
+    sync::{
+        Arc, Once,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     time::Duration,
 };
 
@@ -25,16 +28,19 @@ const PART: u32 = 4;
 pub(crate) const SERVICE_VARIABLES: [&str; 3] = [SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID"];
 
 /// The service manager that started this process and wants to hear of it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct ServiceManager {
     watchdog: Option<Duration>,
+    /// Said once, whoever says it.
+    stopping: Arc<Once>,
 }
 
 impl ServiceManager {
     /// `None` if there is none.
     pub fn find() -> Option<Self> {
         env::var_os(SOCKET)?;
-        Some(Self { watchdog: watchdog_enabled().filter(|limit| !limit.is_zero()) })
+        let watchdog = watchdog_enabled().filter(|limit| !limit.is_zero());
+        Some(Self { watchdog, stopping: Arc::new(Once::new()) })
     }
 
     /// The longest that the recording thread may wait, so that it is seen to be alive.
@@ -49,7 +55,7 @@ impl ServiceManager {
 
     /// The recording is to end, or has ended.
     pub fn stopping(&self) {
-        say(&[NotifyState::Stopping]);
+        self.stopping.call_once(|| say(&[NotifyState::Stopping]));
     }
 
     /// Says how things are, as `line` has it, until the other end of `ended` is dropped. The watchdog is for the recording

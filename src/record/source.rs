@@ -38,6 +38,9 @@ pub(crate) trait Source {
 
     /// How it ended; waits for that. Asked once it has, or was stopped.
     fn end(&mut self) -> SourceEnd;
+
+    /// The recording is over, however it ended: so is what still writes for it.
+    fn close(&mut self) {}
 }
 
 /// Where another segment is to begin.

@@ -2,11 +2,12 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     io,
     os::fd::AsRawFd,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use rustix::{
@@ -86,10 +87,15 @@ pub(crate) trait SegmentFolder {
     fn remove(&self, name: &OsStr) -> io::Result<()>;
 }
 
-/// A folder that is held open: should it be moved, the recording moves with it.
+/// A folder that is held open: should it be moved, the recording moves with it. Dropped before a segment was in it, it is removed
+/// if it was made for that.
 pub(crate) struct RecordingFolder {
     folder: Folder,
     path: PathBuf,
+    /// What was made for it, the innermost first.
+    made: Vec<PathBuf>,
+    /// How many segments were made in it and not removed again.
+    segments: AtomicUsize,
 }
 
 impl RecordingFolder {
@@ -99,9 +105,10 @@ impl RecordingFolder {
     ///
     /// What the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let folder = Folder::open_or_make(path)?;
-        folder.check_writable()?;
-        Ok(Self { folder, path: path.to_owned() })
+        let (folder, made) = Folder::open_and_say_what_was_made(path)?;
+        let folder = Self { folder, path: path.to_owned(), made, segments: AtomicUsize::new(0) };
+        folder.folder.check_writable()?;
+        Ok(folder)
     }
 
     /// The folder that is held open.
@@ -112,6 +119,15 @@ impl RecordingFolder {
     /// As it was named.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for RecordingFolder {
+    fn drop(&mut self) {
+        if self.segments.load(Ordering::Relaxed) == 0 {
+            // Up to the first in which something is.
+            let _ = self.made.iter().try_for_each(fs::remove_dir);
+        }
     }
 }
 
@@ -126,7 +142,9 @@ impl SegmentFolder for RecordingFolder {
 
     fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        self.folder.open_file(name, flags, Mode::from_raw_mode(0o666)).inspect(recorder_lock::hold)
+        let file = self.folder.open_file(name, flags, Mode::from_raw_mode(0o666)).inspect(recorder_lock::hold)?;
+        self.segments.fetch_add(1, Ordering::Relaxed);
+        Ok(file)
     }
 
     fn create_unnamed(&self) -> io::Result<Option<File>> {
@@ -141,7 +159,9 @@ impl SegmentFolder for RecordingFolder {
     }
 
     fn give_name(&self, file: &File, name: &OsStr) -> io::Result<()> {
-        Ok(linkat(CWD, proc_path(file), &self.folder, name, AtFlags::SYMLINK_FOLLOW)?)
+        linkat(CWD, proc_path(file), &self.folder, name, AtFlags::SYMLINK_FOLLOW)?;
+        self.segments.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
@@ -149,7 +169,9 @@ impl SegmentFolder for RecordingFolder {
     }
 
     fn remove(&self, name: &OsStr) -> io::Result<()> {
-        Ok(unlinkat(&self.folder, name, AtFlags::empty())?)
+        unlinkat(&self.folder, name, AtFlags::empty())?;
+        self.segments.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 

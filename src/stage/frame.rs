@@ -4,23 +4,24 @@ use std::marker::PhantomData;
 
 use zeroize::Zeroize;
 
+use super::frame_memory::FrameMemory;
 use crate::container::{FRAME_OVERHEAD, FrameSize, FrameTag, MAC_LENGTH, TAG_LENGTH};
 
 /// Room for one frame on the wire: tag, payload and MAC. Recycled from frame to frame, and wiped when it is dropped.
 pub struct FrameBuffer {
-    bytes: Vec<u8>,
+    bytes: FrameMemory,
     frame_size: FrameSize,
 }
 
 impl FrameBuffer {
     /// A buffer for frames of `frame_size`; the one allocation that a frame needs.
     pub fn new(frame_size: FrameSize) -> Self {
-        Self { bytes: vec![0; frame_size.wire()], frame_size }
+        Self { bytes: FrameMemory::new(frame_size.wire()), frame_size }
     }
 
     /// Overwrites all of it with zeros.
     pub fn wipe(&mut self) {
-        self.bytes.as_mut_slice().zeroize();
+        self.bytes.zeroize();
     }
 
     /// The area where a source of plaintext puts up to P payload bytes.

@@ -68,6 +68,7 @@ mod chain;
 mod frame;
 mod frame_authentication;
 mod frame_encryption;
+mod frame_memory;
 mod frame_tagging;
 
 pub use chain::Chain;

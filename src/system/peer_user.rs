@@ -15,17 +15,18 @@ const ALIVE: [&str; 3] = ["01", "04", "05"];
 ///
 /// What the system says when there is no such list: [`io::ErrorKind::NotFound`] if it keeps none.
 pub(crate) fn user_of_peer(peer: SocketAddr, own: SocketAddr) -> io::Result<Option<u32>> {
-    let mut found = None;
-    // A program may use sockets for both kinds of addresses, whichever it connects to.
+    // A program may use sockets for both kinds of addresses, whichever it connects to. The kernel goes through all of its
+    // sockets for each table, which takes milliseconds.
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        match fs::read_to_string(table) {
-            Ok(table) => found = found.or_else(|| user_in(&table, peer, own)),
+        match fs::read_to_string(table).map(|table| user_in(&table, peer, own)) {
+            Ok(Some(user)) => return Ok(Some(user)),
+            Ok(None) => {}
             // A kernel without IPv6 has only one.
             Err(error) if table.ends_with('6') && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(found)
+    Ok(None)
 }
 
 fn user_in(table: &str, peer: SocketAddr, own: SocketAddr) -> Option<u32> {

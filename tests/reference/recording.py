@@ -18,8 +18,9 @@ class Segment:
     def __init__(self, stream, key):
         copy, _ = find_header(stream)
         require(not copy.features & ~(LIVE | TIMED), "features")
-        encryption_key, authentication_key, self.link_key = unlock(copy, None, key, None, 0)
+        encryption_key, authentication_key, self.link_key, self.segment_key = unlock(copy, None, key, None, 0)
         bodies = [body for kind, body in records(copy) if kind == 0x80]
+        require(copy.features & LIVE and copy.features & TIMED, "no-segment")
         require(len(bodies) == 1 and len(bodies[0]) == 108, "no-segment")
         self.body, self.prefix = bodies[0], copy.data[:32]
         fields = struct.unpack("<16sQQQ32sI32s", self.body)
@@ -44,7 +45,7 @@ class Segment:
         require(self.number != segment.number, "doubled")
         require(self.number > segment.number, "out-of-order")
         require(self.number == segment.number + 1, "gap")
-        link = blake3(self.body[:76] + self.prefix, key=segment.link_key).digest()
+        link = blake3(self.body[:76] + self.prefix + self.segment_key, key=segment.link_key).digest()
         require(hmac.compare_digest(link, self.link), "not-linked")
         if segment.is_final:
             is_same = self.flags == 1 and self.before == len(segment.macs) and self.before_mac == segment.macs[-1]

@@ -130,7 +130,13 @@ def unlock(copy, passphrase, key, identity, max_memory):
         unwrapped = True
         keys = [
             derive_key(f"reelseal v1 {use}", file_key + copy.data[:32])
-            for use in ("header authentication", "frame encryption", "frame authentication", "recording link")
+            for use in (
+                "header authentication",
+                "frame encryption",
+                "frame authentication",
+                "recording link",
+                "recording segment",
+            )
         ]
         if hmac.compare_digest(blake3(copy.data[:-48], key=keys[0]).digest(), copy.data[-48:-16]):
             return keys[1:]
@@ -146,6 +152,7 @@ def frames(stream, copy, encryption_key, authentication_key):
     while True:
         wire = stream[position : position + payload + 64]
         require(wire, "end")
+        require(index < 2**52 // (payload + 32), "too-many-frames")
         require(len(wire) >= 64, "cut-frame")
         ciphertext, mac = wire[:-32], wire[-32:]
         expected = blake3(ciphertext + struct.pack("<Q", index), key=authentication_key)

@@ -10,12 +10,13 @@ pub mod recorder;
 pub mod serving;
 
 use std::{
+    env,
     fs::{self, File},
     io::Write,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::{Arc, Once},
+    sync::{Arc, LazyLock, Once},
 };
 
 use nix::sys::signal::Signal;
@@ -23,6 +24,17 @@ use tempfile::TempDir;
 
 /// The smallest cost that the command allows: tests are not about guessing.
 pub const CHEAP: [&str; 2] = ["--scrypt-log-n", "14"];
+
+/// The command that the tests run: the one that was built with them, or the one that this variable names, such as a release
+/// build, for which the tests need not be built again.
+pub fn reelseal() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| match env::var_os("REELSEAL_UNDER_TEST") {
+        // Tests run it in folders of their own.
+        Some(path) => fs::canonicalize(path).unwrap().into_os_string().into_string().unwrap(),
+        None => env!("CARGO_BIN_EXE_reelseal").to_owned(),
+    });
+    &PATH
+}
 
 /// A temporary folder with a key file in it.
 pub struct Folder {
@@ -64,7 +76,7 @@ impl Folder {
 
     /// The command, run in the folder and without a passphrase in its environment.
     pub fn reelseal(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reelseal"));
+        let mut command = Command::new(reelseal());
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("REELSEAL_PASSPHRASE").env_remove("REELSEAL_NEW_PASSPHRASE");
         command

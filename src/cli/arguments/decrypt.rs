@@ -15,8 +15,9 @@ pub(in crate::cli) struct DecryptArguments {
     pub files: FilesArguments,
     /// Join the segments of a recording even if some are missing or unfinished
     ///
-    /// Several inputs with one output, or a folder, are taken as a recording: they must follow one another without a gap, or
-    /// nothing is written. With this option, what is missing is left out.
+    /// Several inputs with one output, or a folder, are a recording: they must follow one another without a gap, or nothing
+    /// is written. With this, what is missing is left out, and reported. After a missing segment or a change of recording,
+    /// nothing links what follows to what came before: whoever knows the recipient's public key may have made it.
     #[arg(long)]
     pub allow_gaps: bool,
     /// Decrypt a stream or a recording while it grows, as tail -f does, until its final frame

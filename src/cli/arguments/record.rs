@@ -24,6 +24,9 @@ cut or a failing disk leaves it unfinished; a power cut costs little more than t
 reelseal verify DIR says whether all of a recording is there, reelseal decrypt DIR -o FILE puts its
 segments together, and reelseal decrypt --follow DIR shows it while it grows.
 
+SIGINT, SIGTERM or SIGHUP ends the recording: the command is sent SIGTERM, and its last output is
+kept. A second SIGINT or SIGTERM does not wait for it, but kills it.
+
 With --restarts always, the command is started again whenever it ends; with --status, its state is
 there to be asked for:
 
@@ -33,8 +36,9 @@ there to be asked for:
   curl --unix-socket cam.sock -H 'X-Reelseal: 1' -X POST http://localhost/cut
 
 SIGUSR1 has a status line printed. With --progress json, there are events for what happens: start,
-exit and restart of the command, segment, retention and on_segment. Under systemd, Type=notify,
-WatchdogSec= and the status line work; a camera that is silent does not set off the watchdog.
+exit and restart of the command, segment, retention, on_segment, and status with its address. Under
+systemd, Type=notify, WatchdogSec= and the status line work; a camera that is silent does not set
+off the watchdog.
 
 Exit codes: 0 the input ended, or SIGINT, SIGTERM or SIGHUP was received; 1 reading or writing
 failed, as on a full disk, or part of the recording may be lost; 5 the command failed, stalled or
@@ -79,8 +83,9 @@ pub(in crate::cli) struct RecordArguments {
     pub supervision: SupervisionArguments,
     /// Answer what local clients ask: at a Unix socket of this path, or at a loopback address such as 127.0.0.1:8080
     ///
-    /// GET /status is JSON, GET /metrics is for Prometheus, POST /cut begins another segment, POST /restart restarts the
-    /// command; these two need the header X-Reelseal, which no form of a web page can send. Only your own user is answered.
+    /// GET /status is JSON, GET /metrics is for Prometheus. POST /cut ends the segment and begins another with the next data that
+    /// arrives; POST /restart ends the command and starts it again. These two need the header X-Reelseal, which no form of a web
+    /// page can send. Only your own user is answered. With port 0 the system chooses one, which is reported.
     #[arg(long, value_name = "PATH|ADDR", value_parser = OsStringValueParser::new().try_map(|text| StatusAddress::parse(&text)))]
     pub status: Option<StatusAddress>,
     #[command(flatten)]

@@ -17,19 +17,21 @@ pub(in crate::cli) struct SupervisionArguments {
     /// command is the end of the recording.
     #[arg(long, value_name = "N", default_value = "0", value_parser = restarts, requires = "command")]
     pub restarts: Restarts,
-    /// End a command that has written nothing for this long; 0 waits for ever [default: 30s with --restarts, or else 0]
+    /// End a command after this long without output; 0 never does [default: 30s with --restarts, or else 0]
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "command")]
     pub stall: Option<Duration>,
     /// After a start, give the command this long before --stall counts
     #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration, requires = "command")]
     pub stall_grace: Duration,
-    /// End a command whose process group takes more memory than this
+    /// End a command that takes more memory than this, with all that it has started
     #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "command")]
     pub max_memory: Option<u64>,
     /// Send the command SIGKILL this long after SIGTERM; 0 sends it at once [default: 10s]
     ///
     /// It is sent SIGTERM when the recording ends, when it has stalled, takes too much memory or is to be restarted. What it
-    /// still writes is recorded.
+    /// still writes is recorded. Whatever it has started is ended in the same way: its process group at once, all else, detached
+    /// or not, once its parent has ended. What goes on is only what may not be signalled, as under sudo, and what a service
+    /// runs for it, as docker and systemd-run have it.
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "command")]
     pub kill_after: Option<Duration>,
 }

@@ -14,6 +14,12 @@ pub(in crate::cli) struct VerifyArguments {
     /// Check every encrypted file in these folders and below
     #[arg(long)]
     pub recursive: bool,
+    /// Take a recording for whole whose oldest segments its recorder has removed, as with --keep-age
+    ///
+    /// Which they are is noted in the folder, in .reelseal-recorder, and that is not authenticated: whoever can delete segments
+    /// there can write that they were removed. So without this option, whatever is missing is a failure.
+    #[arg(long, conflicts_with = "recursive")]
+    pub allow_removed: bool,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]

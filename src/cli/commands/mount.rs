@@ -39,6 +39,7 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
     let asked = ended.clone();
     let end = EndRequest {
         end: Box::new(move || drop(asked.send(Ended::Asked))),
+        hasten: None,
         ignores_interrupts: plan.ignores_interrupts,
     };
     // From here on, no signal but SIGKILL leaves a dead mount.

@@ -38,7 +38,7 @@ fn run(plan: &PlayPlan, startup: Startup) -> Result<(), Failure> {
         |server: Server| server.run(tree.clone()).map_err(|error| Failure::system("play", "cannot serve", &error));
     match &plan.player {
         None => {
-            let end = EndRequest { end: Box::new(move || stopper.stop()), ignores_interrupts: false };
+            let end = EndRequest { end: Box::new(move || stopper.stop()), hasten: None, ignores_interrupts: false };
             let _ending = watching.ask_to_end(end);
             report::note(&format!("opened in the browser; end with Ctrl-C: {url}"));
             thread::scope(|scope| {
@@ -57,7 +57,12 @@ fn run(plan: &PlayPlan, startup: Startup) -> Result<(), Failure> {
                 let played = play_with(line, *handover, &addresses, &watching);
                 stopper.stop();
                 let served = serving.join().unwrap_or(Ok(()));
-                played.and(served)
+                played.and(served)?;
+                match tree.damaged_frames() {
+                    0 => Ok(()),
+                    _ => Err(Failure::new(Exit::BadStream, "damaged frames were left out of what was played")
+                        .with_hint("reelseal verify lists them; reelseal salvage recovers the rest")),
+                }
             })
         }
     }

@@ -37,7 +37,7 @@ fn run(plan: &ServePlan, startup: Startup) -> Result<(), Failure> {
         ));
     }
     let stopper = server.stopper();
-    let end = EndRequest { end: Box::new(move || stopper.stop()), ignores_interrupts: false };
+    let end = EndRequest { end: Box::new(move || stopper.stop()), hasten: None, ignores_interrupts: false };
     let _ending = watching.ask_to_end(end);
     standard_output::line(&server.url())?;
     server.run(tree).map_err(|error| Failure::system("--listen", "cannot serve", &error))

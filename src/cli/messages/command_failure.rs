@@ -3,10 +3,12 @@
 use std::{ffi::OsStr, io};
 
 use humantime::format_duration;
-use nix::sys::signal::Signal;
 
 use super::failure::{CommandEnd, Exit, Failure, describe};
-use crate::{files::label::Label, process::CommandFailure};
+use crate::{
+    files::label::Label,
+    process::{CommandFailure, signal_name},
+};
 
 /// The failure of the command that runs `program`.
 pub(in crate::cli) fn command_failure(program: &OsStr, failure: &CommandFailure) -> Failure {
@@ -29,7 +31,7 @@ pub(in crate::cli) fn command_failure(program: &OsStr, failure: &CommandFailure)
         CommandFailure::Exited(code) => about(format!("failed with exit code {code}"))
             .with_command_end(CommandEnd { exit_code: Some(*code), signal: None }),
         CommandFailure::Killed(number) => {
-            let signal = Signal::try_from(*number).map(Signal::as_str).ok();
+            let signal = signal_name(*number);
             let shown = signal.map_or_else(|| format!("signal {number}"), str::to_owned);
             about(format!("was killed by {shown}")).with_command_end(CommandEnd { exit_code: None, signal })
         }

@@ -3,6 +3,7 @@
 use std::{io, ops::Range};
 
 use crate::cli::messages::{
+    byte_count::count_of_bytes,
     damaged_part::{DamagedPart, Span},
     display_name::display_name,
     failure::{Exit, Failure, describe},
@@ -138,13 +139,13 @@ pub(in crate::cli) fn not_all(
     if totals.missing_frames > 0 {
         let (missing, bytes) = (frames(totals.missing_frames), totals.missing_bytes);
         let are = if totals.missing_frames == 1 { "is" } else { "are" };
-        facts.push(format!("{missing} {are} missing, {bytes} bytes of plaintext"));
+        facts.push(format!("{missing} {are} missing, {} of plaintext", count_of_bytes(bytes)));
     }
     if end_lost {
         facts.push("the end is missing".to_owned());
     }
     let are = if totals.sound_frames == 1 { "is" } else { "are" };
-    facts.push(format!("{} {are} sound, {} bytes", frames(totals.sound_frames), totals.sound_bytes));
+    facts.push(format!("{} {are} sound, {}", frames(totals.sound_frames), count_of_bytes(totals.sound_bytes)));
     let output = display_name(output);
     let hint = match filling {
         _ if totals.missing_frames == 0 => format!("{output} has everything before the missing end"),

@@ -1,12 +1,12 @@
 //! What happens while a recorder runs, for people and for programs.
 
-use std::{ffi::OsStr, path::Path, time::Duration};
+use std::{ffi::OsStr, net::SocketAddr, path::Path, time::Duration};
 
 use humantime::format_duration;
 use serde_json::{Value, json};
 
 use super::{
-    byte_count::display_bytes,
+    byte_count::{count_of_bytes, display_bytes},
     command_failure::command_failure,
     display_name::display_path,
     event::{self, Fields},
@@ -17,15 +17,15 @@ use super::{
 use crate::{
     files::label::Label,
     process::CommandFailure,
-    record::{Event, KeeperEvent, ProducerEnd, Reason, Snapshot, SupervisorEvent, Why},
+    record::{Event, KeeperEvent, LEDGER_NAME, ProducerEnd, Reason, Snapshot, SupervisorEvent, Why},
 };
 
 /// What has become of the command that runs `program`.
 pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) {
     let label = Label::Command(program.to_owned());
     let again = |after: &Duration| match after.is_zero() {
-        true => "it is started again".to_owned(),
-        false => format!("it is started again in {:.1} s", after.as_secs_f64()),
+        true => "starting it again".to_owned(),
+        false => format!("starting it again in {:.1} s", after.as_secs_f64()),
     };
     match event {
         SupervisorEvent::Started(process) => {
@@ -38,7 +38,7 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
             let fact = failure.as_ref().map_or("ended", |failure| &*failure.message().fact);
             let (fact, importance) = match restarts_after {
                 Some(after) if end.why == Why::Restart => {
-                    (format!("ended as asked; {}", again(after)), Importance::Detail)
+                    (format!("was stopped as asked; {}", again(after)), Importance::Detail)
                 }
                 Some(after) => (format!("{fact}; {}", again(after)), Importance::Warning),
                 // What ends the recording is reported at its end.
@@ -57,7 +57,7 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
             });
         }
         SupervisorEvent::NotStarted { failure, restarts_after } => {
-            let fact = command_failure(program, failure).message().fact.clone();
+            let fact = fact_of(program, failure);
             let fact = restarts_after.as_ref().map_or(fact.clone(), |after| format!("{fact}; {}", again(after)));
             tell(&Message::about(&label, fact.clone()), Importance::Warning, || {
                 let after = restarts_after.map(|after| after.as_secs_f64());
@@ -72,19 +72,35 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
     }
 }
 
+/// The recording is to end, and its command `what` has been asked to; it is killed after `limit`.
+pub(in crate::cli) fn report_waiting(what: &str, limit: Duration) {
+    let limit = format_duration(limit);
+    report::note(&format!("waiting for {what} to end, {limit} at most; a second signal ends it at once"));
+}
+
 /// Why the end of the command is a failure; `None` if it is none.
 pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Option<Failure> {
     let fact = match (end.why, &end.how) {
         (Why::Itself, Ok(())) => return None,
-        (Why::Itself, Err(failure)) => return Some(command_failure(program, failure)),
+        (Why::Itself, Err(failure)) => {
+            return Some(command_failure(program, failure).saying(fact_of(program, failure)));
+        }
         (Why::Asked | Why::Restart, _) => return None,
-        (Why::Stalled(limit), _) => format!("wrote nothing for {} and was ended", format_duration(limit)),
-        (Why::Memory(bytes), _) => format!("took {} of memory and was ended", display_bytes(bytes)),
-        (Why::ClosedOutput, _) => "closed its output, went on and was ended".to_owned(),
+        (Why::Stalled(limit), _) => format!("wrote nothing for {} and was stopped", format_duration(limit)),
+        (Why::Memory(bytes), _) => format!("took {} of memory and was stopped", display_bytes(bytes)),
+        (Why::ClosedOutput, _) => "closed its output, went on and was stopped".to_owned(),
     };
     // How it ended then is reported as for any command.
     let how = end.how.as_ref().err().cloned().unwrap_or(CommandFailure::Exited(0));
     Some(command_failure(program, &how).saying(fact))
+}
+
+/// How a program failed that has been there before.
+fn fact_of(program: &OsStr, failure: &CommandFailure) -> String {
+    match failure {
+        CommandFailure::NotFound => "is no longer there".to_owned(),
+        _ => command_failure(program, failure).message().fact.clone(),
+    }
 }
 
 fn command_end(program: &OsStr, how: &Result<(), CommandFailure>) -> CommandEnd {
@@ -105,7 +121,7 @@ pub(in crate::cli) fn report_segment(folder: &Path, event: &Event<'_>) {
             tell(&about(name, "begun".to_owned()), Importance::Detail, || segment(name, "begun", None));
         }
         Event::Finished { segment: name, bytes, .. } => {
-            let message = about(name, format!("finished, {bytes} bytes"));
+            let message = about(name, format!("finished, {}", count_of_bytes(bytes)));
             tell(&message, Importance::Detail, || segment(name, "finished", Some(bytes)));
         }
         Event::NotSynced(name, error) => report::warning(&about(
@@ -124,10 +140,12 @@ pub(in crate::cli) fn report_segment(folder: &Path, event: &Event<'_>) {
         Event::Unfinished(name, error) => {
             report::warning(&about(name, format!("is left unfinished: cannot write: {}", describe(error))));
         }
-        Event::ClockStepped => report::detail("the clock was set, or the machine slept: another segment begins"),
-        Event::Lost(1) => report::warning(&Message::about(folder, "1 byte that had arrived could not be stored")),
+        Event::ClockStepped => {
+            report::detail("the clock was changed, or the machine was asleep: starting a new segment")
+        }
         Event::Lost(bytes) => {
-            report::warning(&Message::about(folder, format!("{bytes} bytes that had arrived could not be stored")));
+            let fact = format!("{} that had arrived could not be stored", count_of_bytes(bytes));
+            report::warning(&Message::about(folder, fact));
         }
     }
 }
@@ -172,7 +190,7 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
         }
         KeeperEvent::HookFailed { segment, failure, again_after } => {
             let program = program.unwrap_or_default();
-            let fact = command_failure(program, failure).message().fact.clone();
+            let fact = fact_of(program, failure);
             let again = match again_after {
                 Some(after) => format!("it is run again in {} s", after.as_secs()),
                 None => "it is run again when a recorder is started here".to_owned(),
@@ -201,6 +219,14 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
             );
             report::warning(&Message::about(folder, fact));
         }
+        KeeperEvent::LedgerDamaged(kept_as) => {
+            let fact = format!(
+                "was damaged, and is kept as {}; segments of earlier runs are neither removed nor passed to a program, \
+                 unless it still names their recording",
+                display_path(Path::new(kept_as))
+            );
+            report::warning(&Message::about(folder.join(LEDGER_NAME).as_path(), fact));
+        }
         KeeperEvent::NotNoted(error) => {
             let fact = format!("what was done for its segments cannot be noted: {}", describe(error));
             report::warning(&Message::about(folder, fact));
@@ -213,6 +239,17 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
         KeeperEvent::RoomUnknown(error) => {
             report::warning(&Message::about(folder, format!("cannot see how much is free: {}", describe(error))));
         }
+    }
+}
+
+/// A recorder's status is asked for at this `address`, whose port the system may have chosen.
+pub(in crate::cli) fn report_status_address(address: SocketAddr, quiet: bool) {
+    if report::is_json() {
+        let mut fields = event::of("status");
+        fields.insert("address".to_owned(), json!(address));
+        report::event(|| fields.into());
+    } else if !quiet {
+        report::note(&format!("status at http://{address}/status"));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{ops::RangeInclusive, path::Path};
 
 use super::{
+    byte_count::{are_there, count_of_bytes},
     display_name::display_path,
     failure::{Exit, Failure},
     message::Message,
@@ -11,6 +12,7 @@ use super::{
 use crate::{
     container::{SegmentRecord, TagFlags},
     files::label::Label,
+    keys::SlotKind,
     record::{
         SegmentFacts,
         chain::{Break, RecordingState, Tail},
@@ -19,6 +21,9 @@ use crate::{
 
 const PUT_TOGETHER: &str =
     "name the segments in the order of the recording, or their folder; --allow-gaps leaves out what is missing";
+
+/// Why segments are missing, according to the recorder.
+const REMOVED: &str = ": removed by its recorder, according to .reelseal-recorder (not authenticated)";
 
 /// A segment at `path` does not continue the one at `before`: they are not joined.
 pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> Failure {
@@ -45,14 +50,27 @@ pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> 
     }
 }
 
-/// A segment at `path` does not continue the one at `before`, and they are joined all the same.
-pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break) -> Message {
+/// A segment at `path`, which a slot of this kind opened, does not continue the one at `before`, and they are joined all the same.
+pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break, opened_by: SlotKind) -> Message {
     let shown = display_path(before);
     match why {
         Break::Unfinished | Break::EndMissing { .. } => Message::about(before, unfinished(why)),
-        Break::Gap(missing) => Message::about(path, format!("does not follow {shown}: {}", are_missing(missing))),
-        Break::OtherRecording => Message::about(path, format!("belongs to another recording than {shown}")),
+        Break::Gap(missing) => {
+            let not_next = format!("does not follow {shown}: {}", are_missing(missing));
+            Message::about(path, not_next + unlinked(opened_by))
+        }
+        Break::OtherRecording => {
+            Message::about(path, format!("belongs to another recording than {shown}") + unlinked(opened_by))
+        }
         _ => Message::about(path, why.to_string()),
+    }
+}
+
+/// What a gap takes away, of a segment that a slot of this kind opened.
+fn unlinked(opened_by: SlotKind) -> &'static str {
+    match opened_by {
+        SlotKind::Recipient => "; nothing links it to that one, and whoever knows the public key may have made it",
+        SlotKind::Passphrase | SlotKind::KeyFile => "; nothing links it to that one",
     }
 }
 
@@ -68,7 +86,7 @@ pub(in crate::cli) fn missing_next(path: &Path, next: u64) -> Message {
 
 /// The last segment is unfinished.
 pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure {
-    Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {bytes} bytes of it are there"))
+    Failure::new(Exit::BadStream, format!("is unfinished, or still growing: {}", are_there(bytes)))
         .about(path)
         .with_hint(or_salvage("--allow-gaps decrypts what is there; --follow waits for more", &Label::from(path)))
 }
@@ -81,7 +99,7 @@ pub(in crate::cli) fn recorder_left(
     end: Option<TagFlags>,
 ) -> Failure {
     let fact = match end {
-        None => format!("is unfinished, and its recorder is gone: {bytes} bytes of it are there"),
+        None => format!("is unfinished, and its recorder is gone: {}", are_there(bytes)),
         Some(_) => {
             let next = record.number.saturating_add(1);
             format!(
@@ -108,24 +126,31 @@ pub(in crate::cli) fn of_several_recordings(folder: &Path) -> Failure {
         .with_hint("name the segments of one; --allow-gaps decrypts one recording after the other")
 }
 
-/// What is wrong with a recording in `folder`, one fact each; `segments` are those that are there, at `paths`.
+/// What is wrong with a recording in `folder`, one fact each; `segments` are those that are there, at `paths`. `was_removed`
+/// says whether the recorder has noted that it removed segments with these numbers.
 pub(in crate::cli) fn findings(
     folder: &Path,
     paths: &[&Path],
     segments: &[SegmentFacts],
     state: &RecordingState,
+    was_removed: impl Fn(&RangeInclusive<u64>) -> bool,
 ) -> Vec<Message> {
+    let noted = |numbers: &RangeInclusive<u64>| if was_removed(numbers) { REMOVED } else { "" };
     let path = |place: usize| paths.get(place).copied().unwrap_or(folder);
     let about = |place, fact: String| Message::about(path(place), fact);
     let mut found = Vec::new();
     if state.missing_before > 0 {
-        let missing = are_missing(&(1..=state.missing_before));
-        found.push(Message::about(folder, format!("{missing} at the start: expired or removed")));
+        let numbers = 1..=state.missing_before;
+        let why = if was_removed(&numbers) { REMOVED } else { ": expired or removed" };
+        found.push(Message::about(folder, format!("{} at the start{why}", are_missing(&numbers))));
     }
     for (before, place, why) in &state.breaks {
         let shown = display_path(path(*before));
         found.push(match why {
-            Break::Gap(missing) => about(*place, format!("does not follow {shown}: {}", are_missing(missing))),
+            Break::Gap(missing) => {
+                let fact = format!("does not follow {shown}: {}{}", are_missing(missing), noted(missing));
+                about(*place, fact)
+            }
             Break::NotLinked => about(*place, not_linked(&shown)),
             Break::Altered => about(*before, format!("has changed since {} was started", display_path(path(*place)))),
             Break::Unfinished | Break::EndMissing { .. } => about(*before, unfinished(why)),
@@ -140,8 +165,7 @@ pub(in crate::cli) fn findings(
         }
         (Tail::Unknown, Some(last)) => {
             let bytes = segments.get(last).map_or(0, |segment| segment.length);
-            let fact =
-                format!("is unfinished, or still growing: {bytes} bytes of it are there, and the end is unknown");
+            let fact = format!("is unfinished, or still growing: {}, and the end is unknown", are_there(bytes));
             found.push(about(last, fact));
         }
         _ => {}
@@ -156,16 +180,20 @@ fn not_linked(before: &str) -> String {
 fn unfinished(why: &Break) -> String {
     match why {
         Break::EndMissing { bytes: 0 } => "its final frame is missing or damaged; all its bytes are here".to_owned(),
-        Break::EndMissing { bytes } => format!("its end is missing: {bytes} bytes of the recording"),
+        Break::EndMissing { bytes } => format!("its end is missing: {} of the recording", count_of_bytes(*bytes)),
         _ => "is unfinished; all that was recorded in it is there".to_owned(),
     }
 }
 
 fn are_missing(numbers: &RangeInclusive<u64>) -> String {
-    let (first, last) = (numbers.start(), numbers.end());
-    if first == last {
-        format!("segment {first} is missing")
-    } else {
-        format!("segments {first} to {last} are missing")
+    let verb = if numbers.start() == numbers.end() { "is" } else { "are" };
+    format!("{} {verb} missing", segments_of(numbers))
+}
+
+/// The segments of these numbers, by name.
+pub(in crate::cli) fn segments_of(numbers: &RangeInclusive<u64>) -> String {
+    match (numbers.start(), numbers.end()) {
+        (first, last) if first == last => format!("segment {first}"),
+        (first, last) => format!("segments {first} to {last}"),
     }
 }

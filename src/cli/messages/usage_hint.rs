@@ -1,6 +1,10 @@
 //! What to do about a command line that clap refuses, where clap's own tips do not say it.
 
+use std::error::Error;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::record::AddressError;
 
 pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
     match error.kind() {
@@ -24,6 +28,7 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
         }
         #[cfg(not(feature = "age"))]
         ErrorKind::UnknownArgument if names(error, UNSUPPORTED) => Some("this build has no public-key support"),
+        ErrorKind::ValueValidation => error.source()?.downcast_ref().map(address_hint),
         ErrorKind::ArgumentConflict => Some("leave one of the two out"),
         _ => None,
     }
@@ -31,6 +36,18 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
 
 #[cfg(not(feature = "age"))]
 const UNSUPPORTED: &[&str] = &["-i", "--identity", "-R", "--recipients-file", "--recipient", "--age"];
+
+fn address_hint(error: &AddressError) -> &'static str {
+    match error {
+        AddressError::Ambiguous => {
+            "a port needs an address, as in 127.0.0.1:8080; a socket that is really to have such a name is written ./NAME"
+        }
+        AddressError::NotLoopback(_) => {
+            "only this machine can be answered, as at 127.0.0.1:8080; others can ask through ssh, or a proxy"
+        }
+        AddressError::Empty => "give the path of a socket, or an address such as 127.0.0.1:8080",
+    }
+}
 
 /// Whether it is one of these arguments that is not known.
 fn names(error: &clap::Error, arguments: &[&str]) -> bool {

@@ -139,10 +139,10 @@ fn hook(arguments: &RetentionArguments) -> Result<Option<SegmentHook>, Failure> 
         hidden_variables: HIDDEN_VARIABLES,
     };
     let has_spaces = line.program.to_string_lossy().contains(' ');
-    match check_program(&line) {
-        Err(refused) if has_spaces => {
-            Err(refused.with_hint("--on-segment takes a program alone; give each argument with --on-segment-arg"))
-        }
-        checked => checked.map(|()| Some(SegmentHook { line, stop: HookStop::default() })),
-    }
+    let hint = match has_spaces {
+        true => "--on-segment takes a program alone; give each argument with --on-segment-arg",
+        false => "--on-segment takes a program that can be run: a path, or a name in PATH",
+    };
+    check_program(&line).map_err(|refused| refused.with_hint(hint))?;
+    Ok(Some(SegmentHook { line, stop: HookStop::default() }))
 }

@@ -73,7 +73,9 @@ fn player_line(words: &[OsString]) -> Result<(CommandLine, Handover), Failure> {
     let line = match named {
         Some(line) => {
             check_program(&line).map_err(|failure| match words {
-                [] => failure.with_hint("REELSEAL_PLAYER names this player: set it to another one, or unset it"),
+                [] => failure.with_hint(
+                    "REELSEAL_PLAYER names this player, without arguments: set it to another one, or unset it",
+                ),
                 _ => failure,
             })?;
             line

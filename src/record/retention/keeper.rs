@@ -64,6 +64,9 @@ pub(crate) enum KeeperEvent<'a> {
     WorkingOff(usize),
     /// For so many segments the program has not been run.
     LeftUnhandled(usize),
+    /// What is known of the segments was damaged, and is kept under this name: segments that it does not name any more are
+    /// left alone.
+    LedgerDamaged(&'a OsStr),
     /// What is known of the segments cannot be written.
     NotNoted(&'a io::Error),
     /// Less than this is free, with all removed that may be.
@@ -136,10 +139,11 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
             is_room_missing,
         };
         keeper.tidy();
-        keeper.ledger.begin(folder.folder(), recording, |recording, number| match number {
+        let damaged = keeper.ledger.begin(folder.folder(), recording, |recording, number| match number {
             Some(number) => left.contains(&(*recording, number)),
             None => recordings.contains(recording),
         })?;
+        damaged.iter().for_each(|kept_as| report(KeeperEvent::LedgerDamaged(kept_as)));
         Ok(keeper)
     }
 
@@ -181,7 +185,10 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         let retry = self.failed.values().map(|(_, moment)| moment.saturating_duration_since(now)).min();
         let retry = retry.filter(|_| !self.is_running_hook);
         match messages.recv_timeout(retry.into_iter().chain([look]).min().unwrap_or(look)) {
-            Ok(KeeperMessage::Began(name)) => self.growing = Some(name),
+            Ok(KeeperMessage::Began(name)) => {
+                self.growing = Some(name);
+                self.ledger.keep();
+            }
             Ok(KeeperMessage::Ended { segment, is_sound }) => self.ended(segment, is_sound),
             Ok(KeeperMessage::ClockStepped) => self.holdings.clock_stepped(),
             Ok(KeeperMessage::HookEnded(name, ended)) => drop(self.hook_ended(name, ended, true)),
@@ -310,6 +317,9 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
                             freed += found.size;
                             let (segment, bytes) = (&*name, found.size);
                             (self.report)(KeeperEvent::Removed { segment, bytes, reason, is_handled });
+                            if let Err(error) = self.ledger.note_removed(identity.0, identity.1) {
+                                (self.report)(KeeperEvent::NotNoted(&error));
+                            }
                             self.forget(&name);
                         }
                         Err(error) if error.kind() == io::ErrorKind::NotFound => self.forget(&name),

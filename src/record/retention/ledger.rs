@@ -1,35 +1,38 @@
-//! What a recorder knows across restarts: a file in the folder of its segments.
-//!
-//! A line `recording ID` names a recording of this recorder, in the order in which they were made, and `handled ID NUMBER` a
-//! segment that the program has been run for. Other lines are passed over. The file is locked while the recorder runs, so
-//! that no other takes these segments for its own.
+//! What a recorder knows across restarts: a file in the folder of its segments, which is locked while the recorder runs, so that
+//! no other takes these segments for its own. Nothing of it is authenticated.
 
 use std::{
-    collections::HashSet,
-    ffi::OsStr,
-    fmt::Write as _,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read, Write},
+    os::fd::{AsFd, OwnedFd},
 };
 
 use rustix::{
-    fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fstat, renameat, statat},
+    fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fstat, linkat, renameat, statat, unlinkat},
     io::Errno,
 };
 use thiserror::Error;
 
-use crate::{container::RECORDING_ID_LENGTH, files::folders::Folder, record::store::RecordingFolder};
+use super::ledger_entries::{Id, LedgerEntries, handled_line, removed_line};
+use crate::{files::folders::Folder, record::store::RecordingFolder};
 
-const NAME: &str = ".reelseal-recorder";
+/// Its name in the folder.
+pub(crate) const LEDGER_NAME: &str = ".reelseal-recorder";
 const NEW_NAME: &str = ".reelseal-recorder.new";
-
-type Id = [u8; RECORDING_ID_LENGTH];
+/// The name of one that was damaged, and after that a number, if it is taken.
+const DAMAGED_NAME: &str = ".reelseal-recorder.damaged";
+/// So many damaged ones are kept; nobody waits for that many before looking.
+const MOST_DAMAGED: u32 = 1000;
 
 /// What a recorder knows across restarts.
 pub(crate) struct Ledger {
     file: File,
-    recordings: Vec<Id>,
-    handled: HashSet<(Id, u64)>,
+    folder: OwnedFd,
+    entries: LedgerEntries,
+    is_damaged: bool,
+    /// Whether it is removed when it is dropped: it was not there before, and says nothing of use.
+    is_superfluous: bool,
 }
 
 /// Why there is no ledger.
@@ -58,7 +61,7 @@ impl Ledger {
         let folder = folder.folder();
         loop {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
-            let mut file = folder.open_file(OsStr::new(NAME), flags, Mode::RUSR | Mode::WUSR)?;
+            let mut file = folder.open_file(OsStr::new(LEDGER_NAME), flags, Mode::RUSR | Mode::WUSR)?;
             lock(&file)?;
             // Another recorder may have put a new one in its place just before.
             if !is_named(folder, &file)? {
@@ -66,57 +69,68 @@ impl Ledger {
             }
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
-            let (recordings, handled) = parse(&String::from_utf8_lossy(&bytes));
-            return Ok(Self { file, recordings, handled });
+            let (entries, is_damaged) = LedgerEntries::parse(&bytes);
+            let folder = folder.as_fd().try_clone_to_owned()?;
+            return Ok(Self { file, folder, entries, is_damaged, is_superfluous: bytes.is_empty() });
         }
     }
 
     /// The place of a recording among those of this recorder; `None` if it is another's.
     pub(super) fn place(&self, recording: &Id) -> Option<usize> {
-        self.recordings.iter().position(|known| known == recording)
+        self.entries.recordings.iter().position(|known| known == recording)
     }
 
     pub(super) fn is_handled(&self, recording: Id, number: u64) -> bool {
-        self.handled.contains(&(recording, number))
+        self.entries.handled.contains(&(recording, number))
     }
 
-    /// Begins the recording `new`, and forgets all of which no segment is left: `is_left` says of which there are some.
+    /// Begins the recording `new`, and forgets all of which no segment is left: `is_left` says of which there are some. One that
+    /// was damaged is kept under the name that is returned.
     pub(super) fn begin(
         &mut self,
         folder: &Folder,
         new: Id,
         is_left: impl Fn(&Id, Option<u64>) -> bool,
-    ) -> io::Result<()> {
-        self.recordings.retain(|recording| is_left(recording, None));
-        self.handled.retain(|(recording, number)| is_left(recording, Some(*number)));
-        self.recordings.push(new);
+    ) -> io::Result<Option<OsString>> {
+        self.entries.forget(is_left);
+        self.entries.recordings.push(new);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW;
         let mut file = folder.open_file(OsStr::new(NEW_NAME), flags, Mode::RUSR | Mode::WUSR)?;
         lock(&file).map_err(io::Error::other)?;
-        file.write_all(self.text().as_bytes())?;
+        file.write_all(self.entries.text().as_bytes())?;
         file.sync_all()?;
-        renameat(folder, NEW_NAME, folder, NAME)?;
+        let kept_as = if self.is_damaged { Some(keep_damaged(folder)?) } else { None };
+        renameat(folder, NEW_NAME, folder, LEDGER_NAME)?;
         folder.sync(&file)?;
-        self.file = file;
-        Ok(())
+        (self.file, self.is_damaged) = (file, false);
+        Ok(kept_as)
+    }
+
+    /// A segment is there: this file is to stay.
+    pub(super) fn keep(&mut self) {
+        self.is_superfluous = false;
     }
 
     /// Notes that the program has been run for a segment. If that is lost, it is run once more after a restart.
     pub(super) fn note_handled(&mut self, recording: Id, number: u64) -> io::Result<()> {
         // Of those that are noted, only earlier runs' are asked for.
-        self.file.write_all(format!("handled {} {number}\n", hex(&recording)).as_bytes())
+        self.file.write_all(handled_line(&recording, number).as_bytes())
     }
 
-    fn text(&self) -> String {
-        let mut text = "# Which segments in this folder are this recorder's; see reelseal record --help.\n".to_owned();
-        // Writing to a string does not fail.
-        for id in &self.recordings {
-            let _ = writeln!(text, "recording {}", hex(id));
+    /// Notes that a segment has been removed. If that is lost, it counts as missing.
+    pub(super) fn note_removed(&mut self, recording: Id, number: u64) -> io::Result<()> {
+        self.entries.removed.entry(recording).or_default().add(number..=number);
+        self.file.write_all(removed_line(&recording, &(number..=number)).as_bytes())?;
+        self.file.sync_data()
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if self.is_superfluous && is_named(&self.folder, &self.file).unwrap_or(false) {
+            // It does no harm.
+            let _ = unlinkat(&self.folder, LEDGER_NAME, AtFlags::empty());
         }
-        for (id, number) in &self.handled {
-            let _ = writeln!(text, "handled {} {number}", hex(id));
-        }
-        text
     }
 }
 
@@ -127,40 +141,37 @@ fn lock(file: &File) -> Result<(), LedgerError> {
     }
 }
 
-fn is_named(folder: &Folder, file: &File) -> io::Result<bool> {
+fn is_named(folder: impl AsFd, file: &File) -> io::Result<bool> {
     let ours = fstat(file)?;
-    match statat(folder, NAME, AtFlags::SYMLINK_NOFOLLOW) {
+    match statat(folder, LEDGER_NAME, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(named) => Ok((named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)),
         Err(Errno::NOENT) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-fn parse(text: &str) -> (Vec<Id>, HashSet<(Id, u64)>) {
-    let (mut recordings, mut handled) = (Vec::new(), HashSet::new());
-    // A line that was cut by a crash has no end.
-    for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-        match line.split(' ').collect::<Vec<_>>().as_slice() {
-            ["recording", id] => recordings.extend(id_of(id)),
-            ["handled", id, number] => handled.extend(id_of(id).zip(number.parse().ok())),
-            _ => {}
+/// Gives the ledger in `folder` another name, which is returned, beside its own: that is about to be another file's.
+fn keep_damaged(folder: &Folder) -> io::Result<OsString> {
+    let numbered = (2..=MOST_DAMAGED).map(|number| format!("{DAMAGED_NAME}-{number}"));
+    for name in [DAMAGED_NAME.to_owned()].into_iter().chain(numbered) {
+        match linkat(folder, LEDGER_NAME, folder, &name, AtFlags::empty()) {
+            Ok(()) => return Ok(name.into()),
+            Err(Errno::EXIST) => {}
+            // Not every file system has two names for a file.
+            Err(_) if matches!(statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT)) => {
+                renameat(folder, LEDGER_NAME, folder, &name)?;
+                return Ok(name.into());
+            }
+            Err(_) => {}
         }
     }
-    (recordings, handled)
-}
-
-fn hex(id: &Id) -> String {
-    base16ct::lower::encode_string(id)
-}
-
-fn id_of(text: &str) -> Option<Id> {
-    let mut id = Id::default();
-    let length = base16ct::lower::decode(text, &mut id).ok()?.len();
-    (length == RECORDING_ID_LENGTH).then_some(id)
+    Err(io::Error::other("too many damaged ones are kept already"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -169,6 +180,7 @@ mod tests {
         let folder = RecordingFolder::open(place.path()).unwrap();
         let [one, two, three] = [[1; 16], [2; 16], [3; 16]];
         let mut ledger = Ledger::open(&folder).unwrap();
+        ledger.keep();
         ledger.begin(folder.folder(), one, |_, _| true).unwrap();
         ledger.note_handled(one, 5).unwrap();
         ledger.note_handled(one, 6).unwrap();
@@ -198,13 +210,38 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_cut_by_a_crash_is_passed_over() {
-        let whole = "recording 01010101010101010101010101010101\nhandled 01010101010101010101010101010101 7\n";
-        for length in 0..whole.len() {
-            let (recordings, handled) = parse(&whole[..length]);
-            assert_eq!((recordings.len(), handled.len()), (usize::from(length > 42), 0), "{length}");
+    fn one_that_is_damaged_is_kept_under_another_name_and_what_can_be_read_is_used() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RecordingFolder::open(place.path()).unwrap();
+        let damaged = format!("recording {}\nrecording 02\n", "01".repeat(16));
+        for name in [".reelseal-recorder.damaged", ".reelseal-recorder.damaged-2"] {
+            fs::write(place.path().join(LEDGER_NAME), &damaged).unwrap();
+            let mut ledger = Ledger::open(&folder).unwrap();
+            assert_eq!(ledger.place(&[1; 16]), Some(0));
+            assert_eq!(ledger.begin(folder.folder(), [3; 16], |_, _| true).unwrap(), Some(name.into()));
+            assert_eq!(fs::read_to_string(place.path().join(name)).unwrap(), damaged);
+            drop(ledger);
+            let mut ledger = Ledger::open(&folder).unwrap();
+            assert_eq!((ledger.place(&[1; 16]), ledger.place(&[3; 16])), (Some(0), Some(1)));
+            assert_eq!(ledger.begin(folder.folder(), [4; 16], |_, _| true).unwrap(), None);
         }
-        assert_eq!(parse(whole), (vec![[1; 16]], HashSet::from([([1; 16], 7)])));
-        assert_eq!(parse("recording 0101\nrecording\n\nhandled x 1\nhandled 0101 y\n"), (vec![], HashSet::new()));
+    }
+
+    #[test]
+    fn one_that_was_made_for_nothing_is_gone_and_one_that_is_of_use_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RecordingFolder::open(place.path()).unwrap();
+        let is_there = || place.path().join(LEDGER_NAME).exists();
+        let mut ledger = Ledger::open(&folder).unwrap();
+        ledger.begin(folder.folder(), [1; 16], |_, _| true).unwrap();
+        drop(ledger);
+        assert!(!is_there());
+        let mut ledger = Ledger::open(&folder).unwrap();
+        ledger.begin(folder.folder(), [1; 16], |_, _| true).unwrap();
+        ledger.keep();
+        drop(ledger);
+        assert!(is_there());
+        drop(Ledger::open(&folder).unwrap());
+        assert!(is_there());
     }
 }

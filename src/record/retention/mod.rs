@@ -1,17 +1,21 @@
 //! What is done with finished segments: a program is run for each, and they are removed when they are old, or when
 //! room is needed.
 //!
-//! The [`Ledger`] in the folder knows, across restarts, which recordings are this recorder's and which of their segments the
-//! program has been run for. [`Holdings`](holdings) decides, without a clock or a disk of its own; the [`Keeper`] does it, in
+//! The [`Ledger`] in the folder knows, across restarts, which recordings are this recorder's, which of their segments the
+//! program has been run for, and which were removed: that is what [`Removals`] reads. [`Holdings`](holdings) decides, without a clock or a disk of its own; the [`Keeper`] does it, in
 //! a thread, as removing a large file can take long.
 
 mod folder_survey;
 mod holdings;
 mod keeper;
 mod ledger;
+mod ledger_entries;
+mod number_ranges;
+mod removals;
 mod segment_hook;
 
 pub(crate) use holdings::{Reason, Retention};
 pub(crate) use keeper::{Keeper, KeeperEvent, KeeperMessage};
-pub(crate) use ledger::{Ledger, LedgerError};
+pub(crate) use ledger::{LEDGER_NAME, Ledger, LedgerError};
+pub(crate) use removals::Removals;
 pub(crate) use segment_hook::{HookStop, SegmentHook};

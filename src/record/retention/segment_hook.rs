@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    process::{CommandFailure, CommandLine},
+    process::{CommandFailure, CommandLine, Reach},
     signals::Watching,
     stream::{Input, Readiness},
 };
@@ -83,7 +83,7 @@ impl SegmentHook {
     /// [`CommandFailure`].
     pub fn run(&self, path: &Path, watching: &Watching) -> Result<(), CommandFailure> {
         let line = CommandLine { arguments: self.arguments(path), ..self.line.clone() };
-        let (running, mut output) = line.produce_unattended(watching)?;
+        let (running, mut output) = line.produce_unattended(watching, Reach::Group)?;
         self.stop.runs(Some(Box::new(running.asks_to_end())));
         let mut area = [0; 4096];
         // A program that it leaves running may keep its output open; that is no failure of this one.

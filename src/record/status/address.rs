@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -23,12 +23,16 @@ pub(crate) enum AddressError {
     /// Whoever else could reach it is not ours.
     #[error("{0} is not a loopback address")]
     NotLoopback(SocketAddr),
+    /// A typing mistake would make a socket of that name, where nobody looks for it.
+    #[error("neither an address with a port nor clearly a path")]
+    Ambiguous,
     #[error("is empty")]
     Empty,
 }
 
 impl StatusAddress {
-    /// The address that `text` means: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`; anything else is a path.
+    /// The address that `text` means: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`; anything else is a path,
+    /// unless it looks like a part of such an address.
     ///
     /// # Errors
     ///
@@ -41,9 +45,17 @@ impl StatusAddress {
             Some(address) if address.ip().is_loopback() => Ok(Self::Loopback(address)),
             Some(address) => Err(AddressError::NotLoopback(address)),
             None if text.is_empty() => Err(AddressError::Empty),
+            None if is_ambiguous(shown) => Err(AddressError::Ambiguous),
             None => Ok(Self::Socket(text.into())),
         }
     }
+}
+
+/// Whether `text`, which is no address, may have been meant as one: a port, a host, or both. With a slash it is a path.
+fn is_ambiguous(text: &str) -> bool {
+    let is_port = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_host = text == "localhost" || text.parse::<IpAddr>().is_ok();
+    !text.contains('/') && (is_port || is_host || text.contains(':'))
 }
 
 #[cfg(test)]
@@ -61,12 +73,17 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(StatusAddress::Loopback(address.parse().unwrap())), "{text}");
         }
-        for path in ["/run/cam.sock", "cam.sock", "127.0.0.1", "localhost", "localhost:http", "./127.0.0.1:8080"] {
+        for path in ["/run/cam.sock", "cam.sock", "8080.sock", "./8080", "./127.0.0.1:8080"] {
             assert_eq!(parse(path), Ok(StatusAddress::Socket(path.into())), "{path}");
         }
         for text in ["0.0.0.0:80", "[::]:80", "192.168.1.2:80"] {
             assert_eq!(parse(text), Err(AddressError::NotLoopback(text.parse().unwrap())), "{text}");
         }
         assert_eq!(parse(""), Err(AddressError::Empty));
+        for text in
+            ["8080", ":8080", "127.0.0.1", "::1", "[::1]", "localhost", "localhost:http", "cam:8080", "127.0.0.1:"]
+        {
+            assert_eq!(parse(text), Err(AddressError::Ambiguous), "{text}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::Pid;
 
 use crate::{
-    process::{CommandFailure, GroupUsage},
+    process::{CommandFailure, CommandUsage, signal_name},
     record::{
         journal::Event,
         supervisor::{ProducerEnd, SupervisorEvent, Why},
@@ -45,7 +45,8 @@ struct State {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LastExit {
     pub exit_code: Option<i32>,
-    pub signal: Option<i32>,
+    /// As in `SIGKILL`.
+    pub signal: Option<&'static str>,
     /// As in `stalled`.
     pub reason: &'static str,
 }
@@ -67,10 +68,10 @@ pub(crate) struct Snapshot {
     /// In Unix microseconds.
     pub last_byte_at: Option<i64>,
     pub last_exit: Option<LastExit>,
-    /// What the producer uses with all its group.
-    pub usage: GroupUsage,
+    /// What the producer uses, with all that it has started.
+    pub usage: CommandUsage,
     /// What the recorder itself uses.
-    pub own_usage: GroupUsage,
+    pub own_usage: CommandUsage,
 }
 
 impl Board {
@@ -130,6 +131,11 @@ impl Board {
         }
     }
 
+    /// Whether the producer runs.
+    pub fn is_producer_running(&self) -> bool {
+        self.lock().process.is_some()
+    }
+
     pub fn has_producer(&self) -> bool {
         self.has_producer
     }
@@ -148,8 +154,8 @@ impl Board {
             segments,
             last_byte_at,
             last_exit,
-            usage: process.and_then(Pid::from_raw).map(GroupUsage::of).unwrap_or_default(),
-            own_usage: GroupUsage::of_this_process(),
+            usage: process.and_then(Pid::from_raw).map(CommandUsage::of).unwrap_or_default(),
+            own_usage: CommandUsage::of_this_process(),
         }
     }
 
@@ -167,7 +173,7 @@ impl LastExit {
     fn by(failure: &CommandFailure) -> Self {
         match failure {
             CommandFailure::Exited(code) => Self { exit_code: Some(*code), ..Self::default() },
-            CommandFailure::Killed(signal) => Self { signal: Some(*signal), ..Self::default() },
+            CommandFailure::Killed(signal) => Self { signal: signal_name(*signal), ..Self::default() },
             CommandFailure::LeftOutputOpen => Self { exit_code: Some(0), ..Self::default() },
             _ => Self::default(),
         }
@@ -210,6 +216,6 @@ mod tests {
         board.note_segment(&Event::Finished { segment: name, bytes: 100, is_synced: true });
         let known = board.snapshot();
         assert_eq!((known.process, known.restarts, known.segment, known.segments), (None, 1, None, 1));
-        assert_eq!(known.last_exit, Some(LastExit { exit_code: None, signal: Some(15), reason: "stalled" }));
+        assert_eq!(known.last_exit, Some(LastExit { exit_code: None, signal: Some("SIGTERM"), reason: "stalled" }));
     }
 }

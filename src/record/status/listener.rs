@@ -50,7 +50,7 @@ pub(crate) enum ListenError {
     #[error("another process listens there")]
     InUse,
     /// What is there is no socket, and is left alone.
-    #[error("is there, and is no socket")]
+    #[error("exists, and is not a socket")]
     NotASocket,
     #[error("cannot listen there")]
     System(#[source] io::Error),

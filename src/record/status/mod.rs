@@ -14,7 +14,7 @@ mod response;
 mod routes;
 mod server;
 
-pub(crate) use address::StatusAddress;
+pub(crate) use address::{AddressError, StatusAddress};
 pub(crate) use board::{Board, Snapshot};
 pub(crate) use listener::{ListenError, Listener};
 pub(crate) use server::{StatusServer, StopServer};

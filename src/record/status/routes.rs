@@ -50,7 +50,10 @@ impl<'a> Routes<'a> {
                 true => too_soon(),
                 false => {
                     self.control.cut();
-                    Response::json("202 Accepted", &json!({"cut": "with the next packet that arrives"}))
+                    Response::json(
+                        "202 Accepted",
+                        &json!({"cut": "another segment begins with the next data that arrives"}),
+                    )
                 }
             },
             "/restart" if !self.board.has_producer() => {

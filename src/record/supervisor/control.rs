@@ -17,6 +17,7 @@ pub(crate) struct Control {
     /// Whether it was woken since that was last asked.
     was_woken: AtomicBool,
     is_ended: AtomicBool,
+    is_hastened: AtomicBool,
     restart: AtomicBool,
     cut: AtomicBool,
 }
@@ -28,13 +29,19 @@ impl Control {
     ///
     /// What the system says when a pipe cannot be made.
     pub fn new() -> io::Result<Self> {
-        let [was_woken, is_ended, restart, cut] = [false; 4].map(AtomicBool::new);
-        Ok(Self { wake: Arc::new(Wake::new()?), was_woken, is_ended, restart, cut })
+        let [was_woken, is_ended, is_hastened, restart, cut] = [false; 5].map(AtomicBool::new);
+        Ok(Self { wake: Arc::new(Wake::new()?), was_woken, is_ended, is_hastened, restart, cut })
     }
 
     /// Asks that the recording end.
     pub fn end(&self) {
         self.is_ended.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Asks that the end come at once: what the producer has not written by then is not waited for.
+    pub fn hasten(&self) {
+        self.is_hastened.store(true, Ordering::Release);
         self.wake();
     }
 
@@ -57,6 +64,11 @@ impl Control {
     /// Whether it was asked that the recording end.
     pub fn is_ended(&self) -> bool {
         self.is_ended.load(Ordering::Acquire)
+    }
+
+    /// Whether it was asked that the end come at once.
+    pub(super) fn is_hastened(&self) -> bool {
+        self.is_hastened.load(Ordering::Acquire)
     }
 
     pub(in crate::record) fn takes_restart(&self) -> bool {

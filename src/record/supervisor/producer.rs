@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration, time::Instant};
 
-use crate::process::{CommandFailure, GroupUsage};
+use crate::process::{CommandFailure, CommandUsage};
 
 /// Starts a producer, any number of times.
 pub(crate) trait Producers {
@@ -32,23 +32,23 @@ pub(crate) trait Producer {
     /// How many bytes can be read without waiting.
     fn pending(&self) -> usize;
 
-    /// Asks it to end, with its group, and does not wait for that. What is still alive after a while is killed.
+    /// Asks it to end, with all that it has started, and does not wait for that. What is still alive after a while is killed.
     fn ask_to_end(&self);
+
+    /// Kills it, with all that it has started.
+    fn kill(&self);
 
     /// How it ended, if it has.
     fn end(&self) -> Option<Result<(), CommandFailure>>;
 
-    /// Whether nothing is left of its group.
+    /// Whether nothing is left of it and of what it has started.
     fn is_gone(&self) -> bool;
-
-    /// Lets what it has started go on when it is dropped.
-    fn release(&self);
 
     /// Its process.
     fn process(&self) -> i32;
 
-    /// What it uses, with its group.
-    fn usage(&self) -> GroupUsage;
+    /// What it uses, with all that it has started.
+    fn usage(&self) -> CommandUsage;
 }
 
 /// What a wait for output found.
@@ -73,7 +73,7 @@ pub(crate) enum Why {
     Restart,
     /// It was ended, as it had written nothing for so long.
     Stalled(Duration),
-    /// It was ended, as its group took so much memory, in bytes.
+    /// It was ended, as it took so much memory, in bytes, with all that it had started.
     Memory(u64),
     /// It was ended, as it had closed its output and went on.
     ClosedOutput,

@@ -12,7 +12,7 @@ use super::{
     producer::{Heard, Producer, Producers},
 };
 use crate::{
-    process::{CommandFailure, CommandLine, CommandOutput, GroupUsage, RunningCommand},
+    process::{CommandFailure, CommandLine, CommandOutput, CommandUsage, Reach, RunningCommand},
     signals::Watching,
     stream::{Input, Readiness},
 };
@@ -37,7 +37,7 @@ impl Producers for CommandProducers<'_> {
     type Producer = RunningProducer;
 
     fn start(&mut self) -> Result<RunningProducer, CommandFailure> {
-        let (running, output) = self.line.produce_unattended(self.watching)?;
+        let (running, output) = self.line.produce_unattended(self.watching, Reach::Descendants)?;
         let control = Arc::clone(&self.control);
         running.on_change(Box::new(move || control.wake()));
         Ok(RunningProducer { running, output, is_left_open: false, control: Arc::clone(&self.control) })
@@ -88,6 +88,10 @@ impl Producer for RunningProducer {
         self.running.asks_to_end()();
     }
 
+    fn kill(&self) {
+        self.running.kill();
+    }
+
     fn end(&self) -> Option<Result<(), CommandFailure>> {
         self.running.has_ended().then(|| self.running.wait())
     }
@@ -96,17 +100,12 @@ impl Producer for RunningProducer {
         self.running.is_gone()
     }
 
-    fn release(&self) {
-        // How it ended is known.
-        let _ = self.running.finish();
-    }
-
     fn process(&self) -> i32 {
         self.running.process().as_raw_nonzero().get()
     }
 
-    fn usage(&self) -> GroupUsage {
-        GroupUsage::of(self.running.process())
+    fn usage(&self) -> CommandUsage {
+        CommandUsage::of(self.running.process())
     }
 }
 

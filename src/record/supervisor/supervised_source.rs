@@ -56,6 +56,7 @@ struct Run<P> {
     watchdog: Watchdog,
     /// Why it was asked to end, if it was.
     why: Option<Why>,
+    is_killed: bool,
     /// When its output ended, if it has.
     output_ended: Option<Instant>,
     looks_at: Instant,
@@ -144,6 +145,26 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
         self.rest(restarts_after, Some(run.producer), end);
     }
 
+    /// Waits until no producer runs. What one still writes is lost.
+    fn wait_until_ended(&mut self) {
+        while let State::Running(run) = &mut self.state {
+            run.hasten(&self.control);
+            if let Some(how) = run.producer.end() {
+                let why = run.why.unwrap_or(Why::Itself);
+                self.ended(ProducerEnd { why, how });
+            } else if run.output_ended.is_some() {
+                // Whatever fails here, it is asked again how the producer ended.
+                drop(run.producer.wait_for_end(None));
+            } else {
+                match run.producer.wait(None) {
+                    Ok(Heard::Output) => drop(run.producer.read(&mut [0; 4096])),
+                    Ok(Heard::Nothing) => {}
+                    Ok(Heard::End) | Err(_) => run.output_ended = Some(self.time.now()),
+                }
+            }
+        }
+    }
+
     /// Waits while a producer runs. `Some` is what that found.
     fn wait_running(&mut self, until: Option<Instant>) -> io::Result<Option<Readiness>> {
         let now = self.time.now();
@@ -154,6 +175,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
             run.why = Some(why);
             run.producer.ask_to_end();
         }
+        run.hasten(&self.control);
         if run.output_ended.is_none() {
             let heard = run.producer.wait(run.wakes_at(&self.plan).into_iter().chain(until).min())?;
             if heard == Heard::End {
@@ -192,7 +214,15 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
 
 impl<P: Producer> Run<P> {
     fn new(producer: P, plan: &Supervision, now: Instant) -> Self {
-        Self { producer, watchdog: Watchdog::new(plan, now), why: None, output_ended: None, looks_at: now + LOOK }
+        let watchdog = Watchdog::new(plan, now);
+        Self { producer, watchdog, why: None, is_killed: false, output_ended: None, looks_at: now + LOOK }
+    }
+
+    /// Kills the producer once that is asked for.
+    fn hasten(&mut self, control: &Control) {
+        if control.is_hastened() && !std::mem::replace(&mut self.is_killed, true) {
+            self.producer.kill();
+        }
     }
 
     fn reason_to_end(&mut self, plan: &Supervision, control: &Control, now: Instant) -> Option<Why> {
@@ -289,23 +319,33 @@ impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
     }
 
     fn end(&mut self) -> SourceEnd {
-        while let State::Running(run) = &mut self.state {
-            match run.producer.end() {
-                Some(how) => {
-                    let why = run.why.unwrap_or(Why::Itself);
-                    self.ended(ProducerEnd { why, how });
-                }
-                // Whatever fails here, it is asked again how the producer ended.
-                None => drop(run.producer.wait_for_end(None)),
-            }
-        }
+        self.wait_until_ended();
         match &self.state {
             _ if self.control.is_ended() => SourceEnd::Asked,
-            State::Over(producer, ProducerEnd { why: Why::Itself, how: Ok(()) }) => {
-                producer.iter().for_each(Producer::release);
-                SourceEnd::Finished
-            }
+            State::Over(_, ProducerEnd { why: Why::Itself, how: Ok(()) }) => SourceEnd::Finished,
             _ => SourceEnd::Failed,
+        }
+    }
+
+    fn close(&mut self) {
+        // Nothing is started again.
+        self.control.end();
+        if let State::Running(run) = &mut self.state
+            && run.why.is_none()
+        {
+            run.why = Some(Why::Asked);
+            run.producer.ask_to_end();
+        }
+        self.wait_until_ended();
+        let State::Over(Some(producer), _) = &mut self.state else { return };
+        producer.ask_to_end();
+        let mut is_killed = false;
+        while !producer.is_gone() {
+            if self.control.is_hastened() && !std::mem::replace(&mut is_killed, true) {
+                producer.kill();
+            }
+            // Whatever fails here, it is asked again whether anything is left.
+            drop(producer.wait_for_end(None));
         }
     }
 }

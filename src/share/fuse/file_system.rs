@@ -29,6 +29,9 @@ const VALID: Duration = Duration::from_secs(1);
 /// Reads that the system may have waiting, ahead of what programs ask for.
 const WAITING_READS: u16 = 64;
 const LONGEST_NAME: u32 = 255;
+/// Bytes of decrypted frames that are kept: the system asks for a part of a large frame at a time, and a few programs may read
+/// different films.
+const CACHED: usize = 64 << 20;
 
 /// A tree that answers the system's requests.
 pub(super) struct FileSystem {
@@ -67,6 +70,7 @@ impl Notifying {
 
 impl FileSystem {
     pub fn new(tree: Arc<Tree>) -> io::Result<(Self, Notifying)> {
+        tree.cache_at_most(CACHED);
         let notifying = Notifying::default();
         let file_system = Self {
             tree,

@@ -22,3 +22,6 @@ pub(crate) use mounted::{Left, Mounted, Unmounter};
 
 /// The type that the system's table of mounts shows.
 const TYPE: &str = "fuse.reelseal";
+
+#[cfg(test)]
+mod tests;

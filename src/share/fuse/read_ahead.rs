@@ -115,6 +115,16 @@ impl Ahead {
         }
     }
 
+    /// Waits until nothing that was asked for is still to be read.
+    #[cfg(test)]
+    pub fn wait_for_all(&self) {
+        let is_done = |part: &Part| matches!(part.progress, Progress::Done(_));
+        let mut state = lock(&self.state);
+        while !state.parts.iter().all(is_done) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Reads the part at `offset`, if it is still wanted.
     fn work(&self, offset: u64) {
         let mut state = lock(&self.state);
@@ -123,7 +133,9 @@ impl Ahead {
         part.progress = Progress::Begun;
         let size = part.size;
         drop(state);
-        self.done(offset, self.content.read(offset, size));
+        // If reading panics, whoever waits for it should hear of it.
+        let mut begun = Begun { ahead: self, offset, read: Err(Errno::IO) };
+        begun.read = self.content.read(offset, size);
     }
 
     /// Notes the result, `read`, for the part at `offset`, unless it is no longer wanted.
@@ -135,6 +147,20 @@ impl Ahead {
         }
         drop(state);
         self.changed.notify_all();
+    }
+}
+
+/// A part that is being read. Notes what was read when it is dropped.
+struct Begun<'a> {
+    ahead: &'a Ahead,
+    offset: u64,
+    read: Result<Answer, Errno>,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        let read = std::mem::replace(&mut self.read, Err(Errno::IO));
+        self.ahead.done(self.offset, read);
     }
 }
 

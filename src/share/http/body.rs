@@ -7,17 +7,24 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::flush::Flush;
+use super::{flush::Flush, load::Load};
 use crate::share::tree::{ReadFailure, SharedStream};
 
-/// Bytes that are decrypted at a time, while those before them are sent.
+/// Bytes that another thread decrypts at a time, while those before them are sent.
 const BATCH: u64 = 256 << 10;
+/// Bytes that the connection's own thread decrypts at a time: they are sent while they are in its processor's cache.
+const SMALL_BATCH: u64 = 64 << 10;
+/// How long it takes at most to read and decrypt a batch of a file that is in memory, or on a fast disk.
+const QUICK: Duration = Duration::from_millis(2);
+/// How soon a file is read again that is still quick: after a pause, a disk may have been stopped.
+const RECENT: Duration = Duration::from_millis(500);
 
 /// What is sent.
 pub(super) enum Content {
@@ -35,6 +42,9 @@ pub(super) struct StreamBody {
     /// Ends the body after what is ready.
     failure: Option<BodyError>,
     decrypting: Option<JoinHandle<Batch>>,
+    load: Load,
+    /// When the last batch was ready, if it was quick.
+    quick: Option<Instant>,
     /// What a failure waits for: the connection is cut by it, with all that was not sent yet.
     flush: Option<Flush>,
 }
@@ -50,6 +60,8 @@ pub(super) enum Part {
 struct Batch {
     pieces: Vec<Bytes>,
     failure: Option<ReadFailure>,
+    /// How long it took.
+    time: Duration,
 }
 
 /// Why a body ends before its end.
@@ -82,13 +94,14 @@ impl Content {
 
 impl StreamBody {
     /// These parts of `stream`. What is sent first is decrypted now.
-    pub fn new(stream: Arc<SharedStream>, parts: VecDeque<Part>) -> Self {
+    pub fn new(stream: Arc<SharedStream>, parts: VecDeque<Part>, load: Load) -> Self {
         let left = parts.iter().map(Part::length).sum();
+        let ready = VecDeque::new();
         let mut body =
-            Self { stream, parts, left, ready: VecDeque::new(), failure: None, decrypting: None, flush: None };
+            Self { stream, parts, left, ready, failure: None, decrypting: None, load, quick: None, flush: None };
         body.take_texts();
         if let Some(range) = body.next_range() {
-            let batch = decrypt(&body.stream, range);
+            let batch = decrypt(&body.stream, range, BATCH);
             body.add(batch);
         }
         body
@@ -103,18 +116,22 @@ impl StreamBody {
         }
     }
 
-    /// The next bytes to decrypt.
-    fn next_range(&mut self) -> Option<Range<u64>> {
-        let Some(Part::Range(range)) = self.parts.front_mut() else { return None };
-        let next = range.start..range.end.min(range.start.saturating_add(BATCH));
-        range.start = next.end;
-        if range.start == range.end {
-            self.parts.pop_front();
+    /// What is to be decrypted next, up to where something else comes.
+    fn next_range(&self) -> Option<Range<u64>> {
+        match self.parts.front() {
+            Some(Part::Range(range)) => Some(range.clone()),
+            Some(Part::Text(_)) | None => None,
         }
-        Some(next)
     }
 
     fn add(&mut self, batch: Batch) {
+        if let Some(Part::Range(range)) = self.parts.front_mut() {
+            range.start += batch.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+            if range.is_empty() {
+                self.parts.pop_front();
+            }
+        }
+        self.quick = (batch.time <= QUICK).then(Instant::now);
         self.ready.extend(batch.pieces);
         self.failure = batch.failure.map(BodyError::Read);
         if self.failure.is_none() {
@@ -122,23 +139,32 @@ impl StreamBody {
         }
     }
 
-    /// Has the next bytes decrypted, unless enough is ready.
+    /// Has the next bytes decrypted, unless enough is ready: by another thread, if there is a processor for it or it may have to
+    /// wait for a disk, or else here.
     fn look_ahead(&mut self) {
-        if self.decrypting.is_none()
-            && self.failure.is_none()
-            && self.ready.len() <= 1
-            && let Some(range) = self.next_range()
-        {
+        if self.decrypting.is_some() || self.failure.is_some() {
+            return;
+        }
+        let Some(range) = self.next_range() else { return };
+        let is_quick = self.quick.is_some_and(|quick| quick.elapsed() <= RECENT);
+        if is_quick && !self.load.leaves_processors() {
+            if self.ready.is_empty() {
+                let batch = decrypt(&self.stream, range, SMALL_BATCH);
+                self.add(batch);
+            }
+        } else if self.ready.iter().map(Bytes::len).sum::<usize>() as u64 <= BATCH {
             let stream = Arc::clone(&self.stream);
-            self.decrypting = Some(spawn_blocking(move || decrypt(&stream, range)));
+            self.decrypting = Some(spawn_blocking(move || decrypt(&stream, range, BATCH)));
         }
     }
 }
 
-/// The plaintext in `range`, up to what cannot be read.
-fn decrypt(stream: &SharedStream, range: Range<u64>) -> Batch {
+/// The plaintext at the beginning of `range`: whole frames, as far as they are in it, of at least `least` bytes together. It
+/// ends sooner with the range, and before what cannot be read.
+fn decrypt(stream: &SharedStream, range: Range<u64>, least: u64) -> Batch {
+    let start = Instant::now();
     let (mut batch, mut offset) = (Batch::default(), range.start);
-    while offset < range.end {
+    while offset < range.end.min(range.start.saturating_add(least)) {
         match stream.piece_at(offset, range.end - offset) {
             Ok(Some(piece)) => {
                 let piece = Bytes::from_owner(piece);
@@ -153,6 +179,7 @@ fn decrypt(stream: &SharedStream, range: Range<u64>) -> Batch {
             }
         }
     }
+    batch.time = start.elapsed();
     batch
 }
 

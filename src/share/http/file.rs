@@ -16,6 +16,7 @@ use super::{
     answer::{Answer, answer, refusal},
     body::{Content, Part, StreamBody},
     conditions::{self, Validators},
+    load::Load,
     media_type::{Kind, MediaType, media_type},
     path::encoded,
     ranges::{Wanted, wanted},
@@ -27,13 +28,15 @@ use crate::{keys::random_bytes, share::tree::SharedStream};
 const PASSIVE: &str =
     "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; frame-ancestors 'none'";
 
-/// The file called `name`, as `stream` has it, to a request with this method and these headers.
+/// The file called `name`, as `stream` has it, to a request with this method and these headers; one of the answers that
+/// `load` counts.
 pub(super) fn file(
     method: &Method,
     headers: &HeaderMap,
     name: &OsStr,
     modified: SystemTime,
     stream: Arc<SharedStream>,
+    load: Load,
 ) -> Answer {
     let now = SystemTime::now();
     let (media_type, length) = (media_type(name), advertised_length(&stream));
@@ -80,7 +83,7 @@ pub(super) fn file(
     let parts: VecDeque<_> = parts.into_iter().filter(|part| part.length() > 0).collect();
     let content_length: u64 = parts.iter().map(Part::length).sum();
     let is_head = method == Method::HEAD;
-    let content = if is_head { Content::empty() } else { Content::Stream(StreamBody::new(stream, parts)) };
+    let content = if is_head { Content::empty() } else { Content::Stream(StreamBody::new(stream, parts, load)) };
     let mut answer = with_metadata(answer(status, content), &validators, media_type, name);
     answer.headers_mut().insert(CONTENT_TYPE, of_type);
     answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(content_length));

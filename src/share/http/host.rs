@@ -55,7 +55,7 @@ fn is_own(named: &str, local: SocketAddr, own_name: Option<&str>) -> bool {
         let short = host.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own));
         short && matches!(host.get(own.len()..), Some("" | ".local"))
     });
-    port == Some(local.port()) && (is_local_name || (!ip.is_loopback() && is_own_name))
+    port == Some(local.port()) && (is_local_name || is_own_name)
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
             "127.0.0.2:8080",
             "localhost.evil:8080",
             "127.0.0.1.evil:8080",
-            "box:8080",
+            "boxer:8080",
             "",
             "[::1]:8080",
             "localhost:8080:8080",
@@ -95,6 +95,8 @@ mod tests {
         for host in ["192.0.2.7:8080", "box:8080", "Box.local:8080"] {
             assert_eq!(checked(Some(host), "192.0.2.7:8080"), Ok(()), "{host}");
         }
+        // Debian has a machine's own name lead to an address of loopback.
+        assert_eq!(checked(Some("box:8080"), "127.0.1.1:8080"), Ok(()));
         for host in ["localhost:8080", "boxer:8080", "box.evil:8080", "127.0.0.1:8080"] {
             assert_eq!(checked(Some(host), "192.0.2.7:8080"), Err(HostError::Foreign), "{host}");
         }

@@ -11,6 +11,7 @@ mod file;
 mod flush;
 mod hls;
 mod host;
+mod load;
 mod media_type;
 mod page;
 mod path;

@@ -24,6 +24,7 @@ use super::{
     answer::refusal,
     body::Content,
     flush::{Flush, Flushing},
+    load::Load,
     peer::is_admitted,
     service::Service,
     token::Token,
@@ -49,6 +50,8 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nCont
 pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// What others call this machine.
+    name: Option<String>,
     token: Token,
     stop: Arc<Notify>,
 }
@@ -76,12 +79,18 @@ impl Server {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, token: Token::random()?, stop: Arc::default() })
+        let name = uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned);
+        Ok(Self { listener, address, name, token: Token::random()?, stop: Arc::default() })
     }
 
-    /// The address of the tree's root, with the token: whoever has it may read.
+    /// The address of the tree's root, with the token: whoever has it may read. Of a server that listens on all addresses of
+    /// this machine, it has the machine's name.
     pub fn url(&self) -> String {
-        format!("http://{}/{}/", self.address, self.token.reveal())
+        let host = match &self.name {
+            Some(name) if self.address.ip().is_unspecified() => format!("{name}:{}", self.address.port()),
+            _ => self.address.to_string(),
+        };
+        format!("http://{host}/{}/", self.token.reveal())
     }
 
     pub fn stopper(&self) -> Stopper {
@@ -101,8 +110,7 @@ impl Server {
             .enable_io()
             .enable_time()
             .build()?;
-        let name = uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned);
-        let service = Arc::new(Service { tree, token: self.token, name });
+        let service = Arc::new(Service { tree, token: self.token, load: Load::default(), name: self.name });
         let (listener, stop) = (self.listener, self.stop);
         let result = runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -14,6 +14,7 @@ use super::{
     file::file,
     hls,
     host::{self, HostError},
+    load::Load,
     page, path,
     token::Token,
 };
@@ -30,6 +31,7 @@ const HLS: &str = ".m3u8";
 pub(super) struct Service {
     pub tree: Arc<Tree>,
     pub token: Token,
+    pub load: Load,
     /// What others call this machine.
     pub name: Option<String>,
 }
@@ -103,7 +105,10 @@ impl Service {
                 Err(failure) => failed(&failure),
             },
             Some(Found::File(node)) => match self.open(node) {
-                Ok(stream) => file(request.method(), request.headers(), &node.name, node.attributes.modified, stream),
+                Ok(stream) => {
+                    let (method, headers, load) = (request.method(), request.headers(), self.load.clone());
+                    file(method, headers, &node.name, node.attributes.modified, stream, load)
+                }
                 Err(failure) => failed(&failure),
             },
         }

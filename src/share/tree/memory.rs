@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Condvar, Mutex, PoisonError, Weak},
+    sync::{
+        Condvar, Mutex, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use super::lock;
@@ -12,7 +15,7 @@ use crate::{container::FrameSize, stage::FrameBuffer};
 pub(super) const SMALL_FRAME: usize = (1 << 16) + 64;
 /// Bytes of larger frames that may be in reading at the same time; one frame may always be.
 const LARGE_FRAMES: usize = 8 << 20;
-/// Bytes of the frames that are cached, of all streams together; those of one stream may always be.
+/// Bytes of the frames that are cached, of all streams together, unless more are allowed; those of one stream may always be.
 const CACHES: usize = 16 << 20;
 /// The same, of one stream: more of large frames, or each of a few readers would decrypt its frame again for every part.
 const CACHE_OF_SMALL: usize = 4 * SMALL_FRAME;
@@ -28,7 +31,6 @@ pub(super) trait CachesFrames: Send + Sync {
 }
 
 /// What all streams of a tree share.
-#[derive(Default)]
 pub(super) struct Memory {
     in_reading: Mutex<usize>,
     freed: Condvar,
@@ -36,6 +38,8 @@ pub(super) struct Memory {
     spare: Mutex<HashMap<u8, Vec<FrameBuffer>>>,
     /// The streams with something in their caches, the one used last at the end.
     cached: Mutex<VecDeque<(Weak<dyn CachesFrames>, usize)>>,
+    /// Bytes that those may take together.
+    most_cached: AtomicUsize,
 }
 
 /// A frame that is in reading.
@@ -44,7 +48,25 @@ pub(super) struct InReading<'a> {
     bytes: usize,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        let most_cached = AtomicUsize::new(CACHES);
+        Self {
+            in_reading: Mutex::default(),
+            freed: Condvar::new(),
+            spare: Mutex::default(),
+            cached: Mutex::default(),
+            most_cached,
+        }
+    }
+}
+
 impl Memory {
+    /// Lets the caches of all streams together hold `bytes`.
+    pub fn cache_at_most(&self, bytes: usize) {
+        self.most_cached.store(bytes, Ordering::Relaxed);
+    }
+
     /// How many bytes a stream caches, if its frames take `wire` bytes.
     pub fn cache_of(wire: usize) -> usize {
         if wire > SMALL_FRAME { CACHE_OF_LARGE } else { CACHE_OF_SMALL }
@@ -84,8 +106,8 @@ impl Memory {
         }
         cached.retain(|(known, _)| !known.ptr_eq(stream) && known.strong_count() > 0);
         cached.push_back((Weak::clone(stream), Self::cache_of(wire).max(wire)));
-        let mut forgetting = Vec::new();
-        while cached.len() > 1 && cached.iter().map(|(_, bytes)| bytes).sum::<usize>() > CACHES {
+        let (mut forgetting, most) = (Vec::new(), self.most_cached.load(Ordering::Relaxed));
+        while cached.len() > 1 && cached.iter().map(|(_, bytes)| bytes).sum::<usize>() > most {
             forgetting.extend(cached.pop_front());
         }
         drop(cached);

@@ -130,6 +130,21 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Lets decrypted frames of all streams together take up to `bytes` of memory while nobody reads them.
+    #[cfg(feature = "mount")]
+    pub fn cache_at_most(&self, bytes: usize) {
+        self.opener.memory().cache_at_most(bytes);
+    }
+
+    /// How many damaged frames readers have met so far, of all streams that are open.
+    pub fn damaged_frames(&self) -> usize {
+        let slots: Vec<_> = lock(&self.slots).values().map(Arc::clone).collect();
+        let opened = |slot: &Arc<Slot>| lock(&slot.0).as_ref().and_then(|opened| opened.result.clone().ok());
+        slots.iter().filter_map(opened).map(|stream| stream.damaged_frames()).sum()
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

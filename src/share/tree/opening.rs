@@ -52,6 +52,11 @@ impl Opener {
         Self { unlock: Mutex::new(unlock), listener, descriptors: Arc::default(), memory: Arc::default() }
     }
 
+    #[cfg(feature = "mount")]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Opens `source`. What of it was opened `before` and has not changed is taken over, and of a file that has grown the
     /// keys are.
     pub fn open(

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Bytes that are copied at a time out of frames that are too large to be held by a slow reader.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 128 << 10;
 /// Frames whose damage is remembered, so that it is reported once.
 const MOST_REPORTED: usize = 10_000;
 
@@ -165,9 +165,10 @@ impl SharedStream {
         let missing = || StreamError::NoSuchFrame { index: sealed.frames() };
         let index = sealed.frame_at_offset(place).and_then(|index| index.ok_or_else(missing)).map_err(failed)?;
         let is_live = sealed.header().prefix.features.contains(Features::LIVE);
+        // Also of a frame that is not cached, the tag is remembered.
+        self.memory.uses_cache(&self.me, frame_size.wire());
         let bytes = if is_live {
             // The search for its place has put it there.
-            self.memory.uses_cache(&self.me, frame_size.wire());
             Bytes::Cached(sealed.frame(index).map_err(failed)?)
         } else {
             let buffer = self.memory.spare(frame_size).unwrap_or_else(|| FrameBuffer::new(frame_size));

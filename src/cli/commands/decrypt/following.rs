@@ -25,7 +25,7 @@ use crate::{
             failure::{Exit, Failure},
             message::Message,
             progress::FileProgress,
-            recording::{not_continued, recorder_left, recorder_unseen},
+            recording::{gap_allowed, not_continued, recorder_left, recorder_unseen},
             report, stream_failure,
         },
         plan::{DecryptPlan, Part, WholeRecording},
@@ -282,8 +282,8 @@ impl Following<'_> {
                 Ok(next)
             }
             Err(why) if why.is_gap() && self.allows_gaps => {
-                let failure = not_continued(&followed.path, path, &why);
-                report::warning(failure.message());
+                let opened_by = next.frames.stream().slot().kind();
+                report::warning(&gap_allowed(&followed.path, path, &why, opened_by));
                 Ok(next)
             }
             Err(why) => Err(not_continued(&followed.path, path, &why)),

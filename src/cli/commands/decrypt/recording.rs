@@ -161,7 +161,7 @@ fn check(
             let joint = joint.map_err(|why| not_continued(&before.path, path, &why))?;
             before.length = joint.length;
             if let Some(gap) = joint.gap {
-                report::warning(&gap_allowed(&before.path, path, &gap));
+                report::warning(&gap_allowed(&before.path, path, &gap, slot.kind()));
             }
         }
         checked.push(Checked { path: path.clone(), length: facts.length, facts, slot });
@@ -224,7 +224,7 @@ impl Decryption<'_> {
         let input = InputFile::open(Some(&segment.path)).map_err(Failure::from)?;
         let (stream, frames) = InputHeader::read(&input, |_| {})?.open(keyring)?;
         let Checked { facts, length, .. } = segment;
-        // Anyone can read the prefix and the record; only the recorder can make the link to the next segment.
+        // Prefix and record are there for all to see, and can be copied into another stream; its file key cannot.
         let is_same = stream.header().prefix == facts.prefix && stream.link().is_same(&facts.link);
         if !is_same || stream.header().segment() != Some(facts.record) {
             return Err(replaced(&input.label).into());

@@ -1,9 +1,15 @@
 //! How a recording ended, in words.
 
-use std::{ffi::OsStr, io, path::Path};
+use std::{
+    ffi::OsStr,
+    io::{self, ErrorKind},
+    path::Path,
+};
 
+use super::surroundings::MAKE_ROOM;
 use crate::{
     cli::messages::{
+        byte_count::count_of_bytes,
         command_failure::command_failure,
         failure::{Exit, Failure, describe},
         recorder::producer_failure,
@@ -40,16 +46,17 @@ pub(super) fn failure_of(
         Err(JournalError::Read(error)) => Err(Failure::system(label, "cannot read", &error).with_hint(kept)),
         Err(JournalError::Full { segment: name, error }) => {
             let failure = Failure::system(segment(&name).as_path(), "there is no room for more", &error);
-            let is_too_long = error.kind() == io::ErrorKind::FileTooLarge;
+            let is_too_long = error.kind() == ErrorKind::FileTooLarge;
             Err(failure.with_hint(match is_too_long {
                 true => {
                     format!("{kept}; larger files are not allowed here: begin new segments in time with --segment-size")
                 }
-                false => format!("{kept}; make room, and record again"),
+                false => format!("{kept}; {MAKE_ROOM}"),
             }))
         }
         Err(JournalError::Create { segment: name, error }) => {
-            Err(Failure::system(segment(&name).as_path(), "cannot make the segment", &error).with_hint(kept))
+            let failure = Failure::system(segment(&name).as_path(), "cannot make the segment", &error);
+            Err(failure.with_hint(format!("{kept}; {}", hint_for_folder(&error))))
         }
         Err(JournalError::Failing { segment: name, error }) => {
             let failure = Failure::system(segment(&name).as_path(), "one segment after another fails", &error);
@@ -60,12 +67,30 @@ pub(super) fn failure_of(
     }
 }
 
+/// Nothing can be recorded to `folder`.
+pub(super) fn folder_failure(folder: &Path, error: &io::Error) -> Failure {
+    Failure::system(folder, "cannot record to this folder", error).with_hint(hint_for_folder(error))
+}
+
+/// What to do where no file can be made in a folder.
+fn hint_for_folder(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "record to a folder that you may write to",
+        ErrorKind::NotFound => "the folder may have been removed or unmounted: record again once it is there",
+        _ => "record to another folder",
+    }
+}
+
 /// What there is of a recording, for a hint. Where segments are removed, or part of it may be lost, it may be less by now.
 fn kept(ended: &Ended, removes_segments: bool) -> String {
-    let are_kept = if removes_segments || ended.is_doubtful { "" } else { ", and are kept" };
+    let is_kept = !removes_segments && !ended.is_doubtful;
+    let (were, kept) = if ended.bytes == 1 { ("was", ", and is kept") } else { ("were", ", and are kept") };
+    let kept = if is_kept { kept } else { "" };
+    let bytes = count_of_bytes(ended.bytes);
     match (ended.bytes, ended.segments) {
         (0, _) => "nothing was recorded".to_owned(),
-        (bytes, 1) => format!("{bytes} bytes were recorded{are_kept}"),
-        (bytes, segments) => format!("{bytes} bytes in {segments} segments were recorded{are_kept}"),
+        (_, 1) => format!("{bytes} {were} recorded{kept}"),
+        (_, segments) => format!("{bytes} in {segments} segments {were} recorded{kept}"),
     }
 }

@@ -5,7 +5,7 @@ mod surroundings;
 
 use std::{io, sync::Arc, thread};
 
-use ending::failure_of;
+use ending::{failure_of, folder_failure};
 use serde_json::json;
 use surroundings::{Parts, Surroundings, ledger_failure, listen, open_ledger};
 
@@ -16,7 +16,7 @@ use crate::{
             display_name::display_name,
             failure::{Exit, Failure},
             progress::{FileProgress, Progress, answer_status_with},
-            recorder::{report_keeping, report_producer, report_segment, status_line},
+            recorder::{report_keeping, report_producer, report_segment, report_waiting, status_line},
             report,
         },
         plan::RecordPlan,
@@ -50,11 +50,10 @@ fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
         Some(_) => None,
         None => Some(standard_input(&secret)?),
     };
-    let folder = RecordingFolder::open(&plan.folder)
-        .map_err(|error| Failure::system(plan.folder.as_path(), "cannot record to this folder", &error))?;
+    let folder = RecordingFolder::open(&plan.folder).map_err(|error| folder_failure(&plan.folder, &error))?;
     let looks_after = plan.retention.removes_any() || plan.hook.is_some();
     let ledger = if looks_after { Some(open_ledger(&folder)?) } else { None };
-    let listener = plan.status.as_ref().map(listen).transpose()?;
+    let listener = plan.status.as_ref().map(|address| listen(address, plan.reporting.quiet)).transpose()?;
     let label = plan.producer.as_ref().map_or(Label::StandardInput, |line| Label::Command(line.program.clone()));
     let question = match &plan.producer {
         Some(_) => Question::to_encrypt_output_of(&label),
@@ -72,6 +71,7 @@ fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
     });
     let keeper = keeper.transpose().map_err(|error| ledger_failure(&folder, error))?;
     let service = ServiceManager::find();
+    let for_thread = service.clone();
     let recorder = Recorder {
         plan,
         folder: &folder,
@@ -85,7 +85,7 @@ fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
         control: Arc::new(control),
         service,
     };
-    let parts = Parts { listener, service, keeper };
+    let parts = Parts { listener, service: for_thread, keeper };
     match (&plan.producer, input) {
         (Some(line), _) => recorder.of_command(line, parts, &watching),
         (None, Some(input)) => recorder.of_input(&input, parts, &watching),
@@ -132,8 +132,8 @@ impl Recorder<'_> {
         let source =
             SupervisedSource::start(producers, &SystemTime, supervision, Arc::clone(&control), Box::new(report));
         let mut source = source.map_err(|failure| command_failure(&line.program, &failure))?;
-        let end = move || control.end();
-        let ended = self.record(&mut source, (Box::new(end), false), parts, watching)?;
+        let request = self.end_of_command(line);
+        let ended = self.record(&mut source, request, parts, watching)?;
         let last_end = source.last_end().cloned();
         // Whatever is left of the command ends before anything is said of the end.
         drop(source);
@@ -150,16 +150,31 @@ impl Recorder<'_> {
         let source = StandardInputSource::new(&input.file);
         let mut source = source.map_err(|error| Failure::system(&self.label, "cannot read", &error))?;
         let ignores_interrupts = self.plan.ignores_interrupts;
-        let end = Box::new(source.ender());
-        let ended = self.record(&mut source, (end, ignores_interrupts), parts, watching)?;
+        let request = EndRequest { end: Box::new(source.ender()), hasten: None, ignores_interrupts };
+        let ended = self.record(&mut source, request, parts, watching)?;
         failure_of(ended, self.folder.path(), &self.label, None, self.plan.retention.removes_any())
     }
 
-    /// Records `source` until it ends, or `end` was called and it ended; does what is left to do for finished segments.
+    /// What has the recording end once its command, which `line` runs, has ended.
+    fn end_of_command(&self, line: &CommandLine) -> EndRequest {
+        let (ending, hastening, board) =
+            (Arc::clone(&self.control), Arc::clone(&self.control), Arc::clone(&self.board));
+        let (what, limit, quiet) = (self.what.clone(), line.kill_after, self.plan.reporting.quiet);
+        let end = move || {
+            ending.end();
+            if board.is_producer_running() && !limit.is_zero() && !quiet {
+                report_waiting(&what, limit);
+            }
+        };
+        EndRequest { end: Box::new(end), hasten: Some(Box::new(move || hastening.hasten())), ignores_interrupts: false }
+    }
+
+    /// Records `source` until it ends, or it was asked to end by `request` and has; does what is left to do for finished
+    /// segments.
     fn record(
         &mut self,
         source: &mut impl Source,
-        (end, ignores_interrupts): (Box<dyn Fn() + Send>, bool),
+        request: EndRequest,
         parts: Parts<'_>,
         watching: &Watching,
     ) -> Result<Ended, Failure> {
@@ -182,29 +197,38 @@ impl Recorder<'_> {
         report::stop_waiting_for_readers();
         thread::scope(|scope| {
             let mut surroundings = Surroundings::start(scope, parts, (&board, &control), &what, watching)?;
-            let service = self.service;
+            let service = self.service.clone();
             let end = move || {
                 service.iter().for_each(ServiceManager::stopping);
-                end();
+                (request.end)();
             };
-            let ending = watching.ask_to_end(EndRequest { end: Box::new(end), ignores_interrupts });
+            // What is still to be done when the recording has ended takes no time: a signal that comes late does no harm.
+            watching.ask_to_end(EndRequest { end: Box::new(end), ..request }).for_good();
             self.service.iter().for_each(ServiceManager::ready);
-            let (time, beat) = (&SystemTime, self.service.and_then(|service| service.beat()));
+            let (time, beat) = (&SystemTime, self.service.as_ref().and_then(ServiceManager::beat));
             let mut source = ObservedSource { source, time, board: &board, control: &control, beat };
-            let ended = self.journal(&mut source, &surroundings);
+            let hook = self.plan.hook.as_ref();
+            let when_over = || {
+                if let Some(stop) = hook.map(|hook| hook.stop.clone()) {
+                    // From here on, a signal leaves what is left to do for the segments to the next recorder.
+                    let leave = Box::new(move || stop.request());
+                    watching.ask_to_end(EndRequest { end: leave, hasten: None, ignores_interrupts: false }).for_good();
+                }
+            };
+            let ended = self.journal(&mut source, &surroundings, when_over);
             self.service.iter().for_each(ServiceManager::stopping);
-            drop(ending);
-            // From here on, a signal leaves what is left to do for the segments to the next recorder.
-            let stop = self.plan.hook.as_ref().map(|hook| hook.stop.clone());
-            let leave =
-                stop.map(|stop| EndRequest { end: Box::new(move || stop.request()), ignores_interrupts: false });
-            let _leaving = leave.map(|leave| watching.ask_to_end(leave));
             surroundings.work_off();
             Ok(ended)
         })
     }
 
-    fn journal(&mut self, source: &mut impl Source, surroundings: &Surroundings<'_>) -> Ended {
+    /// `when_over` is called before anybody hears that the recording is over.
+    fn journal(
+        &mut self,
+        source: &mut impl Source,
+        surroundings: &Surroundings<'_>,
+        when_over: impl FnOnce(),
+    ) -> Ended {
         let Self { plan, folder, lock, first, label, recording, progress, board, .. } = self;
         let file: FileProgress<'_> = progress.file(label, None, false);
         let mut streams = || match first.take() {
@@ -229,6 +253,7 @@ impl Recorder<'_> {
             delivered: file.delivered(),
         };
         let ended = journal.record(*recording);
+        when_over();
         if matches!(ended.how, Ok(SourceEnd::Finished | SourceEnd::Asked)) {
             file.finish(Some(&Label::Path(path)));
         }

@@ -1,6 +1,7 @@
 //! The threads beside a recording: who answers for it, who speaks to systemd, who looks after its segments.
 
 use std::{
+    io::{self, ErrorKind},
     sync::mpsc::{Receiver, Sender, channel},
     thread::{self, Scope, ScopedJoinHandle},
 };
@@ -8,8 +9,7 @@ use std::{
 use crate::{
     cli::messages::{
         failure::{Exit, Failure},
-        recorder::status_line,
-        report,
+        recorder::{report_status_address, status_line},
     },
     record::{
         Board, Control, Event, Keeper, KeeperMessage, Ledger, LedgerError, ListenError, Listener, RecordingFolder,
@@ -18,22 +18,45 @@ use crate::{
     signals::Watching,
 };
 
+/// What to do where the system says that a file system is full.
+pub(super) const MAKE_ROOM: &str =
+    "make room, and record again: df shows how much is free, and df -i how many more files there can be";
+
 /// Listens for those who ask how the recorder is doing.
-pub(super) fn listen(address: &StatusAddress) -> Result<Listener, Failure> {
+pub(super) fn listen(address: &StatusAddress, quiet: bool) -> Result<Listener, Failure> {
     let shown = match address {
         StatusAddress::Socket(path) => format!("--status {}", path.display()),
         StatusAddress::Loopback(address) => format!("--status {address}"),
     };
     let listener = Listener::bind(address).map_err(|error| match error {
-        ListenError::System(error) => Failure::system(shown, "cannot listen there", &error),
+        ListenError::System(error) => {
+            Failure::system(shown, "cannot listen there", &error).with_hint(listen_hint(address, &error))
+        }
         refused @ (ListenError::InUse | ListenError::NotASocket) => {
             Failure::new(Exit::InputOutput, refused.to_string()).about(shown).with_hint("give another path or port")
         }
     })?;
     if let Some(address) = listener.address() {
-        report::detail(&format!("status at http://{address}/status"));
+        report_status_address(address, quiet);
     }
     Ok(listener)
+}
+
+fn listen_hint(address: &StatusAddress, error: &io::Error) -> &'static str {
+    match error.kind() {
+        _ if matches!(address, StatusAddress::Loopback(_)) => {
+            "give another address or port; with port 0 the system chooses one"
+        }
+        ErrorKind::InvalidFilename => {
+            "a socket's path has 107 bytes at most: give a shorter one, such as one below /run"
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            "make the folder that the socket is to be in, or give another path"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "give a path in a folder that you may write to",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
+        _ => "give another path, or an address such as 127.0.0.1:8080",
+    }
 }
 
 /// Opens what a recorder knows of its segments in `folder`.
@@ -47,7 +70,13 @@ pub(super) fn ledger_failure(folder: &RecordingFolder, error: LedgerError) -> Fa
             "with --keep-age, --keep-size, --keep-free or --on-segment, give each recorder a folder of its own",
         ),
         LedgerError::System(error) => {
-            Failure::system(folder.path(), "cannot read or write what is known of its segments", &error)
+            let hint = match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
+                _ => {
+                    "what is known of them is in .reelseal-recorder there, which is to be a file that you may read and write"
+                }
+            };
+            Failure::system(folder.path(), "cannot read or write what is known of its segments", &error).with_hint(hint)
         }
     }
 }

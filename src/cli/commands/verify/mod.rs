@@ -16,6 +16,7 @@ use crate::{
             opened_input::{InputFrames, InputHeader, warn_of_damaged_copy},
         },
         messages::{
+            byte_count::count_of_bytes,
             damage::{self, Ended},
             display_name::display_name,
             failure::{Exit, Failure},
@@ -63,7 +64,7 @@ pub(in crate::cli) fn verify(plan: &VerifyPlan, startup: Startup) -> Result<(), 
     let ended = each_file(&watching, inputs, &progress, &passed_over, most, keyring, |input, keyring, place| {
         verification.verify(input, keyring, &place)
     });
-    recordings.report(ended, many.reporting.quiet)
+    recordings.report(ended, plan)
 }
 
 impl Verification<'_> {
@@ -184,9 +185,9 @@ impl Verification<'_> {
         let interrupted = survey.final_flags.is_some_and(TagFlags::is_interrupted);
         let ending = if interrupted { "; the writer was interrupted, and ended it there" } else { "" };
         standard_output::line(&format_args!(
-            "{}: whole, {} bytes, {} {frames} authenticated{ending}",
+            "{}: whole, {}, {} {frames} authenticated{ending}",
             display_name(input),
-            survey.payload,
+            count_of_bytes(survey.payload),
             survey.sound
         ))
     }

@@ -1,6 +1,7 @@
 //! What is reported about the recordings in a folder, once each of its segments has been verified.
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -8,18 +9,19 @@ use std::{
 use crate::{
     cli::{
         messages::{
+            byte_count::count_of_bytes,
             display_name::display_path,
             failure::{Exit, Failure},
-            recording::findings,
+            recording::{findings, segments_of},
             report, standard_output, stream_failure,
         },
-        plan::Inputs,
+        plan::{Inputs, VerifyPlan},
     },
     files::{input::InputFile, label::Label},
     record::{
-        SegmentEnd, SegmentFacts,
+        Removals, SegmentEnd, SegmentFacts,
         chain::{RecordingState, Tail, recordings},
-        segment_at, streams_in,
+        may_be_segments, segment_at, streams_in,
     },
     stream::{OpenedStream, StreamFile},
 };
@@ -40,8 +42,8 @@ struct Segment {
 }
 
 impl Recordings {
-    /// In `inputs`, replaces each folder that contains segments by the streams that are directly in it. Other folders
-    /// are left as they are.
+    /// In `inputs`, replaces each folder that contains segments by the streams that are directly in it; also one that contains
+    /// only streams whose headers are damaged, which may be segments. Other folders are left as they are.
     pub fn expand(inputs: &mut Inputs) -> Result<Self, Failure> {
         let mut recordings = Self { folders: Vec::new(), wanted: Vec::new(), segments: Mutex::default() };
         if inputs.below_folders.is_some() {
@@ -51,8 +53,9 @@ impl Recordings {
         for path in std::mem::take(&mut inputs.named) {
             let streams = if path.is_dir() { streams_in(&path) } else { Ok(Vec::new()) };
             let streams = streams.map_err(|error| Failure::system(path.as_path(), "cannot read", &error))?;
+            let may_be_segments = may_be_segments(&streams);
             let mut streams: Vec<_> = streams.into_iter().map(|stream| (segment_at(&stream), stream)).collect();
-            if streams.iter().all(|(record, _)| record.is_none()) {
+            if streams.iter().all(|(record, _)| record.is_none()) && !may_be_segments {
                 named.push(path);
                 continue;
             }
@@ -89,7 +92,7 @@ impl Recordings {
     }
 
     /// Reports whether each recording is whole; if all of its files are but the recording is not, that is a failure.
-    pub fn report(self, ended: Result<(), Exit>, quiet: bool) -> Result<(), Exit> {
+    pub fn report(self, ended: Result<(), Exit>, plan: &VerifyPlan) -> Result<(), Exit> {
         let Self { folders, segments, .. } = self;
         let segments = segments.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut worst = ended.err();
@@ -99,8 +102,9 @@ impl Recordings {
             // They were verified in parallel.
             here.sort_by(|one, other| one.path.cmp(&other.path));
             let facts: Vec<_> = here.iter().map(|segment| segment.facts.clone()).collect();
+            let removals = Removals::noted_in(folder);
             for state in recordings(&facts) {
-                if let Err(failure) = verdict(folder, &here, &facts, &state, quiet) {
+                if let Err(failure) = verdict(folder, (&here, &facts), &state, &removals, plan) {
                     worst = worst.max(Some(report::failure(&failure)));
                 }
             }
@@ -111,15 +115,16 @@ impl Recordings {
 
 fn verdict(
     folder: &Path,
-    segments: &[&Segment],
-    facts: &[SegmentFacts],
+    (segments, facts): (&[&Segment], &[SegmentFacts]),
     state: &RecordingState,
-    quiet: bool,
+    removals: &Removals,
+    plan: &VerifyPlan,
 ) -> Result<(), Failure> {
     let paths: Vec<_> = segments.iter().map(|segment| segment.path.as_path()).collect();
-    findings(folder, &paths, facts, state).iter().for_each(report::finding);
     let recording = state.segments.first().and_then(|&first| facts.get(first)).map(|first| first.record.recording);
-    let [first, second, third, fourth, ..] = recording.unwrap_or_default();
+    let recording = recording.unwrap_or_default();
+    let was_removed = |numbers: &RangeInclusive<u64>| removals.cover(&recording, numbers);
+    let [first, second, third, fourth, ..] = recording;
     let name = format!("recording {first:02x}{second:02x}{third:02x}{fourth:02x}");
     let count = match state.segments.len() {
         1 => "1 segment".to_owned(),
@@ -127,18 +132,25 @@ fn verdict(
     };
     let damaged = state.segments.iter().filter(|&&place| segments.get(place).is_some_and(|segment| !segment.is_sound));
     let damaged = damaged.count();
-    if state.is_whole() && damaged == 0 {
-        if quiet {
+    // Only at the start: after a gap in the middle, nothing links what follows to what is before it.
+    let removed = state.missing_start_alone().filter(was_removed);
+    let is_allowed = plan.allows_removed && removed.is_some();
+    if damaged == 0 && (state.is_whole() || is_allowed) {
+        if plan.many.reporting.quiet {
             return Ok(());
         }
+        let but = removed.map(|missing| format!(" but for {}, removed by its recorder", segments_of(&missing)));
+        let but = but.unwrap_or_default();
         let interrupted = matches!(state.tail, Tail::Ended { interrupted: true });
         let ending = if interrupted { "; it was interrupted, and ended there" } else { "" };
         let bytes = state.bytes;
         return standard_output::line(&format_args!(
-            "{}: {name}: whole, {count}, {bytes} bytes{ending}",
-            display_path(folder)
+            "{}: {name}: whole{but}, {count}, {}{ending}",
+            display_path(folder),
+            count_of_bytes(bytes)
         ));
     }
+    findings(folder, &paths, facts, state, was_removed).iter().for_each(report::finding);
     let damage = match damaged {
         0 => String::new(),
         1 => ", 1 of them damaged or unfinished".to_owned(),
@@ -151,6 +163,8 @@ fn verdict(
     };
     let hint = if state.segments.iter().any(is_damaged) {
         "reelseal salvage recovers what is intact of each damaged segment"
+    } else if damaged == 0 && removed.is_some() {
+        "--allow-removed believes that note; whoever can delete segments there could have written it"
     } else if state.breaks.iter().all(|(.., why)| why.is_gap()) {
         "reelseal decrypt FOLDER -o FILE --allow-gaps decrypts what is there"
     } else {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::*;
-use crate::{process::GroupUsage, record::supervisor::Restarts};
+use crate::{process::CommandUsage, record::supervisor::Restarts};
 
 const PLAN: Supervision =
     Supervision { restarts: Restarts::Always, stall: Some(seconds(30)), grace: seconds(90), max_memory: None };
@@ -112,6 +112,7 @@ impl Producers for Scripted {
             script,
             acts,
             asked: Cell::new(None),
+            killed: Cell::new(None),
             pending: 0,
             is_closed: false,
             exit: None,
@@ -130,6 +131,7 @@ struct Acting {
     script: Script,
     acts: VecDeque<(Instant, Act)>,
     asked: Cell<Option<Instant>>,
+    killed: Cell<Option<Instant>>,
     pending: usize,
     is_closed: bool,
     exit: Option<i32>,
@@ -139,6 +141,9 @@ struct Acting {
 impl Acting {
     /// When it ends as it was asked to, and when nothing is left of its group.
     fn ends(&self) -> Option<(Instant, Instant)> {
+        if let Some(killed) = self.killed.get() {
+            return Some((killed, killed));
+        }
         let asked = self.asked.get()?;
         Some((asked + self.script.ends_after, asked + self.script.ends_after + self.script.left_for))
     }
@@ -150,7 +155,7 @@ impl Acting {
         self.world.pass_until(acts.into_iter().chain(ends).chain(until).min());
         let now = self.world.now();
         if self.exit.is_none() && self.ends().is_some_and(|(ends, _)| ends <= now) {
-            self.pending += self.script.last_words;
+            self.pending += if self.killed.get().is_none() { self.script.last_words } else { 0 };
             (self.exit, self.is_closed) = (Some(255), true);
         }
         while self.exit.is_none()
@@ -204,6 +209,10 @@ impl Producer for Acting {
         self.asked.set(self.asked.get().or_else(|| Some(self.world.now())));
     }
 
+    fn kill(&self) {
+        self.killed.set(self.killed.get().or_else(|| Some(self.world.now())));
+    }
+
     fn end(&self) -> Option<Result<(), CommandFailure>> {
         self.exit.map(|code| if code == 0 { Ok(()) } else { Err(CommandFailure::Exited(code)) })
     }
@@ -212,14 +221,12 @@ impl Producer for Acting {
         self.exit.is_some() && self.ends().is_some_and(|(_, gone)| gone <= self.world.now())
     }
 
-    fn release(&self) {}
-
     fn process(&self) -> i32 {
         1
     }
 
-    fn usage(&self) -> GroupUsage {
-        GroupUsage { memory: self.memory, cpu_seconds: 0.0 }
+    fn usage(&self) -> CommandUsage {
+        CommandUsage { memory: self.memory, cpu_seconds: 0.0 }
     }
 }
 
@@ -233,6 +240,9 @@ struct Recorded {
     cuts: Vec<usize>,
     /// When the recording ended, and how, unless it was left.
     end: Option<(f64, SourceEnd)>,
+    /// Those of producers that still ran when the recording was left, as on a full disk; and when nothing was left of them.
+    ends_at_close: Vec<(f64, Why)>,
+    left: f64,
 }
 
 /// Records for `time`; between two reads, `reading_takes`.
@@ -278,8 +288,20 @@ fn record(
         }
         world.passed.set(world.passed.get() + reading_takes);
     }
+    let ended = ends.borrow().len();
+    source.close();
     drop(source);
-    Recorded { bytes, starts: starts.into_inner(), ends: ends.into_inner(), cuts, end }
+    let mut ends = ends.into_inner();
+    let ends_at_close = ends.split_off(ended);
+    Recorded {
+        bytes,
+        starts: starts.into_inner(),
+        ends,
+        cuts,
+        end,
+        ends_at_close,
+        left: world.passed.get().as_secs_f64(),
+    }
 }
 
 fn recorded(plan: Supervision, scripts: Vec<Option<Script>>, requests: &[(u64, Request)], time: u64) -> Recorded {
@@ -371,6 +393,39 @@ fn a_recording_that_is_asked_to_end_keeps_the_last_words_of_its_producer() {
     assert_eq!(recorded.end, Some((29.0, SourceEnd::Asked)));
     assert!((27..=36).contains(&recorded.bytes), "{}", recorded.bytes);
     assert_eq!(recorded.ends, [(29.0, Why::Asked)]);
+}
+
+#[test]
+fn an_end_that_is_hastened_comes_at_once_and_keeps_what_was_written() {
+    let script = Script { acts: vec![(0, WriteFor(seconds(100)))], ends_after: seconds(9), ..Script::default() };
+    let requests: &[(u64, Request)] = &[(20, Control::end), (22, Control::hasten)];
+    let hastened = recorded(PLAN, vec![Some(script.clone())], requests, 1000);
+    assert_eq!((hastened.end, hastened.bytes), (Some((22.0, SourceEnd::Asked)), 23));
+    // Also one that has closed its output, and goes on.
+    let acts = vec![(0, Write(5)), (10, CloseOutput)];
+    let requests: &[(u64, Request)] = &[(11, Control::end), (14, Control::hasten)];
+    let hastened = recorded(PLAN, vec![Some(Script { acts, ..script })], requests, 1000);
+    assert_eq!((hastened.left, hastened.ends, hastened.bytes), (14.0, vec![(14.0, Why::Asked)], 5));
+}
+
+#[test]
+fn a_producer_that_is_left_is_ended_with_all_of_its_group_and_that_is_reported() {
+    let script = Script {
+        acts: vec![(0, WriteFor(seconds(100)))],
+        last_words: 5000,
+        ends_after: seconds(4),
+        left_for: seconds(3),
+    };
+    let left = recorded(PLAN, vec![Some(script)], &[], 20);
+    assert_eq!((left.end, left.ends_at_close, left.left), (None, vec![(24.0, Why::Asked)], 27.0));
+    // Between two starts, there is nothing more to report.
+    let exits = super::tests::script(&[(0, Exit(1))]);
+    assert_eq!(recorded(PLAN, vec![exits], &[], 50).ends_at_close, []);
+    // One that has ended well leaves nothing, either.
+    let plan = Supervision { restarts: Restarts::AtMost(0), ..PLAN };
+    let script = Script { acts: vec![(5, Exit(0))], left_for: seconds(10), ..Script::default() };
+    let done = recorded(plan, vec![Some(script)], &[], 1000);
+    assert_eq!((done.end, done.ends_at_close, done.left), (Some((5.0, SourceEnd::Finished)), vec![], 15.0));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Bench, Measure, REELSEAL};
+use super::{Bench, Measure, RCLONE, REELSEAL};
 
 /// Ranges of 64 KiB that are asked for one after the other on one connection.
 const RANGES: u64 = 1000;
@@ -63,6 +63,11 @@ impl Bench {
             );
         }
         let many = || many_connections(&url, self.bytes);
+        if let Some((_, theirs)) = &nginx {
+            let theirs = || many_connections(theirs, self.bytes);
+            let work = "32 connections at random places";
+            self.compare(work, "nginx, the plain file (throughput)", Measure::Throughput, &many, &theirs);
+        }
         let decrypt = self.ours("decrypt", "f.reel -o /dev/null");
         self.compare(
             "32 connections at random places",
@@ -84,9 +89,8 @@ impl Bench {
 
     fn rclone(&self) -> (Server, String) {
         let port = free_port();
-        let options = "--config /dev/null --crypt-remote \"$PWD/crypt\" --crypt-password $(rclone obscure secret)";
-        self.shell(&format!("rclone copyto f :crypt:f {options}"));
-        let script = format!("exec rclone serve http :crypt: {options} --addr 127.0.0.1:{port}");
+        self.shell(&format!("test -e crypt || rclone copyto f :crypt:f {RCLONE}"));
+        let script = format!("exec rclone serve http :crypt: {RCLONE} --addr 127.0.0.1:{port}");
         (self.start(&script, port), format!("http://127.0.0.1:{port}/f"))
     }
 

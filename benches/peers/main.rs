@@ -2,10 +2,14 @@
 //!
 //! Every figure is a ratio of medians from one run, the two commands alternating A B B A. It asserts nothing about time;
 //! it does assert that what was written decrypts to what was read. REELSEAL_BENCH_MIB (1024) and REELSEAL_BENCH_PAIRS
-//! (15) shorten a run, and with REELSEAL_BENCH_SERVING it ends after what is served; the files are in /dev/shm if there is one.
+//! (15) shorten a run, and so does naming some of its parts: `cargo bench --bench peers -- streams workers ranges files serve
+//! mount`. The files are in /dev/shm if there is one.
 
 #![expect(clippy::unwrap_used, reason = "a bench panics when it fails")]
 
+mod files;
+#[cfg(feature = "mount")]
+mod mounting;
 #[cfg(feature = "serve")]
 mod serving;
 
@@ -32,6 +36,12 @@ fn main() {
         return;
     }
     Bench::prepare().run();
+}
+
+/// Whether this part of the bench is to run: all are unless some are named.
+fn is_wanted(part: &str) -> bool {
+    let named: Vec<_> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    named.is_empty() || named.iter().any(|name| name == part)
 }
 
 struct Bench {
@@ -65,18 +75,37 @@ impl Bench {
     }
 
     fn run(&self) {
+        println!("{} MiB of random data, {} pairs, medians; {}", self.bytes >> 20, self.pairs, machine());
+        println!("\n| work | against | ratio | spread of the pairs |\n|---|---|---|---|");
+        self.compare("cp", "cp, the noise", Measure::Time, &self.cp(), &self.cp());
+        if is_wanted("streams") {
+            self.streams();
+        }
+        if is_wanted("workers") {
+            self.workers();
+        }
+        if is_wanted("ranges") {
+            self.part_of_a_file();
+        }
+        if is_wanted("files") {
+            self.small_files();
+        }
+        #[cfg(feature = "serve")]
+        if is_wanted("serve") {
+            self.serving();
+        }
+        #[cfg(feature = "mount")]
+        if is_wanted("mount") {
+            self.mounting();
+        }
+    }
+
+    /// Compares the encryption and decryption of one stream.
+    fn streams(&self) {
         let version = |command: &str| {
             let said = Command::new("sh").args(["-c", &format!("{command} 2>&1")]).output().unwrap();
             String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_owned()
         };
-        println!("{} MiB of random data, {} pairs, medians; {}", self.bytes >> 20, self.pairs, machine());
-        println!("\n| work | against | ratio | spread of the pairs |\n|---|---|---|---|");
-        self.compare("cp", "cp, the noise", Measure::Time, &self.cp(), &self.cp());
-        #[cfg(feature = "serve")]
-        self.serving();
-        if env::var_os("REELSEAL_BENCH_SERVING").is_some() {
-            return;
-        }
         let (to_file, from_file) = (self.ours("encrypt", "f -o o"), self.ours("decrypt", "f.reel -o o"));
         self.compare("encrypt file to new file", "cp (time)", Measure::Time, &to_file, &self.cp());
         self.compare("decrypt file to new file", "cp (time)", Measure::Time, &from_file, &self.cp());
@@ -90,10 +119,13 @@ impl Bench {
             ("gpg", "gpg -c", "gpg --version", GPG),
             ("scrypt", "Tarsnap scrypt enc", "scrypt --version", "scrypt enc --passphrase file:secret f /dev/null"),
         ];
-        self.shell("echo secret >secret; if command -v age-keygen; then age-keygen -o age.key; age-keygen -y age.key >age.pub; fi");
+        self.shell("echo secret >secret");
+        if self.has("age-keygen") {
+            self.shell(AGE_KEY);
+        }
         for (tool, name, version_of, command) in peers {
             if !self.has(tool) || (tool == "rage" && !self.has("age-keygen")) {
-                println!("| encrypt file to /dev/null | {name} | missing | |");
+                self.missing("encrypt file to /dev/null", name);
                 continue;
             }
             let name = format!("{name} (throughput); {}", version(version_of));
@@ -107,14 +139,17 @@ impl Bench {
 
         let piped = self.timed("cat f | \"$reelseal\" encrypt --key-file key | cat >/dev/null");
         let cat = self.timed("cat f | cat | cat >/dev/null");
-        self.compare("encrypt in a pipe", "cat in its place (throughput)", Measure::Throughput, &piped, &cat);
+        self.compare("encrypt in a pipe", "cat instead (throughput)", Measure::Throughput, &piped, &cat);
         let opened = self.timed("cat f.reel | \"$reelseal\" decrypt --key-file key | cat >/dev/null");
-        self.compare("decrypt in a pipe", "cat in its place (throughput)", Measure::Throughput, &opened, &cat);
+        self.compare("decrypt in a pipe", "cat instead (throughput)", Measure::Throughput, &opened, &cat);
         if self.has("age") {
             let age = self.timed("cat f | age -r $(cat age.pub) | cat >/dev/null");
-            self.compare("encrypt in a pipe", "age in its place (throughput)", Measure::Throughput, &piped, &age);
+            self.compare("encrypt in a pipe", "age instead (throughput)", Measure::Throughput, &piped, &age);
         }
+    }
 
+    /// Compares one worker and two with what they could do at best.
+    fn workers(&self) {
         let two = self.ours("encrypt", "--threads 2 f -o /dev/null");
         let halves = self.timed(
             "\"$reelseal\" encrypt --threads 1 --key-file key half1 -o /dev/null & \
@@ -161,7 +196,11 @@ impl Bench {
         println!("| {work} | {against} | {:.2} | {low:.2} to {high:.2} |", ratio(median(a), median(b)));
     }
 
-    fn ours(&self, command: &str, arguments: &str) -> impl Fn() -> Duration {
+    fn missing(&self, work: &str, peer: &str) {
+        println!("| {work} | {peer} | missing | |");
+    }
+
+    fn ours(&self, command: &str, arguments: &str) -> impl Fn() -> Duration + use<> {
         self.timed(&format!("\"$reelseal\" {command} --key-file key {arguments}"))
     }
 
@@ -169,12 +208,14 @@ impl Bench {
         self.timed("cp f o")
     }
 
-    /// Times a shell command that may write a file `o`, which is not there before.
+    /// Times a shell command that may write a file or folder `o`, which is not there before.
     fn timed(&self, script: &str) -> impl Fn() -> Duration + use<> {
         let (folder, script) = (self.folder.path().to_owned(), script.to_owned());
         move || {
             let output = folder.join("o");
-            if output.exists() {
+            if output.is_dir() {
+                fs::remove_dir_all(output).unwrap();
+            } else if output.exists() {
                 fs::remove_file(output).unwrap();
             }
             let start = Instant::now();
@@ -216,6 +257,8 @@ impl Bench {
     }
 }
 
+const AGE_KEY: &str = "test -e age.key || age-keygen -o age.key; age-keygen -y age.key >age.pub";
+const RCLONE: &str = "--config /dev/null --crypt-remote \"$PWD/crypt\" --crypt-password $(rclone obscure secret)";
 const OPENSSL: &str = "openssl enc -aes-256-ctr -K 00 -iv 00 -in f -out /dev/null 2>/dev/null";
 const GPG: &str =
     "gpg --homedir . --batch --yes --pinentry-mode loopback --passphrase x -z 0 -o /dev/null -c f 2>/dev/null";
