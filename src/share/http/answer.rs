@@ -1,4 +1,4 @@
-//! Answers, with what every one of them says to a browser.
+//! Answers, and the headers that each of them has for browsers.
 
 use hyper::{
     Response, StatusCode,
@@ -15,10 +15,10 @@ pub(super) type Answer = Response<Content>;
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// An answer that is only to be read may do nothing.
+/// The policy for an answer that is only to be read: it may do nothing.
 const NOTHING: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
-/// An answer with `content`, which is all of it. Nothing is kept, guessed, or given to other sites.
+/// An answer with the whole `content`. Browsers must not keep it, guess its type, or pass its address to other sites.
 pub(super) fn answer(status: StatusCode, content: Content) -> Answer {
     let mut answer = Response::new(content);
     *answer.status_mut() = status;
@@ -41,12 +41,12 @@ pub(super) fn text(status: StatusCode, of_type: &'static str, text: String) -> A
     answer
 }
 
-/// An answer that only says why there is no other.
+/// An answer that only says what is wrong.
 pub(super) fn refusal(status: StatusCode, fact: &str) -> Answer {
     text(status, "text/plain; charset=utf-8", format!("{fact}\n"))
 }
 
-/// What is asked for is at `place`.
+/// A redirect to `place`.
 pub(super) fn moved(place: &str) -> Answer {
     let mut answer = refusal(StatusCode::MOVED_PERMANENTLY, "moved: folder addresses end with a slash");
     if let Ok(place) = HeaderValue::from_str(place) {

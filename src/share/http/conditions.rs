@@ -7,17 +7,17 @@ use hyper::header::{
     HeaderMap, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 
-/// What a content is compared by: a strong entity tag, without its quotes, and the time of the last change.
+/// The validators of some content: a strong entity tag, without its quotes, and the time of the last change.
 #[derive(Clone, Debug)]
 pub(super) struct Validators {
     pub etag: String,
     pub modified: SystemTime,
 }
 
-/// What comes of a request's conditions.
+/// The outcome of a request's conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The content, and of it what a Range header asks for, if that applies.
+    /// The content, or the part that a Range header asks for, if that applies.
     Content { of_range: bool },
     /// 304.
     NotModified,
@@ -25,7 +25,7 @@ pub(super) enum Answer {
     Failed,
 }
 
-/// What `headers` ask of a content with these `validators`, at the time `now`.
+/// The outcome of `headers` for content with these `validators`, at the time `now`.
 pub(super) fn answer(headers: &HeaderMap, validators: &Validators, now: SystemTime) -> Answer {
     let date = |name| single(headers, name).and_then(|value| parse_http_date(value).ok());
     // Dates have no fractions.
@@ -57,14 +57,14 @@ pub(super) fn answer(headers: &HeaderMap, validators: &Validators, now: SystemTi
     Answer::Content { of_range }
 }
 
-/// Whether the list of entity tags in the header `name` has `etag`, or is a star. Weak ones count if `weakly` is so.
+/// Whether the list of entity tags in the header `name` contains `etag`, or is a star. Weak ones count if `weakly`.
 fn lists(headers: &HeaderMap, name: HeaderName, etag: &str, weakly: bool) -> bool {
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         let mut rest = value.trim();
         if rest == "*" {
             return true;
         }
-        // A tag may hold commas.
+        // A tag may contain commas.
         while !rest.is_empty() {
             let is_weak = rest.starts_with("W/");
             let Some(quoted) = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"') else { return false };
@@ -78,7 +78,7 @@ fn lists(headers: &HeaderMap, name: HeaderName, etag: &str, weakly: bool) -> boo
     })
 }
 
-/// The value of a header that may be there once.
+/// The value of a header that may occur once.
 fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;

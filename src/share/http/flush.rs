@@ -29,7 +29,7 @@ pub(super) struct Flushing<Connection> {
 }
 
 impl Flush {
-    /// Ready after the next flush, and so after all bytes that were there at the first call have been written.
+    /// Ready after the next flush, and so after all bytes that existed at the first call have been written.
     pub fn poll(&self, context: &Context<'_>) -> Poll<()> {
         let mut state = self.state();
         match &mut *state {

@@ -1,4 +1,4 @@
-//! Whether a request means this server: a page elsewhere can have a browser ask it by a name of its own.
+//! Whether a request means this server: a page elsewhere can make a browser send it requests under a name of its own.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,7 @@ use hyper::{HeaderMap, Uri, Version, header::HOST};
 pub(super) enum HostError {
     /// It is missing, or there are several.
     Malformed,
-    /// It is another's.
+    /// It names another host.
     Foreign,
 }
 

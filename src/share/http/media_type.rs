@@ -13,11 +13,11 @@ pub(super) struct MediaType {
 pub(super) enum Kind {
     Video,
     Audio,
-    /// An image that holds nothing but an image.
+    /// An image format that cannot contain anything active.
     Image,
     /// Text that a browser shows as it is.
     Text,
-    /// Everything else: a browser keeps it, and does not show it. It could hold scripts.
+    /// Everything else: a browser downloads it and does not show it, because it could contain scripts.
     Download,
 }
 

@@ -1,4 +1,4 @@
-//! The page of a folder: what is in it, and players for what can be played. It needs no script.
+//! The page of a folder: its content, with players for what can be played. It needs no script.
 
 use std::fmt::{self, Write};
 
@@ -103,7 +103,7 @@ fn write_entry(page: &mut String, entry: &Entry, root: &str) -> fmt::Result {
     }
     writeln!(page, "</p>")?;
     match entry.media_type.kind {
-        // A browser plays MPEG-TS from a playlist alone.
+        // Browsers play MPEG-TS only from a playlist.
         Kind::Video if entry.is_recording => writeln!(
             page,
             "<video controls preload=\"none\"><source src=\"{address}.m3u8\" type=\"application/vnd.apple.mpegurl\">\
@@ -118,7 +118,7 @@ fn write_entry(page: &mut String, entry: &Entry, root: &str) -> fmt::Result {
     writeln!(page, "</article>")
 }
 
-/// Text that holds no markup.
+/// Text without markup.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -7,11 +7,11 @@ use std::{
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-/// All but what RFC 3986 calls unreserved.
+/// All characters but those that RFC 3986 calls unreserved.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The names in the address path `path`, and whether it names a folder, by a slash at its end. `None` if one of them can be
-/// no name: the tree is asked for names one by one, and has none of these.
+/// The names in the address path `path`, and whether it names a folder, by a slash at its end. `None` if one of them
+/// cannot be a name: the tree looks names up one by one, and has none like that.
 pub(super) fn names(path: &str) -> Option<(Vec<OsString>, bool)> {
     let (path, is_folder) = match path.strip_suffix('/') {
         Some(path) => (path, true),

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-/// Ranges that are answered, after those that overlap or adjoin were made one; a request for more is answered with everything, as if
-/// it had named none.
+/// The most ranges that are answered, after merging those that overlap or adjoin; a request for more gets everything,
+/// as if it had named none.
 const MOST: usize = 16;
-/// Ranges that a request may name.
+/// The most ranges that a request may name.
 const MOST_NAMED: usize = 256;
 
 /// What a request asks for.
@@ -15,7 +15,7 @@ pub(super) enum Wanted {
     All,
     /// These bytes, in the order in which they were named; none of the ranges is empty, and no two touch.
     Ranges(Vec<Range<u64>>),
-    /// Only bytes that are not there.
+    /// Only bytes beyond the end.
     Unsatisfiable,
 }
 
@@ -48,7 +48,7 @@ const BLANK: [char; 2] = [' ', '\t'];
 
 struct NotUnderstood;
 
-/// The range that `spec` names, as far as it is there; `None` if it names nothing that is there.
+/// The range that `spec` names, clamped to the content; `None` if it names nothing in the content.
 fn range(spec: &str, length: u64) -> Result<Option<Range<u64>>, NotUnderstood> {
     let (first, last) = spec.split_once('-').ok_or(NotUnderstood)?;
     let range = match (first, last) {
@@ -65,7 +65,7 @@ fn range(spec: &str, length: u64) -> Result<Option<Range<u64>>, NotUnderstood> {
     Ok((range.start < range.end).then_some(range))
 }
 
-/// The number in `digits`; of one that is too large, the largest.
+/// The number in `digits`, or the largest one if that is too large.
 fn number(digits: &str) -> Result<u64, NotUnderstood> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(NotUnderstood);
@@ -73,11 +73,11 @@ fn number(digits: &str) -> Result<u64, NotUnderstood> {
     Ok(digits.parse().unwrap_or(u64::MAX))
 }
 
-/// The ranges, with those made one that overlap or adjoin.
+/// The ranges, with those that overlap or adjoin merged.
 fn coalesced(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let mut apart: Vec<Range<u64>> = Vec::new();
     for mut range in ranges {
-        // What this one brings together takes the place of the first of them.
+        // The merged range takes the place of the first of them.
         let mut place = None;
         let mut index = 0;
         while let Some(other) = apart.get(index) {
@@ -85,7 +85,7 @@ fn coalesced(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
                 range = range.start.min(other.start)..range.end.max(other.end);
                 apart.remove(index);
                 place = place.or(Some(index));
-                // It may touch now what it did not before.
+                // It may now touch another one.
                 index = 0;
             } else {
                 index += 1;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::keys::{RandomnessUnavailable, random_bytes};
 
-/// 128 random bits. Whoever knows them may read.
+/// 128 random bits. Anyone who knows them may read.
 pub(crate) struct Token(String);
 
 impl Token {
@@ -16,9 +16,9 @@ impl Token {
         Ok(Self(base16ct::lower::encode_string(&bytes)))
     }
 
-    /// Whether `word` is this token; the time that this takes says nothing about either.
+    /// Whether `word` is this token; the time that this takes reveals nothing about either.
     pub fn is(&self, word: &str) -> bool {
-        // Equality of hashes is in constant time, and so are their lengths.
+        // Comparing hashes takes constant time, and their lengths are equal.
         blake3::hash(self.0.as_bytes()) == blake3::hash(word.as_bytes())
     }
 

@@ -1,4 +1,4 @@
-//! What a tree has: folders and files, with the metadata of what they are made from.
+//! The content of a tree: folders and files, with the metadata of their sources.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use std::{
 
 use super::{OpenFailure, fingerprint::Fingerprint, place::Place};
 
-/// Names a node for as long as the tree is there.
+/// Identifies a node for as long as the tree exists.
 pub(crate) type NodeId = u64;
 
 /// The node of the whole tree.
@@ -44,22 +44,22 @@ pub(crate) struct Attributes {
     pub gid: u32,
     pub modified: SystemTime,
     pub accessed: SystemTime,
-    /// When content or metadata changed last.
+    /// When content or metadata last changed.
     pub changed: SystemTime,
 }
 
 /// A stream, or a recording.
 #[derive(Clone, Debug)]
 pub(crate) struct FileEntry {
-    /// The length of the plaintext as the file's size and header claim it. A live stream claims none.
+    /// The length of the plaintext as the file's size and header claim it. A live stream claims no length.
     pub claimed: Option<u64>,
-    /// Whether a recorder may still add to it: it is a recording, and no later segment of it is here.
+    /// Whether a recorder may still add to it: it is a recording, and no later segment of it exists here.
     #[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only playlists depend on it"))]
     pub may_grow: bool,
     pub(super) source: FileSource,
 }
 
-/// The files that one name stands for.
+/// The source files of one name.
 #[derive(Clone, Debug)]
 pub(super) enum FileSource {
     Stream(Place),
@@ -78,7 +78,7 @@ impl Node {
 }
 
 impl FileEntry {
-    /// The file of the name; of a recording, that of its first segment.
+    /// The source file; for a recording, that of its first segment.
     pub fn path(&self) -> &Path {
         self.source.first().path()
     }

@@ -9,13 +9,13 @@ use crate::{container::Layout, stream::StreamError};
 pub(crate) enum Event<'a> {
     /// The file was not opened.
     NotOpened { path: &'a Path, failure: &'a OpenFailure },
-    /// The stream, or the recording of which it is the last segment that is here, has no proper end.
+    /// The stream has no proper end, or it is the last segment here of a recording that has none.
     Unfinished { path: &'a Path, length: u64 },
-    /// This segment does not continue the one before it, and what comes from here on is left out.
+    /// This segment does not continue the one before it, and is left out with everything after it.
     BrokenChain { path: &'a Path, why: &'a crate::record::chain::Break },
-    /// A frame cannot be given out.
+    /// A frame cannot be delivered.
     Damaged { path: &'a Path, layout: Layout, error: &'a StreamError },
 }
 
-/// Who hears of it.
+/// The listener for events.
 pub(crate) type Listener = dyn Fn(Event<'_>) + Send + Sync;

@@ -1,4 +1,4 @@
-//! Why there is no tree, a stream was not opened, or a byte cannot be read.
+//! Why there is no tree, why a stream was not opened, or why a byte cannot be read.
 
 use std::{error::Error, io, path::PathBuf, sync::Arc};
 
@@ -32,12 +32,12 @@ pub(crate) enum OpenFailure {
     /// The system refuses access.
     #[error("cannot open")]
     System(#[source] io::Error),
-    /// Other files are there now than those that were listed.
+    /// The files are no longer those that were listed.
     #[error("was replaced or removed")]
     Replaced,
     #[error(transparent)]
     Header(HeaderReadError),
-    /// The secret does not open it, or could not be had. Whoever gave the secret knows what this is.
+    /// The secret does not open it, or could not be obtained. The caller that gave the secret knows what this is.
     #[error("{0}")]
     Locked(Arc<dyn Error + Send + Sync>),
     #[error(transparent)]
@@ -48,14 +48,14 @@ pub(crate) enum OpenFailure {
 #[derive(Debug, Error)]
 #[error("{error}")]
 pub(crate) struct ReadFailure {
-    /// The file in which they are.
+    /// The file that contains them.
     pub path: PathBuf,
     #[source]
     pub error: StreamError,
 }
 
 impl OpenFailure {
-    /// Whether trying again without any change of the file would be in vain.
+    /// Whether trying again is pointless unless the file changes.
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::System(_) | Self::Replaced => false,
@@ -65,7 +65,7 @@ impl OpenFailure {
         }
     }
 
-    /// The system's word for it, for a program that reads a file.
+    /// The error number for it, for a program that reads a file.
     pub fn errno(&self) -> Errno {
         match self {
             Self::System(error) | Self::Header(HeaderReadError::Read(error)) => errno_of(error),
@@ -78,7 +78,7 @@ impl OpenFailure {
 }
 
 impl ReadFailure {
-    /// The system's word for it, for a program that reads a file.
+    /// The error number for it, for a program that reads a file.
     pub fn errno(&self) -> Errno {
         errno_of_stream(&self.error)
     }

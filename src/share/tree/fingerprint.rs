@@ -1,9 +1,9 @@
-//! What shows that a file has changed.
+//! Detecting that a file has changed.
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt};
 
-/// A file's identity, size and times. No change of its content leaves all of them alone, within what the file system's
-/// clock can tell apart.
+/// A file's identity, size and times. Any change of its content changes at least one of them, within the resolution of
+/// the file system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint {
     device: u64,

@@ -1,4 +1,4 @@
-//! What there was when the folders were last read.
+//! The state of the folders when they were last read.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{FileEntry, Node, NodeId, ROOT, entry::Content, place::Place};
 
-/// The nodes of a tree. It does not change; a later one takes its place.
+/// The nodes of a tree. It never changes, but is replaced by a later one.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     nodes: HashMap<NodeId, Node>,
@@ -49,12 +49,12 @@ impl Listing {
         children.into_iter().flatten().filter_map(|id| self.node(*id))
     }
 
-    /// The node that these names lead to from the root.
+    /// The node at the path of these names from the root.
     pub fn find<'a>(&self, names: impl IntoIterator<Item = &'a OsStr>) -> Option<&Node> {
         names.into_iter().try_fold(self.node(ROOT)?, |node, name| self.child(node.id, name))
     }
 
-    /// The names that lead from the root to the node `id`.
+    /// The path of names from the root to the node `id`.
     pub fn names_to(&self, id: NodeId) -> Vec<&OsStr> {
         let mut names = Vec::new();
         let mut next = self.node(id);

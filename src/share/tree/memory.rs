@@ -11,13 +11,14 @@ use std::{
 use super::lock;
 use crate::{container::FrameSize, stage::FrameBuffer};
 
-/// Bytes of a frame on the wire up to which nobody waits to read one: those of the default frame size.
+/// The size on the wire up to which frames are read without waiting: that of the default frame size.
 pub(super) const SMALL_FRAME: usize = (1 << 16) + 64;
-/// Bytes of larger frames that may be in reading at the same time; one frame may always be.
+/// The total size of larger frames that may be read at the same time; one frame is always allowed.
 const LARGE_FRAMES: usize = 8 << 20;
-/// Bytes of the frames that are cached, of all streams together, unless more are allowed; those of one stream may always be.
+/// The total size of cached frames over all streams, unless more is allowed; those of one stream are always allowed.
 const CACHES: usize = 16 << 20;
-/// The same, of one stream: more of large frames, or each of a few readers would decrypt its frame again for every part.
+/// The same, for one stream: more if frames are large, or else each of a few readers would decrypt its frame again for
+/// every part.
 const CACHE_OF_SMALL: usize = 4 * SMALL_FRAME;
 const CACHE_OF_LARGE: usize = 4 << 20;
 
@@ -42,7 +43,7 @@ pub(super) struct Memory {
     most_cached: AtomicUsize,
 }
 
-/// A frame that is in reading.
+/// A frame that is being read.
 pub(super) struct InReading<'a> {
     memory: &'a Memory,
     bytes: usize,
@@ -67,7 +68,7 @@ impl Memory {
         self.most_cached.store(bytes, Ordering::Relaxed);
     }
 
-    /// How many bytes a stream caches, if its frames take `wire` bytes.
+    /// The number of bytes that a stream with frames of `wire` bytes caches.
     pub fn cache_of(wire: usize) -> usize {
         if wire > SMALL_FRAME { CACHE_OF_LARGE } else { CACHE_OF_SMALL }
     }
@@ -97,8 +98,8 @@ impl Memory {
         }
     }
 
-    /// Notes that `stream`, whose frames take `wire` bytes, has frames in its caches, and has others forget theirs where
-    /// they are too many.
+    /// Notes that `stream`, whose frames take `wire` bytes, has frames in its caches, and makes other streams forget
+    /// theirs if there are too many.
     pub fn uses_cache(&self, stream: &Weak<dyn CachesFrames>, wire: usize) {
         let mut cached = lock(&self.cached);
         if cached.back().is_some_and(|(last, _)| last.ptr_eq(stream)) {

@@ -1,4 +1,4 @@
-//! Where a file is, opened so that nothing leads out of the folder that was named.
+//! The place of a file, opened so that nothing leads out of the named folder.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -18,7 +18,7 @@ use super::OpenFailure;
 /// A file that was named, or one below a folder that was.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
-    /// What was named; a link there is followed.
+    /// The path as it was named; a link there is followed.
     root: Arc<Path>,
     path: PathBuf,
 }
@@ -38,7 +38,7 @@ impl Place {
         &self.path
     }
 
-    /// What the file is now, without following a link that has taken its place.
+    /// The file's current metadata, without following a link that has taken its place.
     pub fn metadata(&self) -> Result<Metadata, OpenFailure> {
         let metadata = if *self.root == *self.path { self.path.metadata() } else { self.path.symlink_metadata() };
         match metadata {
@@ -49,7 +49,7 @@ impl Place {
         }
     }
 
-    /// Opens the file for reading. No link below what was named is followed, and no pipe waited for.
+    /// Opens the file for reading. No link below the named folder is followed, and opening never waits for a pipe.
     pub fn open(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         if *self.root == *self.path {
@@ -67,7 +67,7 @@ impl Place {
         let folder = openat(CWD, &*self.root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match openat2(&folder, below, flags, Mode::empty(), resolve) {
-            // An older kernel, or a filter of system calls that does not know this one.
+            // An older kernel, or a system call filter that does not know this one.
             Err(Errno::NOSYS | Errno::PERM) => self.open_checked(flags),
             opened => Ok(File::from(opened?)),
         }
@@ -78,7 +78,7 @@ impl Place {
         self.open_checked(flags)
     }
 
-    /// Opens the file if the folder it is in is still one below what was named.
+    /// Opens the file if its folder is still below the named one.
     fn open_checked(&self, flags: OFlags) -> io::Result<File> {
         let folder = self.path.parent().unwrap_or(&self.root);
         let names_of = |path: &Path| path.strip_prefix(&self.root).map(Path::to_owned).ok();

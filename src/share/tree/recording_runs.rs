@@ -13,10 +13,10 @@ pub(super) struct Run {
     pub is_last: bool,
 }
 
-/// The segments of one recording with consecutive numbers, in their order. The `segments` are those of one folder, in the
-/// order of their names. A second file with the same number begins a run of its own.
+/// The segments of one recording with consecutive numbers, in their order. The `segments` are those of one folder, in
+/// the order of their names. A second file with the same number starts a separate run.
 pub(super) fn runs(segments: Vec<(Place, SegmentRecord)>) -> Vec<Run> {
-    // The recordings in the order of their first names.
+    // The recordings in the order of their first segments' names.
     let mut recordings: Vec<Vec<(Place, SegmentRecord)>> = Vec::new();
     let mut known = HashMap::new();
     for (place, record) in segments {
