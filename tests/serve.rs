@@ -14,11 +14,13 @@ use std::{
     },
     process::{Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use nix::sys::signal::Signal;
 use support::{
     Folder, assert_done, assert_refused, plaintext,
+    recorder::Recorder,
     serving::{Answer, Serving},
     text,
 };
@@ -337,7 +339,7 @@ fn a_recording_with_a_gap_has_ended_before_it() {
     fs::remove_file(&segments[1]).unwrap();
     let serving = Serving::start(&folder, &["cam"]);
     let playlist = serving.get("cam.ts.m3u8", &[]).text();
-    assert!(playlist.contains("TYPE:VOD") && playlist.ends_with("#EXT-X-ENDLIST\n"), "{playlist}");
+    assert!(playlist.contains("TYPE:EVENT") && playlist.ends_with("#EXT-X-ENDLIST\n"), "{playlist}");
     assert!(serving.get("", &[]).text().contains("continues in a missing segment"));
 }
 
@@ -424,6 +426,52 @@ fn a_recording_is_one_film_and_has_a_playlist_of_its_segments() {
     assert!(assembled == input && playlist.ends_with("#EXT-X-ENDLIST\n"), "{playlist}");
     let index: serde_json::Value = serde_json::from_slice(&serving.get("index.json", &[]).body).unwrap();
     assert_eq!(index["files"].as_array().unwrap().len(), 1, "{index}");
+}
+
+#[test]
+#[ignore = "needs ffmpeg"]
+fn a_viewer_of_a_recording_that_grows_gets_every_packet_and_what_is_listed_never_changes() {
+    let folder = Folder::new();
+    let sample = format!("{}/tests/data/sample.mp4", env!("CARGO_MANIFEST_DIR"));
+    let camera =
+        ["ffmpeg", "-v", "error", "-re", "-stream_loop", "3", "-i", &sample, "-c", "copy", "-f", "mpegts", "-"];
+    let arguments = ["--segment-time", "8s", "--name", "cam.ts", "--"];
+    let (mut recorder, _) = Recorder::start(&folder, &[&arguments[..], &camera].concat());
+    recorder.wait_for("segment", &[("state", "begun".into())]);
+    let serving = Serving::start(&folder, &["cam"]);
+    let listed = || -> Vec<_> { serving.get("cam.ts.m3u8", &[]).text().lines().map(str::to_owned).collect() };
+    let mut before = listed();
+    while before.iter().filter(|line| line.starts_with("#EXTINF")).count() == 0 {
+        thread::sleep(Duration::from_millis(50));
+        before = listed();
+    }
+    let packets = |input: &str, options: &[&str]| {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error"]).args(options).args(["-i", input, "-c", "copy", "-map", "v"]);
+        ffmpeg.args(["-f", "framecrc", "-"]).current_dir(folder.path(""));
+        move || {
+            let output = ffmpeg.output().unwrap();
+            assert_done(&output);
+            let lines = text(&output.stdout);
+            let lines = lines.lines().filter(|line| !line.starts_with('#'));
+            // Their sizes and sums.
+            lines.map(|line| line.split(',').skip(4).take(2).collect::<String>()).collect::<Vec<_>>()
+        }
+    };
+    let viewer = thread::spawn(packets(&format!("{}cam.ts.m3u8", serving.url), &["-live_start_index", "0"]));
+    while !viewer.is_finished() {
+        let now = listed();
+        assert!(now.starts_with(&before), "{before:#?} became {now:#?}");
+        before = now;
+        thread::sleep(Duration::from_millis(50));
+    }
+    let viewed = viewer.join().unwrap();
+    drop(recorder.end());
+    assert_done(&folder.run(&["decrypt", "cam", "-o", "cam.ts"]));
+    let recorded = packets("cam.ts", &[])();
+    assert!(recorded.len() > 300, "{}", recorded.len());
+    assert_eq!(viewed, recorded);
+    assert_eq!(before.last().unwrap(), "#EXT-X-ENDLIST");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! opened to read it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and gives a
 //! [`SharedStream`]. Secrets come from an [`Unlock`], since nothing here can ask for one.
 
+mod cuts;
 mod descriptors;
 mod entry;
 mod event;
@@ -26,6 +27,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "serve")]
+pub(crate) use cuts::PIECE_TIME;
 pub(crate) use entry::{Attributes, Content, FileEntry, Node, NodeId, ROOT};
 pub(crate) use event::{Event, Listener};
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Event, Listener, OpenFailure,
+    cuts::Cuts,
     descriptors::{Descriptors, SourceFile},
     entry::FileSource,
     fingerprint::Fingerprint,
@@ -86,7 +87,7 @@ impl Opener {
         let sealed = self.sealed(place, before).map_err(|failure| (place.clone(), failure))?;
         let end = if sealed.is_whole() { End::Whole } else { End::Unfinished };
         let length = sealed.len();
-        Ok((vec![Part { start: 0, length, sealed, facts: None }], end))
+        Ok((vec![Part { start: 0, length, sealed, facts: None, cuts: Arc::default() }], end))
     }
 
     /// Opens segment after segment, as far as each continues the one before it.
@@ -121,7 +122,8 @@ impl Opener {
                 }
             }
             let length = sealed.len();
-            parts.push(Part { start, length, sealed, facts: Some(facts) });
+            let cuts = known_cuts(&sealed, place, before);
+            parts.push(Part { start, length, sealed, facts: Some(facts), cuts });
             start = start.saturating_add(length);
         }
         let end = match parts.last().and_then(|part| part.sealed.last_frame().filter(|_| part.sealed.is_whole())) {
@@ -182,6 +184,13 @@ fn follows(part: &Part, next: &SegmentFacts) -> Result<Result<(), Break>, OpenFa
     let file = part.sealed.stream_file();
     let facts = SegmentFacts::of(facts.record, part.sealed.stream(), file, &[next.record.predecessor.frames])?;
     Ok(continues(&facts, next))
+}
+
+/// The cuts of what is in `sealed`, at `place`, as far as they were found before.
+fn known_cuts(sealed: &SealedFile<SourceFile>, place: &Place, before: Option<&SharedStream>) -> Arc<Cuts> {
+    let prefix = |sealed: &SealedFile<SourceFile>| sealed.header().prefix.encode();
+    let known = before.and_then(|before| before.parts().iter().find(|part| part.place() == place));
+    known.filter(|part| prefix(&part.sealed) == prefix(sealed)).map(|part| Arc::clone(&part.cuts)).unwrap_or_default()
 }
 
 fn with_shared_cache(sealed: SealedFile<SourceFile>) -> SealedFile<SourceFile> {

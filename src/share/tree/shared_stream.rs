@@ -4,11 +4,16 @@ use std::{
     collections::BTreeSet,
     ops::Range,
     path::Path,
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use super::{
     Event, Listener, ReadFailure,
+    cuts::Cuts,
     descriptors::SourceFile,
     failure::frame_of,
     fingerprint::Fingerprint,
@@ -64,6 +69,7 @@ pub(super) struct Part {
     pub sealed: Arc<SealedFile<SourceFile>>,
     /// What it says of its place in a recording.
     pub facts: Option<SegmentFacts>,
+    pub cuts: Arc<Cuts>,
 }
 
 /// Plaintext that was asked for, of one frame or less. Its memory is used again when it is dropped.
@@ -114,10 +120,18 @@ impl SharedStream {
         lock(&self.damaged).len()
     }
 
-    /// The segments of a recording, as ranges of the whole, with the times of their first and last frames in Unix
-    /// microseconds, if they are known.
-    pub fn segments(&self) -> impl Iterator<Item = (Range<u64>, Option<Range<i64>>)> {
-        self.parts.iter().map(|part| (part.start..part.end(), part.times()))
+    /// The pieces of a recording, as ranges of the whole, and how long each took to arrive. While it `grows`, what comes
+    /// after the last piece that is whole is left out: no piece ever changes.
+    pub fn pieces(&self, grows: bool) -> Vec<(Range<u64>, Duration)> {
+        let mut pieces = Vec::new();
+        for (number, part) in (1..).zip(&self.parts) {
+            let is_to_come = grows && number == self.parts.len() && !part.sealed.is_whole();
+            let of_part = part.cuts.pieces(&part.sealed, part.length, is_to_come);
+            pieces.extend(
+                of_part.into_iter().map(|(range, time)| (part.start + range.start..part.start + range.end, time)),
+            );
+        }
+        pieces
     }
 
     pub(super) fn parts(&self) -> &[Part] {
@@ -244,13 +258,6 @@ impl Part {
     /// Where it begins in the recording, the segments that are not here included.
     pub fn offset_in_recording(&self) -> u64 {
         self.facts.as_ref().map_or(0, |facts| facts.record.offset)
-    }
-
-    fn times(&self) -> Option<Range<i64>> {
-        let (last, _) =
-            self.sealed.last_frame().filter(|_| self.sealed.header().prefix.features.contains(Features::TIMED))?;
-        let first = self.sealed.frame(0).ok()?.tag().time;
-        Some(first..last.time)
     }
 }
 

@@ -373,6 +373,6 @@ fn a_recording_is_one_file_as_far_as_its_segments_are_one_chain() {
         let mut area = vec![0; length as usize];
         assert_eq!(stream.read_at(&mut area, 0).unwrap() as u64, length, "{segments:?}");
         assert_eq!(stream.read_at(&mut area, length).is_ok(), stream.is_whole(), "{segments:?}");
-        assert_eq!(stream.segments().map(|(range, _)| range.end - range.start).sum::<u64>(), length);
+        assert_eq!(stream.pieces(false).iter().map(|(range, _)| range.end - range.start).sum::<u64>(), length);
     }
 }
