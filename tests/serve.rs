@@ -646,13 +646,45 @@ fn the_head_of_a_request_that_never_ends_is_not_waited_for() {
 #[ignore = "needs root, curl"]
 fn another_user_of_the_machine_is_not_answered() {
     let folder = film(100);
-    let serving = Serving::start(&folder, &["films"]);
-    let curl = |user: u32| {
-        let mut curl = Command::new("curl");
-        curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &format!("{}film.mp4", serving.url)]);
-        text(&curl.uid(user).current_dir("/").output().unwrap().stdout)
-    };
-    assert_eq!((curl(0).as_str(), curl(65_534).as_str()), ("200", "000"));
+    let serving = Serving::start(&folder, &["films", "--listen", "0.0.0.0:0"]);
+    let own = text(&Command::new("hostname").arg("-I").output().unwrap().stdout);
+    for address in own.split_whitespace().filter(|address| !address.contains(':')).chain(["127.0.0.1"]) {
+        let curl = |user: u32| {
+            let mut curl = Command::new("curl");
+            let url = format!("http://{address}:{}{}film.mp4", serving.port, serving.root);
+            curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &url]);
+            text(&curl.uid(user).current_dir("/").output().unwrap().stdout)
+        };
+        assert_eq!((curl(0).as_str(), curl(65_534).as_str()), ("200", "000"), "{address}");
+    }
+}
+
+/// Serves with every read of a file, from the second one on, taking this many microseconds; each is a line of `reads`.
+fn serving_slowly(folder: &Folder, microseconds: u32) -> Serving {
+    let mut strace = Command::new("strace");
+    let inject = format!("inject=pread64:delay_enter={microseconds}:when=2+");
+    strace.args(["-D", "-f", "-qq", "-o", "reads", "-e", "trace=pread64", "-e", &inject]).arg(support::reelseal());
+    Serving::spawn(strace.args(["serve", "--key-file", "key", "films"]).current_dir(folder.path("")))
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn the_head_of_an_answer_waits_for_no_more_of_a_slow_file_than_for_its_first_bytes() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("films")).unwrap();
+    folder.write("film.mp4", &plaintext(1 << 20));
+    assert_done(&folder.run(&["encrypt", "film.mp4", "-o", "films/film.mp4.reel", "--frame-size", "4K"]));
+    let mut serving = serving_slowly(&folder, 50_000);
+    let reads = || text(&folder.read("reads")).matches("pread64").count();
+    let before = reads();
+    let mut connection = serving.connect();
+    connection.write_all(serving.request("GET", "film.mp4", &[]).as_bytes()).unwrap();
+    connection.read_exact(&mut [0; 100]).unwrap();
+    // The first batch alone is 64 frames.
+    let for_the_head = reads() - before;
+    assert!(for_the_head < 30, "{for_the_head} reads");
+    drop(connection);
+    serving.end(Signal::SIGTERM);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod hls;
 mod host;
 mod load;
 mod media_type;
+mod pace;
 mod page;
 mod path;
 mod peer;

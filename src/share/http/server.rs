@@ -25,6 +25,7 @@ use super::{
     body::Content,
     flush::{Flush, Flushing},
     load::Load,
+    pace::Paces,
     peer::is_admitted,
     service::Service,
     token::Token,
@@ -110,7 +111,8 @@ impl Server {
             .enable_io()
             .enable_time()
             .build()?;
-        let service = Arc::new(Service { tree, token: self.token, load: Load::default(), name: self.name });
+        let (load, paces) = (Load::default(), Paces::default());
+        let service = Arc::new(Service { tree, token: self.token, load, paces, name: self.name });
         let (listener, stop) = (self.listener, self.stop);
         let result = runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;

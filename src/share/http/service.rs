@@ -15,6 +15,7 @@ use super::{
     hls,
     host::{self, HostError},
     load::Load,
+    pace::Paces,
     page, path,
     token::Token,
 };
@@ -32,6 +33,7 @@ pub(super) struct Service {
     pub tree: Arc<Tree>,
     pub token: Token,
     pub load: Load,
+    pub paces: Paces,
     /// What others call this machine.
     pub name: Option<String>,
 }
@@ -106,7 +108,8 @@ impl Service {
             },
             Some(Found::File(node)) => match self.open(node) {
                 Ok(stream) => {
-                    let (method, headers, load) = (request.method(), request.headers(), self.load.clone());
+                    let (method, headers) = (request.method(), request.headers());
+                    let load = (self.load.clone(), self.paces.of(node.id));
                     file(method, headers, &node.name, node.attributes.modified, stream, load)
                 }
                 Err(failure) => failed(&failure),
