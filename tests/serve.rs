@@ -303,7 +303,7 @@ fn an_address_that_nobody_can_learn_is_refused() {
 }
 
 #[test]
-fn generated_names_go_before_files_of_the_same_name_and_nothing_is_below_a_file() {
+fn generated_names_go_before_files_of_the_same_name_which_keep_theirs_and_nothing_is_below_a_file() {
     let folder = film(100);
     for name in ["index.json", "index.m3u"] {
         folder.write(name, b"forged");
@@ -312,6 +312,9 @@ fn generated_names_go_before_files_of_the_same_name_and_nothing_is_below_a_file(
     let serving = Serving::start(&folder, &["films"]);
     assert!(serving.get("index.json", &[]).text().contains("\"files\""));
     assert!(serving.get("index.m3u", &[]).text().starts_with("#EXTM3U"));
+    for name in ["index.json.reel", "index.m3u.reel"] {
+        assert_eq!(serving.get(name, &[]).text(), "forged", "{name}");
+    }
     for name in ["film.mp4/index.json", "film.mp4/index.m3u", "film.mp4/", "film.mp4/x"] {
         assert_eq!(serving.get(name, &[]).status, 404, "{name}");
     }

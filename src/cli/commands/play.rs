@@ -17,7 +17,7 @@ use crate::{
     },
     process::CommandLine,
     share::{
-        http::{Server, addresses},
+        http::{GENERATED, Server, addresses},
         player::Handover,
     },
     signals::{EndRequest, Startup, Watching},
@@ -32,7 +32,7 @@ pub(in crate::cli) fn play(plan: &PlayPlan, startup: Startup) -> Result<(), Exit
 
 fn run(plan: &PlayPlan, startup: Startup) -> Result<(), Failure> {
     let server = bind(LOCAL)?;
-    let (tree, watching) = shared_tree::open(&plan.sharing, startup)?;
+    let (tree, watching) = shared_tree::open(&plan.sharing, GENERATED, startup)?;
     let (url, stopper) = (server.url(), server.stopper());
     let served =
         |server: Server| server.run(tree.clone()).map_err(|error| Failure::system("play", "cannot serve", &error));

@@ -24,3 +24,4 @@ mod token;
 
 pub(crate) use entries::addresses;
 pub(crate) use server::{Server, ServerError};
+pub(crate) use service::GENERATED;

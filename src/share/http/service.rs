@@ -21,12 +21,15 @@ use super::{
 };
 use crate::{
     keys::random_bytes,
-    share::tree::{Listing, Node, OpenFailure, SharedStream, Tree},
+    share::tree::{Generated, Listing, Node, OpenFailure, SharedStream, Tree},
 };
 
 const INDEX: &str = "index.json";
 const PLAYLIST: &str = "index.m3u";
 const HLS: &str = ".m3u8";
+
+/// What is generated here, in a tree.
+pub(crate) const GENERATED: Generated = Generated { names: &[INDEX, PLAYLIST], suffix: Some(HLS) };
 
 /// What answers requests.
 pub(super) struct Service {

@@ -33,6 +33,10 @@ pub(crate) use entry::{Attributes, Content, FileEntry, Node, NodeId, ROOT};
 pub(crate) use event::{Event, Listener};
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
 pub(crate) use listing::Listing;
+#[cfg(feature = "serve")]
+pub(crate) use losses::Loss;
+pub(crate) use losses::Losses;
+pub(crate) use names::Generated;
 pub(crate) use opening::Unlock;
 #[cfg(any(feature = "serve", test))]
 pub(crate) use shared_stream::End;
@@ -68,18 +72,19 @@ struct Opened {
 }
 
 impl Tree {
-    /// The tree of `paths`: one folder's content, or else each path under its last name. `unlock` opens headers, and
-    /// `listener` hears of damage.
+    /// The tree of `paths`: one folder's content, or else each path under its last name. No stream has a name of what is
+    /// `generated`. `unlock` opens headers, and `listener` hears of damage.
     ///
     /// # Errors
     ///
     /// [`TreeError`] of a path that was named. What cannot be read below a folder is left out.
     pub fn new(
         paths: &[PathBuf],
+        generated: Generated,
         unlock: Box<dyn Unlock>,
         listener: impl Fn(Event<'_>) + Send + Sync + 'static,
     ) -> Result<Self, TreeError> {
-        let mut scanner = Scanner::new(paths)?;
+        let mut scanner = Scanner::new(paths, generated)?;
         let listing = RwLock::new(Arc::new(scanner.scan()));
         let opener = Opener::new(unlock, Arc::new(listener));
         Ok(Self { scanner: Mutex::new((scanner, Instant::now())), listing, opener, slots: Mutex::default() })

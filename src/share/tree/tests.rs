@@ -98,7 +98,7 @@ fn share_with(paths: &[&Path], key_file: KeyFile) -> Shared {
         });
     };
     let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
-    Shared { tree: Tree::new(&paths, Box::new(unlocking), listener).unwrap(), unlocked, events }
+    Shared { tree: Tree::new(&paths, Generated::default(), Box::new(unlocking), listener).unwrap(), unlocked, events }
 }
 
 impl Shared {
@@ -178,7 +178,7 @@ fn several_paths_are_each_under_their_last_name_and_nodes_keep_their_ids() {
     let id = |listing: &Listing| listing.find(Path::new("one/a.mp4").iter()).unwrap().id;
     assert_eq!(id(&before), id(&after));
     assert!(matches!(
-        Tree::new(&[folder.path().join("none")], Box::new(Unlocking(Arc::default(), key_file(4))), |_| ()),
+        Tree::new(&[folder.path().join("none")], Generated::default(), Box::new(Unlocking(Arc::default(), key_file(4))), |_| ()),
         Err(TreeError::Open { .. })
     ));
 }
