@@ -23,5 +23,5 @@ mod service;
 mod token;
 
 pub(crate) use entries::addresses;
-pub(crate) use server::{Server, ServerError};
+pub(crate) use server::{Requests, Server, ServerError};
 pub(crate) use service::GENERATED;

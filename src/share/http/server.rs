@@ -4,7 +4,10 @@ use std::{
     convert::Infallible,
     io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -55,7 +58,12 @@ pub(crate) struct Server {
     name: Option<String>,
     token: Token,
     stop: Arc<Notify>,
+    requests: Requests,
 }
+
+/// How many requests were answered that had the token.
+#[derive(Clone, Default)]
+pub(crate) struct Requests(Arc<AtomicU64>);
 
 /// Ends a server.
 #[derive(Clone)]
@@ -81,7 +89,8 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let name = uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned);
-        Ok(Self { listener, address, name, token: Token::random()?, stop: Arc::default() })
+        let (token, stop, requests) = (Token::random()?, Arc::default(), Requests::default());
+        Ok(Self { listener, address, name, token, stop, requests })
     }
 
     /// The address of the tree's root, with the token: whoever has it may read. Of a server that listens on all addresses of
@@ -98,6 +107,10 @@ impl Server {
         Stopper(Arc::clone(&self.stop))
     }
 
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
     /// Answers until it is stopped. Connections that are open then are cut.
     ///
     /// # Errors
@@ -111,8 +124,9 @@ impl Server {
             .enable_io()
             .enable_time()
             .build()?;
+        let (token, name, requests) = (self.token, self.name, self.requests);
         let (load, paces) = (Load::default(), Paces::default());
-        let service = Arc::new(Service { tree, token: self.token, load, paces, name: self.name });
+        let service = Arc::new(Service { tree, token, load, paces, name, requests });
         let (listener, stop) = (self.listener, self.stop);
         let result = runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -123,6 +137,16 @@ impl Server {
         });
         runtime.shutdown_background();
         result
+    }
+}
+
+impl Requests {
+    pub fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
     load::Load,
     pace::Paces,
     page, path,
+    server::Requests,
     token::Token,
 };
 use crate::{
@@ -39,6 +40,7 @@ pub(super) struct Service {
     pub paces: Paces,
     /// What others call this machine.
     pub name: Option<String>,
+    pub requests: Requests,
 }
 
 /// What an address leads to.
@@ -78,6 +80,7 @@ impl Service {
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
+        self.requests.count();
         let root = format!("/{}/", self.token.reveal());
         let Some(below) = below else { return moved(&root) };
         let Some((names, is_folder)) = path::names(below) else { return not_found() };

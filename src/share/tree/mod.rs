@@ -11,6 +11,7 @@ mod event;
 mod failure;
 mod fingerprint;
 mod listing;
+mod losses;
 mod memory;
 mod names;
 mod opening;
@@ -145,11 +146,9 @@ impl Tree {
         self.opener.memory().cache_at_most(bytes);
     }
 
-    /// How many damaged frames readers have met so far, of all streams that are open.
-    pub fn damaged_frames(&self) -> usize {
-        let slots: Vec<_> = lock(&self.slots).values().map(Arc::clone).collect();
-        let opened = |slot: &Arc<Slot>| lock(&slot.0).as_ref().and_then(|opened| opened.result.clone().ok());
-        slots.iter().filter_map(opened).map(|stream| stream.damaged_frames()).sum()
+    /// What readers could not have so far.
+    pub fn losses(&self) -> &Losses {
+        self.opener.losses()
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     entry::FileSource,
     fingerprint::Fingerprint,
     lock,
+    losses::Losses,
     memory::Memory,
     place::Place,
     shared_stream::{End, Part, SharedStream},
@@ -46,16 +47,22 @@ pub(super) struct Opener {
     listener: Arc<Listener>,
     descriptors: Arc<Descriptors>,
     memory: Arc<Memory>,
+    losses: Arc<Losses>,
 }
 
 impl Opener {
     pub fn new(unlock: Box<dyn Unlock>, listener: Arc<Listener>) -> Self {
-        Self { unlock: Mutex::new(unlock), listener, descriptors: Arc::default(), memory: Arc::default() }
+        let (descriptors, memory, losses) = (Arc::default(), Arc::default(), Arc::default());
+        Self { unlock: Mutex::new(unlock), listener, descriptors, memory, losses }
     }
 
     #[cfg(feature = "mount")]
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    pub fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Opens `source`. What of it was opened `before` and has not changed is taken over, and of a file that has grown the
@@ -80,7 +87,8 @@ impl Opener {
         if !before.is_some_and(|before| before.end() == end) {
             self.report_end(&parts, &end);
         }
-        Ok(SharedStream::new(parts, end, Arc::clone(&self.memory), Arc::clone(&self.listener)))
+        let shared = (Arc::clone(&self.memory), Arc::clone(&self.losses));
+        Ok(SharedStream::new(parts, end, shared, Arc::clone(&self.listener)))
     }
 
     fn stream(&self, place: &Place, before: Option<&SharedStream>) -> Result<(Vec<Part>, End), (Place, OpenFailure)> {

@@ -18,14 +18,15 @@ use super::{
     failure::frame_of,
     fingerprint::Fingerprint,
     lock,
+    losses::{Loss, Losses},
     memory::{CachesFrames, Memory, SMALL_FRAME},
     place::Place,
 };
 use crate::{
-    container::{Features, FrameSize},
+    container::{Features, FrameSize, PREFIX_LENGTH},
     record::{SegmentFacts, chain::Break},
     stage::FrameBuffer,
-    stream::{SealedFile, SealedFrame, StreamError},
+    stream::{ReadAt, SealedFile, SealedFrame, StreamError},
 };
 
 /// Bytes that are copied at a time out of frames that are too large to be held by a slow reader.
@@ -41,9 +42,12 @@ pub(crate) struct SharedStream {
     end: End,
     etag: String,
     memory: Arc<Memory>,
+    losses: Arc<Losses>,
     listener: Arc<Listener>,
     /// The frames that could not be read, each by its part and index.
-    damaged: Mutex<BTreeSet<(usize, u64)>>,
+    failed: Mutex<BTreeSet<(usize, u64)>>,
+    /// How many of them are damaged.
+    damaged: AtomicUsize,
     me: Weak<dyn CachesFrames>,
 }
 
@@ -86,13 +90,18 @@ enum Bytes {
 }
 
 impl SharedStream {
-    pub(super) fn new(parts: Vec<Part>, end: End, memory: Arc<Memory>, listener: Arc<Listener>) -> Arc<Self> {
+    pub(super) fn new(
+        parts: Vec<Part>,
+        end: End,
+        (memory, losses): (Arc<Memory>, Arc<Losses>),
+        listener: Arc<Listener>,
+    ) -> Arc<Self> {
         let length = parts.last().map_or(0, Part::end);
         let etag = etag(&parts, &end);
-        let damaged = Mutex::default();
+        let (failed, damaged) = (Mutex::default(), AtomicUsize::new(0));
         Arc::new_cyclic(|me: &Weak<Self>| {
             let me: Weak<dyn CachesFrames> = Weak::clone(me) as _;
-            Self { parts, length, end, etag, memory, listener, damaged, me }
+            Self { parts, length, end, etag, memory, losses, listener, failed, damaged, me }
         })
     }
 
@@ -117,7 +126,7 @@ impl SharedStream {
 
     /// How many damaged frames readers have met so far.
     pub fn damaged_frames(&self) -> usize {
-        lock(&self.damaged).len()
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// The pieces of a recording, as ranges of the whole, and how long each took to arrive. While it `grows`, what comes
@@ -216,6 +225,7 @@ impl SharedStream {
         match (self.parts.get(number), self.parts.last()) {
             (Some(part), _) => Ok(Some((number, part))),
             (None, Some(last)) if !self.is_whole() => {
+                self.losses.note(Loss::MissingEnd);
                 let error = StreamError::EndBeforeFinalFrame { index: last.sealed.frames() };
                 Err(ReadFailure { path: last.place().path().to_owned(), error })
             }
@@ -226,10 +236,16 @@ impl SharedStream {
     fn failed(&self, number: usize, error: StreamError) -> ReadFailure {
         let Some(part) = self.parts.get(number) else { return ReadFailure { path: Default::default(), error } };
         let path = part.place().path();
-        let mut damaged = lock(&self.damaged);
-        let is_new = damaged.len() < MOST_REPORTED && damaged.insert((number, frame_of(&error).unwrap_or(u64::MAX)));
-        drop(damaged);
+        let loss = match Loss::of(&error) {
+            Loss::Damage if part.is_replaced() => Loss::Replaced,
+            loss => loss,
+        };
+        self.losses.note(loss);
+        let mut failed = lock(&self.failed);
+        let is_new = failed.len() < MOST_REPORTED && failed.insert((number, frame_of(&error).unwrap_or(u64::MAX)));
+        drop(failed);
         if is_new {
+            self.damaged.fetch_add(usize::from(loss == Loss::Damage), Ordering::Relaxed);
             (self.listener)(Event::Damaged { path, layout: part.sealed.header().layout(), error: &error });
         }
         ReadFailure { path: path.to_owned(), error }
@@ -253,6 +269,17 @@ impl Part {
 
     pub fn end(&self) -> u64 {
         self.start.saturating_add(self.length)
+    }
+
+    /// Whether the file holds another stream now: either copy of the header may be damaged, and both begin as they did.
+    fn is_replaced(&self) -> bool {
+        let header = self.sealed.header();
+        let begins = |position: u64| {
+            let mut prefix = [0; PREFIX_LENGTH];
+            let read = self.sealed.source().read_at(&mut prefix, position);
+            read.is_ok_and(|read| read == PREFIX_LENGTH) && prefix == header.prefix.encode()
+        };
+        ![0, header.length.bytes() as u64].into_iter().any(begins)
     }
 
     /// Where it begins in the recording, the segments that are not here included.
