@@ -61,7 +61,7 @@ fn ranges_conditions_and_methods_are_answered_as_rfc_9110_says() {
     let old = "Sun, 06 Nov 1994 08:49:37 GMT";
     // What is asked, the status, and the bytes of one range.
     type Case<'a> = (&'a [&'a str], u16, Option<(usize, usize)>);
-    let cases: [Case<'_>; 22] = [
+    let cases: [Case<'_>; 23] = [
         (&["Range: bytes=0-0"], 206, Some((0, 1))),
         (&["Range: bytes=65535-65536"], 206, Some((65_535, 65_537))),
         (&["Range: bytes=100-"], 206, Some((100, LENGTH))),
@@ -73,6 +73,7 @@ fn ranges_conditions_and_methods_are_answered_as_rfc_9110_says() {
         (&["Range: bytes=-0"], 416, None),
         (&["Range: bytes=5-2"], 200, None),
         (&["Range: lines=1-2"], 200, None),
+        (&["Range: bytes=0-1", "Range: bytes=5-6"], 200, None),
         (&["Range: bytes=0-1", "If-Range: ETAG"], 206, Some((0, 2))),
         (&["Range: bytes=0-1", "If-Range: \"other\""], 200, None),
         (&["Range: bytes=0-1", "If-Range: Sun, 06 Nov 1994 08:49:37 GMT"], 200, None),
@@ -383,14 +384,16 @@ fn a_folder_has_an_index_a_playlist_and_pages_of_its_folders() {
     assert_eq!(file["url"], format!("{root}film.mp4"));
     let playlist = serving.get("index.m3u", &[]).text();
     let url = &serving.url;
-    let expected =
-        format!("#EXTM3U\n#EXTINF:-1,film.mp4\n{url}film.mp4\n#EXTINF:-1,a&b.webm\n{url}day%20one/a%26b.webm\n");
+    let expected = format!(
+        "#EXTM3U\n#EXTINF:-1,film.mp4\n{url}film.mp4\n#EXTINF:-1,day one/a&b.webm\n{url}day%20one/a%26b.webm\n"
+    );
     let sorted = |text: &str| {
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
         lines.sort();
         lines
     };
     assert_eq!(sorted(&playlist), sorted(&expected));
+    assert!(serving.get("day%20one/index.m3u", &[]).text().starts_with("#EXTM3U\n#EXTINF:-1,a&b.webm\n"));
     let moved = serving.get("day%20one", &[]);
     assert_eq!((moved.status, moved.header("location")), (301, Some(format!("{root}day%20one/").as_str())));
     let page = serving.get("day%20one/", &[]).text();
@@ -489,6 +492,10 @@ fn a_wrong_secret_a_taken_address_and_nothing_to_serve_are_refused_at_once() {
     let serving = Serving::start(&folder, &["films"]);
     let address = format!("127.0.0.1:{}", serving.port);
     assert_refused(&folder.run(&["serve", "films", "--listen", &address]), 1, "cannot listen");
+    for address in [":8080", "localhost:8090", "8080"] {
+        let expected = "an address and a port are needed, as in 127.0.0.1:8080 or 0.0.0.0:8080";
+        assert_refused(&folder.run(&["serve", "films", "--listen", address]), 2, expected);
+    }
     fs::create_dir(folder.path("empty")).unwrap();
     assert_refused(&folder.run(&["serve", "empty"]), 2, "empty: contains no encrypted files");
     assert_refused(&folder.run(&["serve", "none"]), 1, "none: cannot open");
@@ -539,6 +546,11 @@ fn clients_that_say_nothing_or_leave_cost_nothing_lasting_and_too_many_are_told_
             connection.take(4096).read_to_string(&mut told).is_ok() && !told.is_empty()
         });
         assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
+        for header in
+            ["X-Content-Type-Options: nosniff", "Content-Security-Policy: sandbox;", "Referrer-Policy: no-referrer"]
+        {
+            assert!(told.contains(header), "{told}");
+        }
         let (open, threads, _) = cost(serving.process());
         assert!(open < descriptors + 140 && threads < 100, "{open} descriptors, {threads} threads");
     }
@@ -647,7 +659,7 @@ fn the_head_of_a_request_that_never_ends_is_not_waited_for() {
 
 #[test]
 #[ignore = "needs root, curl"]
-fn another_user_of_the_machine_is_not_answered() {
+fn another_user_of_the_machine_is_not_answered_whichever_address_is_used() {
     let folder = film(100);
     let serving = Serving::start(&folder, &["films", "--listen", "0.0.0.0:0"]);
     let own = text(&Command::new("hostname").arg("-I").output().unwrap().stdout);

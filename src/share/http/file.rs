@@ -49,8 +49,9 @@ pub(super) fn file(
         }
         conditions::Answer::Content { of_range } => of_range,
     };
-    // A range is defined for GET alone.
-    let range = headers.get(RANGE).filter(|_| of_range && method == Method::GET);
+    // A range is defined for GET alone, and of several headers nobody knows which one is meant.
+    let mut ranges = headers.get_all(RANGE).iter().filter(|_| of_range && method == Method::GET);
+    let range = ranges.next().filter(|_| ranges.next().is_none());
     let wanted = range.and_then(|range| range.to_str().ok()).map_or(Wanted::All, |range| wanted(range, length));
     let of_type = HeaderValue::from_static(media_type.name);
     let (status, parts, of_type, content_range) = match wanted {

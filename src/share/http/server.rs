@@ -48,7 +48,10 @@ const BUFFER: usize = 64 << 10;
 /// Threads that wait for connections; what they are sent is made by others.
 const MOST_THREADS: usize = 4;
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 21\r\n\
-                      Content-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n\r\ntoo many connections\n";
+                      Content-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\
+                      Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+                      Content-Security-Policy: sandbox; default-src 'none'; frame-ancestors 'none'\r\n\
+                      Connection: close\r\n\r\ntoo many connections\n";
 
 /// A server that listens, and does not answer yet.
 pub(crate) struct Server {
