@@ -32,10 +32,14 @@ pub(in crate::cli) struct ServeArguments {
     ///
     /// If others can reach the address, anyone who knows the secret word in the path can read the files, and they cross the
     /// network unencrypted.
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
     pub common: CommonArguments,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address and a port are needed, as in 127.0.0.1:8080 or 0.0.0.0:8080")
 }

@@ -14,7 +14,10 @@ use crate::{
         },
         plan::MountPlan,
     },
-    share::fuse::{Left, MountPoint, Mounted, Unmounter},
+    share::{
+        fuse::{Left, MountPoint, Mounted, Unmounter},
+        tree::Generated,
+    },
     signals::{self, EndRequest, Startup},
 };
 
@@ -34,7 +37,7 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
     let shown = plan.place.as_path();
     // A problem with the folder should be reported before the passphrase prompt.
     let place = MountPoint::new(shown, &plan.source).map_err(|error| not_mounted(shown, &error))?;
-    let (tree, watching) = shared_tree::open(&plan.sharing, startup)?;
+    let (tree, watching) = shared_tree::open(&plan.sharing, Generated::default(), startup)?;
     let (ended, ends) = channel();
     let asked = ended.clone();
     let end = EndRequest {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     keys::{Key, KeyFile, Lock},
-    share::tree::{SharedStream, Tree, Unlock},
+    share::tree::{Generated, SharedStream, Tree, Unlock},
     stream::{DescriptorInput, OpenedStream, StreamHeader, StreamOptions, Writer},
 };
 
@@ -49,7 +49,7 @@ fn stream(length: usize, whole: bool) -> Arc<SharedStream> {
     if !whole {
         file.set_len(file.metadata().unwrap().len() - 50).unwrap();
     }
-    let tree = Tree::new(&[path], Box::new(Unlocking), |_| {}).unwrap();
+    let tree = Tree::new(&[path], Generated::default(), Box::new(Unlocking), |_| {}).unwrap();
     let listing = tree.listing();
     tree.open(listing.files()[0].file().unwrap()).unwrap()
 }

@@ -13,6 +13,7 @@ mod hls;
 mod host;
 mod load;
 mod media_type;
+mod pace;
 mod page;
 mod path;
 mod peer;
@@ -22,4 +23,5 @@ mod service;
 mod token;
 
 pub(crate) use entries::addresses;
-pub(crate) use server::{Server, ServerError};
+pub(crate) use server::{Requests, Server, ServerError};
+pub(crate) use service::GENERATED;

@@ -11,7 +11,7 @@ use super::{
     Attributes, Content, FileEntry, Listing, Node, NodeId, ROOT, TreeError,
     entry::FileSource,
     fingerprint::Fingerprint,
-    names::Names,
+    names::{Generated, Names},
     place::Place,
     recognition::Claims,
     recording_runs::{Run, runs},
@@ -20,6 +20,7 @@ use super::{
 /// Looks at the same paths again and again. The header of a file is read once.
 pub(super) struct Scanner {
     roots: Vec<Root>,
+    generated: Generated,
     ids: HashMap<PathBuf, NodeId>,
     known: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
     /// Those that the scan that is going on has met.
@@ -44,8 +45,8 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// One with nothing in it yet.
-    fn new(id: NodeId, path: &'a Path, listing: &'a mut Listing) -> Self {
-        Self { id, path, names: Names::default(), children: BTreeMap::new(), listing }
+    fn new(id: NodeId, path: &'a Path, names: Names, listing: &'a mut Listing) -> Self {
+        Self { id, path, names, children: BTreeMap::new(), listing }
     }
 
     fn insert(&mut self, id: NodeId, name: OsString, attributes: Attributes, content: Content) {
@@ -55,10 +56,10 @@ impl<'a> Reading<'a> {
 }
 
 impl Scanner {
-    pub fn new(paths: &[PathBuf]) -> Result<Self, TreeError> {
+    pub fn new(paths: &[PathBuf], generated: Generated) -> Result<Self, TreeError> {
         let roots = paths.iter().map(|path| Root::new(path)).collect::<Result<_, _>>()?;
         let ids = HashMap::from([(PathBuf::new(), ROOT)]);
-        let mut scanner = Self { roots, ids, known: HashMap::new(), met: HashMap::new() };
+        let mut scanner = Self { roots, generated, ids, known: HashMap::new(), met: HashMap::new() };
         let empty = scanner.scan_roots().into_iter().find(|(_, found)| !found).map(|(index, _)| index);
         match empty.and_then(|index| scanner.roots.get(index)) {
             Some(root) if root.is_folder => Err(TreeError::Empty(root.place.path().to_owned())),
@@ -72,7 +73,7 @@ impl Scanner {
         let mut listing = Listing::default();
         let metadata = self.roots.first().and_then(|root| root.place.path().metadata().ok());
         let roots = std::mem::take(&mut self.roots);
-        let root = Reading::new(ROOT, Path::new(""), &mut listing);
+        let root = Reading::new(ROOT, Path::new(""), Names::new(self.generated), &mut listing);
         let children = match roots.as_slice() {
             [Root { is_folder: true, place, .. }] => self.folder(place, root),
             several => self.several(several, root),
@@ -99,7 +100,7 @@ impl Scanner {
             .iter()
             .map(|root| {
                 let mut listing = Listing::default();
-                let within = Reading::new(ROOT, Path::new(""), &mut listing);
+                let within = Reading::new(ROOT, Path::new(""), Names::new(self.generated), &mut listing);
                 !self.several(std::slice::from_ref(root), within).is_empty()
             })
             .collect::<Vec<_>>();
@@ -141,13 +142,17 @@ impl Scanner {
             let name = within.names.give_own(&name);
             self.add_folder(&place.below(path), &metadata, name, &mut within);
         }
-        let (mut segments, mut of_segments) = (Vec::new(), HashMap::new());
+        let (mut segments, mut of_segments, mut last_streams) = (Vec::new(), HashMap::new(), Vec::new());
         for (own, path, metadata) in files {
             let place = place.below(path);
             let Some(claims) = self.claims(&place, &metadata) else { continue };
             if let Some(record) = claims.segment {
                 of_segments.insert(place.clone(), metadata);
                 segments.push((place, record));
+                continue;
+            }
+            if within.names.comes_last(&own) {
+                last_streams.push((place, metadata, claims, own));
                 continue;
             }
             self.add_stream(place, &metadata, claims, &own, &mut within);
@@ -158,7 +163,11 @@ impl Scanner {
             let (Some(oldest), Some(newest)) = (of_segments.get(first), of_segments.get(last)) else { continue };
             let source = FileSource::Recording(first.clone(), places.clone().into());
             let file = FileEntry { claimed: None, may_grow: is_last, source };
-            self.add_file(file, oldest, newest, own, &mut within);
+            let name = within.names.give_to_recording(own);
+            self.add_file(file, oldest, newest, name, &mut within);
+        }
+        for (place, metadata, claims, own) in last_streams {
+            self.add_stream(place, &metadata, claims, &own, &mut within);
         }
         within.children
     }
@@ -167,7 +176,7 @@ impl Scanner {
     fn add_folder(&mut self, place: &Place, metadata: &Metadata, name: OsString, within: &mut Reading<'_>) {
         let path = within.path.join(&name);
         let id = self.id(&path);
-        let children = self.folder(place, Reading::new(id, &path, within.listing));
+        let children = self.folder(place, Reading::new(id, &path, Names::new(self.generated), within.listing));
         if !children.is_empty() {
             within.insert(id, name, Attributes::of(metadata), Content::Folder(children));
         }
@@ -177,19 +186,19 @@ impl Scanner {
     fn add_stream(&mut self, place: Place, metadata: &Metadata, claims: Claims, own: &OsStr, within: &mut Reading<'_>) {
         let claimed = claims.length(metadata.len());
         let file = FileEntry { claimed, may_grow: false, source: FileSource::Stream(place) };
-        self.add_file(file, metadata, metadata, own, within);
+        let name = within.names.give(own);
+        self.add_file(file, metadata, metadata, name, within);
     }
 
-    /// Adds `file`, which belongs to who has the file of `owner`, and has the times of `newest`.
+    /// Adds `file` as `name`, which belongs to who has the file of `owner`, and has the times of `newest`.
     fn add_file(
         &mut self,
         file: FileEntry,
         owner: &Metadata,
         newest: &Metadata,
-        own: &OsStr,
+        name: OsString,
         within: &mut Reading<'_>,
     ) {
-        let name = within.names.give(own);
         let id = self.id(&within.path.join(&name));
         let Attributes { modified, accessed, changed, .. } = Attributes::of(newest);
         let attributes = Attributes { modified, accessed, changed, ..Attributes::of(owner) };
