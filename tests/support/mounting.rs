@@ -6,13 +6,15 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
 };
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+
+use crate::support::{Folder, assert_done, text};
 
 /// A mount; it is taken away with the test, however that ends.
 pub struct Mount {
@@ -25,6 +27,11 @@ impl Mount {
     /// Runs `command`, which mounts something at `place`, and waits until it is there.
     #[track_caller]
     pub fn start(command: &mut Command, place: &Path) -> Self {
+        Self::try_start(command, place).unwrap_or_else(|said| panic!("not mounted: {said}"))
+    }
+
+    /// The same, or what it says if it mounts nothing.
+    pub fn try_start(command: &mut Command, place: &Path) -> Result<Self, String> {
         assert!(
             Path::new("/dev/fuse").exists(),
             "/dev/fuse is missing: modprobe fuse, or give the container the device"
@@ -35,10 +42,10 @@ impl Mount {
         let mut said = String::new();
         while reported.read_line(&mut said).unwrap() > 0 {
             if said.contains("mounted at") {
-                return Self { child, reported: Some(reported), place };
+                return Ok(Self { child, reported: Some(reported), place });
             }
         }
-        panic!("not mounted: {:?}: {said}", child.wait());
+        Err(format!("{:?}: {said}", child.wait()))
     }
 
     /// What is at `name`.
@@ -103,4 +110,18 @@ fn types_mounted_at(place: &Path) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let of_place = table.lines().filter(|line| line.split(' ').nth(4) == place.to_str());
     of_place.map(|line| line.split(" - ").nth(1).unwrap().split(' ').next().unwrap().to_owned()).collect()
+}
+
+/// Runs a shell script in the folder.
+pub fn shell(folder: &Folder, script: &str) -> Output {
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("set -e -o pipefail; {script}")]).current_dir(folder.path(""));
+    command.output().unwrap()
+}
+
+#[track_caller]
+pub fn shell_done(folder: &Folder, script: &str) -> String {
+    let output = shell(folder, script);
+    assert_done(&output);
+    text(&output.stdout)
 }

@@ -7,6 +7,7 @@
 mod descriptors;
 mod entry;
 mod event;
+mod extent;
 mod failure;
 mod fingerprint;
 mod listing;
@@ -28,6 +29,8 @@ use std::{
 
 pub(crate) use entry::{Attributes, Content, FileEntry, Node, NodeId, ROOT};
 pub(crate) use event::{Event, Listener};
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) use extent::Extent;
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
 pub(crate) use listing::Listing;
 pub(crate) use opening::Unlock;
@@ -37,6 +40,7 @@ pub(crate) use shared_stream::End;
 pub(crate) use shared_stream::Piece;
 pub(crate) use shared_stream::SharedStream;
 
+use descriptors::Descriptors;
 use fingerprint::Fingerprint;
 use opening::Opener;
 use place::Place;
@@ -76,9 +80,10 @@ impl Tree {
         unlock: Box<dyn Unlock>,
         listener: impl Fn(Event<'_>) + Send + Sync + 'static,
     ) -> Result<Self, TreeError> {
-        let mut scanner = Scanner::new(paths)?;
+        let descriptors = Arc::<Descriptors>::default();
+        let mut scanner = Scanner::new(paths, Arc::clone(&descriptors))?;
         let listing = RwLock::new(Arc::new(scanner.scan()));
-        let opener = Opener::new(unlock, Arc::new(listener));
+        let opener = Opener::new(unlock, Arc::new(listener), descriptors);
         Ok(Self { scanner: Mutex::new((scanner, Instant::now())), listing, opener, slots: Mutex::default() })
     }
 
