@@ -8,6 +8,7 @@ mod cuts;
 mod descriptors;
 mod entry;
 mod event;
+mod extent;
 mod failure;
 mod fingerprint;
 mod listing;
@@ -32,6 +33,8 @@ use std::{
 pub(crate) use cuts::PIECE_TIME;
 pub(crate) use entry::{Attributes, Content, FileEntry, Node, NodeId, ROOT};
 pub(crate) use event::{Event, Listener};
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) use extent::Extent;
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
 pub(crate) use listing::Listing;
 #[cfg(feature = "serve")]
@@ -45,6 +48,7 @@ pub(crate) use shared_stream::End;
 pub(crate) use shared_stream::Piece;
 pub(crate) use shared_stream::SharedStream;
 
+use descriptors::Descriptors;
 use fingerprint::Fingerprint;
 use opening::Opener;
 use place::Place;
@@ -85,9 +89,10 @@ impl Tree {
         unlock: Box<dyn Unlock>,
         listener: impl Fn(Event<'_>) + Send + Sync + 'static,
     ) -> Result<Self, TreeError> {
-        let mut scanner = Scanner::new(paths, generated)?;
+        let descriptors = Arc::<Descriptors>::default();
+        let mut scanner = Scanner::new(paths, generated, Arc::clone(&descriptors))?;
         let listing = RwLock::new(Arc::new(scanner.scan()));
-        let opener = Opener::new(unlock, Arc::new(listener));
+        let opener = Opener::new(unlock, Arc::new(listener), descriptors);
         Ok(Self { scanner: Mutex::new((scanner, Instant::now())), listing, opener, slots: Mutex::default() })
     }
 

@@ -95,6 +95,7 @@ mod tests {
     #[test]
     fn the_suffix_is_left_out_unless_a_name_would_be_there_twice() {
         assert_eq!(given(vec!["film.mp4.reel", "a.reel", ".reel"]), [".reel", "a", "film.mp4"]);
+        assert_eq!(given(vec!["..reel", "...reel", "....reel"]), ["...reel", "..reel", "..."]);
         assert_eq!(given(vec!["film.reel", "film"]), ["film", "film.reel"]);
         assert_eq!(given(vec!["a.reel.reel", "a", "a.reel"]), ["a", "a.reel", "a.reel.reel"]);
         // Of two folders that were named.

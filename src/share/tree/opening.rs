@@ -51,8 +51,8 @@ pub(super) struct Opener {
 }
 
 impl Opener {
-    pub fn new(unlock: Box<dyn Unlock>, listener: Arc<Listener>) -> Self {
-        let (descriptors, memory, losses) = (Arc::default(), Arc::default(), Arc::default());
+    pub fn new(unlock: Box<dyn Unlock>, listener: Arc<Listener>, descriptors: Arc<Descriptors>) -> Self {
+        let (memory, losses) = (Arc::default(), Arc::default());
         Self { unlock: Mutex::new(unlock), listener, descriptors, memory, losses }
     }
 
@@ -150,10 +150,10 @@ impl Opener {
         {
             return Ok(Arc::clone(&known.sealed));
         }
-        let file = place.open().map_err(OpenFailure::System)?;
+        let file = self.descriptors.with_room(|| place.open()).map_err(OpenFailure::System)?;
+        let copied = || self.descriptors.with_room(|| file.try_clone()).map_err(OpenFailure::System);
         let source = || -> Result<_, OpenFailure> {
-            let file = file.try_clone().map_err(OpenFailure::System)?;
-            SourceFile::of(place.clone(), file, &self.descriptors).map_err(OpenFailure::System)
+            SourceFile::of(place.clone(), copied()?, &self.descriptors).map_err(OpenFailure::System)
         };
         if let Some(known) = known
             && known.fingerprint().is_same_file(&now)
@@ -161,8 +161,7 @@ impl Opener {
         {
             return Ok(Arc::new(with_shared_cache(sealed)));
         }
-        let input =
-            DescriptorInput::new(file.try_clone().map_err(OpenFailure::System)?).map_err(OpenFailure::System)?;
+        let input = DescriptorInput::new(copied()?).map_err(OpenFailure::System)?;
         let header = StreamHeader::read(input, Vec::new()).map_err(OpenFailure::Header)?;
         let stream = lock(&self.unlock).unlock(place.path(), header).map_err(OpenFailure::Locked)?;
         let source = source()?;

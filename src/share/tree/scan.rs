@@ -1,14 +1,16 @@
 //! Looking at what was named: what is there, what it is called in the tree, and what the headers claim.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ffi::{OsStr, OsString},
     fs::{self, Metadata},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     Attributes, Content, FileEntry, Listing, Node, NodeId, ROOT, TreeError,
+    descriptors::Descriptors,
     entry::FileSource,
     fingerprint::Fingerprint,
     names::{Generated, Names},
@@ -16,6 +18,8 @@ use super::{
     recognition::Claims,
     recording_runs::{Run, runs},
 };
+#[cfg(target_os = "linux")]
+use crate::share::mount_table::{TREE, mounts};
 
 /// Looks at the same paths again and again. The header of a file is read once.
 pub(super) struct Scanner {
@@ -25,6 +29,9 @@ pub(super) struct Scanner {
     known: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
     /// Those that the scan that is going on has met.
     met: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
+    /// Folders where a tree is mounted. To look at them could mean to wait for ourselves.
+    mounts: HashSet<PathBuf>,
+    descriptors: Arc<Descriptors>,
 }
 
 struct Root {
@@ -56,10 +63,11 @@ impl<'a> Reading<'a> {
 }
 
 impl Scanner {
-    pub fn new(paths: &[PathBuf], generated: Generated) -> Result<Self, TreeError> {
+    pub fn new(paths: &[PathBuf], generated: Generated, descriptors: Arc<Descriptors>) -> Result<Self, TreeError> {
         let roots = paths.iter().map(|path| Root::new(path)).collect::<Result<_, _>>()?;
         let ids = HashMap::from([(PathBuf::new(), ROOT)]);
-        let mut scanner = Self { roots, generated, ids, known: HashMap::new(), met: HashMap::new() };
+        let (known, met, mounts) = Default::default();
+        let mut scanner = Self { roots, generated, ids, known, met, mounts, descriptors };
         let empty = scanner.scan_roots().into_iter().find(|(_, found)| !found).map(|(index, _)| index);
         match empty.and_then(|index| scanner.roots.get(index)) {
             Some(root) if root.is_folder => Err(TreeError::Empty(root.place.path().to_owned())),
@@ -72,7 +80,7 @@ impl Scanner {
     pub fn scan(&mut self) -> Listing {
         let mut listing = Listing::default();
         let metadata = self.roots.first().and_then(|root| root.place.path().metadata().ok());
-        let roots = std::mem::take(&mut self.roots);
+        let roots = self.begin();
         let root = Reading::new(ROOT, Path::new(""), Names::new(self.generated), &mut listing);
         let children = match roots.as_slice() {
             [Root { is_folder: true, place, .. }] => self.folder(place, root),
@@ -93,9 +101,16 @@ impl Scanner {
         listing
     }
 
+    /// The roots, which are to be put back afterwards.
+    fn begin(&mut self) -> Vec<Root> {
+        let roots = std::mem::take(&mut self.roots);
+        self.mounts = mounted_below(&roots, &self.descriptors);
+        roots
+    }
+
     /// For each of what was named, whether there is a stream in it.
     fn scan_roots(&mut self) -> Vec<(usize, bool)> {
-        let roots = std::mem::take(&mut self.roots);
+        let roots = self.begin();
         let found = roots
             .iter()
             .map(|root| {
@@ -126,11 +141,11 @@ impl Scanner {
 
     /// What is in the folder at `place`; what cannot be read is left out.
     fn folder(&mut self, place: &Place, mut within: Reading<'_>) -> BTreeMap<OsString, NodeId> {
-        let mut entries: Vec<_> = fs::read_dir(place.path())
+        let mut entries: Vec<_> = (self.descriptors.with_room(|| fs::read_dir(place.path())))
             .into_iter()
             .flatten()
             .filter_map(|entry| {
-                let entry = entry.ok()?;
+                let entry = entry.ok().filter(|entry| !self.mounts.contains(&entry.path()))?;
                 // That of a link is the link's own.
                 let metadata = entry.metadata().ok()?;
                 (metadata.is_dir() || metadata.is_file()).then(|| (entry.file_name(), entry.path(), metadata))
@@ -214,10 +229,10 @@ impl Scanner {
         let fingerprint = Fingerprint::of(metadata);
         let known = self.known.get(place.path()).filter(|(known, claims)| {
             // A stream that grows stays the stream that it is.
-            *known == fingerprint
+            (*known == fingerprint && !claims.is_some_and(|claims| claims.is_guess()))
                 || (known.is_same_file(&fingerprint) && claims.is_some_and(|claims| claims.is_sound()))
         });
-        let claims = known.map_or_else(|| Claims::read(place), |(_, claims)| *claims);
+        let claims = known.map_or_else(|| Claims::read(place, &self.descriptors), |(_, claims)| *claims);
         self.met.insert(place.path().to_owned(), (fingerprint, claims));
         claims
     }
@@ -239,6 +254,28 @@ impl Root {
         let name = name.or_else(|| path.canonicalize().ok()?.file_name().map(OsStr::to_owned));
         Ok(Self { place: Place::named(path), name: name.unwrap_or_else(|| OsString::from("files")), is_folder })
     }
+}
+
+/// Where trees are mounted in the folders `roots`.
+#[cfg(target_os = "linux")]
+fn mounted_below(roots: &[Root], descriptors: &Descriptors) -> HashSet<PathBuf> {
+    let mounts = descriptors.with_room(mounts).unwrap_or_default();
+    let trees: Vec<_> = mounts.into_iter().filter(|mount| mount.kind == TREE).collect();
+    let mut found = HashSet::new();
+    // Only then, since it takes time.
+    if !trees.is_empty() {
+        for path in roots.iter().filter(|root| root.is_folder).map(|root| root.place.path()) {
+            let Ok(absolute) = path.canonicalize() else { continue };
+            let below = trees.iter().filter_map(|tree| tree.place.strip_prefix(&absolute).ok());
+            found.extend(below.map(|below| path.join(below)));
+        }
+    }
+    found
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mounted_below(_: &[Root], _: &Descriptors) -> HashSet<PathBuf> {
+    HashSet::new()
 }
 
 fn unknown_attributes() -> Attributes {

@@ -15,6 +15,7 @@ use super::{
     Event, Listener, ReadFailure,
     cuts::Cuts,
     descriptors::SourceFile,
+    extent::{Extent, Mark},
     failure::frame_of,
     fingerprint::Fingerprint,
     lock,
@@ -41,6 +42,7 @@ pub(crate) struct SharedStream {
     length: u64,
     end: End,
     etag: String,
+    extent: Extent,
     memory: Arc<Memory>,
     losses: Arc<Losses>,
     listener: Arc<Listener>,
@@ -98,10 +100,11 @@ impl SharedStream {
     ) -> Arc<Self> {
         let length = parts.last().map_or(0, Part::end);
         let etag = etag(&parts, &end);
+        let extent = Extent::new(parts.iter().map(Part::mark));
         let (failed, damaged) = (Mutex::default(), AtomicUsize::new(0));
         Arc::new_cyclic(|me: &Weak<Self>| {
             let me: Weak<dyn CachesFrames> = Weak::clone(me) as _;
-            Self { parts, length, end, etag, memory, losses, listener, failed, damaged, me }
+            Self { parts, length, end, etag, extent, memory, losses, listener, failed, damaged, me }
         })
     }
 
@@ -119,9 +122,19 @@ impl SharedStream {
         self.end == End::Whole
     }
 
+    /// Whether a reader of it may have to wait until others have read their frames.
+    pub fn has_large_frames(&self) -> bool {
+        self.parts.iter().any(|part| part.sealed.header().prefix.frame_size.wire() > SMALL_FRAME)
+    }
+
     /// Names this content: it is the same again after a change of the passphrase, and for no other content.
     pub fn etag(&self) -> &str {
         &self.etag
+    }
+
+    /// Tells a stream that has grown from another one.
+    pub fn extent(&self) -> &Extent {
+        &self.extent
     }
 
     /// How many damaged frames readers have met so far.
@@ -285,6 +298,10 @@ impl Part {
     /// Where it begins in the recording, the segments that are not here included.
     pub fn offset_in_recording(&self) -> u64 {
         self.facts.as_ref().map_or(0, |facts| facts.record.offset)
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { prefix: blake3::hash(&self.sealed.header().prefix.encode()).into(), end: self.end() }
     }
 }
 
