@@ -91,7 +91,7 @@ fn play_with(
         Ok(_) if requests.so_far() > 0 => Ok(()),
         Ok(_) => Err(Failure::new(Exit::CommandFailed, "ended without asking for the film")
             .about(&Label::Command(line.program.clone()))
-            .with_hint("if it hands films over to another process, give that the address of reelseal serve")),
+            .with_hint("if it hands the film over to another process, use reelseal serve, which does not end with it")),
     }
 }
 

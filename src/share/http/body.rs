@@ -18,14 +18,12 @@ use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
+    batch::{Batch, decrypt},
     flush::Flush,
     load::Load,
     pace::{Pace, QUICK},
 };
-use crate::{
-    share::tree::{ReadFailure, SharedStream},
-    system::waits_so_far,
-};
+use crate::share::tree::{ReadFailure, SharedStream};
 
 /// Bytes that another thread decrypts at a time, while those before them are sent.
 const BATCH: u64 = 256 << 10;
@@ -67,14 +65,6 @@ pub(super) struct StreamBody {
 pub(super) enum Part {
     Text(Bytes),
     Range(Range<u64>),
-}
-
-/// Plaintext in order, and why there is no more, if it is less than was asked for.
-#[derive(Default)]
-struct Batch {
-    pieces: Vec<Bytes>,
-    failure: Option<ReadFailure>,
-    was_quick: bool,
 }
 
 /// Why a body ends before its end.
@@ -191,36 +181,6 @@ impl Drop for StreamBody {
     fn drop(&mut self) {
         self.is_dropped.store(true, Ordering::Relaxed);
     }
-}
-
-/// The plaintext at the beginning of `range`: whole frames, as far as they are in it, of at least `least` bytes together. It
-/// ends sooner with the range, before what cannot be read, with the first frame that comes after `patience`, and if nobody
-/// wants it any more.
-fn decrypt(stream: &SharedStream, range: Range<u64>, least: u64, patience: Duration, is_dropped: &AtomicBool) -> Batch {
-    let (start, waits) = (Instant::now(), waits_so_far());
-    let (mut batch, mut offset) = (Batch::default(), range.start);
-    while offset < range.end.min(range.start.saturating_add(least))
-        && !is_dropped.load(Ordering::Relaxed)
-        && (batch.pieces.is_empty() || start.elapsed() <= patience)
-    {
-        match stream.piece_at(offset, range.end - offset) {
-            Ok(Some(piece)) => {
-                let piece = Bytes::from_owner(piece);
-                offset += piece.len() as u64;
-                batch.pieces.push(piece);
-            }
-            // Ranges are within the length.
-            Ok(None) => break,
-            Err(failure) => {
-                batch.failure = Some(failure);
-                break;
-            }
-        }
-    }
-    // A thread that had to leave its processor to others did not wait for a disk.
-    let has_waited = waits.is_none_or(|before| waits_so_far() != Some(before));
-    batch.was_quick = start.elapsed() <= QUICK || !has_waited;
-    batch
 }
 
 impl Part {

@@ -4,6 +4,7 @@
 //! `body` sends it; `page`, `entries` and `hls` show what is there.
 
 mod answer;
+mod batch;
 mod body;
 mod conditions;
 mod entries;
