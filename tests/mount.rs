@@ -247,12 +247,16 @@ fn in_a_namespace(folder: &Folder, script: &str) -> Output {
     // The command's own folder may be closed to others.
     fs::copy(support::reelseal(), folder.path("reelseal")).unwrap();
     // `as_another` puts another fusermount3 before that of the system.
-    let functions = "as_another() { mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/fuse c 10 229 \
-                     && mkdir -p tools && printf '#!/bin/sh\\n%s\\n' \"$1\" >tools/fusermount3 && chmod 755 tools/fusermount3 \
-                     && PATH=$PWD/tools:$PATH; }; as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"; }; \
-XX mount films mnt --key-file key; }";
+    let functions = r#"
+        as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+        mount_films() { "$@" ./reelseal mount films mnt --key-file key; }
+        as_another() {
+            mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/fuse c 10 229 && mkdir -p tools \
+                && printf '#!/bin/sh\n%s\n' "$1" >tools/fusermount3 && chmod 755 tools tools/fusermount3 \
+                && PATH=$PWD/tools:$PATH
+        }"#;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "bash", "-c", &format!("{functions}; {script}")]);
+    command.args(["--mount", "bash", "-c", &format!("{functions}\n{script}")]);
     command.current_dir(path).env_remove("REELSEAL_PASSPHRASE").output().unwrap()
 }
 
