@@ -200,7 +200,11 @@ fn a_folder_that_is_not_fit_is_refused_before_anything_is_asked() {
         ("key", "key: is not a folder", "name an empty folder"),
         ("films", "films: is not empty", "name an empty folder"),
         ("films/inside", "films/inside: is inside the folder that is to be mounted", "name a folder outside films"),
-        ("/proc", "/proc: something is mounted there already: proc, of type proc", "fusermount3 -u /proc"),
+        (
+            "/proc",
+            "/proc: something is mounted there already: proc, of type proc",
+            "name another folder, which is empty",
+        ),
     ];
     for (place, fact, hint) in cases {
         let mut command = folder.reelseal(&["mount", "films", place]);
@@ -242,10 +246,17 @@ fn in_a_namespace(folder: &Folder, script: &str) -> Output {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     // The command's own folder may be closed to others.
     fs::copy(support::reelseal(), folder.path("reelseal")).unwrap();
-    let functions = "as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"; }; \
-                     mount_films() { \"$@\" ./reelseal mount films mnt --key-file key; }";
+    // `as_another` puts another fusermount3 before that of the system.
+    let functions = r#"
+        as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+        mount_films() { "$@" ./reelseal mount films mnt --key-file key; }
+        as_another() {
+            mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/fuse c 10 229 && mkdir -p tools \
+                && printf '#!/bin/sh\n%s\n' "$1" >tools/fusermount3 && chmod 755 tools tools/fusermount3 \
+                && PATH=$PWD/tools:$PATH
+        }"#;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "bash", "-c", &format!("{functions}; {script}")]);
+    command.args(["--mount", "bash", "-c", &format!("{functions}\n{script}")]);
     command.current_dir(path).env_remove("REELSEAL_PASSPHRASE").output().unwrap()
 }
 
@@ -283,6 +294,21 @@ fn what_is_missing_on_the_machine_has_a_message_of_its_own() {
             "mnt: cannot mount: fusermount3 says: ",
             "the folder must be yours",
         ),
+        (
+            "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && touch /dev/fuse && mount_films",
+            1,
+            "/dev/fuse: is not the FUSE device",
+            "mknod -m 666 /dev/fuse c 10 229",
+        ),
+        ("as_another true && mount_films as_nobody", 1, "fusermount3: sent no descriptor", "the package fuse3"),
+        // What the helper has started holds on to all that it was given.
+        (
+            "as_another 'sleep 1000 3<&0 & echo $! >$HOME/left; echo fusermount3: no >&2; exit 1' && touch left \
+             && chmod 666 left; HOME=$PWD mount_films as_nobody; code=$?; kill $(cat left); exit $code",
+            1,
+            "mnt: cannot mount: fusermount3 says: no",
+            "fusermount3 installed setuid root",
+        ),
     ];
     for (script, code, fact, hint) in cases {
         let output = in_a_namespace(&folder, script);
@@ -313,4 +339,54 @@ fn another_user_mounts_through_fusermount3_and_unmounts() {
     // Even root may not read what another user has mounted.
     assert!(said.contains("Permission denied"), "{output:?}");
     assert!(said.ends_with("code 0\n0\n"), "{output:?}");
+}
+
+#[test]
+#[ignore = "needs fuse3"]
+fn a_mount_that_would_reach_itself_is_refused_or_left_out() {
+    let folder = films();
+    // The source has another name, too.
+    fs::create_dir_all(folder.path("films/inside")).unwrap();
+    fs::create_dir(folder.path("alias")).unwrap();
+    let alias = Bound::new(folder.path("films"), folder.path("alias"));
+    let output = refused(&folder, &["films", "alias/inside"]);
+    assert_refused(&output, 2, "alias/inside: is inside the folder that is to be mounted");
+    drop(alias);
+
+    // Two that are mounted in each other.
+    for (name, inner) in [("one", "other"), ("other", "one")] {
+        fs::create_dir_all(folder.path(&format!("{name}/mounted-{inner}"))).unwrap();
+        fs::copy(folder.path("films/film.mp4.reel"), folder.path(&format!("{name}/{name}.reel"))).unwrap();
+    }
+    let mounts = [("one", "other/mounted-one"), ("other", "one/mounted-other")].map(|(source, place)| {
+        let mut command = folder.reelseal(&["mount", source, place]);
+        Mount::start(command.args(["--key-file", "key"]), &folder.path(place).canonicalize().unwrap())
+    });
+    for (mount, name) in mounts.iter().zip(["one", "other"]) {
+        // Longer than what was known when it was mounted is relied on.
+        fs::copy(folder.path("films/film.mp4.reel"), folder.path(&format!("{name}/new.reel"))).unwrap();
+        while !mount.path("new").exists() {}
+        let mut names: Vec<_> = fs::read_dir(mount.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["new", name]);
+    }
+    for mount in mounts {
+        mount.end();
+    }
+}
+
+/// A folder under another name; it is taken away with the test.
+struct Bound(PathBuf);
+
+impl Bound {
+    fn new(folder: PathBuf, place: PathBuf) -> Self {
+        assert!(Command::new("mount").arg("--bind").args([&folder, &place]).status().unwrap().success());
+        Self(place)
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
 }

@@ -9,9 +9,14 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    thread,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use support::{Folder, assert_done, assert_refused, serving::Serving, text};
 
 fn sample() -> PathBuf {
@@ -82,6 +87,76 @@ fn a_player_that_fails_or_is_not_there_is_a_failure() {
     let nothing = play(&folder, &[]).env("PATH", "/nonexistent").output().unwrap();
     assert_refused(&nothing, 2, "no player is installed");
     assert_refused(&play(&folder, &["--"]).output().unwrap(), 2, "-- must be followed by a command");
+}
+
+#[test]
+fn a_player_that_never_asks_for_the_film_has_not_played_it() {
+    let folder = with_player("mpv", "exit 0");
+    let asked_nothing = "mpv: ended without asking for the film";
+    assert_refused(&play(&folder, &[]).output().unwrap(), 5, asked_nothing);
+    assert_refused(&play(&folder, &["--", "true"]).output().unwrap(), 5, "true: ended without asking for the film");
+}
+
+#[test]
+fn a_player_that_the_user_interrupts_has_not_failed() {
+    for (player, script) in
+        [("mpv", "exit 4"), ("ffplay", "exit 123"), ("other", "kill -INT $$"), ("other", "exit 130")]
+    {
+        let folder = with_player(player, script);
+        assert_done(&play(&folder, &["--", player]).output().unwrap());
+    }
+    let folder = with_player("mpv", "exit 123");
+    assert_refused(&play(&folder, &[]).output().unwrap(), 5, "mpv: failed with exit code 123");
+}
+
+#[test]
+fn a_player_that_gets_the_address_as_an_argument_has_our_standard_input() {
+    let folder = with_player("other", &format!("cat > input\n{FETCH}"));
+    let mut played = play(&folder, &["--", "other"]);
+    folder.write("words", b"typed");
+    assert_done(&played.stdin(fs::File::open(folder.path("words")).unwrap()).output().unwrap());
+    assert_eq!(folder.read("input"), b"typed");
+    assert!(folder.read("got") == fs::read(sample()).unwrap());
+}
+
+#[test]
+fn a_film_whose_end_is_missing_was_not_played_to_its_end() {
+    let folder = with_player("mpv", FETCH);
+    let sealed = folder.read("film.mp4.reel");
+    folder.write("film.mp4.reel", &sealed[..sealed.len() - 100_000]);
+    assert_refused(&play(&folder, &[]).output().unwrap(), 4, "the end of what was played is missing");
+}
+
+/// Writes down what it was started with, and goes on for long.
+const OPENER: &str = r#"
+while read -r name value; do [[ $name == SigBlk: ]] && blocked=$value; done < /proc/$$/status
+read -r -a stat < /proc/$$/stat
+{ env; echo "blocked $blocked"; echo "group $((${stat[4]} == $$))"; echo "url $1"; readlink /proc/$$/fd/*; } > writing
+echo $$ > process
+mv writing opened
+exec sleep 60
+"#;
+
+#[test]
+fn the_program_that_opens_the_browser_gets_no_secret_and_is_not_waited_for() {
+    let folder = with_player("xdg-open", OPENER);
+    let mut bash = Command::new("bash");
+    bash.args(["-c", "exec $reelseal play --key-file /dev/fd/3 --browser film.mp4.reel 3<key 7<key"]);
+    bash.env("reelseal", support::reelseal()).env("PATH", format!("{}:/usr/bin:/bin", folder.path("bin").display()));
+    bash.env("REELSEAL_PASSPHRASE", "of mine").env("REELSEAL_NEW_PASSPHRASE", "of mine").stdin(Stdio::null());
+    let mut playing = bash.current_dir(folder.path("")).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.path("opened").exists() {
+        thread::yield_now();
+    }
+    kill(Pid::from_raw(playing.id().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(playing.wait().unwrap().code(), Some(0));
+    let opener = Pid::from_raw(text(&folder.read("process")).trim().parse().unwrap());
+    // It goes on, and would end by this signal.
+    assert_eq!(kill(opener, Signal::SIGTERM), Ok(()));
+    let opened = text(&folder.read("opened"));
+    assert!(opened.contains("blocked 0000000000000000\n") && opened.contains("group 1\n"), "{opened}");
+    assert!(opened.contains("url http://127.0.0.1:") && opened.contains("\n/dev/null\n"), "{opened}");
+    assert!(!opened.contains("of mine") && !opened.contains("/key"), "{opened}");
 }
 
 fn ffmpeg(folder: &Folder, arguments: &str) -> Output {

@@ -1,6 +1,11 @@
 //! How many files this process may have open.
 
-use rustix::process::{Resource, getrlimit};
+use std::io;
+
+use rustix::{
+    io::Errno,
+    process::{Resource, getrlimit},
+};
 
 /// What a process has open besides the files it works on: the standard streams, a terminal, signals, a key file, and what
 /// it inherited.
@@ -10,4 +15,10 @@ const OTHERS: u64 = 16;
 pub(crate) fn free() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(limit.saturating_sub(OTHERS)).unwrap_or(usize::MAX)
+}
+
+/// Whether something failed because this process, or the system, has no more of them.
+#[cfg_attr(not(any(feature = "serve", feature = "mount")), allow(dead_code, reason = "others do with few"))]
+pub(crate) fn are_lacking(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }

@@ -15,10 +15,10 @@ pub(crate) fn with_suffix(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// `path` without the suffix, if there is a name before it.
+/// `path` without the suffix, if there is a name before it. `.` and `..` are none.
 pub(crate) fn without_suffix(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
-    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
+    (![b"".as_slice(), b".", b".."].contains(&name)).then(|| path.with_file_name(OsStr::from_bytes(name)))
 }
 
 /// Whether `path` has the suffix after a name.
@@ -34,7 +34,7 @@ mod tests {
     fn the_suffix_goes_after_the_name_and_comes_off_again() {
         assert_eq!(with_suffix(Path::new("a/film.mp4")), Path::new("a/film.mp4.reel"));
         assert_eq!(without_suffix(Path::new("a/film.mp4.reel")), Some("a/film.mp4".into()));
-        for path in ["film.mp4", ".reel", "a/.reel", "..", "film.reel.gz"] {
+        for path in ["film.mp4", ".reel", "a/.reel", "..", "film.reel.gz", "..reel", "a/...reel"] {
             assert!(!has_suffix(Path::new(path)), "{path}");
         }
     }

@@ -109,6 +109,19 @@ impl CommandLine {
         Ok((running, File::from(into)))
     }
 
+    /// Starts it with our own input.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandFailure`]: it does not run.
+    #[cfg(feature = "serve")]
+    pub fn run(&self, watching: &Watching) -> Result<RunningCommand, CommandFailure> {
+        let input = io::stdin().as_fd().try_clone_to_owned().map_err(CommandFailure::not_started)?;
+        // There is no input that must not end.
+        let (_, held) = pipe().map_err(CommandFailure::not_started)?;
+        self.start(watching, (Role::Consumer, Reach::Group), [input, held], None, Terminal::open())
+    }
+
     fn start(
         &self,
         watching: &Watching,

@@ -10,11 +10,8 @@ use std::{
     ffi::OsString,
     fs::OpenOptions,
     io::{self, Read},
-    os::{
-        fd::OwnedFd,
-        unix::{net::UnixStream, process::CommandExt},
-    },
-    process::{Command, ExitCode, Stdio},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -30,9 +27,8 @@ use rustix::{
 };
 
 use super::{
-    LAUNCH,
     channel::{Channel, Received},
-    inherited::{block_all_signals, close_inherited_descriptors, with_mask},
+    inherited::{block_all_signals, close_inherited_descriptors},
     launcher,
     message::{End, Order, Reach, Report, Role},
     process_table::processes,
@@ -332,10 +328,7 @@ fn is_child(process: Pid) -> bool {
 
 /// Starts the process that is to become the command, in a group of its own. Gives the channel to it.
 fn launch(words: &[OsString], output: Stdio, mask: &SigSet) -> io::Result<(Channel, Pid)> {
-    let (channel, theirs) = Channel::pair()?;
-    let mut launcher = Command::new("/proc/self/exe");
-    launcher.arg(LAUNCH).args(words).stdin(Stdio::from(theirs)).stdout(output).process_group(0);
-    let launcher = with_mask(mask, || launcher.spawn())?;
+    let (channel, launcher) = launcher::spawn(words, output, mask, &[])?;
     let command = i32::try_from(launcher.id()).ok().and_then(Pid::from_raw);
     Ok((channel, command.ok_or(io::ErrorKind::InvalidData)?))
 }

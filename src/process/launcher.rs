@@ -8,18 +8,22 @@ use std::{
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::{ffi::OsStrExt, process::CommandExt},
     },
-    process::ExitCode,
+    process::{Child, Command, ExitCode, Stdio},
     sync::Arc,
 };
 
-use nix::{sys::signal::Signal as NixSignal, unistd::execve};
+use nix::{
+    sys::signal::{SigSet, Signal as NixSignal},
+    unistd::execve,
+};
 use rustix::{io::Errno, process::getpgrp, stdio::dup2_stdin};
 
 use super::{
+    LAUNCH,
     channel::{Channel, Received},
-    inherited::close_inherited_descriptors,
+    inherited::{close_inherited_descriptors, with_mask},
     program,
     terminal::Terminal,
 };
@@ -31,6 +35,8 @@ const NOT_RUN: u8 = 127;
 /// The messages that let it start.
 const TAKES_TERMINAL: [u8; 1] = [1];
 const LEAVES_TERMINAL: [u8; 1] = [0];
+/// It may go on when whoever started it is gone.
+const GOES_ON: [u8; 1] = [2];
 
 /// Becomes the command `words`. Standard input is a channel, on which its own standard input comes, and on which the error
 /// number goes out if the system refuses to run it; nothing, if it runs.
@@ -59,11 +65,13 @@ fn become_command(words: &[OsString], received: Received, guardian: &Channel) ->
     {
         terminal.give_to(getpgrp());
     }
-    // The command does not outlive the guardian, however that ends.
-    let _ = system::die_with_parent();
-    // If it ended before that, no signal comes.
-    if guardian.is_closed() {
-        return io::ErrorKind::BrokenPipe.into();
+    if bytes != GOES_ON {
+        // The command does not outlive the guardian, however that ends.
+        let _ = system::die_with_parent();
+        // If it ended before that, no signal comes.
+        if guardian.is_closed() {
+            return io::ErrorKind::BrokenPipe.into();
+        }
     }
     match execute(program, words, &input) {
         Ok(never) => match never {},
@@ -88,6 +96,30 @@ pub(super) fn refusal(channel: &Channel) -> Option<io::Error> {
     let received = channel.receive().ok()??;
     let number = received.bytes.try_into().map(i32::from_le_bytes).unwrap_or(0);
     Some(io::Error::from_raw_os_error(number))
+}
+
+/// Starts the launcher of the command `words`, in a group of its own, with the signals of `mask` blocked and without the
+/// `hidden_variables`. Gives the channel to it.
+pub(super) fn spawn(
+    words: &[OsString],
+    output: Stdio,
+    mask: &SigSet,
+    hidden_variables: &[&str],
+) -> io::Result<(Channel, Child)> {
+    let (channel, theirs) = Channel::pair()?;
+    let mut launcher = Command::new("/proc/self/exe");
+    launcher.arg(LAUNCH).args(words).stdin(Stdio::from(theirs)).stdout(output).process_group(0);
+    for name in hidden_variables {
+        launcher.env_remove(name);
+    }
+    let launcher = with_mask(mask, || launcher.spawn())?;
+    Ok((channel, launcher))
+}
+
+/// Lets the launcher at the other end of `channel` start with `input` a command that may outlive whoever started it.
+#[cfg(feature = "serve")]
+pub(super) fn start_apart(channel: &Channel, input: impl AsFd) -> io::Result<()> {
+    channel.send(&GOES_ON, &[input.as_fd()])
 }
 
 /// Lets the launcher at the other end of `channel` start with `input`.

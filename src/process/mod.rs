@@ -10,6 +10,8 @@
 //! were ignored then (but SIGPIPE and SIGCHLD have their default: how they were cannot be told), and, in the foreground of a
 //! terminal, the terminal.
 
+#[cfg(feature = "serve")]
+mod apart;
 mod channel;
 mod command;
 mod command_output;

@@ -1,12 +1,15 @@
 //! Streams that are offered to other programs, decrypted while they are read.
 //!
 //! `tree` has the names and opens what they stand for; `http` offers a tree to players and browsers, and `player` knows how
-//! to give them its address; `fuse` mounts a tree as a file system.
+//! to give them its address; `fuse` mounts a tree as a file system. `mount_table` is the
+//! system's.
 
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub(crate) mod fuse;
 #[cfg(feature = "serve")]
 pub(crate) mod http;
+#[cfg(target_os = "linux")]
+mod mount_table;
 #[cfg(feature = "serve")]
 pub(crate) mod player;
 #[cfg_attr(

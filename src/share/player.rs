@@ -31,6 +31,16 @@ pub(crate) fn handover(program: &OsStr) -> Handover {
     }
 }
 
+/// Whether the player `program`, which exited with `code`, says with it that the user has interrupted it.
+pub(crate) fn was_interrupted(program: &OsStr, code: i32) -> bool {
+    match Path::new(program).file_name().and_then(OsStr::to_str) {
+        Some("mpv") => code == 4,
+        Some("ffplay") => code == 123,
+        // That of a shell whose command was.
+        _ => code == 130,
+    }
+}
+
 impl Handover {
     /// The arguments after those of the user, and what is written to standard input, to play what is at `addresses`.
     pub fn hand_over(self, addresses: &[String]) -> (Vec<OsString>, String) {

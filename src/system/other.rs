@@ -129,3 +129,9 @@ mod for_the_command {
 
 #[cfg(feature = "cli")]
 pub(crate) use for_the_command::*;
+
+/// Not known.
+#[cfg(feature = "serve")]
+pub(crate) fn waits_so_far() -> Option<i64> {
+    None
+}

@@ -25,6 +25,11 @@ impl Mount {
     /// Runs `command`, which mounts something at `place`, and waits until it is there.
     #[track_caller]
     pub fn start(command: &mut Command, place: &Path) -> Self {
+        Self::try_start(command, place).unwrap_or_else(|said| panic!("not mounted: {said}"))
+    }
+
+    /// The same, or what it says if it mounts nothing.
+    pub fn try_start(command: &mut Command, place: &Path) -> Result<Self, String> {
         assert!(
             Path::new("/dev/fuse").exists(),
             "/dev/fuse is missing: modprobe fuse, or give the container the device"
@@ -35,10 +40,10 @@ impl Mount {
         let mut said = String::new();
         while reported.read_line(&mut said).unwrap() > 0 {
             if said.contains("mounted at") {
-                return Self { child, reported: Some(reported), place };
+                return Ok(Self { child, reported: Some(reported), place });
             }
         }
-        panic!("not mounted: {:?}: {said}", child.wait());
+        Err(format!("{:?}: {said}", child.wait()))
     }
 
     /// What is at `name`.

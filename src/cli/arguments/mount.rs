@@ -14,8 +14,8 @@ What programs have read may stay in the system's page cache, as with any file, u
 unmounted.
 
 The command waits until it is interrupted, or until somebody unmounts the folder with \
-fusermount3 -u DIR, and then exits with 0. Signals unmount even with files open. Only SIGKILL leaves \
-a dead mount, and fusermount3 -u DIR removes that, too.
+fusermount3 -u DIR, and then exits with 0. Signals unmount even with files open. Only SIGKILL, \
+or running out of memory, leaves a dead mount, and fusermount3 -u DIR removes that, too.
 
 A damaged frame is an input/output error for what reads it, and the rest can be read. So is the end \
 of an unfinished stream, which is shown as at least one byte longer than it is: cp fails instead of \

@@ -12,7 +12,8 @@ they are decrypted as they are read, and nothing is written to disk. On this mac
 your own user are answered. Without --listen, nobody else can connect.
 
 The address shows a page that lists and plays. A folder's index.m3u is a playlist for players, its \
-index.json is for programs. A recording appears as one file; NAME.m3u8 lists its segments for browsers.
+index.json is for programs. A recording appears as one file; NAME.m3u8 lists pieces of it for browsers, \
+also while it grows.
 
 At a damaged frame the connection is cut; the damage is reported here, and the rest of the file can \
 still be read. An unfinished stream claims to be one byte longer than it is, and the connection is cut \
@@ -32,10 +33,14 @@ pub(in crate::cli) struct ServeArguments {
     ///
     /// If others can reach the address, anyone who knows the secret word in the path can read the files, and they cross the
     /// network unencrypted.
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub secret: SecretArguments,
     #[command(flatten)]
     pub common: CommonArguments,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address and a port are needed, as in 127.0.0.1:8080 or 0.0.0.0:8080")
 }

@@ -14,7 +14,10 @@ use crate::{
         },
         plan::MountPlan,
     },
-    share::fuse::{Left, MountPoint, Mounted, Unmounter},
+    share::{
+        fuse::{Left, MountPoint, Mounted, Unmounter},
+        tree::Generated,
+    },
     signals::{self, EndRequest, Startup},
 };
 
@@ -34,7 +37,7 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
     let shown = plan.place.as_path();
     // A problem with the folder should be reported before the passphrase prompt.
     let place = MountPoint::new(shown, &plan.source).map_err(|error| not_mounted(shown, &error))?;
-    let (tree, watching) = shared_tree::open(&plan.sharing, startup)?;
+    let (tree, watching) = shared_tree::open(&plan.sharing, Generated::default(), startup)?;
     let (ended, ends) = channel();
     let asked = ended.clone();
     let end = EndRequest {
@@ -42,7 +45,7 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
         hasten: None,
         ignores_interrupts: plan.ignores_interrupts,
     };
-    // From here on, no signal but SIGKILL leaves a dead mount.
+    // From here on, only SIGKILL, or the death of a process for want of memory, leaves a dead mount.
     let unmounter = Unmounter::new();
     let last = unmounter.clone();
     let unmounted_before_death = signals::before_death(Box::new(move || drop(last.unmount())));
@@ -60,7 +63,10 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
     match left.map_err(|error| not_unmounted(shown, &error))? {
         Left::Nothing => mounted.join(),
         Left::OpenFiles => {
-            report::warning(&Message::about(shown, "files were still open and can no longer be read"));
+            report::warning(&Message::about(
+                shown,
+                "files were still open; what is not in the system's cache can no longer be read",
+            ));
         }
     }
     match ended {

@@ -16,7 +16,7 @@ use crate::{
         output::{Destination, OutputRequest},
         protected::Protected,
     },
-    share::http::{Server, ServerError},
+    share::http::{GENERATED, Server, ServerError},
     signals::{EndRequest, Startup},
 };
 
@@ -29,7 +29,7 @@ fn run(plan: &ServePlan, startup: Startup) -> Result<(), Failure> {
     Destination::resolve(&OutputRequest::named(Path::new("-")), &Protected::default(), false)?;
     // An address in use should be reported before the passphrase prompt.
     let server = bind(plan.listen)?;
-    let (tree, watching) = shared_tree::open(&plan.sharing, startup)?;
+    let (tree, watching) = shared_tree::open(&plan.sharing, GENERATED, startup)?;
     if !plan.listen.ip().is_loopback() {
         report::warning(&Message::about(
             "--listen",

@@ -32,6 +32,13 @@ impl<'a> Consumer<'a> {
         Ok((Self { running, program: &line.program }, input))
     }
 
+    /// Starts the command with our own input instead of an output of ours.
+    #[cfg(feature = "serve")]
+    pub fn start_with_our_input(line: &'a CommandLine, watching: &Watching) -> Result<Self, Failure> {
+        let running = line.run(watching).map_err(|failure| command_failure(&line.program, &failure))?;
+        Ok(Self { running, program: &line.program })
+    }
+
     /// Calls `stop` once nobody reads the output any more.
     pub fn on_no_reader(&self, stop: Box<dyn Fn() + Send>) {
         self.running.on_no_reader(stop);

@@ -22,7 +22,7 @@ use crate::{
         secrets::{keyring::Keyring, question::Question, secret_source::SecretSource},
     },
     files::label::Label,
-    share::tree::{Event, Tree, Unlock},
+    share::tree::{Event, Generated, Tree, Unlock},
     signals::{Answer, Startup, Watching},
     stream::{DescriptorInput, OpenedStream, StreamHeader},
 };
@@ -43,8 +43,12 @@ impl Unlock for Keyring {
     }
 }
 
-/// The tree of the paths of `plan`. Asks for the secret, once, and tries it.
-pub(in crate::cli) fn open(plan: &Sharing, startup: Startup) -> Result<(Arc<Tree>, Watching), Failure> {
+/// The tree of the paths of `plan`, offered beside what is `generated`. Asks for the secret, once, and tries it.
+pub(in crate::cli) fn open(
+    plan: &Sharing,
+    generated: Generated,
+    startup: Startup,
+) -> Result<(Arc<Tree>, Watching), Failure> {
     let secret = SecretSource::choose(&plan.secret, false, &startup)?;
     let watching = startup.watch(Answer::Die);
     let question = Question::to_open(plan.paths.iter().map(|path| Some(path.as_path())));
@@ -57,7 +61,7 @@ pub(in crate::cli) fn open(plan: &Sharing, startup: Startup) -> Result<(Arc<Tree
             report_event(event);
         }
     };
-    let tree = Arc::new(Tree::new(&plan.paths, Box::new(keyring), listener)?);
+    let tree = Arc::new(Tree::new(&plan.paths, generated, Box::new(keyring), listener)?);
     try_secret(&tree)?;
     trying.store(false, Ordering::Relaxed);
     Ok((tree, watching))

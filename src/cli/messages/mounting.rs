@@ -27,9 +27,10 @@ pub(in crate::cli) fn not_mounted(place: &Path, error: &MountError) -> Failure {
         )),
         MountError::Busy { kind, source_name } => {
             let shown = display_path(Path::new(source_name));
-            Failure::usage(format!("{fact}: {shown}, of type {kind}"))
-                .about(place)
-                .with_hint(format!("name another folder, or unmount it first: {}", unmount_command(place)))
+            Failure::usage(format!("{fact}: {shown}, of type {kind}")).about(place).with_hint(match is_fuse(kind) {
+                true => format!("name another folder, or unmount it first: {}", unmount_command(place)),
+                false => "name another folder, which is empty".to_owned(),
+            })
         }
         MountError::Dead => Failure::new(Exit::InputOutput, fact)
             .about(place)
@@ -39,6 +40,9 @@ pub(in crate::cli) fn not_mounted(place: &Path, error: &MountError) -> Failure {
             "load FUSE with modprobe fuse as root; a container needs the device: docker run --device /dev/fuse \
              --cap-add SYS_ADMIN",
         ),
+        MountError::NotTheDevice => Failure::new(Exit::InputOutput, fact)
+            .about(DEVICE)
+            .with_hint("make it again as root: rm /dev/fuse && mknod -m 666 /dev/fuse c 10 229"),
         MountError::DeviceClosed(error) => {
             system(DEVICE, error).with_hint("its owner is root: chmod 666 /dev/fuse lets every user mount")
         }
@@ -46,6 +50,9 @@ pub(in crate::cli) fn not_mounted(place: &Path, error: &MountError) -> Failure {
         MountError::HelperMissing => Failure::new(Exit::InputOutput, fact)
             .about(HELPER)
             .with_hint("other users than root need it to mount: install the package fuse3"),
+        MountError::NothingSent => {
+            Failure::new(Exit::InputOutput, fact).about(HELPER).with_hint("the package fuse3 has one that does")
+        }
         MountError::HelperStart(error) => system(HELPER, error),
         MountError::Helper(_) => Failure::new(Exit::InputOutput, format!("cannot mount: {HELPER} says: {fact}"))
             .about(place)
@@ -68,6 +75,11 @@ pub(in crate::cli) fn not_unmounted(place: &Path, error: &MountError) -> Failure
         MountError::HelperMissing => failed(format!("cannot unmount: {HELPER} was not found")),
         _ => failed(format!("cannot unmount: {error}")),
     }
+}
+
+/// Whether fusermount3 unmounts file systems of this type.
+fn is_fuse(kind: &str) -> bool {
+    kind == "fuse" || kind.starts_with("fuse.")
 }
 
 /// What a user types to unmount `place`.

@@ -13,6 +13,8 @@ use super::{
     recording::unfinished_at_the_end,
     report, stream_failure,
 };
+#[cfg(feature = "serve")]
+use crate::share::tree::{Loss, Losses};
 use crate::{
     container::Layout,
     files::label::Label,
@@ -59,6 +61,28 @@ pub(in crate::cli) fn not_opened(path: &Path, failure: &OpenFailure) -> Failure 
         OpenFailure::Stream(error) => {
             stream_failure::pipeline(&label, &Label::StandardOutput, false, Layout::default(), error)
         }
+    }
+}
+
+/// What of what was played could not be had, the worst of it, if something could not.
+#[cfg(feature = "serve")]
+pub(in crate::cli) fn not_all_played(losses: &Losses) -> Option<Failure> {
+    let [is_damaged, has_no_end, was_replaced, is_unreadable] =
+        [Loss::Damage, Loss::MissingEnd, Loss::Replaced, Loss::Unreadable].map(|loss| losses.has(loss));
+    let bad = |fact: &str| Some(Failure::new(Exit::BadStream, fact));
+    let failed = |fact: &str| Some(Failure::new(Exit::InputOutput, fact));
+    if is_damaged {
+        let failure = bad("damaged frames were left out of what was played");
+        failure.map(|failure| failure.with_hint("reelseal verify lists them; reelseal salvage recovers the rest"))
+    } else if has_no_end {
+        bad("the end of what was played is missing")
+            .map(|failure| failure.with_hint("its writing was cut off, or still goes on; reelseal verify says more"))
+    } else if was_replaced {
+        failed("a file was replaced or removed while it was played").map(|failure| failure.with_hint("play it again"))
+    } else if is_unreadable {
+        failed("not all of what was played could be read")
+    } else {
+        None
     }
 }
 

@@ -39,7 +39,7 @@ pub(in crate::cli) use salvage::{NewSecret, SalvagePlan};
 pub(in crate::cli) use secret_request::RecipientRequest;
 pub(in crate::cli) use secret_request::{LockRequest, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE, SecretRequest};
 #[cfg(feature = "serve")]
-pub(in crate::cli) use serve::{LOCAL, PlayPlan, ServePlan};
+pub(in crate::cli) use serve::{LOCAL, PlayPlan, Player, ServePlan};
 #[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
 pub(in crate::cli) use sharing::Sharing;
 pub(in crate::cli) use threads::Threads;

@@ -30,9 +30,20 @@ pub(in crate::cli) struct ServePlan {
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct PlayPlan {
     pub sharing: Sharing,
-    /// The player, and how it gets the address; if there is none, a browser, which we do not wait for.
-    pub player: Option<(CommandLine, Handover)>,
+    pub player: Player,
 }
+
+/// What plays.
+#[derive(Clone, Debug)]
+pub(in crate::cli) enum Player {
+    /// A program, which gets the address in this way.
+    Program(CommandLine, Handover),
+    /// A browser, which this program opens with the address as an argument, and for which nobody waits.
+    Browser(CommandLine),
+}
+
+/// The program that opens an address in the user's default browser.
+const OPENER: &str = "xdg-open";
 
 /// A free port that only this machine can reach.
 pub(in crate::cli) const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -52,20 +63,13 @@ impl TryFrom<&PlayArguments> for PlayPlan {
     fn try_from(arguments: &PlayArguments) -> Result<Self, Failure> {
         let PlayArguments { input, browser, secret, player, .. } = arguments;
         let sharing = Sharing::of(std::slice::from_ref(input), secret)?;
-        let player = if *browser { None } else { Some(player_line(player)?) };
+        let player = if *browser { Player::Browser(line(OPENER.into(), &[])) } else { player_line(player)? };
         Ok(Self { sharing, player })
     }
 }
 
 /// The player that `words` name, or the environment, or else the first that is installed.
-fn player_line(words: &[OsString]) -> Result<(CommandLine, Handover), Failure> {
-    let line = |program: OsString, arguments: &[OsString]| CommandLine {
-        program,
-        arguments: arguments.to_vec(),
-        timeout: None,
-        kill_after: KILL_AFTER,
-        hidden_variables: &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE],
-    };
+fn player_line(words: &[OsString]) -> Result<Player, Failure> {
     let named = match words.split_first() {
         Some((program, arguments)) => Some(line(program.clone(), arguments)),
         None => env::var_os(PLAYER_VARIABLE).filter(|player| !player.is_empty()).map(|player| line(player, &[])),
@@ -88,5 +92,15 @@ fn player_line(words: &[OsString]) -> Result<(CommandLine, Handover), Failure> {
         )?,
     };
     let handover = handover(&line.program);
-    Ok((line, handover))
+    Ok(Player::Program(line, handover))
+}
+
+fn line(program: OsString, arguments: &[OsString]) -> CommandLine {
+    CommandLine {
+        program,
+        arguments: arguments.to_vec(),
+        timeout: None,
+        kill_after: KILL_AFTER,
+        hidden_variables: &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE],
+    }
 }

@@ -13,7 +13,7 @@ pub(super) const LARGE: usize = 64 << 10;
 /// How much of a stream is read at a time.
 pub(super) struct Content {
     pub stream: Arc<SharedStream>,
-    /// Whether the system takes a short answer for the end of the file, and caches it.
+    /// Whether all reads fill the system's cache.
     pub is_cached: bool,
     buffers: Arc<Buffers>,
 }
@@ -31,31 +31,33 @@ impl Content {
         Self { stream, is_cached, buffers }
     }
 
-    /// `size` bytes from the byte `offset` on, or fewer at the end.
+    /// `size` bytes from the byte `offset` on, or fewer at the end. `for_cache` says that the answer fills the system's
+    /// cache, which takes a short one for the end of the file.
     ///
     /// # Errors
     ///
-    /// The error of the first byte if that cannot be read; if the answer would be cached, of any byte.
-    pub fn read(&self, offset: u64, size: usize) -> Result<Answer, Errno> {
+    /// The error of the first byte if that cannot be read; if the answer is to be cached, of any byte.
+    pub fn read(&self, offset: u64, size: usize, for_cache: bool) -> Result<Answer, Errno> {
+        let may_be_short = !for_cache && !self.is_cached;
         if size < LARGE {
-            return self.read_small(offset, size).map(Answer::Copied);
+            return self.read_small(offset, size, may_be_short).map(Answer::Copied);
         }
         match self.piece(offset, size)? {
             None => Ok(Answer::Copied(self.buffers.take(0))),
             Some(piece) if piece.as_ref().len() == size => Ok(Answer::Piece(piece)),
-            Some(piece) => self.gather(piece, offset, size).map(Answer::Copied),
+            Some(piece) => self.gather(piece, offset, size, may_be_short).map(Answer::Copied),
         }
     }
 
     /// The rest of a frame after a small read is kept for the next one.
-    fn read_small(&self, offset: u64, size: usize) -> Result<Buffer, Errno> {
+    fn read_small(&self, offset: u64, size: usize, may_be_short: bool) -> Result<Buffer, Errno> {
         let mut buffer = self.buffers.take(size);
         let (area, mut read) = (buffer.room(size), 0);
         while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
             match self.stream.read_at(room, offset.saturating_add(read as u64)) {
                 Ok(0) => break,
                 Ok(more) => read += more,
-                Err(_) if read > 0 && !self.is_cached => break,
+                Err(_) if read > 0 && may_be_short => break,
                 Err(failure) => return Err(failure.errno()),
             }
         }
@@ -68,7 +70,7 @@ impl Content {
     }
 
     /// `size` bytes: those of `first`, which is at `offset`, and what comes after it.
-    fn gather(&self, first: Piece, offset: u64, size: usize) -> Result<Buffer, Errno> {
+    fn gather(&self, first: Piece, offset: u64, size: usize, may_be_short: bool) -> Result<Buffer, Errno> {
         let mut buffer = self.buffers.take(size);
         let (area, mut read, mut next) = (buffer.room(size), 0, Some(first));
         while let Some(piece) = next.take() {
@@ -83,7 +85,7 @@ impl Content {
             }
             next = match self.piece(offset.saturating_add(read as u64), size - read) {
                 Ok(piece) => piece,
-                Err(_) if !self.is_cached => None,
+                Err(_) if may_be_short => None,
                 Err(error) => return Err(error),
             };
         }

@@ -7,27 +7,37 @@ use std::{
     mem::MaybeUninit,
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::net::UnixStream,
+        unix::{
+            fs::{FileTypeExt, MetadataExt},
+            net::UnixStream,
+        },
     },
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use rustix::{
-    io::Errno,
+    fs::makedev,
+    io::{Errno, ioctl_fionbio},
     mount::{MountFlags, mount},
     net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
     process::{getgid, getuid},
 };
 
-use super::{MountError, TYPE};
+use super::MountError;
+use crate::share::mount_table::TREE;
 
 const DEVICE: &str = "/dev/fuse";
+/// Its numbers on every system.
+const MAJOR_AND_MINOR: (u32, u32) = (10, 229);
 const HELPER: &str = "fusermount3";
+/// Bytes of what the helper says that are read.
+const MOST_SAID: u64 = 64 << 10;
 
-/// Mounts an empty file system at `place`, called `name` in the table of mounts, and returns our end of it.
+/// Mounts an empty file system at `place`, called `name` in the table of mounts, and returns our end of it. After
+/// [`MountError::NothingSent`], something may be mounted.
 pub(super) fn mount_at(place: &Path, name: &str) -> Result<OwnedFd, MountError> {
-    let device = OpenOptions::new().read(true).write(true).open(DEVICE).map_err(of_device)?;
+    let device = open_device()?;
     match mount_directly(&device, place, name) {
         Ok(()) => Ok(device.into()),
         Err(Errno::PERM) => mount_by_helper(place, name),
@@ -35,10 +45,21 @@ pub(super) fn mount_at(place: &Path, name: &str) -> Result<OwnedFd, MountError> 
     }
 }
 
+fn open_device() -> Result<File, MountError> {
+    let device = OpenOptions::new().read(true).write(true).open(DEVICE).map_err(of_device)?;
+    let metadata = device.metadata().map_err(MountError::Device)?;
+    let (major, minor) = MAJOR_AND_MINOR;
+    match metadata.file_type().is_char_device() && metadata.rdev() == makedev(major, minor) {
+        true => Ok(device),
+        false => Err(MountError::NotTheDevice),
+    }
+}
+
 fn of_device(error: io::Error) -> MountError {
     match error.kind() {
         ErrorKind::NotFound => MountError::DeviceMissing,
         ErrorKind::PermissionDenied => MountError::DeviceClosed(error),
+        ErrorKind::IsADirectory => MountError::NotTheDevice,
         _ if matches!(Errno::from_io_error(&error), Some(Errno::NODEV | Errno::NXIO)) => MountError::DeviceMissing,
         _ => MountError::Device(error),
     }
@@ -49,32 +70,40 @@ fn mount_directly(device: &File, place: &Path, name: &str) -> Result<(), Errno> 
     let options = format!("fd={},rootmode=40000,user_id={user},group_id={group}", device.as_raw_fd());
     let options = CString::new(options).map_err(|_| Errno::INVAL)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RDONLY;
-    mount(name, place, TYPE, flags, &*options)
+    mount(name, place, TREE, flags, &*options)
 }
 
 /// The helper is allowed to mount for users, and sends the descriptor that it has opened over a socket.
 fn mount_by_helper(place: &Path, name: &str) -> Result<OwnedFd, MountError> {
     let (ours, theirs) = UnixStream::pair().map_err(MountError::System)?;
-    let (_, subtype) = TYPE.split_once('.').unwrap_or_default();
+    let (_, subtype) = TREE.split_once('.').unwrap_or_default();
     // Commas separate the options.
     let name = name.replace('\\', r"\\").replace(',', r"\,");
     let mut helper = Command::new(HELPER);
     helper.arg("-o").arg(format!("ro,nosuid,nodev,subtype={subtype},fsname={name}")).arg("--").arg(place);
     // As descriptor 0, it is inherited without any others.
-    helper.env("_FUSE_COMMFD", "0").stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut running = helper.spawn().map_err(of_helper)?;
-    // The command still holds our copy of its end.
-    drop(helper);
-    let received = receive(&ours);
-    let mut said = String::new();
-    if let Some(errors) = &mut running.stderr {
-        let _ = errors.read_to_string(&mut said);
+    helper.env("_FUSE_COMMFD", "0").stdin(OwnedFd::from(theirs));
+    let (status, said) = run(helper)?;
+    ours.set_nonblocking(true).map_err(MountError::System)?;
+    match receive(&ours) {
+        Some(device) => Ok(device),
+        None if status.success() => Err(MountError::NothingSent),
+        None => Err(MountError::Helper(said)),
     }
+}
+
+/// Runs the helper to its end, and returns that and its last words. Whoever it has started may go on, and hold what it
+/// has inherited: nothing here waits for that.
+fn run(mut helper: Command) -> Result<(ExitStatus, String), MountError> {
+    let mut running = helper.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(of_helper)?;
     let status = running.wait().map_err(MountError::HelperStart)?;
-    match received {
-        Some(device) if status.success() => Ok(device),
-        _ => Err(MountError::Helper(last_words(&said, &status.to_string()))),
+    let mut said = Vec::new();
+    if let Some(errors) = running.stderr.take()
+        && ioctl_fionbio(&errors, true).is_ok()
+    {
+        let _ = errors.take(MOST_SAID).read_to_end(&mut said);
     }
+    Ok((status, last_words(&String::from_utf8_lossy(&said), &status.to_string())))
 }
 
 fn of_helper(error: io::Error) -> MountError {
@@ -112,13 +141,11 @@ fn last_words(said: &str, end: &str) -> String {
 pub(super) fn unmount_by_helper(place: &Path) -> Result<(), MountError> {
     let arguments = ["-u", "-z", "--"].map(OsString::from);
     let mut helper = Command::new(HELPER);
-    helper.args(arguments).arg(place).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let output = helper.output().map_err(of_helper)?;
-    if output.status.success() {
-        return Ok(());
+    helper.args(arguments).arg(place).stdin(Stdio::null());
+    match run(helper)? {
+        (status, _) if status.success() => Ok(()),
+        (_, said) => Err(MountError::Helper(said)),
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(MountError::Helper(last_words(&said, &output.status.to_string())))
 }
 
 #[cfg(test)]

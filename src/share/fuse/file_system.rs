@@ -4,28 +4,27 @@ use std::{
     ffi::OsStr,
     io,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use fuser::{
-    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig,
-    LockOwner, Notifier, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyOpen, ReplyStatfs, Request,
+    Errno, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig, LockOwner,
+    Notifier, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen,
+    ReplyStatfs, Request,
 };
 
 use super::{
-    attributes::{BLOCK, of_file, of_folder, shown_size},
+    attributes::{BLOCK, shown_size},
     buffers::Buffers,
     content::Content,
     handles::Handles,
-    inodes::{Caching, Inodes},
+    inodes::Caching,
+    large_reads::LargeReads,
     open_file::OpenFile,
     read_ahead::Decryptors,
+    shown::{Shown, VALID},
 };
-use crate::share::tree::{FileEntry, Listing, Node, NodeId, OpenFailure, Tree};
+use crate::share::tree::{Listing, Node, NodeId, Tree};
 
-/// How long the system may rely on an answer about a name or a file.
-const VALID: Duration = Duration::from_secs(1);
 /// Reads that the system may have waiting, ahead of what programs ask for.
 const WAITING_READS: u16 = 64;
 const LONGEST_NAME: u32 = 255;
@@ -36,10 +35,11 @@ const CACHED: usize = 64 << 20;
 /// A tree that answers the system's requests.
 pub(super) struct FileSystem {
     tree: Arc<Tree>,
-    inodes: Inodes,
+    shown: Shown,
     files: Handles<OpenFile>,
     buffers: Arc<Buffers>,
-    decryptors: Decryptors,
+    decryptors: Arc<Decryptors>,
+    large_reads: LargeReads,
     folders: Handles<OpenFolder>,
     notifying: Notifying,
 }
@@ -73,60 +73,25 @@ impl FileSystem {
         tree.cache_at_most(CACHED);
         let notifying = Notifying::default();
         let file_system = Self {
+            shown: Shown::new(Arc::clone(&tree)),
             tree,
-            inodes: Inodes::default(),
             files: Handles::new(),
             buffers: Arc::default(),
-            decryptors: Decryptors::start()?,
+            decryptors: Arc::new(Decryptors::start()?),
+            large_reads: LargeReads::default(),
             folders: Handles::new(),
             notifying: notifying.clone(),
         };
         Ok((file_system, notifying))
     }
 
-    /// The attributes of `node`. A file whose length nothing claims is opened for it.
-    fn attributes(&self, node: &Node) -> FileAttr {
-        let Some(file) = node.file() else { return of_folder(self.inodes.number(node.id), &node.attributes) };
-        let size = match file.claimed {
-            Some(claimed) if self.tree.known(file).is_none() => claimed,
-            _ => self.size(node.id, file),
-        };
-        // Opening it may have changed the number.
-        of_file(self.inodes.number(node.id), &node.attributes, size)
-    }
-
-    /// The attributes of `node` that are known without opening anything, and how long they are valid.
-    fn attributes_at_once(&self, node: &Node) -> (FileAttr, Duration) {
-        match node.file() {
-            Some(file) if file.claimed.is_none() && self.tree.known(file).is_none() => {
-                (of_file(self.inodes.number(node.id), &node.attributes, 0), Duration::ZERO)
-            }
-            _ => (self.attributes(node), VALID),
-        }
-    }
-
-    /// The size of a file that is opened for it.
-    fn size(&self, node: NodeId, file: &FileEntry) -> u64 {
-        match self.tree.open(file) {
-            Ok(stream) => {
-                self.inodes.seen(node, Some(&stream));
-                shown_size(&stream, file.claimed)
-            }
-            Err(failure) => {
-                if failure.is_lasting() || matches!(*failure, OpenFailure::Replaced) {
-                    self.inodes.seen(node, None);
-                }
-                file.claimed.unwrap_or(0)
-            }
-        }
-    }
-
     fn open_file(&self, number: INodeNo) -> Result<(FileHandle, FopenFlags), Errno> {
-        let node = self.inodes.node(number).ok_or(Errno::ESTALE)?;
+        let node = self.shown.inodes.node(number).ok_or(Errno::ESTALE)?;
         let listing = self.tree.listing();
         let file = listing.node(node).ok_or(Errno::ESTALE)?.file().ok_or(Errno::EISDIR)?;
         let stream = self.tree.open(file).map_err(|failure| errno(failure.errno()))?;
-        let caching = self.inodes.opened(node, &stream);
+        let size = shown_size(&stream, file.claimed);
+        let caching = self.shown.inodes.opened(node, &stream, size);
         let flags = match caching {
             Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE,
             Caching::Begin => FopenFlags::empty(),
@@ -134,7 +99,8 @@ impl FileSystem {
             // The system looks the name up again then, and finds the new number.
             Caching::Replaced => return Err(Errno::ESTALE),
         };
-        if file.claimed != Some(shown_size(&stream, file.claimed)) {
+        // So that no answer that was on its way before decides where the cached bytes end.
+        if caching != Caching::Keep || file.claimed != Some(size) {
             self.notifying.forget_attributes(number);
         }
         let handle = self.files.open(OpenFile::new(Content::new(
@@ -147,7 +113,7 @@ impl FileSystem {
 
     fn open_folder(&self, number: INodeNo) -> Result<FileHandle, Errno> {
         let listing = self.tree.fresh_listing();
-        let node = self.inodes.node(number).filter(|node| listing.node(*node).is_some()).ok_or(Errno::ESTALE)?;
+        let node = self.shown.inodes.node(number).filter(|node| listing.node(*node).is_some()).ok_or(Errno::ESTALE)?;
         let entries = listing.children(node).map(|child| child.id).collect();
         Ok(self.folders.open(OpenFolder { listing, entries }))
     }
@@ -162,7 +128,7 @@ impl FileSystem {
         mut add: impl FnMut(&Node, u64, &OsStr) -> bool,
     ) -> Result<(), Errno> {
         let folder = self.folders.get(handle).ok_or(Errno::EBADF)?;
-        let node = self.inodes.node(number).and_then(|node| folder.listing.node(node)).ok_or(Errno::ESTALE)?;
+        let node = self.shown.inodes.node(number).and_then(|node| folder.listing.node(node)).ok_or(Errno::ESTALE)?;
         let parent = folder.listing.node(node.parent).unwrap_or(node);
         let themselves = [(node, OsStr::new(".")), (parent, OsStr::new(".."))];
         let children = folder.entries.iter().filter_map(|id| folder.listing.node(*id));
@@ -192,19 +158,24 @@ impl Filesystem for FileSystem {
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let listing = self.tree.fresh_listing();
-        let Some(parent) = self.inodes.node(parent) else { return reply.error(Errno::ESTALE) };
+        let Some(parent) = self.shown.inodes.node(parent) else { return reply.error(Errno::ESTALE) };
         match listing.child(parent, name) {
-            Some(node) => reply.entry(&VALID, &self.attributes(node), Generation(0)),
+            Some(node) => match self.shown.attributes(node) {
+                Ok(attributes) => reply.entry(&VALID, &attributes, Generation(0)),
+                Err(error) => reply.error(errno(error)),
+            },
             None => reply.error(Errno::ENOENT),
         }
     }
 
     fn getattr(&self, _: &Request, number: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         let listing = self.tree.fresh_listing();
-        let attributes = self.inodes.node(number).and_then(|node| listing.node(node)).map(|node| self.attributes(node));
-        match attributes.filter(|attributes| attributes.ino == number) {
-            Some(attributes) => reply.attr(&VALID, &attributes),
-            None => reply.error(Errno::ESTALE),
+        let node = self.shown.inodes.node(number).and_then(|node| listing.node(node));
+        match node.ok_or(Errno::ESTALE).and_then(|node| self.shown.attributes(node).map_err(errno)) {
+            Ok(attributes) if attributes.ino == number => reply.attr(&VALID, &attributes),
+            // Opening it has shown that it is another file.
+            Ok(_) => reply.error(Errno::ESTALE),
+            Err(error) => reply.error(error),
         }
     }
 
@@ -223,14 +194,19 @@ impl Filesystem for FileSystem {
         offset: u64,
         size: u32,
         _: OpenFlags,
-        _: Option<LockOwner>,
+        owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
         let Some(file) = self.files.get(handle) else { return reply.error(Errno::EBADF) };
-        match file.read(offset, size as usize, &self.decryptors) {
+        // What a program itself reads past the cache comes with its owner. Mapping, sendfile and splice fill the cache.
+        let for_cache = owner.is_none();
+        let is_large = file.content().stream.has_large_frames();
+        let decryptors = Arc::clone(&self.decryptors);
+        let answer = move || match file.read(offset, size as usize, for_cache, &decryptors) {
             Ok(answer) => reply.data(answer.as_ref()),
             Err(error) => reply.error(errno(error)),
-        }
+        };
+        if is_large { self.large_reads.run(answer) } else { answer() }
     }
 
     fn release(
@@ -257,7 +233,7 @@ impl Filesystem for FileSystem {
     fn readdir(&self, _: &Request, number: INodeNo, handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
         let listed = self.list(number, handle, offset, |node, next, name| {
             let kind = if node.file().is_some() { FileType::RegularFile } else { FileType::Directory };
-            reply.add(self.inodes.number(node.id), next, kind, name)
+            reply.add(self.shown.inodes.number(node.id), next, kind, name)
         });
         match listed {
             Ok(()) => reply.ok(),
@@ -274,7 +250,7 @@ impl Filesystem for FileSystem {
         mut reply: ReplyDirectoryPlus,
     ) {
         let listed = self.list(number, handle, offset, |node, next, name| {
-            let (attributes, valid) = self.attributes_at_once(node);
+            let (attributes, valid) = self.shown.attributes_at_once(node);
             reply.add(attributes.ino, next, name, &valid, &attributes, Generation(0))
         });
         match listed {

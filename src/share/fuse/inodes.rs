@@ -1,4 +1,5 @@
-//! Inode numbers. The system caches bytes by them, so different content gets a different number.
+//! Inode numbers, and the sizes shown under them. The system caches bytes by number, and takes the size for the end of what
+//! it has cached, so different content gets a different number.
 
 use std::{
     collections::HashMap,
@@ -7,7 +8,7 @@ use std::{
 
 use fuser::INodeNo;
 
-use crate::share::tree::{NodeId, SharedStream};
+use crate::share::tree::{Extent, NodeId, SharedStream};
 
 /// The bits of a number that are the node's; the rest counts contents.
 const NODE_BITS: u32 = 40;
@@ -22,8 +23,17 @@ pub(super) struct Inodes {
 struct Known {
     /// How often the content was replaced.
     version: u64,
-    /// The etag of the content whose bytes the system may have cached.
-    cached: Option<String>,
+    /// The content whose bytes the system may have cached.
+    cached: Option<Seen>,
+    /// The size that was shown last.
+    size: Option<u64>,
+}
+
+/// A content, as far as it was there when it was opened.
+struct Seen {
+    etag: String,
+    extent: Extent,
+    is_whole: bool,
 }
 
 /// What the system may do with the bytes of a file that is opened.
@@ -33,7 +43,8 @@ pub(super) enum Caching {
     Keep,
     /// Start to cache.
     Begin,
-    /// Cache nothing: the end may move, and reads there must fail.
+    /// Ask for every read: the end may move, and reads there must fail. What is mapped, or moved by the system itself, still
+    /// goes through its cache.
     Nothing,
     /// The content is no longer the one with this number.
     Replaced,
@@ -42,8 +53,14 @@ pub(super) enum Caching {
 impl Inodes {
     /// The number of `node` with the content that it has now, as far as that is known.
     pub fn number(&self, node: NodeId) -> INodeNo {
-        let version = self.lock().get(&node).map_or(0, |known| known.version);
-        INodeNo(node | (version << NODE_BITS))
+        self.last_shown(node).0
+    }
+
+    /// The number of `node`, and the size that was shown last under it.
+    pub fn last_shown(&self, node: NodeId) -> (INodeNo, Option<u64>) {
+        let known = self.lock();
+        let known = known.get(&node);
+        (number(node, known.map_or(0, |known| known.version)), known.and_then(|known| known.size))
     }
 
     /// The node with this number, unless its content has changed since.
@@ -52,31 +69,65 @@ impl Inodes {
         (self.number(node) == number).then_some(node)
     }
 
-    /// Notes that the content of `node` is that of `stream`, or is no longer available.
-    pub fn seen(&self, node: NodeId, stream: Option<&SharedStream>) {
-        let mut known = self.lock();
-        let Some(known) = known.get_mut(&node) else { return };
-        if known.cached.is_some() && known.cached.as_deref() != stream.map(SharedStream::etag) {
-            known.replace();
-        }
+    /// Whether the system may have cached bytes of `node`: its size must not be guessed then.
+    pub fn may_be_cached(&self, node: NodeId) -> bool {
+        self.lock().get(&node).is_some_and(|known| known.cached.is_some())
     }
 
-    /// Notes that `node` is opened, and has the content of `stream`.
-    pub fn opened(&self, node: NodeId, stream: &SharedStream) -> Caching {
+    /// Notes that the content of `node` is that of `stream`, with this `size`, and returns the number and the size that may
+    /// be shown together.
+    pub fn seen(&self, node: NodeId, stream: &SharedStream, size: u64) -> (INodeNo, u64) {
         let mut known = self.lock();
         let known = known.entry(node).or_default();
-        match &known.cached {
-            Some(etag) if etag == stream.etag() => Caching::Keep,
+        match &mut known.cached {
+            Some(seen) if seen.is_of(stream) => {
+                if seen.advance(stream) {
+                    known.size = Some(size);
+                }
+            }
             Some(_) => {
                 known.replace();
-                Caching::Replaced
+                known.size = Some(size);
             }
-            None if stream.is_whole() => {
-                known.cached = Some(stream.etag().to_owned());
+            None => known.size = Some(size),
+        }
+        (number(node, known.version), known.size.unwrap_or(size))
+    }
+
+    /// Notes that the content of `node` is no longer available, and returns the number for the next.
+    pub fn gone(&self, node: NodeId) -> INodeNo {
+        let mut known = self.lock();
+        let Some(known) = known.get_mut(&node) else { return number(node, 0) };
+        if known.cached.is_some() {
+            known.replace();
+        }
+        known.size = None;
+        number(node, known.version)
+    }
+
+    /// Notes that `node` is opened, and has the content of `stream`, which is shown with this `size`.
+    pub fn opened(&self, node: NodeId, stream: &SharedStream, size: u64) -> Caching {
+        let mut known = self.lock();
+        let known = known.entry(node).or_default();
+        let caching = match &mut known.cached {
+            Some(seen) if !seen.is_of(stream) => {
+                known.replace();
+                return Caching::Replaced;
+            }
+            Some(seen) => {
+                let is_kept = seen.is_whole;
+                if !seen.advance(stream) {
+                    return Caching::Nothing;
+                }
+                if is_kept { Caching::Keep } else { Caching::Begin }
+            }
+            None => {
+                known.cached = Some(Seen::of(stream));
                 Caching::Begin
             }
-            None => Caching::Nothing,
-        }
+        };
+        known.size = Some(size);
+        if stream.is_whole() { caching } else { Caching::Nothing }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Known>> {
@@ -84,9 +135,37 @@ impl Inodes {
     }
 }
 
+fn number(node: NodeId, version: u64) -> INodeNo {
+    INodeNo(node | (version << NODE_BITS))
+}
+
 impl Known {
     fn replace(&mut self) {
         self.version += 1;
         self.cached = None;
+        self.size = None;
+    }
+}
+
+impl Seen {
+    fn of(stream: &SharedStream) -> Self {
+        Self { etag: stream.etag().to_owned(), extent: stream.extent().clone(), is_whole: stream.is_whole() }
+    }
+
+    /// Whether `stream` has this content, or a part of it, or more of it.
+    fn is_of(&self, stream: &SharedStream) -> bool {
+        self.etag == stream.etag() || !(self.is_whole && stream.is_whole()) && self.extent.agrees_with(stream.extent())
+    }
+
+    /// Takes what `stream` has over, and returns whether that is as much or more: it may have been opened earlier.
+    fn advance(&mut self, stream: &SharedStream) -> bool {
+        if self.etag == stream.etag() {
+            return true;
+        }
+        let is_later = !self.is_whole && (stream.is_whole() || stream.len() >= self.extent.end());
+        if is_later {
+            *self = Self::of(stream);
+        }
+        is_later
     }
 }

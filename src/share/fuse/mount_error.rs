@@ -26,6 +26,9 @@ pub(crate) enum MountError {
     MountPoint(#[source] io::Error),
     #[error("does not exist")]
     DeviceMissing,
+    /// Something else has its name.
+    #[error("is not the FUSE device")]
+    NotTheDevice,
     #[error("may not be opened")]
     DeviceClosed(#[source] io::Error),
     #[error("cannot be opened")]
@@ -35,6 +38,9 @@ pub(crate) enum MountError {
     /// What it said, or else its end.
     #[error("{0}")]
     Helper(String),
+    /// It says that it has mounted something.
+    #[error("sent no descriptor")]
+    NothingSent,
     #[error("cannot be run")]
     HelperStart(#[source] io::Error),
     /// The kernel, or its end of the file system, refuses.

@@ -3,12 +3,14 @@
 use std::{
     fs,
     io::{self, ErrorKind},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use rustix::io::Errno;
 
-use super::{MountError, mount_table::mounts};
+use super::MountError;
+use crate::share::mount_table::mounts;
 
 /// A folder that exists, is empty, and has nothing mounted on it.
 #[derive(Debug)]
@@ -39,10 +41,17 @@ impl MountPoint {
         if content.map_err(of_folder)?.next().is_some() {
             return Err(MountError::NotEmpty);
         }
-        if source.canonicalize().is_ok_and(|source| point.path.starts_with(source)) {
+        if point.is_inside(source) {
             return Err(MountError::InsideSource(source.to_owned()));
         }
         Ok(point)
+    }
+
+    /// Whether it is below `source`, which may have another name there: it may be mounted at several places.
+    fn is_inside(&self, source: &Path) -> bool {
+        let identity = |path: &Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+        let source = identity(source);
+        source.is_some() && self.path.ancestors().any(|folder| identity(folder) == source)
     }
 
     /// Refuses it if something is mounted there.

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io,
     os::fd::{AsRawFd, OwnedFd},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
@@ -16,11 +17,14 @@ use rustix::{
 };
 
 use super::{
-    MountError, MountPoint, TYPE, device,
-    file_system::FileSystem,
-    mount_table::{MountId, mount_at, mounts},
+    MountError, MountPoint, device,
+    file_system::{FileSystem, Notifying},
+    reserve::Reserve,
 };
-use crate::share::tree::Tree;
+use crate::share::{
+    mount_table::{MountId, TREE, mount_at, mounts},
+    tree::Tree,
+};
 
 /// Requests that are handled at the same time: while some wait for a disk, others are decrypted.
 const THREADS: usize = 8;
@@ -36,8 +40,8 @@ pub(crate) struct Unmounter(Arc<Mutex<State>>);
 
 enum State {
     NotYet,
-    /// The mount, and our end of it.
-    Mounted(MountId, OwnedFd),
+    /// The mount, our end of it, and what unmounting needs.
+    Mounted(MountId, OwnedFd, Reserve),
     /// It has been unmounted by us, or will never be mounted.
     Ended,
 }
@@ -64,8 +68,10 @@ impl Mounted {
         unmounter: &Unmounter,
         ended: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> Result<Self, MountError> {
+        // All that may fail comes before mounting, as far as possible.
+        let (file_system, notifying) = FileSystem::new(tree).map_err(MountError::System)?;
         let device = unmounter.mount(place, name)?;
-        let started = Self::serve(tree, device, ended);
+        let started = Self::serve(file_system, &notifying, device, ended);
         if started.is_err() {
             let _ = unmounter.unmount();
         }
@@ -73,13 +79,13 @@ impl Mounted {
     }
 
     fn serve(
-        tree: Arc<Tree>,
+        file_system: FileSystem,
+        notifying: &Notifying,
         device: OwnedFd,
         ended: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> Result<Self, MountError> {
         let mut config = Config::default();
         config.n_threads = Some(THREADS);
-        let (file_system, notifying) = FileSystem::new(tree).map_err(MountError::System)?;
         let session = Session::from_fd(file_system, device, SessionACL::Owner, config).map_err(MountError::System)?;
         notifying.begin(session.notifier());
         let serving = thread::Builder::new().name("mount".to_owned()).spawn(move || ended(session.run()));
@@ -101,12 +107,23 @@ impl Unmounter {
     fn mount(&self, place: &MountPoint, name: &str) -> Result<OwnedFd, MountError> {
         let mut state = self.lock();
         place.check_free()?;
-        let device = device::mount_at(&place.path, name)?;
-        let ours = device.try_clone().map_err(MountError::System)?;
-        // The lock is not held any longer: it would keep others from unmounting.
-        let (id, _) = mount_at(&place.path).map_err(MountError::System)?;
-        *state = State::Mounted(id, ours);
-        Ok(device)
+        let reserve = Reserve::take().map_err(MountError::System)?;
+        let mounted = match device::mount_at(&place.path, name) {
+            Ok(device) => own_mount(&place.path, &device).map(|(id, ours)| (id, ours, device)),
+            Err(error @ MountError::NothingSent) => Err(error),
+            Err(error) => return Err(error),
+        };
+        match mounted {
+            Ok((id, ours, device)) => {
+                *state = State::Mounted(id, ours, reserve);
+                Ok(device)
+            }
+            Err(error) => {
+                drop(reserve);
+                take_away(&place.path);
+                Err(error)
+            }
+        }
     }
 
     /// Unmounts it, even if files in it are open.
@@ -116,10 +133,10 @@ impl Unmounter {
     /// [`MountError`]: it is still there.
     pub fn unmount(&self) -> Result<Left, MountError> {
         let mut state = self.lock();
-        let left = match &*state {
+        let left = match &mut *state {
             State::NotYet | State::Ended => Left::Nothing,
-            State::Mounted(id, device) => {
-                detach(*id)?;
+            State::Mounted(id, device, reserve) => {
+                reserve.with(|| detach(*id))?;
                 if is_connected(device) { Left::OpenFiles } else { Left::Nothing }
             }
         };
@@ -132,6 +149,25 @@ impl Unmounter {
     }
 }
 
+/// The mount that was just made at `place` with `device`, which is copied.
+fn own_mount(place: &Path, device: &OwnedFd) -> Result<(MountId, OwnedFd), MountError> {
+    let ours = device.try_clone().map_err(MountError::System)?;
+    // The folder is not held open any longer: it would keep others from unmounting.
+    let (id, _) = mount_at(place).map_err(MountError::System)?;
+    let table = mounts().map_err(MountError::System)?;
+    let is_ours = table.iter().any(|entry| entry.id == id && entry.kind == TREE && entry.is_at(place));
+    // Somebody was quick to unmount it, and that is what is below.
+    if is_ours { Ok((id, ours)) } else { Err(MountError::System(Errno::NOTCONN.into())) }
+}
+
+/// Detaches what was just mounted at `place`, before anybody knows of it.
+fn take_away(place: &Path) {
+    let is_there = mounts().is_ok_and(|table| table.iter().any(|entry| entry.kind == TREE && entry.is_at(place)));
+    if is_there && unmount(place, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) == Err(Errno::PERM) {
+        let _ = device::unmount_by_helper(place);
+    }
+}
+
 /// Detaches the mount `id`, wherever it is now, if it still exists.
 fn detach(id: MountId) -> Result<(), MountError> {
     let table = mounts().map_err(MountError::System)?;
@@ -139,7 +175,7 @@ fn detach(id: MountId) -> Result<(), MountError> {
     let (top, folder) = mount_at(&entry.place).map_err(MountError::System)?;
     if top != id {
         // Unmounting ours would also remove the other.
-        return Err(MountError::Busy { kind: TYPE.to_owned(), source_name: entry.source });
+        return Err(MountError::Busy { kind: TREE.to_owned(), source_name: entry.source });
     }
     match detach_open(&folder) {
         Err(Errno::PERM) => {

@@ -22,16 +22,16 @@ impl OpenFile {
     }
 
     /// `size` bytes from the byte `offset` on, or fewer at the end. If reads come in order, `decryptors` get what comes
-    /// next.
+    /// next. `for_cache` says that the answer fills the system's cache.
     ///
     /// # Errors
     ///
     /// Those of [`Content::read`].
-    pub fn read(&self, offset: u64, size: usize, decryptors: &Decryptors) -> Result<Answer, Errno> {
+    pub fn read(&self, offset: u64, size: usize, for_cache: bool, decryptors: &Decryptors) -> Result<Answer, Errno> {
         let ahead = match size >= LARGE && self.content().is_cached {
             true => self.0.take(offset, size, decryptors),
             false => None,
         };
-        ahead.unwrap_or_else(|| self.content().read(offset, size))
+        ahead.unwrap_or_else(|| self.content().read(offset, size, for_cache))
     }
 }

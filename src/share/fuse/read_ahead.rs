@@ -8,11 +8,15 @@ use std::{
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     thread,
+    time::Instant,
 };
 
 use rustix::io::Errno;
 
-use super::content::{Answer, Content};
+use super::{
+    budget::Budget,
+    content::{Answer, Content},
+};
 
 /// Parts that are decrypted ahead.
 const DEPTH: usize = 4;
@@ -52,6 +56,7 @@ enum Progress {
 /// Threads that decrypt ahead, for all open files.
 pub(super) struct Decryptors {
     queue: Arc<Queue>,
+    budget: Budget<Ahead>,
 }
 
 #[derive(Default)]
@@ -90,9 +95,14 @@ impl Ahead {
         } else {
             *state = State { next: end, ..State::default() };
         }
+        let is_expected = state.in_order > EXPECTED_AFTER;
+        drop(state);
+        // Others may have to forget what they have, so nothing is locked.
+        let may_ask = is_expected && decryptors.grant(self, DEPTH * size);
+        let mut state = lock(&self.state);
         let last = state.next.saturating_add(near);
         state.parts.retain(|part| part.end() > offset.saturating_sub(near) && part.offset < last);
-        if state.in_order > EXPECTED_AFTER {
+        if may_ask {
             let (from, length) = (state.next, self.content.stream.len());
             for number in 0..DEPTH as u64 {
                 let ahead = from.saturating_add(number * size as u64);
@@ -115,6 +125,13 @@ impl Ahead {
         }
     }
 
+    /// Drops all that was read ahead, and what is still to be read.
+    fn forget(&self) {
+        let forgotten = std::mem::take(&mut lock(&self.state).parts);
+        self.changed.notify_all();
+        drop(forgotten);
+    }
+
     /// Waits until nothing that was asked for is still to be read.
     #[cfg(test)]
     pub fn wait_for_all(&self) {
@@ -135,7 +152,7 @@ impl Ahead {
         drop(state);
         // If reading panics, whoever waits for it should hear of it.
         let mut begun = Begun { ahead: self, offset, read: Err(Errno::IO) };
-        begun.read = self.content.read(offset, size);
+        begun.read = self.content.read(offset, size, true);
     }
 
     /// Notes the result, `read`, for the part at `offset`, unless it is no longer wanted.
@@ -173,12 +190,19 @@ impl Part {
 impl Decryptors {
     /// As many as there are cores.
     pub fn start() -> io::Result<Self> {
-        let decryptors = Self { queue: Arc::default() };
+        let decryptors = Self { queue: Arc::default(), budget: Budget::default() };
         for _ in 0..thread::available_parallelism()?.get() {
             let queue = Arc::clone(&decryptors.queue);
             thread::Builder::new().name("ahead".to_owned()).spawn(move || queue.work())?;
         }
         Ok(decryptors)
+    }
+
+    /// Whether `file` may have `bytes` decrypted ahead, which others may have to give up.
+    fn grant(&self, file: &Arc<Ahead>, bytes: usize) -> bool {
+        let (granted, forgetting) = self.budget.grant(file, bytes, Instant::now());
+        forgetting.iter().for_each(|file| file.forget());
+        granted
     }
 
     /// Queues reading ahead the part of `file` at `offset`, unless there is too much to do already.

@@ -5,7 +5,10 @@ use std::{
     convert::Infallible,
     ops::Range,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -14,15 +17,20 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{flush::Flush, load::Load};
+use super::{
+    batch::{Batch, decrypt},
+    flush::Flush,
+    load::Load,
+    pace::{Pace, QUICK},
+};
 use crate::share::tree::{ReadFailure, SharedStream};
 
 /// Bytes that another thread decrypts at a time, while those before them are sent.
 const BATCH: u64 = 256 << 10;
 /// Bytes that the connection's own thread decrypts at a time: they are sent while they are in its processor's cache.
 const SMALL_BATCH: u64 = 64 << 10;
-/// How long it takes at most to read and decrypt a batch of a file that is in memory, or on a fast disk.
-const QUICK: Duration = Duration::from_millis(2);
+/// How long another thread reads before it hands over what there is.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How soon a file is read again that is still quick: after a pause, a disk may have been stopped.
 const RECENT: Duration = Duration::from_millis(500);
 
@@ -43,6 +51,10 @@ pub(super) struct StreamBody {
     failure: Option<BodyError>,
     decrypting: Option<JoinHandle<Batch>>,
     load: Load,
+    /// That of the stream.
+    pace: Arc<Pace>,
+    /// Ends decrypting in another thread.
+    is_dropped: Arc<AtomicBool>,
     /// When the last batch was ready, if it was quick.
     quick: Option<Instant>,
     /// What a failure waits for: the connection is cut by it, with all that was not sent yet.
@@ -53,15 +65,6 @@ pub(super) struct StreamBody {
 pub(super) enum Part {
     Text(Bytes),
     Range(Range<u64>),
-}
-
-/// Plaintext in order, and why there is no more, if it is less than was asked for.
-#[derive(Default)]
-struct Batch {
-    pieces: Vec<Bytes>,
-    failure: Option<ReadFailure>,
-    /// How long it took.
-    time: Duration,
 }
 
 /// Why a body ends before its end.
@@ -93,18 +96,33 @@ impl Content {
 }
 
 impl StreamBody {
-    /// These parts of `stream`. What is sent first is decrypted now.
-    pub fn new(stream: Arc<SharedStream>, parts: VecDeque<Part>, load: Load) -> Self {
+    /// These parts of `stream`. What is sent first is decrypted now: as much as is there at once, so that the head of the answer
+    /// does not wait long.
+    pub fn new(stream: Arc<SharedStream>, parts: VecDeque<Part>, load: Load, pace: Arc<Pace>) -> Self {
         let left = parts.iter().map(Part::length).sum();
-        let ready = VecDeque::new();
-        let mut body =
-            Self { stream, parts, left, ready, failure: None, decrypting: None, load, quick: None, flush: None };
+        let mut body = Self {
+            stream,
+            parts,
+            left,
+            ready: VecDeque::new(),
+            failure: None,
+            decrypting: None,
+            load,
+            pace,
+            is_dropped: Arc::default(),
+            quick: None,
+            flush: None,
+        };
         body.take_texts();
         if let Some(range) = body.next_range() {
-            let batch = decrypt(&body.stream, range, BATCH);
-            body.add(batch);
+            body.decrypt_here(range, BATCH);
         }
         body
+    }
+
+    fn decrypt_here(&mut self, range: Range<u64>, least: u64) {
+        let batch = decrypt(&self.stream, range, least, QUICK, &self.is_dropped);
+        self.add(batch);
     }
 
     /// Makes ready what needs no decrypting.
@@ -131,7 +149,8 @@ impl StreamBody {
                 self.parts.pop_front();
             }
         }
-        self.quick = (batch.time <= QUICK).then(Instant::now);
+        self.pace.note(batch.was_quick);
+        self.quick = batch.was_quick.then(Instant::now);
         self.ready.extend(batch.pieces);
         self.failure = batch.failure.map(BodyError::Read);
         if self.failure.is_none() {
@@ -146,41 +165,22 @@ impl StreamBody {
             return;
         }
         let Some(range) = self.next_range() else { return };
-        let is_quick = self.quick.is_some_and(|quick| quick.elapsed() <= RECENT);
+        let is_quick = self.quick.is_some_and(|quick| quick.elapsed() <= RECENT) && self.pace.is_reliable();
         if is_quick && !self.load.leaves_processors() {
             if self.ready.is_empty() {
-                let batch = decrypt(&self.stream, range, SMALL_BATCH);
-                self.add(batch);
+                self.decrypt_here(range, SMALL_BATCH);
             }
         } else if self.ready.iter().map(Bytes::len).sum::<usize>() as u64 <= BATCH {
-            let stream = Arc::clone(&self.stream);
-            self.decrypting = Some(spawn_blocking(move || decrypt(&stream, range, BATCH)));
+            let (stream, is_dropped) = (Arc::clone(&self.stream), Arc::clone(&self.is_dropped));
+            self.decrypting = Some(spawn_blocking(move || decrypt(&stream, range, BATCH, PATIENCE, &is_dropped)));
         }
     }
 }
 
-/// The plaintext at the beginning of `range`: whole frames, as far as they are in it, of at least `least` bytes together. It
-/// ends sooner with the range, and before what cannot be read.
-fn decrypt(stream: &SharedStream, range: Range<u64>, least: u64) -> Batch {
-    let start = Instant::now();
-    let (mut batch, mut offset) = (Batch::default(), range.start);
-    while offset < range.end.min(range.start.saturating_add(least)) {
-        match stream.piece_at(offset, range.end - offset) {
-            Ok(Some(piece)) => {
-                let piece = Bytes::from_owner(piece);
-                offset += piece.len() as u64;
-                batch.pieces.push(piece);
-            }
-            // Ranges are within the length.
-            Ok(None) => break,
-            Err(failure) => {
-                batch.failure = Some(failure);
-                break;
-            }
-        }
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        self.is_dropped.store(true, Ordering::Relaxed);
     }
-    batch.time = start.elapsed();
-    batch
 }
 
 impl Part {

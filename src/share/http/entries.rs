@@ -12,6 +12,7 @@ use crate::share::tree::{End, FileEntry, Listing, Node, NodeId, ROOT, Tree};
 
 /// A file, with what is known of it without opening it.
 pub(super) struct Entry {
+    pub id: NodeId,
     pub name: String,
     /// Its address from the root of the tree.
     pub address: String,
@@ -47,6 +48,7 @@ impl Entry {
             Some(Err(failure)) => (State::Failed(failure.to_string()), file.claimed.map(|length| (length, false))),
         };
         Self {
+            id: node.id,
             name: shown(&node.name),
             address: joined(listing.names_to(node.id)),
             media_type: media_type(&node.name),
@@ -128,10 +130,12 @@ pub(super) fn index(tree: &Tree, listing: &Listing, id: NodeId, root: &str) -> S
 /// What is played of the folder `id` and all below it, for players. `root` is the whole address of the tree's root.
 pub(super) fn playlist(tree: &Tree, listing: &Listing, id: NodeId, root: &str) -> String {
     let mut lines = String::from("#EXTM3U\n");
+    let above = listing.names_to(id).len();
     for entry in entries(tree, listing, id, true).iter().filter(|entry| entry.media_type.kind.is_played()) {
-        // A line is an entry.
-        let name = entry.name.replace(char::is_control, " ");
-        lines.push_str(&format!("#EXTINF:-1,{name}\n{root}{}\n", entry.address));
+        // Films in several folders may have one name. A line is an entry.
+        let path: Vec<_> = listing.names_to(entry.id).into_iter().skip(above).map(shown).collect();
+        let title = path.join("/").replace(char::is_control, " ");
+        lines.push_str(&format!("#EXTINF:-1,{title}\n{root}{}\n", entry.address));
     }
     lines
 }

@@ -18,6 +18,7 @@ use super::{
     conditions::{self, Validators},
     load::Load,
     media_type::{Kind, MediaType, media_type},
+    pace::Pace,
     path::encoded,
     ranges::{Wanted, wanted},
 };
@@ -29,14 +30,14 @@ const PASSIVE: &str =
     "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; frame-ancestors 'none'";
 
 /// The file called `name`, as `stream` has it, to a request with this method and these headers; one of the answers that
-/// `load` counts.
+/// `load` counts, of a file with this `pace`.
 pub(super) fn file(
     method: &Method,
     headers: &HeaderMap,
     name: &OsStr,
     modified: SystemTime,
     stream: Arc<SharedStream>,
-    load: Load,
+    (load, pace): (Load, Arc<Pace>),
 ) -> Answer {
     let now = SystemTime::now();
     let (media_type, length) = (media_type(name), advertised_length(&stream));
@@ -48,8 +49,9 @@ pub(super) fn file(
         }
         conditions::Answer::Content { of_range } => of_range,
     };
-    // A range is defined for GET alone.
-    let range = headers.get(RANGE).filter(|_| of_range && method == Method::GET);
+    // A range is defined for GET alone, and of several headers nobody knows which one is meant.
+    let mut ranges = headers.get_all(RANGE).iter().filter(|_| of_range && method == Method::GET);
+    let range = ranges.next().filter(|_| ranges.next().is_none());
     let wanted = range.and_then(|range| range.to_str().ok()).map_or(Wanted::All, |range| wanted(range, length));
     let of_type = HeaderValue::from_static(media_type.name);
     let (status, parts, of_type, content_range) = match wanted {
@@ -83,7 +85,7 @@ pub(super) fn file(
     let parts: VecDeque<_> = parts.into_iter().filter(|part| part.length() > 0).collect();
     let content_length: u64 = parts.iter().map(Part::length).sum();
     let is_head = method == Method::HEAD;
-    let content = if is_head { Content::empty() } else { Content::Stream(StreamBody::new(stream, parts, load)) };
+    let content = if is_head { Content::empty() } else { Content::Stream(StreamBody::new(stream, parts, load, pace)) };
     let mut answer = with_metadata(answer(status, content), &validators, media_type, name);
     answer.headers_mut().insert(CONTENT_TYPE, of_type);
     answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(content_length));

@@ -1,34 +1,31 @@
-//! A recording as a playlist of its segments (RFC 8216): browsers play MPEG-TS in no other way.
+//! A recording as a playlist of its pieces (RFC 8216): browsers play MPEG-TS in no other way.
 
 use std::{
     fmt::Write,
     time::{Duration, SystemTime},
 };
 
-use crate::share::tree::{End, SharedStream};
+use crate::share::tree::{End, PIECE_TIME, SharedStream};
 
 /// After this long without a change, a recording that has no end is taken for one that has ended all the same.
 const STALLED: Duration = Duration::from_secs(60);
 
 /// The playlist of `recording`, which was last `modified` then, and is at `address`. Its segments are ranges of it. Only if
-/// it `may_grow` can there be more of it later.
+/// it `may_grow` can there be more of it later: what is listed then stays as it is, and more comes after it.
 pub(super) fn playlist(recording: &SharedStream, may_grow: bool, modified: SystemTime, address: &str) -> String {
-    let segments: Vec<_> = recording
-        .segments()
-        .filter(|(range, _)| !range.is_empty())
-        .map(|(range, times)| (range, times.map_or(0.0, |times| times.end.saturating_sub(times.start) as f64 / 1e6)))
-        .collect();
-    let longest = segments.iter().map(|(_, seconds)| seconds.ceil()).fold(1.0, f64::max);
-    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:{longest:.0}\n#EXT-X-MEDIA-SEQUENCE:0\n");
     let still_grows = may_grow
         && matches!(recording.end(), End::Unfinished | End::Continued)
         && modified.elapsed().is_ok_and(|elapsed| elapsed < STALLED);
-    text.push_str(if still_grows { "#EXT-X-PLAYLIST-TYPE:EVENT\n" } else { "#EXT-X-PLAYLIST-TYPE:VOD\n" });
-    for (range, seconds) in segments {
+    let longest = PIECE_TIME.as_secs();
+    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:{longest}\n#EXT-X-MEDIA-SEQUENCE:0\n");
+    // Also at the end: nothing that was said may change.
+    text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
+    for (range, time) in recording.pieces(still_grows) {
         // Writing to a string does not fail.
         let _ = write!(
             text,
-            "#EXTINF:{seconds:.6},\n#EXT-X-BYTERANGE:{}@{}\n{address}\n",
+            "#EXTINF:{:.6},\n#EXT-X-BYTERANGE:{}@{}\n{address}\n",
+            time.as_secs_f64(),
             range.end - range.start,
             range.start
         );

@@ -4,6 +4,7 @@
 //! `body` sends it; `page`, `entries` and `hls` show what is there.
 
 mod answer;
+mod batch;
 mod body;
 mod conditions;
 mod entries;
@@ -13,6 +14,7 @@ mod hls;
 mod host;
 mod load;
 mod media_type;
+mod pace;
 mod page;
 mod path;
 mod peer;
@@ -22,4 +24,5 @@ mod service;
 mod token;
 
 pub(crate) use entries::addresses;
-pub(crate) use server::{Server, ServerError};
+pub(crate) use server::{Requests, Server, ServerError};
+pub(crate) use service::GENERATED;

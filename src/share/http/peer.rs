@@ -1,20 +1,52 @@
 //! Whose connection it is: on this machine, the kernel knows.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
 
 use rustix::process::geteuid;
 
 use crate::system::user_of_peer;
 
-/// Whether the connection from `peer` to `local` may be served: one from this machine must be of our own user. Of one from
-/// elsewhere nothing is known.
+/// Whether the connection from `peer` to `local` may be served: one from this machine must be of our own user, whichever of the
+/// machine's addresses it uses. Of one from elsewhere nothing is known.
 pub(super) fn is_admitted(peer: SocketAddr, local: SocketAddr) -> bool {
-    if !peer.ip().to_canonical().is_loopback() {
+    // Looking it up takes milliseconds.
+    !is_of_this_machine(peer) || admits(peer, user_of_peer(peer, local))
+}
+
+/// Whether `peer` is admitted, as far as the kernel knows whose process it is.
+fn admits(peer: SocketAddr, user: io::Result<Option<u32>>) -> bool {
+    match user {
+        Ok(Some(user)) => user == geteuid().as_raw(),
+        // Another machine, or a container, may have the same address as we; none has that of the loopback.
+        Ok(None) => !is_loopback(peer),
+        // Where there is no such list, the token alone guards.
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Whether `peer` has an address of this machine: only such can be bound to.
+fn is_of_this_machine(peer: SocketAddr) -> bool {
+    if is_loopback(peer) {
         return true;
     }
-    // Where there is no such list, the token alone guards.
-    user_of_peer(peer, local)
-        .map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |user| user == Some(geteuid().as_raw()))
+    let mut own = match peer.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, 0)),
+        // A link-local one is that of an interface.
+        IpAddr::V6(_) => peer,
+    };
+    own.set_port(0);
+    match UdpSocket::bind(own) {
+        Ok(_) => true,
+        // For want of descriptors, for example, nothing is known.
+        Err(error) => error.kind() != io::ErrorKind::AddrNotAvailable,
+    }
+}
+
+fn is_loopback(peer: SocketAddr) -> bool {
+    peer.ip().to_canonical().is_loopback()
 }
 
 #[cfg(test)]
@@ -31,6 +63,24 @@ mod tests {
         let local = served.local_addr().unwrap();
         assert!(is_admitted(peer, local));
         assert!(!is_admitted(SocketAddr::new(peer.ip(), peer.port() ^ 1), local));
-        assert!(is_admitted("192.0.2.1:5".parse().unwrap(), local));
+        assert!(is_admitted("198.51.100.1:5".parse().unwrap(), local));
+    }
+
+    #[test]
+    fn another_user_of_this_machine_is_not_admitted_whichever_address_is_used() {
+        let (own, other) = (geteuid().as_raw(), geteuid().as_raw() + 1);
+        for address in ["127.0.0.1:5", "[::1]:5", "[::ffff:127.0.0.1]:5", "192.0.2.2:5", "[fd00::2]:5"] {
+            let peer = address.parse().unwrap();
+            assert!(admits(peer, Ok(Some(own))) && !admits(peer, Ok(Some(other))), "{address}");
+            assert_eq!(admits(peer, Ok(None)), !is_loopback(peer), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_addresses_of_this_machine_are_known() {
+        let of_this_machine = |address: &str| is_of_this_machine(address.parse().unwrap());
+        assert!(of_this_machine("127.0.0.1:5") && of_this_machine("[::ffff:127.0.0.2]:5"));
+        // Addresses for documentation, which no machine has.
+        assert!(!of_this_machine("198.51.100.1:5") && !of_this_machine("[::ffff:198.51.100.1]:5"));
     }
 }

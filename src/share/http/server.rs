@@ -4,7 +4,10 @@ use std::{
     convert::Infallible,
     io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -25,6 +28,7 @@ use super::{
     body::Content,
     flush::{Flush, Flushing},
     load::Load,
+    pace::Paces,
     peer::is_admitted,
     service::Service,
     token::Token,
@@ -44,7 +48,10 @@ const BUFFER: usize = 64 << 10;
 /// Threads that wait for connections; what they are sent is made by others.
 const MOST_THREADS: usize = 4;
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 21\r\n\
-                      Content-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n\r\ntoo many connections\n";
+                      Content-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\
+                      Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+                      Content-Security-Policy: sandbox; default-src 'none'; frame-ancestors 'none'\r\n\
+                      Connection: close\r\n\r\ntoo many connections\n";
 
 /// A server that listens, and does not answer yet.
 pub(crate) struct Server {
@@ -54,7 +61,12 @@ pub(crate) struct Server {
     name: Option<String>,
     token: Token,
     stop: Arc<Notify>,
+    requests: Requests,
 }
+
+/// How many requests were answered that had the token.
+#[derive(Clone, Default)]
+pub(crate) struct Requests(Arc<AtomicU64>);
 
 /// Ends a server.
 #[derive(Clone)]
@@ -80,7 +92,8 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let name = uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned);
-        Ok(Self { listener, address, name, token: Token::random()?, stop: Arc::default() })
+        let (token, stop, requests) = (Token::random()?, Arc::default(), Requests::default());
+        Ok(Self { listener, address, name, token, stop, requests })
     }
 
     /// The address of the tree's root, with the token: whoever has it may read. Of a server that listens on all addresses of
@@ -97,6 +110,10 @@ impl Server {
         Stopper(Arc::clone(&self.stop))
     }
 
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
     /// Answers until it is stopped. Connections that are open then are cut.
     ///
     /// # Errors
@@ -110,7 +127,9 @@ impl Server {
             .enable_io()
             .enable_time()
             .build()?;
-        let service = Arc::new(Service { tree, token: self.token, load: Load::default(), name: self.name });
+        let (token, name, requests) = (self.token, self.name, self.requests);
+        let (load, paces) = (Load::default(), Paces::default());
+        let service = Arc::new(Service { tree, token, load, paces, name, requests });
         let (listener, stop) = (self.listener, self.stop);
         let result = runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -121,6 +140,16 @@ impl Server {
         });
         runtime.shutdown_background();
         result
+    }
+}
+
+impl Requests {
+    pub fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -15,25 +15,32 @@ use super::{
     hls,
     host::{self, HostError},
     load::Load,
+    pace::Paces,
     page, path,
+    server::Requests,
     token::Token,
 };
 use crate::{
     keys::random_bytes,
-    share::tree::{Listing, Node, OpenFailure, SharedStream, Tree},
+    share::tree::{Generated, Listing, Node, OpenFailure, SharedStream, Tree},
 };
 
 const INDEX: &str = "index.json";
 const PLAYLIST: &str = "index.m3u";
 const HLS: &str = ".m3u8";
 
+/// What is generated here, in a tree.
+pub(crate) const GENERATED: Generated = Generated { names: &[INDEX, PLAYLIST], suffix: Some(HLS) };
+
 /// What answers requests.
 pub(super) struct Service {
     pub tree: Arc<Tree>,
     pub token: Token,
     pub load: Load,
+    pub paces: Paces,
     /// What others call this machine.
     pub name: Option<String>,
+    pub requests: Requests,
 }
 
 /// What an address leads to.
@@ -73,6 +80,7 @@ impl Service {
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
+        self.requests.count();
         let root = format!("/{}/", self.token.reveal());
         let Some(below) = below else { return moved(&root) };
         let Some((names, is_folder)) = path::names(below) else { return not_found() };
@@ -106,7 +114,8 @@ impl Service {
             },
             Some(Found::File(node)) => match self.open(node) {
                 Ok(stream) => {
-                    let (method, headers, load) = (request.method(), request.headers(), self.load.clone());
+                    let (method, headers) = (request.method(), request.headers());
+                    let load = (self.load.clone(), self.paces.of(node.id));
                     file(method, headers, &node.name, node.attributes.modified, stream, load)
                 }
                 Err(failure) => failed(&failure),

@@ -14,15 +14,16 @@ use std::{
 use rustix::io::Errno;
 
 use super::{fingerprint::Fingerprint, lock, place::Place};
-use crate::stream::ReadAt;
+use crate::{files::descriptors, stream::ReadAt};
 
-/// Descriptors that are kept open.
+/// Descriptors that are kept open, if the process may have twice as many.
 const MOST: usize = 64;
 
 /// The descriptors used last.
-#[derive(Default)]
 pub(super) struct Descriptors {
     open: Mutex<HashMap<u64, Kept>>,
+    /// How many are kept.
+    most: usize,
     /// Counts uses, and numbers files.
     now: AtomicU64,
 }
@@ -66,7 +67,7 @@ impl SourceFile {
         if let Some(file) = self.descriptors.kept(self.number) {
             return Ok(file);
         }
-        let file = self.place.open().map_err(|error| match error.kind() {
+        let file = self.descriptors.with_room(|| self.place.open()).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Errno::STALE.into(),
             _ => error,
         })?;
@@ -96,7 +97,36 @@ impl ReadAt for SourceFile {
     }
 }
 
+impl Default for Descriptors {
+    fn default() -> Self {
+        let most = (descriptors::free() / 2).clamp(1, MOST);
+        Self { open: Mutex::default(), most, now: AtomicU64::new(0) }
+    }
+}
+
 impl Descriptors {
+    /// Opens something. If the process has too many descriptors for that, some that are kept are closed.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open`.
+    pub fn with_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match open() {
+                Err(error) if descriptors::are_lacking(&error) && self.close_oldest() => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Whether there was one to close.
+    fn close_oldest(&self) -> bool {
+        let mut open = lock(&self.open);
+        let closed = oldest(&open).and_then(|oldest| open.remove(&oldest));
+        drop(open);
+        closed.is_some()
+    }
+
     fn kept(&self, number: u64) -> Option<Arc<File>> {
         let mut open = lock(&self.open);
         let kept = open.get_mut(&number)?;
@@ -106,12 +136,17 @@ impl Descriptors {
 
     fn keep(&self, number: u64, file: Arc<File>) {
         let mut open = lock(&self.open);
-        let oldest = open.iter().min_by_key(|(_, kept)| kept.used).map(|(number, _)| *number);
-        let closed = oldest.filter(|_| open.len() >= MOST).and_then(|oldest| open.remove(&oldest));
+        let oldest = if open.len() >= self.most { oldest(&open) } else { None };
+        let closed = oldest.and_then(|oldest| open.remove(&oldest));
         open.insert(number, Kept { file, used: self.now.fetch_add(1, Ordering::Relaxed) });
         drop(open);
         drop(closed);
     }
+}
+
+/// The number of the one that was used least recently.
+fn oldest(open: &HashMap<u64, Kept>) -> Option<u64> {
+    open.iter().min_by_key(|(_, kept)| kept.used).map(|(number, _)| *number)
 }
 
 #[cfg(test)]
@@ -148,6 +183,19 @@ mod tests {
         for number in [4, 5] {
             assert_eq!(read(number).unwrap_err().raw_os_error(), Some(Errno::STALE.raw_os_error()), "{number}");
         }
+        // Whoever needs descriptors gets those, and is refused only once none is left.
+        let refusing_until = |left| {
+            let open = || match descriptors.open.lock().unwrap().len() {
+                open if open > left => Err(Errno::MFILE.into()),
+                open => Ok(open),
+            };
+            descriptors.with_room(open)
+        };
+        assert_eq!(refusing_until(40).unwrap(), 40);
+        assert_eq!(read(73).unwrap(), "73", "it was used last, or is opened again");
+        assert_eq!(refusing_until(0).unwrap(), 0);
+        let refused = descriptors.with_room(|| Err::<(), _>(Errno::MFILE.into()));
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(Errno::MFILE.raw_os_error()));
         drop(files);
         assert!(descriptors.open.lock().unwrap().is_empty());
     }

@@ -4,12 +4,15 @@
 //! opened to read it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and gives a
 //! [`SharedStream`]. Secrets come from an [`Unlock`], since nothing here can ask for one.
 
+mod cuts;
 mod descriptors;
 mod entry;
 mod event;
+mod extent;
 mod failure;
 mod fingerprint;
 mod listing;
+mod losses;
 mod memory;
 mod names;
 mod opening;
@@ -26,10 +29,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "serve")]
+pub(crate) use cuts::PIECE_TIME;
 pub(crate) use entry::{Attributes, Content, FileEntry, Node, NodeId, ROOT};
 pub(crate) use event::{Event, Listener};
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) use extent::Extent;
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
 pub(crate) use listing::Listing;
+#[cfg(feature = "serve")]
+pub(crate) use losses::Loss;
+pub(crate) use losses::Losses;
+pub(crate) use names::Generated;
 pub(crate) use opening::Unlock;
 #[cfg(any(feature = "serve", test))]
 pub(crate) use shared_stream::End;
@@ -37,6 +48,7 @@ pub(crate) use shared_stream::End;
 pub(crate) use shared_stream::Piece;
 pub(crate) use shared_stream::SharedStream;
 
+use descriptors::Descriptors;
 use fingerprint::Fingerprint;
 use opening::Opener;
 use place::Place;
@@ -65,20 +77,22 @@ struct Opened {
 }
 
 impl Tree {
-    /// The tree of `paths`: one folder's content, or else each path under its last name. `unlock` opens headers, and
-    /// `listener` hears of damage.
+    /// The tree of `paths`: one folder's content, or else each path under its last name. No stream has a name of what is
+    /// `generated`. `unlock` opens headers, and `listener` hears of damage.
     ///
     /// # Errors
     ///
     /// [`TreeError`] of a path that was named. What cannot be read below a folder is left out.
     pub fn new(
         paths: &[PathBuf],
+        generated: Generated,
         unlock: Box<dyn Unlock>,
         listener: impl Fn(Event<'_>) + Send + Sync + 'static,
     ) -> Result<Self, TreeError> {
-        let mut scanner = Scanner::new(paths)?;
+        let descriptors = Arc::<Descriptors>::default();
+        let mut scanner = Scanner::new(paths, generated, Arc::clone(&descriptors))?;
         let listing = RwLock::new(Arc::new(scanner.scan()));
-        let opener = Opener::new(unlock, Arc::new(listener));
+        let opener = Opener::new(unlock, Arc::new(listener), descriptors);
         Ok(Self { scanner: Mutex::new((scanner, Instant::now())), listing, opener, slots: Mutex::default() })
     }
 
@@ -137,11 +151,9 @@ impl Tree {
         self.opener.memory().cache_at_most(bytes);
     }
 
-    /// How many damaged frames readers have met so far, of all streams that are open.
-    pub fn damaged_frames(&self) -> usize {
-        let slots: Vec<_> = lock(&self.slots).values().map(Arc::clone).collect();
-        let opened = |slot: &Arc<Slot>| lock(&slot.0).as_ref().and_then(|opened| opened.result.clone().ok());
-        slots.iter().filter_map(opened).map(|stream| stream.damaged_frames()).sum()
+    /// What readers could not have so far.
+    pub fn losses(&self) -> &Losses {
+        self.opener.losses()
     }
 }
 

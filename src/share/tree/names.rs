@@ -9,13 +9,45 @@ use std::{
 
 use crate::files::naming::without_suffix;
 
+/// What whoever offers a tree has of its own under names in its folders: no stream gets these.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Generated {
+    /// In every folder.
+    pub names: &'static [&'static str],
+    /// Beside each recording, under its name and this.
+    pub suffix: Option<&'static str>,
+}
+
 /// The names of one folder.
-#[derive(Default)]
 pub(super) struct Names {
     taken: BTreeSet<OsString>,
+    generated: Generated,
 }
 
 impl Names {
+    /// None yet but those of what is `generated`.
+    pub fn new(generated: Generated) -> Self {
+        Self { taken: generated.names.iter().map(OsString::from).collect(), generated }
+    }
+
+    /// Whether the file called `own` could get the name of what is generated for a recording. Its name must come after those of
+    /// the recordings.
+    pub fn comes_last(&self, own: &OsStr) -> bool {
+        let stripped = without_suffix(Path::new(own)).map_or_else(|| own.to_owned(), OsString::from);
+        self.generated.suffix.is_some_and(|suffix| stripped.as_bytes().ends_with(suffix.as_bytes()))
+    }
+
+    /// A name for the recording whose first file is called `own`, as with [`Names::give`].
+    pub fn give_to_recording(&mut self, own: &OsStr) -> OsString {
+        let name = self.give(own);
+        if let Some(suffix) = self.generated.suffix {
+            let mut beside = name.clone();
+            beside.push(suffix);
+            self.taken.insert(beside);
+        }
+        name
+    }
+
     /// A name for the file called `own`: without the suffix, or if that is taken, its own, or if even that is taken, the
     /// first of them with a number. Names without a suffix must come first, and the others in their order.
     pub fn give(&mut self, own: &OsStr) -> OsString {
@@ -56,17 +88,28 @@ mod tests {
 
     fn given(mut names: Vec<&str>) -> Vec<String> {
         names.sort_by(|one, other| Names::order(OsStr::new(one)).cmp(&Names::order(OsStr::new(other))));
-        let mut given = Names::default();
+        let mut given = Names::new(Generated::default());
         names.iter().map(|name| given.give(OsStr::new(name)).into_string().unwrap()).collect()
     }
 
     #[test]
     fn the_suffix_is_left_out_unless_a_name_would_be_there_twice() {
         assert_eq!(given(vec!["film.mp4.reel", "a.reel", ".reel"]), [".reel", "a", "film.mp4"]);
+        assert_eq!(given(vec!["..reel", "...reel", "....reel"]), ["...reel", "..reel", "..."]);
         assert_eq!(given(vec!["film.reel", "film"]), ["film", "film.reel"]);
         assert_eq!(given(vec!["a.reel.reel", "a", "a.reel"]), ["a", "a.reel", "a.reel.reel"]);
         // Of two folders that were named.
         assert_eq!(given(vec!["film.mp4.reel"; 4]), ["film.mp4", "film.mp4.reel", "film-2.mp4", "film-3.mp4"]);
         assert_eq!(given(vec![".x.reel"; 3]), [".x", ".x.reel", ".x-2"]);
+    }
+
+    #[test]
+    fn no_stream_gets_the_name_of_what_is_generated() {
+        let mut names = Names::new(Generated { names: &["index.json"], suffix: Some(".m3u8") });
+        assert!(names.comes_last(OsStr::new("cam.m3u8.reel")) && !names.comes_last(OsStr::new("cam.reel")));
+        assert_eq!(names.give(OsStr::new("index.json.reel")), "index.json.reel");
+        assert_eq!(names.give_to_recording(OsStr::new("cam.reel")), "cam");
+        assert_eq!(names.give(OsStr::new("cam.m3u8.reel")), "cam.m3u8.reel");
+        assert_eq!(names.give(OsStr::new("other.m3u8.reel")), "other.m3u8");
     }
 }

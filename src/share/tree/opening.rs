@@ -9,10 +9,12 @@ use std::{
 
 use super::{
     Event, Listener, OpenFailure,
+    cuts::Cuts,
     descriptors::{Descriptors, SourceFile},
     entry::FileSource,
     fingerprint::Fingerprint,
     lock,
+    losses::Losses,
     memory::Memory,
     place::Place,
     shared_stream::{End, Part, SharedStream},
@@ -45,16 +47,22 @@ pub(super) struct Opener {
     listener: Arc<Listener>,
     descriptors: Arc<Descriptors>,
     memory: Arc<Memory>,
+    losses: Arc<Losses>,
 }
 
 impl Opener {
-    pub fn new(unlock: Box<dyn Unlock>, listener: Arc<Listener>) -> Self {
-        Self { unlock: Mutex::new(unlock), listener, descriptors: Arc::default(), memory: Arc::default() }
+    pub fn new(unlock: Box<dyn Unlock>, listener: Arc<Listener>, descriptors: Arc<Descriptors>) -> Self {
+        let (memory, losses) = (Arc::default(), Arc::default());
+        Self { unlock: Mutex::new(unlock), listener, descriptors, memory, losses }
     }
 
     #[cfg(feature = "mount")]
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    pub fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Opens `source`. What of it was opened `before` and has not changed is taken over, and of a file that has grown the
@@ -79,14 +87,15 @@ impl Opener {
         if !before.is_some_and(|before| before.end() == end) {
             self.report_end(&parts, &end);
         }
-        Ok(SharedStream::new(parts, end, Arc::clone(&self.memory), Arc::clone(&self.listener)))
+        let shared = (Arc::clone(&self.memory), Arc::clone(&self.losses));
+        Ok(SharedStream::new(parts, end, shared, Arc::clone(&self.listener)))
     }
 
     fn stream(&self, place: &Place, before: Option<&SharedStream>) -> Result<(Vec<Part>, End), (Place, OpenFailure)> {
         let sealed = self.sealed(place, before).map_err(|failure| (place.clone(), failure))?;
         let end = if sealed.is_whole() { End::Whole } else { End::Unfinished };
         let length = sealed.len();
-        Ok((vec![Part { start: 0, length, sealed, facts: None }], end))
+        Ok((vec![Part { start: 0, length, sealed, facts: None, cuts: Arc::default() }], end))
     }
 
     /// Opens segment after segment, as far as each continues the one before it.
@@ -121,7 +130,8 @@ impl Opener {
                 }
             }
             let length = sealed.len();
-            parts.push(Part { start, length, sealed, facts: Some(facts) });
+            let cuts = known_cuts(&sealed, place, before);
+            parts.push(Part { start, length, sealed, facts: Some(facts), cuts });
             start = start.saturating_add(length);
         }
         let end = match parts.last().and_then(|part| part.sealed.last_frame().filter(|_| part.sealed.is_whole())) {
@@ -140,10 +150,10 @@ impl Opener {
         {
             return Ok(Arc::clone(&known.sealed));
         }
-        let file = place.open().map_err(OpenFailure::System)?;
+        let file = self.descriptors.with_room(|| place.open()).map_err(OpenFailure::System)?;
+        let copied = || self.descriptors.with_room(|| file.try_clone()).map_err(OpenFailure::System);
         let source = || -> Result<_, OpenFailure> {
-            let file = file.try_clone().map_err(OpenFailure::System)?;
-            SourceFile::of(place.clone(), file, &self.descriptors).map_err(OpenFailure::System)
+            SourceFile::of(place.clone(), copied()?, &self.descriptors).map_err(OpenFailure::System)
         };
         if let Some(known) = known
             && known.fingerprint().is_same_file(&now)
@@ -151,8 +161,7 @@ impl Opener {
         {
             return Ok(Arc::new(with_shared_cache(sealed)));
         }
-        let input =
-            DescriptorInput::new(file.try_clone().map_err(OpenFailure::System)?).map_err(OpenFailure::System)?;
+        let input = DescriptorInput::new(copied()?).map_err(OpenFailure::System)?;
         let header = StreamHeader::read(input, Vec::new()).map_err(OpenFailure::Header)?;
         let stream = lock(&self.unlock).unlock(place.path(), header).map_err(OpenFailure::Locked)?;
         let source = source()?;
@@ -182,6 +191,13 @@ fn follows(part: &Part, next: &SegmentFacts) -> Result<Result<(), Break>, OpenFa
     let file = part.sealed.stream_file();
     let facts = SegmentFacts::of(facts.record, part.sealed.stream(), file, &[next.record.predecessor.frames])?;
     Ok(continues(&facts, next))
+}
+
+/// The cuts of what is in `sealed`, at `place`, as far as they were found before.
+fn known_cuts(sealed: &SealedFile<SourceFile>, place: &Place, before: Option<&SharedStream>) -> Arc<Cuts> {
+    let prefix = |sealed: &SealedFile<SourceFile>| sealed.header().prefix.encode();
+    let known = before.and_then(|before| before.parts().iter().find(|part| part.place() == place));
+    known.filter(|part| prefix(&part.sealed) == prefix(sealed)).map(|part| Arc::clone(&part.cuts)).unwrap_or_default()
 }
 
 fn with_shared_cache(sealed: SealedFile<SourceFile>) -> SealedFile<SourceFile> {

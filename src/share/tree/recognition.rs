@@ -8,7 +8,7 @@ use crate::{
     stream::{DescriptorInput, StreamHeader},
 };
 
-use super::place::Place;
+use super::{descriptors::Descriptors, place::Place};
 
 /// What a stream's header claims.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,29 +16,39 @@ pub(super) struct Claims {
     /// The positions of frames, and whether the length follows from them; unknown if the header is damaged.
     layout: Option<Layout>,
     is_live: bool,
+    /// Whether the file could not be read at that moment.
+    is_guess: bool,
     pub segment: Option<SegmentRecord>,
 }
 
 impl Claims {
     /// The claims of the stream at `place`; `None` if it is none. One whose header is damaged, or that cannot be read,
     /// claims nothing, if it has the name of a stream.
-    pub fn read(place: &Place) -> Option<Self> {
+    pub fn read(place: &Place, descriptors: &Descriptors) -> Option<Self> {
         if !is_stream_of_folder(place.path()) {
             return None;
         }
-        Some(place.open().ok().and_then(|file| Self::of(&file)).unwrap_or_default())
+        let Ok(file) = descriptors.with_room(|| place.open()) else {
+            return Some(Self { is_guess: true, ..Self::default() });
+        };
+        Some(Self::of(&file).unwrap_or_default())
     }
 
     fn of(file: &File) -> Option<Self> {
         let header = StreamHeader::read(DescriptorInput::new(file).ok()?, Vec::new()).ok()?;
         let header = header.header();
         let is_live = header.prefix.features.contains(Features::LIVE);
-        Some(Self { layout: Some(header.layout()), is_live, segment: header.segment() })
+        Some(Self { layout: Some(header.layout()), is_live, is_guess: false, segment: header.segment() })
     }
 
     /// Whether the header was read.
     pub fn is_sound(&self) -> bool {
         self.layout.is_some()
+    }
+
+    /// Whether reading the same file again may give others.
+    pub fn is_guess(&self) -> bool {
+        self.is_guess
     }
 
     /// The length of the plaintext in a file of `size` bytes, if it follows from that.

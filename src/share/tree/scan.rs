@@ -1,29 +1,37 @@
 //! Looking at what was named: what is there, what it is called in the tree, and what the headers claim.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ffi::{OsStr, OsString},
     fs::{self, Metadata},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     Attributes, Content, FileEntry, Listing, Node, NodeId, ROOT, TreeError,
+    descriptors::Descriptors,
     entry::FileSource,
     fingerprint::Fingerprint,
-    names::Names,
+    names::{Generated, Names},
     place::Place,
     recognition::Claims,
     recording_runs::{Run, runs},
 };
+#[cfg(target_os = "linux")]
+use crate::share::mount_table::{TREE, mounts};
 
 /// Looks at the same paths again and again. The header of a file is read once.
 pub(super) struct Scanner {
     roots: Vec<Root>,
+    generated: Generated,
     ids: HashMap<PathBuf, NodeId>,
     known: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
     /// Those that the scan that is going on has met.
     met: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
+    /// Folders where a tree is mounted. To look at them could mean to wait for ourselves.
+    mounts: HashSet<PathBuf>,
+    descriptors: Arc<Descriptors>,
 }
 
 struct Root {
@@ -44,8 +52,8 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// One with nothing in it yet.
-    fn new(id: NodeId, path: &'a Path, listing: &'a mut Listing) -> Self {
-        Self { id, path, names: Names::default(), children: BTreeMap::new(), listing }
+    fn new(id: NodeId, path: &'a Path, names: Names, listing: &'a mut Listing) -> Self {
+        Self { id, path, names, children: BTreeMap::new(), listing }
     }
 
     fn insert(&mut self, id: NodeId, name: OsString, attributes: Attributes, content: Content) {
@@ -55,10 +63,11 @@ impl<'a> Reading<'a> {
 }
 
 impl Scanner {
-    pub fn new(paths: &[PathBuf]) -> Result<Self, TreeError> {
+    pub fn new(paths: &[PathBuf], generated: Generated, descriptors: Arc<Descriptors>) -> Result<Self, TreeError> {
         let roots = paths.iter().map(|path| Root::new(path)).collect::<Result<_, _>>()?;
         let ids = HashMap::from([(PathBuf::new(), ROOT)]);
-        let mut scanner = Self { roots, ids, known: HashMap::new(), met: HashMap::new() };
+        let (known, met, mounts) = Default::default();
+        let mut scanner = Self { roots, generated, ids, known, met, mounts, descriptors };
         let empty = scanner.scan_roots().into_iter().find(|(_, found)| !found).map(|(index, _)| index);
         match empty.and_then(|index| scanner.roots.get(index)) {
             Some(root) if root.is_folder => Err(TreeError::Empty(root.place.path().to_owned())),
@@ -71,8 +80,8 @@ impl Scanner {
     pub fn scan(&mut self) -> Listing {
         let mut listing = Listing::default();
         let metadata = self.roots.first().and_then(|root| root.place.path().metadata().ok());
-        let roots = std::mem::take(&mut self.roots);
-        let root = Reading::new(ROOT, Path::new(""), &mut listing);
+        let roots = self.begin();
+        let root = Reading::new(ROOT, Path::new(""), Names::new(self.generated), &mut listing);
         let children = match roots.as_slice() {
             [Root { is_folder: true, place, .. }] => self.folder(place, root),
             several => self.several(several, root),
@@ -92,14 +101,21 @@ impl Scanner {
         listing
     }
 
+    /// The roots, which are to be put back afterwards.
+    fn begin(&mut self) -> Vec<Root> {
+        let roots = std::mem::take(&mut self.roots);
+        self.mounts = mounted_below(&roots, &self.descriptors);
+        roots
+    }
+
     /// For each of what was named, whether there is a stream in it.
     fn scan_roots(&mut self) -> Vec<(usize, bool)> {
-        let roots = std::mem::take(&mut self.roots);
+        let roots = self.begin();
         let found = roots
             .iter()
             .map(|root| {
                 let mut listing = Listing::default();
-                let within = Reading::new(ROOT, Path::new(""), &mut listing);
+                let within = Reading::new(ROOT, Path::new(""), Names::new(self.generated), &mut listing);
                 !self.several(std::slice::from_ref(root), within).is_empty()
             })
             .collect::<Vec<_>>();
@@ -125,11 +141,11 @@ impl Scanner {
 
     /// What is in the folder at `place`; what cannot be read is left out.
     fn folder(&mut self, place: &Place, mut within: Reading<'_>) -> BTreeMap<OsString, NodeId> {
-        let mut entries: Vec<_> = fs::read_dir(place.path())
+        let mut entries: Vec<_> = (self.descriptors.with_room(|| fs::read_dir(place.path())))
             .into_iter()
             .flatten()
             .filter_map(|entry| {
-                let entry = entry.ok()?;
+                let entry = entry.ok().filter(|entry| !self.mounts.contains(&entry.path()))?;
                 // That of a link is the link's own.
                 let metadata = entry.metadata().ok()?;
                 (metadata.is_dir() || metadata.is_file()).then(|| (entry.file_name(), entry.path(), metadata))
@@ -141,13 +157,17 @@ impl Scanner {
             let name = within.names.give_own(&name);
             self.add_folder(&place.below(path), &metadata, name, &mut within);
         }
-        let (mut segments, mut of_segments) = (Vec::new(), HashMap::new());
+        let (mut segments, mut of_segments, mut last_streams) = (Vec::new(), HashMap::new(), Vec::new());
         for (own, path, metadata) in files {
             let place = place.below(path);
             let Some(claims) = self.claims(&place, &metadata) else { continue };
             if let Some(record) = claims.segment {
                 of_segments.insert(place.clone(), metadata);
                 segments.push((place, record));
+                continue;
+            }
+            if within.names.comes_last(&own) {
+                last_streams.push((place, metadata, claims, own));
                 continue;
             }
             self.add_stream(place, &metadata, claims, &own, &mut within);
@@ -158,7 +178,11 @@ impl Scanner {
             let (Some(oldest), Some(newest)) = (of_segments.get(first), of_segments.get(last)) else { continue };
             let source = FileSource::Recording(first.clone(), places.clone().into());
             let file = FileEntry { claimed: None, may_grow: is_last, source };
-            self.add_file(file, oldest, newest, own, &mut within);
+            let name = within.names.give_to_recording(own);
+            self.add_file(file, oldest, newest, name, &mut within);
+        }
+        for (place, metadata, claims, own) in last_streams {
+            self.add_stream(place, &metadata, claims, &own, &mut within);
         }
         within.children
     }
@@ -167,7 +191,7 @@ impl Scanner {
     fn add_folder(&mut self, place: &Place, metadata: &Metadata, name: OsString, within: &mut Reading<'_>) {
         let path = within.path.join(&name);
         let id = self.id(&path);
-        let children = self.folder(place, Reading::new(id, &path, within.listing));
+        let children = self.folder(place, Reading::new(id, &path, Names::new(self.generated), within.listing));
         if !children.is_empty() {
             within.insert(id, name, Attributes::of(metadata), Content::Folder(children));
         }
@@ -177,19 +201,19 @@ impl Scanner {
     fn add_stream(&mut self, place: Place, metadata: &Metadata, claims: Claims, own: &OsStr, within: &mut Reading<'_>) {
         let claimed = claims.length(metadata.len());
         let file = FileEntry { claimed, may_grow: false, source: FileSource::Stream(place) };
-        self.add_file(file, metadata, metadata, own, within);
+        let name = within.names.give(own);
+        self.add_file(file, metadata, metadata, name, within);
     }
 
-    /// Adds `file`, which belongs to who has the file of `owner`, and has the times of `newest`.
+    /// Adds `file` as `name`, which belongs to who has the file of `owner`, and has the times of `newest`.
     fn add_file(
         &mut self,
         file: FileEntry,
         owner: &Metadata,
         newest: &Metadata,
-        own: &OsStr,
+        name: OsString,
         within: &mut Reading<'_>,
     ) {
-        let name = within.names.give(own);
         let id = self.id(&within.path.join(&name));
         let Attributes { modified, accessed, changed, .. } = Attributes::of(newest);
         let attributes = Attributes { modified, accessed, changed, ..Attributes::of(owner) };
@@ -205,10 +229,10 @@ impl Scanner {
         let fingerprint = Fingerprint::of(metadata);
         let known = self.known.get(place.path()).filter(|(known, claims)| {
             // A stream that grows stays the stream that it is.
-            *known == fingerprint
+            (*known == fingerprint && !claims.is_some_and(|claims| claims.is_guess()))
                 || (known.is_same_file(&fingerprint) && claims.is_some_and(|claims| claims.is_sound()))
         });
-        let claims = known.map_or_else(|| Claims::read(place), |(_, claims)| *claims);
+        let claims = known.map_or_else(|| Claims::read(place, &self.descriptors), |(_, claims)| *claims);
         self.met.insert(place.path().to_owned(), (fingerprint, claims));
         claims
     }
@@ -230,6 +254,28 @@ impl Root {
         let name = name.or_else(|| path.canonicalize().ok()?.file_name().map(OsStr::to_owned));
         Ok(Self { place: Place::named(path), name: name.unwrap_or_else(|| OsString::from("files")), is_folder })
     }
+}
+
+/// Where trees are mounted in the folders `roots`.
+#[cfg(target_os = "linux")]
+fn mounted_below(roots: &[Root], descriptors: &Descriptors) -> HashSet<PathBuf> {
+    let mounts = descriptors.with_room(mounts).unwrap_or_default();
+    let trees: Vec<_> = mounts.into_iter().filter(|mount| mount.kind == TREE).collect();
+    let mut found = HashSet::new();
+    // Only then, since it takes time.
+    if !trees.is_empty() {
+        for path in roots.iter().filter(|root| root.is_folder).map(|root| root.place.path()) {
+            let Ok(absolute) = path.canonicalize() else { continue };
+            let below = trees.iter().filter_map(|tree| tree.place.strip_prefix(&absolute).ok());
+            found.extend(below.map(|below| path.join(below)));
+        }
+    }
+    found
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mounted_below(_: &[Root], _: &Descriptors) -> HashSet<PathBuf> {
+    HashSet::new()
 }
 
 fn unknown_attributes() -> Attributes {

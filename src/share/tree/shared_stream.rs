@@ -4,23 +4,30 @@ use std::{
     collections::BTreeSet,
     ops::Range,
     path::Path,
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use super::{
     Event, Listener, ReadFailure,
+    cuts::Cuts,
     descriptors::SourceFile,
+    extent::{Extent, Mark},
     failure::frame_of,
     fingerprint::Fingerprint,
     lock,
+    losses::{Loss, Losses},
     memory::{CachesFrames, Memory, SMALL_FRAME},
     place::Place,
 };
 use crate::{
-    container::{Features, FrameSize},
+    container::{Features, FrameSize, PREFIX_LENGTH},
     record::{SegmentFacts, chain::Break},
     stage::FrameBuffer,
-    stream::{SealedFile, SealedFrame, StreamError},
+    stream::{ReadAt, SealedFile, SealedFrame, StreamError},
 };
 
 /// Bytes that are copied at a time out of frames that are too large to be held by a slow reader.
@@ -35,10 +42,14 @@ pub(crate) struct SharedStream {
     length: u64,
     end: End,
     etag: String,
+    extent: Extent,
     memory: Arc<Memory>,
+    losses: Arc<Losses>,
     listener: Arc<Listener>,
     /// The frames that could not be read, each by its part and index.
-    damaged: Mutex<BTreeSet<(usize, u64)>>,
+    failed: Mutex<BTreeSet<(usize, u64)>>,
+    /// How many of them are damaged.
+    damaged: AtomicUsize,
     me: Weak<dyn CachesFrames>,
 }
 
@@ -64,6 +75,7 @@ pub(super) struct Part {
     pub sealed: Arc<SealedFile<SourceFile>>,
     /// What it says of its place in a recording.
     pub facts: Option<SegmentFacts>,
+    pub cuts: Arc<Cuts>,
 }
 
 /// Plaintext that was asked for, of one frame or less. Its memory is used again when it is dropped.
@@ -80,13 +92,19 @@ enum Bytes {
 }
 
 impl SharedStream {
-    pub(super) fn new(parts: Vec<Part>, end: End, memory: Arc<Memory>, listener: Arc<Listener>) -> Arc<Self> {
+    pub(super) fn new(
+        parts: Vec<Part>,
+        end: End,
+        (memory, losses): (Arc<Memory>, Arc<Losses>),
+        listener: Arc<Listener>,
+    ) -> Arc<Self> {
         let length = parts.last().map_or(0, Part::end);
         let etag = etag(&parts, &end);
-        let damaged = Mutex::default();
+        let extent = Extent::new(parts.iter().map(Part::mark));
+        let (failed, damaged) = (Mutex::default(), AtomicUsize::new(0));
         Arc::new_cyclic(|me: &Weak<Self>| {
             let me: Weak<dyn CachesFrames> = Weak::clone(me) as _;
-            Self { parts, length, end, etag, memory, listener, damaged, me }
+            Self { parts, length, end, etag, extent, memory, losses, listener, failed, damaged, me }
         })
     }
 
@@ -104,20 +122,38 @@ impl SharedStream {
         self.end == End::Whole
     }
 
+    /// Whether a reader of it may have to wait until others have read their frames.
+    pub fn has_large_frames(&self) -> bool {
+        self.parts.iter().any(|part| part.sealed.header().prefix.frame_size.wire() > SMALL_FRAME)
+    }
+
     /// Names this content: it is the same again after a change of the passphrase, and for no other content.
     pub fn etag(&self) -> &str {
         &self.etag
     }
 
-    /// How many damaged frames readers have met so far.
-    pub fn damaged_frames(&self) -> usize {
-        lock(&self.damaged).len()
+    /// Tells a stream that has grown from another one.
+    pub fn extent(&self) -> &Extent {
+        &self.extent
     }
 
-    /// The segments of a recording, as ranges of the whole, with the times of their first and last frames in Unix
-    /// microseconds, if they are known.
-    pub fn segments(&self) -> impl Iterator<Item = (Range<u64>, Option<Range<i64>>)> {
-        self.parts.iter().map(|part| (part.start..part.end(), part.times()))
+    /// How many damaged frames readers have met so far.
+    pub fn damaged_frames(&self) -> usize {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// The pieces of a recording, as ranges of the whole, and how long each took to arrive. While it `grows`, what comes
+    /// after the last piece that is whole is left out: no piece ever changes.
+    pub fn pieces(&self, grows: bool) -> Vec<(Range<u64>, Duration)> {
+        let mut pieces = Vec::new();
+        for (number, part) in (1..).zip(&self.parts) {
+            let is_to_come = grows && number == self.parts.len() && !part.sealed.is_whole();
+            let of_part = part.cuts.pieces(&part.sealed, part.length, is_to_come);
+            pieces.extend(
+                of_part.into_iter().map(|(range, time)| (part.start + range.start..part.start + range.end, time)),
+            );
+        }
+        pieces
     }
 
     pub(super) fn parts(&self) -> &[Part] {
@@ -202,6 +238,7 @@ impl SharedStream {
         match (self.parts.get(number), self.parts.last()) {
             (Some(part), _) => Ok(Some((number, part))),
             (None, Some(last)) if !self.is_whole() => {
+                self.losses.note(Loss::MissingEnd);
                 let error = StreamError::EndBeforeFinalFrame { index: last.sealed.frames() };
                 Err(ReadFailure { path: last.place().path().to_owned(), error })
             }
@@ -212,10 +249,16 @@ impl SharedStream {
     fn failed(&self, number: usize, error: StreamError) -> ReadFailure {
         let Some(part) = self.parts.get(number) else { return ReadFailure { path: Default::default(), error } };
         let path = part.place().path();
-        let mut damaged = lock(&self.damaged);
-        let is_new = damaged.len() < MOST_REPORTED && damaged.insert((number, frame_of(&error).unwrap_or(u64::MAX)));
-        drop(damaged);
+        let loss = match Loss::of(&error) {
+            Loss::Damage if part.is_replaced() => Loss::Replaced,
+            loss => loss,
+        };
+        self.losses.note(loss);
+        let mut failed = lock(&self.failed);
+        let is_new = failed.len() < MOST_REPORTED && failed.insert((number, frame_of(&error).unwrap_or(u64::MAX)));
+        drop(failed);
         if is_new {
+            self.damaged.fetch_add(usize::from(loss == Loss::Damage), Ordering::Relaxed);
             (self.listener)(Event::Damaged { path, layout: part.sealed.header().layout(), error: &error });
         }
         ReadFailure { path: path.to_owned(), error }
@@ -241,16 +284,24 @@ impl Part {
         self.start.saturating_add(self.length)
     }
 
+    /// Whether the file holds another stream now: either copy of the header may be damaged, and both begin as they did.
+    fn is_replaced(&self) -> bool {
+        let header = self.sealed.header();
+        let begins = |position: u64| {
+            let mut prefix = [0; PREFIX_LENGTH];
+            let read = self.sealed.source().read_at(&mut prefix, position);
+            read.is_ok_and(|read| read == PREFIX_LENGTH) && prefix == header.prefix.encode()
+        };
+        ![0, header.length.bytes() as u64].into_iter().any(begins)
+    }
+
     /// Where it begins in the recording, the segments that are not here included.
     pub fn offset_in_recording(&self) -> u64 {
         self.facts.as_ref().map_or(0, |facts| facts.record.offset)
     }
 
-    fn times(&self) -> Option<Range<i64>> {
-        let (last, _) =
-            self.sealed.last_frame().filter(|_| self.sealed.header().prefix.features.contains(Features::TIMED))?;
-        let first = self.sealed.frame(0).ok()?.tag().time;
-        Some(first..last.time)
+    fn mark(&self) -> Mark {
+        Mark { prefix: blake3::hash(&self.sealed.header().prefix.encode()).into(), end: self.end() }
     }
 }
 

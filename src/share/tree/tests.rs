@@ -13,7 +13,7 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::*;
+use super::{memory::CachesFrames, *};
 use crate::{
     container::{Features, FrameSize, FrameTag, Layout, TagFlags},
     keys::{Key, KeyFile, Lock, NewStream},
@@ -98,7 +98,7 @@ fn share_with(paths: &[&Path], key_file: KeyFile) -> Shared {
         });
     };
     let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
-    Shared { tree: Tree::new(&paths, Box::new(unlocking), listener).unwrap(), unlocked, events }
+    Shared { tree: Tree::new(&paths, Generated::default(), Box::new(unlocking), listener).unwrap(), unlocked, events }
 }
 
 impl Shared {
@@ -178,7 +178,12 @@ fn several_paths_are_each_under_their_last_name_and_nodes_keep_their_ids() {
     let id = |listing: &Listing| listing.find(Path::new("one/a.mp4").iter()).unwrap().id;
     assert_eq!(id(&before), id(&after));
     assert!(matches!(
-        Tree::new(&[folder.path().join("none")], Box::new(Unlocking(Arc::default(), key_file(4))), |_| ()),
+        Tree::new(
+            &[folder.path().join("none")],
+            Generated::default(),
+            Box::new(Unlocking(Arc::default(), key_file(4))),
+            |_| ()
+        ),
         Err(TreeError::Open { .. })
     ));
 }
@@ -373,6 +378,36 @@ fn a_recording_is_one_file_as_far_as_its_segments_are_one_chain() {
         let mut area = vec![0; length as usize];
         assert_eq!(stream.read_at(&mut area, 0).unwrap() as u64, length, "{segments:?}");
         assert_eq!(stream.read_at(&mut area, length).is_ok(), stream.is_whole(), "{segments:?}");
-        assert_eq!(stream.segments().map(|(range, _)| range.end - range.start).sum::<u64>(), length);
+        assert_eq!(stream.pieces(false).iter().map(|(range, _)| range.end - range.start).sum::<u64>(), length);
+    }
+}
+
+#[test]
+fn damage_a_missing_end_and_a_file_that_was_replaced_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.reel");
+    let whole = plain(5 * PAYLOAD);
+    let mut damaged = whole.clone();
+    let place = damaged.len() - 3 * SIZE.wire();
+    damaged[place] ^= 1;
+    let cut = whole[..whole.len() - 2 * SIZE.wire()].to_vec();
+    let other = plain(5 * PAYLOAD);
+    let cases = [
+        (&damaged, &damaged, vec![Loss::Damage]),
+        (&cut, &cut, vec![Loss::MissingEnd]),
+        (&whole, &other, vec![Loss::Replaced]),
+        (&whole, &whole, vec![]),
+    ];
+    for (opened, read, expected) in cases {
+        fs::write(&path, opened).unwrap();
+        let shared = share(&[&path]);
+        let stream = shared.open("film").unwrap();
+        fs::write(&path, read).unwrap();
+        stream.forget_frames();
+        assert_eq!(read_all(&stream).is_ok(), expected.is_empty(), "{expected:?}");
+        let kinds = [Loss::Damage, Loss::Unreadable, Loss::Replaced, Loss::MissingEnd];
+        let met: Vec<_> = kinds.into_iter().filter(|loss| shared.tree.losses().has(*loss)).collect();
+        assert_eq!(met, expected);
+        assert_eq!(stream.damaged_frames(), usize::from(expected == [Loss::Damage]));
     }
 }

@@ -2,19 +2,13 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io,
-    os::{
-        fd::AsRawFd,
-        unix::ffi::{OsStrExt, OsStringExt},
-    },
+    fs, io,
+    os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{Mode, OFlags},
-    io::Errno,
-};
+/// The type of a mounted tree.
+pub(super) const TREE: &str = "fuse.reelseal";
 
 /// Identifies a mount for as long as it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +17,13 @@ pub(super) struct MountId(u64);
 /// A line of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct MountEntry {
+    #[cfg_attr(not(feature = "mount"), allow(dead_code, reason = "scanning needs the places alone"))]
     pub id: MountId,
     pub place: PathBuf,
     /// The type of the file system.
     pub kind: String,
     /// What is mounted.
+    #[cfg_attr(not(feature = "mount"), allow(dead_code, reason = "scanning needs the places alone"))]
     pub source: String,
 }
 
@@ -39,10 +35,16 @@ pub(super) fn mounts() -> io::Result<Vec<MountEntry>> {
 
 /// The mount that has the name `place` now, the topmost if there are several, held open by the descriptor. The mounted
 /// file system itself is not asked anything.
-pub(super) fn mount_at(place: &Path) -> io::Result<(MountId, File)> {
+#[cfg(feature = "mount")]
+pub(super) fn mount_at(place: &Path) -> io::Result<(MountId, fs::File)> {
+    use rustix::{
+        fs::{Mode, OFlags},
+        io::Errno,
+    };
+
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = File::from(rustix::fs::open(place, flags, Mode::empty())?);
-    let information = fs::read_to_string(format!("/proc/self/fdinfo/{}", folder.as_raw_fd()))?;
+    let folder = fs::File::from(rustix::fs::open(place, flags, Mode::empty())?);
+    let information = fs::read_to_string(format!("/proc/self/fdinfo/{}", std::os::fd::AsRawFd::as_raw_fd(&folder)))?;
     let id = information.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
     Ok((MountId(id.ok_or(Errno::NOSYS)?), folder))
 }
@@ -59,8 +61,9 @@ impl MountEntry {
     }
 
     /// Whether it is mounted at `place`.
+    #[cfg(any(feature = "mount", test))]
     pub fn is_at(&self, place: &Path) -> bool {
-        self.place.as_os_str().as_bytes() == place.as_os_str().as_bytes()
+        self.place.as_os_str() == place.as_os_str()
     }
 }
 
@@ -101,6 +104,7 @@ mod tests {
         assert_eq!([b"".as_slice(), b"42 27", b"42 27 0:39 / /x rw - fuse"].map(MountEntry::parse), [None, None, None]);
     }
 
+    #[cfg(feature = "mount")]
     #[test]
     fn the_mount_of_a_folder_is_one_of_those_in_the_table() {
         let (id, _) = mount_at(Path::new("/proc")).unwrap();

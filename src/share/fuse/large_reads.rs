@@ -1,0 +1,86 @@
+//! Reads of large frames, which wait for memory. Some threads may wait for it, and the others answer everybody else.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Threads that may be at it.
+const MOST: usize = 4;
+
+type Read = Box<dyn FnOnce() + Send>;
+
+/// What is to be read.
+#[derive(Default)]
+pub(super) struct LargeReads(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Threads that are at it.
+    reading: usize,
+    waiting: VecDeque<Read>,
+}
+
+impl LargeReads {
+    /// Does `read`, and then all that others have left, or leaves it to the threads that are at it.
+    pub fn run(&self, read: impl FnOnce() + Send + 'static) {
+        let mut state = self.lock();
+        if state.reading >= MOST {
+            return state.waiting.push_back(Box::new(read));
+        }
+        state.reading += 1;
+        drop(state);
+        read();
+        loop {
+            let mut state = self.lock();
+            let Some(next) = state.waiting.pop_front() else {
+                state.reading -= 1;
+                return;
+            };
+            drop(state);
+            next();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Barrier, mpsc::channel},
+        thread,
+    };
+
+    use super::*;
+
+    #[test]
+    fn some_threads_read_and_whoever_comes_then_does_not_wait() {
+        let (reads, gate) = (LargeReads::default(), Arc::new(Barrier::new(MOST + 1)));
+        let (done, all) = channel();
+        let read = |gate: Option<Arc<Barrier>>| {
+            let done = done.clone();
+            move || {
+                gate.map(|gate| gate.wait());
+                done.send(()).unwrap();
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..MOST {
+                let (reads, read) = (&reads, read(Some(Arc::clone(&gate))));
+                scope.spawn(move || reads.run(read));
+            }
+            while reads.lock().reading < MOST {}
+            for _ in 0..3 {
+                reads.run(read(None));
+            }
+            assert_eq!((reads.lock().waiting.len(), all.try_recv().is_err()), (3, true));
+            gate.wait();
+        });
+        assert_eq!(all.try_iter().count(), MOST + 3);
+        let state = reads.lock();
+        assert_eq!((state.reading, state.waiting.len()), (0, 0));
+    }
+}
