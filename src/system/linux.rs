@@ -188,7 +188,7 @@ pub(crate) use for_the_command::*;
 
 /// How often this thread has waited so far, as for a disk or for another thread, if that is known.
 #[cfg(feature = "serve")]
-pub(crate) fn waits_so_far() -> Option<i64> {
+pub(crate) fn waits_so_far() -> Option<std::ffi::c_long> {
     use nix::sys::resource::{UsageWho, getrusage};
     getrusage(UsageWho::RUSAGE_THREAD).ok().map(|usage| usage.voluntary_context_switches())
 }

@@ -132,6 +132,6 @@ pub(crate) use for_the_command::*;
 
 /// Not known.
 #[cfg(feature = "serve")]
-pub(crate) fn waits_so_far() -> Option<i64> {
+pub(crate) fn waits_so_far() -> Option<std::ffi::c_long> {
     None
 }
