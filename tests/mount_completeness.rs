@@ -5,6 +5,8 @@
 
 #[path = "support/mounting.rs"]
 mod mounting;
+#[path = "support/shell.rs"]
+mod shell;
 mod support;
 
 use std::{
@@ -13,7 +15,8 @@ use std::{
     process::Command,
 };
 
-use mounting::{Mount, is_mounted, shell, shell_done};
+use mounting::{Mount, is_mounted};
+use shell::{shell, shell_done};
 use support::{Folder, assert_done, plaintext, text};
 
 /// Bytes of a frame in the stream, and of what comes before the first.

@@ -5,6 +5,8 @@
 
 #[path = "support/mounting.rs"]
 mod mounting;
+#[path = "support/shell.rs"]
+mod shell;
 mod support;
 
 use std::{
@@ -14,7 +16,8 @@ use std::{
     path::PathBuf,
 };
 
-use mounting::{Mount, shell, shell_done};
+use mounting::Mount;
+use shell::{shell, shell_done};
 use support::{Folder, assert_done, plaintext, text};
 
 /// Payload bytes of a frame of a file.

@@ -6,15 +6,13 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
 };
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-
-use crate::support::{Folder, assert_done, text};
 
 /// A mount; it is taken away with the test, however that ends.
 pub struct Mount {
@@ -110,18 +108,4 @@ fn types_mounted_at(place: &Path) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let of_place = table.lines().filter(|line| line.split(' ').nth(4) == place.to_str());
     of_place.map(|line| line.split(" - ").nth(1).unwrap().split(' ').next().unwrap().to_owned()).collect()
-}
-
-/// Runs a shell script in the folder.
-pub fn shell(folder: &Folder, script: &str) -> Output {
-    let mut command = Command::new("bash");
-    command.args(["-c", &format!("set -e -o pipefail; {script}")]).current_dir(folder.path(""));
-    command.output().unwrap()
-}
-
-#[track_caller]
-pub fn shell_done(folder: &Folder, script: &str) -> String {
-    let output = shell(folder, script);
-    assert_done(&output);
-    text(&output.stdout)
 }

@@ -93,7 +93,7 @@ fn growing<const TIMES: usize>(frames: &[usize; TIMES]) -> [Arc<SharedStream>; T
     writer.write_all(&plaintext(frames[TIMES - 1] * FRAME - 100)).unwrap();
     let bytes = writer.finish().unwrap();
     fs::write(&path, &bytes[..HEADER + frames[0] * WIRE]).unwrap();
-    let tree = Tree::new(&[path.clone()], Box::new(Unlocking), |_| {}).unwrap();
+    let tree = Tree::new(std::slice::from_ref(&path), Box::new(Unlocking), |_| {}).unwrap();
     let listing = tree.listing();
     frames.map(|frames| {
         fs::write(&path, &bytes[..bytes.len().min(HEADER + frames * WIRE)]).unwrap();
