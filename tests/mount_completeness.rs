@@ -5,6 +5,8 @@
 
 #[path = "support/mounting.rs"]
 mod mounting;
+#[path = "support/shell.rs"]
+mod shell;
 mod support;
 
 use std::{
@@ -14,7 +16,8 @@ use std::{
 };
 
 use mounting::{Mount, is_mounted};
-use support::{Folder, assert_done, plaintext, shell, shell_done, text};
+use shell::{shell, shell_done};
+use support::{Folder, assert_done, plaintext, text};
 
 /// Bytes of a frame in the stream, and of what comes before the first.
 const WIRE: u64 = (64 << 10) + 64;

@@ -5,6 +5,8 @@
 
 #[path = "support/mounting.rs"]
 mod mounting;
+#[path = "support/shell.rs"]
+mod shell;
 mod support;
 
 use std::{
@@ -15,7 +17,8 @@ use std::{
 };
 
 use mounting::Mount;
-use support::{Folder, assert_done, plaintext, shell, shell_done, text};
+use shell::{shell, shell_done};
+use support::{Folder, assert_done, plaintext, text};
 
 /// Payload bytes of a frame of a file.
 const FRAME: usize = 64 << 10;

@@ -1,11 +1,6 @@
 //! The system's table of mounts, as this process sees it.
 
-use std::{
-    ffi::OsString,
-    fs, io,
-    os::unix::ffi::OsStringExt,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, fs, io, os::unix::ffi::OsStringExt, path::PathBuf};
 
 /// The type of a mounted tree.
 pub(super) const TREE: &str = "fuse.reelseal";
@@ -36,7 +31,7 @@ pub(super) fn mounts() -> io::Result<Vec<MountEntry>> {
 /// The mount that has the name `place` now, the topmost if there are several, held open by the descriptor. The mounted
 /// file system itself is not asked anything.
 #[cfg(feature = "mount")]
-pub(super) fn mount_at(place: &Path) -> io::Result<(MountId, fs::File)> {
+pub(super) fn mount_at(place: &std::path::Path) -> io::Result<(MountId, fs::File)> {
     use rustix::{
         fs::{Mode, OFlags},
         io::Errno,
@@ -62,7 +57,7 @@ impl MountEntry {
 
     /// Whether it is mounted at `place`.
     #[cfg(any(feature = "mount", test))]
-    pub fn is_at(&self, place: &Path) -> bool {
+    pub fn is_at(&self, place: &std::path::Path) -> bool {
         self.place.as_os_str() == place.as_os_str()
     }
 }
@@ -90,6 +85,8 @@ fn unescape(field: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

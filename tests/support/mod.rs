@@ -169,17 +169,3 @@ pub fn memory_of(process: u32) -> Vec<Vec<u8>> {
 pub fn memory_holds(process: u32, needle: &[u8]) -> bool {
     memory_of(process).iter().any(|piece| piece.windows(needle.len()).any(|window| window == needle))
 }
-
-/// Runs a shell script in the folder.
-pub fn shell(folder: &Folder, script: &str) -> Output {
-    let mut command = Command::new("bash");
-    command.args(["-c", &format!("set -e -o pipefail; {script}")]).current_dir(folder.path(""));
-    command.output().unwrap()
-}
-
-#[track_caller]
-pub fn shell_done(folder: &Folder, script: &str) -> String {
-    let output = shell(folder, script);
-    assert_done(&output);
-    text(&output.stdout)
-}
