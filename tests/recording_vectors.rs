@@ -261,7 +261,7 @@ fn the_command_says_of_each_series_what_its_line_says_and_gives_out_all_or_nothi
             "out-of-order" => (2, "in the recording"),
             "doubled" => (2, "has the same number in the recording as"),
             "other-recording" => (2, "belongs to another recording than"),
-            "no-segment" => (2, "is no segment of a recording"),
+            "no-segment" => (2, "is not a segment of a recording"),
             "not-linked" => (4, "was not made by the recorder of"),
             "altered" => (4, "was started after a different version of"),
             "end-missing" => (4, " is missing"),
