@@ -18,6 +18,7 @@ import age_slot
 MAGIC = bytes.fromhex("8952534c0d0a1a0a")
 LIVE, TIMED = 1, 2
 FINAL, INTERRUPTED, CRITICAL = 1, 2, 0xFFFF
+KEY_USES = "header authentication", "frame encryption", "frame authentication", "recording link", "recording segment"
 
 
 class Refused(Exception):
@@ -130,13 +131,7 @@ def unlock(copy, passphrase, key, identity, max_memory):
         unwrapped = True
         keys = [
             derive_key(f"reelseal v1 {use}", file_key + copy.data[:32])
-            for use in (
-                "header authentication",
-                "frame encryption",
-                "frame authentication",
-                "recording link",
-                "recording segment",
-            )
+            for use in KEY_USES
         ]
         if hmac.compare_digest(blake3(copy.data[:-48], key=keys[0]).digest(), copy.data[-48:-16]):
             return keys[1:]
