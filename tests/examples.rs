@@ -63,11 +63,6 @@ fn a_part_of_a_recording_is_cut_out_and_a_damaged_recording_leaves_no_cut() {
 
 #[cfg(feature = "age")]
 mod public_keys {
-    use nix::{
-        sys::signal::{Signal, kill},
-        unistd::Pid,
-    };
-
     use super::*;
 
     /// Makes an identity in a file, and returns its recipient.
@@ -95,30 +90,5 @@ mod public_keys {
             let opened = folder.reelseal(&["decrypt", "-i", key, "two.mp4.reel", "-o", "-"]).output().unwrap();
             assert_eq!(opened.stdout, b"two", "{}", text(&opened.stderr));
         }
-    }
-
-    #[test]
-    #[ignore = "needs rsync"]
-    fn finished_segments_are_shipped_while_the_recording_goes_on() {
-        let folder = Folder::new();
-        let recipient = identity(&folder, "archive.key");
-        fs::create_dir(folder.path("archive")).unwrap();
-        let arguments = ["cam", &recipient, "archive/", "sh", "-c", "echo a scene; exec sleep 1"];
-        let mut recorder = script(&folder, "ship-segments.sh", &arguments).spawn().unwrap();
-        // What rsync has not yet put under its final name begins with a dot.
-        let shipped = loop {
-            assert!(recorder.try_wait().unwrap().is_none(), "the recorder has ended");
-            let names = fs::read_dir(folder.path("archive")).unwrap();
-            let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            if let Some(name) = names.find(|name| !name.starts_with('.')) {
-                break name;
-            }
-            std::thread::yield_now();
-        };
-        kill(Pid::from_raw(recorder.id() as i32), Signal::SIGTERM).unwrap();
-        assert!(recorder.wait().unwrap().success());
-        assert!(folder.read(&format!("archive/{shipped}")) == folder.read(&format!("cam/{shipped}")));
-        let opened = folder.reelseal(&["decrypt", "-i", "archive.key", &format!("archive/{shipped}"), "-o", "-"]);
-        assert_eq!({ opened }.output().unwrap().stdout, b"a scene\n");
     }
 }
