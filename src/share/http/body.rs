@@ -1,4 +1,4 @@
-//! The body of an answer: bytes that are there already, or plaintext that is decrypted as it is sent.
+//! The body of an answer: bytes that are ready, or plaintext that is decrypted as it is sent.
 
 use std::{
     collections::VecDeque,
@@ -40,7 +40,8 @@ pub(super) enum Content {
     Stream(StreamBody),
 }
 
-/// Parts of a stream, and what is between them. Decrypts no faster than it is read, and stops when the client is gone.
+/// Parts of a stream, and what goes between them. They are decrypted no faster than they are read, and decrypting stops
+/// when the client is gone.
 pub(super) struct StreamBody {
     stream: Arc<SharedStream>,
     parts: VecDeque<Part>,
@@ -57,7 +58,7 @@ pub(super) struct StreamBody {
     is_dropped: Arc<AtomicBool>,
     /// When the last batch was ready, if it was quick.
     quick: Option<Instant>,
-    /// What a failure waits for: the connection is cut by it, with all that was not sent yet.
+    /// What a failure waits for: it cuts the connection, and anything not sent by then is lost.
     flush: Option<Flush>,
 }
 
@@ -67,7 +68,7 @@ pub(super) enum Part {
     Range(Range<u64>),
 }
 
-/// Why a body ends before its end.
+/// Why a body ends early.
 #[derive(Debug, Error)]
 pub(super) enum BodyError {
     #[error(transparent)]
@@ -85,7 +86,7 @@ impl Content {
         Self::Bytes(None)
     }
 
-    /// The same, for the connection of `flush`: it does not fail before everything up to the failure has been sent.
+    /// The same, for the connection of `flush`: a failure waits until everything before it has been sent.
     #[must_use]
     pub fn failing_after(mut self, flush: Flush) -> Self {
         if let Self::Stream(stream) = &mut self {
@@ -125,7 +126,7 @@ impl StreamBody {
         self.add(batch);
     }
 
-    /// Makes ready what needs no decrypting.
+    /// Prepares what needs no decrypting.
     fn take_texts(&mut self) {
         while let Some(Part::Text(_)) = self.parts.front() {
             if let Some(Part::Text(text)) = self.parts.pop_front() {

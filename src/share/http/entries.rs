@@ -1,4 +1,4 @@
-//! What a folder shows of its files: for the page, for programs, and in playlists.
+//! How a folder lists its files: on the page, for programs, and in playlists.
 
 use std::ffi::OsStr;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::share::tree::{End, FileEntry, Listing, Node, NodeId, ROOT, Tree};
 
-/// A file, with what is known of it without opening it.
+/// A file, with what is known about it without opening it.
 pub(super) struct Entry {
     pub id: NodeId,
     pub name: String,
@@ -24,7 +24,7 @@ pub(super) struct Entry {
     pub state: State,
 }
 
-/// What became of opening a file.
+/// The result of opening a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Nobody has asked for it yet.
@@ -59,7 +59,7 @@ impl Entry {
         }
     }
 
-    /// Why not all of it may be there, if that is known.
+    /// Why it may be incomplete, if that is known.
     pub fn damage(&self) -> Option<String> {
         match &self.state {
             State::NotOpened | State::Failed(_) => None,
@@ -76,7 +76,7 @@ impl Entry {
         }
     }
 
-    /// Why it cannot be opened, if that was tried.
+    /// Why it could not be opened, if that was tried.
     pub fn error(&self) -> Option<&str> {
         match &self.state {
             State::Failed(why) => Some(why),
@@ -100,7 +100,7 @@ impl Entry {
     }
 }
 
-/// The files in the folder `id`, and all below it, if so wanted.
+/// The files in the folder `id` and, if requested, all below it.
 pub(super) fn entries(tree: &Tree, listing: &Listing, id: NodeId, below: bool) -> Vec<Entry> {
     let mut found = Vec::new();
     for node in listing.children(id) {
@@ -127,12 +127,12 @@ pub(super) fn index(tree: &Tree, listing: &Listing, id: NodeId, root: &str) -> S
     format!("{:#}\n", json!({ "folders": folders, "files": files }))
 }
 
-/// What is played of the folder `id` and all below it, for players. `root` is the whole address of the tree's root.
+/// A playlist of the folder `id` and all below it, for players. `root` is the whole address of the tree's root.
 pub(super) fn playlist(tree: &Tree, listing: &Listing, id: NodeId, root: &str) -> String {
     let mut lines = String::from("#EXTM3U\n");
     let above = listing.names_to(id).len();
     for entry in entries(tree, listing, id, true).iter().filter(|entry| entry.media_type.kind.is_played()) {
-        // Films in several folders may have one name. A line is an entry.
+        // Films in several folders may have one name. One entry per line.
         let path: Vec<_> = listing.names_to(entry.id).into_iter().skip(above).map(shown).collect();
         let title = path.join("/").replace(char::is_control, " ");
         lines.push_str(&format!("#EXTINF:-1,{title}\n{root}{}\n", entry.address));

@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{keys::random_bytes, share::tree::SharedStream};
 
-/// A film is no document: it has nothing to run and nothing to ask for. The page that plays it must be allowed to look at
-/// its frames, which it would not be if the film had an origin of its own.
+/// A film is not a document: it must not run or load anything. The page that plays it must be allowed to read its
+/// frames, which it could not if the film had an origin of its own.
 const PASSIVE: &str =
     "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; frame-ancestors 'none'";
 
@@ -95,8 +95,8 @@ pub(super) fn file(
     answer
 }
 
-/// The length that is given out. Of a stream without a proper end, it is one byte more than there are: whoever reads to the end
-/// must learn that something is missing, and all that is there can be sought in.
+/// The length that is announced. For a stream without a proper end, it is one byte more than there is, so that whoever
+/// reads to the end learns that something is missing, while everything that is there can be sought in.
 fn advertised_length(stream: &SharedStream) -> u64 {
     stream.len().saturating_add(u64::from(!stream.is_whole()))
 }
@@ -132,7 +132,7 @@ fn with_metadata(answer: Answer, validators: &Validators, media_type: MediaType,
             answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PASSIVE));
         }
         Kind::Text => {}
-        // It is kept with its name, and not shown.
+        // It is downloaded under its name, not shown.
         Kind::Download => insert(
             &mut answer,
             CONTENT_DISPOSITION,
@@ -143,7 +143,7 @@ fn with_metadata(answer: Answer, validators: &Validators, media_type: MediaType,
 }
 
 fn insert(answer: &mut Answer, name: hyper::header::HeaderName, value: &str) {
-    // What is made here has no characters that a header may not have.
+    // What is produced here contains no character that is illegal in a header.
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);
     }

@@ -1,4 +1,4 @@
-//! A recording as a playlist of its pieces (RFC 8216): browsers play MPEG-TS in no other way.
+//! A recording as a playlist of its pieces (RFC 8216): browsers play MPEG-TS only this way.
 
 use std::{
     fmt::Write,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::share::tree::{End, PIECE_TIME, SharedStream};
 
-/// After this long without a change, a recording that has no end is taken for one that has ended all the same.
+/// After this long without a change, a recording without an end is treated as ended.
 const STALLED: Duration = Duration::from_secs(60);
 
 /// The playlist of `recording`, which was last `modified` then, and is at `address`. Its segments are ranges of it. Only if

@@ -1,7 +1,7 @@
-//! A tree over HTTP, for players and browsers: GET and HEAD as RFC 9110 has them.
+//! A tree over HTTP, for players and browsers: GET and HEAD as in RFC 9110.
 //!
-//! [`Server`] listens, and lets in whom it may. `service` finds out what is asked for, `file` answers with a stream and
-//! `body` sends it; `page`, `entries` and `hls` show what is there.
+//! [`Server`] listens, and decides who is let in. `service` finds out what is asked for, `file` answers with a stream
+//! and `body` sends it; `page`, `entries` and `hls` show what is there.
 
 mod answer;
 mod batch;

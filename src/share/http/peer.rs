@@ -1,4 +1,4 @@
-//! Whose connection it is: on this machine, the kernel knows.
+//! Whose connection it is: for this machine, the kernel knows.
 
 use std::{
     io,
@@ -9,8 +9,8 @@ use rustix::process::geteuid;
 
 use crate::system::user_of_peer;
 
-/// Whether the connection from `peer` to `local` may be served: one from this machine must be of our own user, whichever of the
-/// machine's addresses it uses. Of one from elsewhere nothing is known.
+/// Whether the connection from `peer` to `local` may be served: one from this machine must be of our own user,
+/// whichever of the machine's addresses it uses. Nothing is known about one from elsewhere.
 pub(super) fn is_admitted(peer: SocketAddr, local: SocketAddr) -> bool {
     // Looking it up takes milliseconds.
     !is_of_this_machine(peer) || admits(peer, user_of_peer(peer, local))
@@ -22,7 +22,7 @@ fn admits(peer: SocketAddr, user: io::Result<Option<u32>>) -> bool {
         Ok(Some(user)) => user == geteuid().as_raw(),
         // Another machine, or a container, may have the same address as we; none has that of the loopback.
         Ok(None) => !is_loopback(peer),
-        // Where there is no such list, the token alone guards.
+        // Without such a list, only the token protects the files.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }

@@ -43,9 +43,9 @@ const MOST_REFUSED: usize = 64;
 const HEAD: Duration = Duration::from_secs(15);
 /// How long a client that was refused may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
-/// What there is of memory for the head of a request, and for what was not sent yet.
+/// Memory for the head of a request, and for what was not sent yet.
 const BUFFER: usize = 64 << 10;
-/// Threads that wait for connections; what they are sent is made by others.
+/// Threads that wait for connections; other threads produce the content.
 const MOST_THREADS: usize = 4;
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 21\r\n\
                       Content-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\
@@ -53,7 +53,7 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nCont
                       Content-Security-Policy: sandbox; default-src 'none'; frame-ancestors 'none'\r\n\
                       Connection: close\r\n\r\ntoo many connections\n";
 
-/// A server that listens, and does not answer yet.
+/// A server that listens, but does not answer yet.
 pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -82,7 +82,7 @@ pub(crate) enum ServerError {
 }
 
 impl Server {
-    /// Listens at `address`.
+    /// Listens on `address`.
     ///
     /// # Errors
     ///
@@ -96,8 +96,8 @@ impl Server {
         Ok(Self { listener, address, name, token, stop, requests })
     }
 
-    /// The address of the tree's root, with the token: whoever has it may read. Of a server that listens on all addresses of
-    /// this machine, it has the machine's name.
+    /// The address of the tree's root, with the token: anyone who has it may read. Of a server that listens on all
+    /// addresses of this machine, it has the machine's name.
     pub fn url(&self) -> String {
         let host = match &self.name {
             Some(name) if self.address.ip().is_unspecified() => format!("{name}:{}", self.address.port()),
@@ -163,7 +163,7 @@ async fn accept(listener: &tokio::net::TcpListener, service: &Arc<Service>) {
     let (room, refused) = (Arc::new(Semaphore::new(MOST)), Arc::new(Semaphore::new(MOST_REFUSED)));
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            // The system has no more descriptors, or the client is gone.
+            // The system is out of descriptors, or the client is gone.
             sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -180,7 +180,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Arc<Service>, 
     if !spawn_blocking(move || is_admitted(peer, local)).await.unwrap_or(false) {
         return;
     }
-    // What is small should not wait for more.
+    // Small answers should not wait for more data.
     let _ = stream.set_nodelay(true);
     let flush = Flush::default();
     let connection = Flushing::new(TokioIo::new(stream), flush.clone());
@@ -195,7 +195,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Arc<Service>, 
             Ok::<hyper::Response<Content>, Infallible>(answer)
         }
     });
-    // How it ended is the client's affair; damage was reported where it was met.
+    // How it ended is the client's business; damage was reported where it was found.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
@@ -206,8 +206,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Arc<Service>, 
         .await;
 }
 
-/// Says that there are too many connections. What the client has sent must be read first: otherwise the system would throw
-/// the answer away with it.
+/// Answers that there are too many connections. What the client has sent must be read first: otherwise the system would
+/// discard the answer together with it.
 async fn refuse(stream: TcpStream, _permit: OwnedSemaphorePermit) {
     let _ = timeout(REFUSED, async {
         stream.writable().await?;

@@ -73,7 +73,7 @@ impl Service {
                 return refusal(StatusCode::MISDIRECTED_REQUEST, "this server does not answer for that host");
             }
         }
-        // Whoever does not know the token learns nothing, not even what a method would do.
+        // Without the token, nothing can be learned, not even what a method would do.
         let Some(below) = self.below_token(request.uri().path()) else { return not_found() };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered");
@@ -86,7 +86,7 @@ impl Service {
         let Some((names, is_folder)) = path::names(below) else { return not_found() };
         let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
         let mut listing = self.tree.listing();
-        // A recording may have grown, and a folder may have more in it.
+        // A recording may have grown, and a folder may have new files.
         if !matches!(find(&listing, &names, is_folder), Some(Found::File(node)) if !is_recording(node)) {
             listing = self.tree.fresh_listing();
         }
@@ -153,7 +153,8 @@ impl Service {
     }
 }
 
-/// What `names` lead to. What is generated goes before a stream of the same name, which could otherwise pass for it.
+/// What `names` lead to. What is generated takes precedence over a stream of the same name, which could otherwise
+/// impersonate it.
 fn find<'a>(listing: &'a Listing, names: &[&OsStr], is_folder: bool) -> Option<Found<'a>> {
     if !is_folder && let Some(generated) = generated(listing, names) {
         return Some(generated);

@@ -1,4 +1,4 @@
-//! Source files that are read at places, a few of them with an open descriptor: there may be thousands.
+//! Source files that are read at any position. There may be thousands, so only a few of them have an open descriptor.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,7 @@ struct Kept {
     used: u64,
 }
 
-/// A file that is opened again when its descriptor was needed for another. It must still be the same file then.
+/// A file that is reopened if its descriptor was needed for another. It must still be the same file then.
 pub(super) struct SourceFile {
     number: u64,
     place: Place,

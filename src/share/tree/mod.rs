@@ -1,8 +1,8 @@
 //! A tree of streams as plain files: names first, and the stream of a name when it is opened.
 //!
-//! A [`Tree`] is made from files and folders. Its [`Listing`] comes from names, metadata and headers alone, and nothing is
-//! opened to read it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and gives a
-//! [`SharedStream`]. Secrets come from an [`Unlock`], since nothing here can ask for one.
+//! A [`Tree`] is made from files and folders. Its [`Listing`] comes from names, metadata and headers alone, and nothing
+//! is opened to read it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and
+//! returns a [`SharedStream`]. Secrets come from an [`Unlock`], since nothing here can prompt for one.
 
 mod cuts;
 mod descriptors;
@@ -54,7 +54,7 @@ use opening::Opener;
 use place::Place;
 use scan::Scanner;
 
-/// How old a listing may be that is given to whoever asks for a fresh one.
+/// How old a listing may be and still count as fresh.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Names, and their streams.
@@ -62,16 +62,16 @@ pub(crate) struct Tree {
     scanner: Mutex<(Scanner, Instant)>,
     listing: RwLock<Arc<Listing>>,
     opener: Opener,
-    /// By the first file of each: a recording that grows is taken over.
+    /// By the first file of each, so that a growing recording is kept.
     slots: Mutex<HashMap<Place, Arc<Slot>>>,
 }
 
-/// What became of opening a file; locked while it is opened, so that it is opened once.
+/// The result of opening a file; locked while it is opened, so that it is opened once.
 #[derive(Default)]
 struct Slot(Mutex<Option<Opened>>);
 
 struct Opened {
-    /// Of every file of the name.
+    /// For every source file.
     fingerprints: Vec<Fingerprint>,
     result: Result<Arc<SharedStream>, Arc<OpenFailure>>,
 }
@@ -96,12 +96,12 @@ impl Tree {
         Ok(Self { scanner: Mutex::new((scanner, Instant::now())), listing, opener, slots: Mutex::default() })
     }
 
-    /// What there was when the folders were last read.
+    /// The state of the folders when they were last read.
     pub fn listing(&self) -> Arc<Listing> {
         Arc::clone(&self.listing.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What there is now, or was a second ago. A node that stays keeps its id.
+    /// The current state, at most a second old. A node that persists keeps its id.
     pub fn fresh_listing(&self) -> Arc<Listing> {
         let mut scanner = lock(&self.scanner);
         let (scanner, scanned) = &mut *scanner;
@@ -114,8 +114,8 @@ impl Tree {
         self.listing()
     }
 
-    /// The stream of `file`, opened now or before. A failure is remembered until the file changes; what the system
-    /// said is not.
+    /// The stream of `file`, opened now or before. A failure is remembered until the file changes, except for errors of
+    /// the system.
     ///
     /// # Errors
     ///
@@ -135,10 +135,10 @@ impl Tree {
         result
     }
 
-    /// What became of opening `file`, if that was tried and the file has not been listed as changed since.
+    /// The result of opening `file`, if that was tried and the file has not been listed as changed since.
     pub fn known(&self, file: &FileEntry) -> Option<Result<Arc<SharedStream>, Arc<OpenFailure>>> {
         let slot = lock(&self.slots).get(file.source.first()).map(Arc::clone)?;
-        // One that is being opened is not known yet.
+        // If it is being opened, the result is not known yet.
         let opened = slot.0.try_lock().ok()?;
         opened.as_ref().map(|opened| opened.result.clone())
     }

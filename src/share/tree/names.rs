@@ -74,7 +74,7 @@ impl Names {
     }
 }
 
-/// `name` with a number before what says of what kind it is.
+/// `name` with a number before its extension.
 fn with_number(name: &OsStr, number: u64) -> OsString {
     let bytes = name.as_bytes();
     let dot = bytes.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0).unwrap_or(bytes.len());

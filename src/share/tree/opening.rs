@@ -1,4 +1,4 @@
-//! Opening what a name stands for: a stream, or all segments of a recording.
+//! Opening the source files of a name: a stream, or all segments of a recording.
 
 use std::{
     error::Error,
@@ -27,13 +27,13 @@ use crate::{
     stream::{DescriptorInput, OpenedStream, SealedFile, StreamFile, StreamHeader},
 };
 
-/// Opens headers, with a secret that was asked for elsewhere.
+/// Opens headers, with a secret that was obtained elsewhere.
 pub(crate) trait Unlock: Send + Sync {
     /// Opens the `header` of the file at `path`. Called for one file at a time, since scrypt takes much memory.
     ///
     /// # Errors
     ///
-    /// Whatever is to be reported; it is remembered until the file changes.
+    /// Whatever should be reported; it is remembered until the file changes.
     fn unlock(
         &self,
         path: &Path,
@@ -41,7 +41,7 @@ pub(crate) trait Unlock: Send + Sync {
     ) -> Result<OpenedStream, Arc<dyn Error + Send + Sync>>;
 }
 
-/// Opens files, and has what all of them share.
+/// Opens files, and holds what they share.
 pub(super) struct Opener {
     unlock: Mutex<Box<dyn Unlock>>,
     listener: Arc<Listener>,
@@ -65,8 +65,7 @@ impl Opener {
         &self.losses
     }
 
-    /// Opens `source`. What of it was opened `before` and has not changed is taken over, and of a file that has grown the
-    /// keys are.
+    /// Opens `source`. Unchanged parts that were opened `before` are reused, and for a file that has grown, its keys.
     pub fn open(
         &self,
         source: &FileSource,
@@ -83,7 +82,7 @@ impl Opener {
                 return Err(failure);
             }
         };
-        // One that grows is no news each time.
+        // A growing file is not reported each time.
         if !before.is_some_and(|before| before.end() == end) {
             self.report_end(&parts, &end);
         }
@@ -109,7 +108,7 @@ impl Opener {
             let about = |failure| (place.clone(), failure);
             let sealed = match self.sealed(place, before) {
                 Ok(sealed) => sealed,
-                // A segment that has just begun has no whole header yet.
+                // A segment that has just started may not have its whole header yet.
                 Err(OpenFailure::Header(_)) if !parts.is_empty() && Some(place) == places.last() => {
                     return Ok((parts, End::Unfinished));
                 }
@@ -120,7 +119,7 @@ impl Opener {
             if let Some(last) = parts.last_mut()
                 && let Err(why) = follows(last, &facts).map_err(about)?
             {
-                // All that its recorder wrote to the segment before is here.
+                // Everything that its recorder wrote to the segment before is here.
                 if why == Break::Unfinished {
                     let until = facts.record.offset.saturating_sub(last.offset_in_recording());
                     start -= last.length - last.length.min(until);
@@ -187,7 +186,7 @@ fn follows(part: &Part, next: &SegmentFacts) -> Result<Result<(), Break>, OpenFa
     if part.sealed.is_whole() {
         return Ok(continues(facts, next));
     }
-    // What its recorder knew of as the last frame may be any of those that are here.
+    // The last frame that its recorder knew of may be any of those here.
     let file = part.sealed.stream_file();
     let facts = SegmentFacts::of(facts.record, part.sealed.stream(), file, &[next.record.predecessor.frames])?;
     Ok(continues(&facts, next))

@@ -1,4 +1,4 @@
-//! What the front of a file says of it, without any secret: nothing of that is authenticated.
+//! What the start of a file says about it, without any secret; none of it is authenticated.
 
 use std::fs::File;
 
@@ -22,8 +22,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// The claims of the stream at `place`; `None` if it is none. One whose header is damaged, or that cannot be read,
-    /// claims nothing, if it has the name of a stream.
+    /// The claims of the stream at `place`; `None` if it is not a stream. A file with the name of a stream whose header
+    /// is damaged or cannot be read claims nothing.
     pub fn read(place: &Place, descriptors: &Descriptors) -> Option<Self> {
         if !is_stream_of_folder(place.path()) {
             return None;

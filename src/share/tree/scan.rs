@@ -1,4 +1,4 @@
-//! Looking at what was named: what is there, what it is called in the tree, and what the headers claim.
+//! Scanning the named paths: what is there, what it is called in the tree, and what the headers claim.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,13 +21,13 @@ use super::{
 #[cfg(target_os = "linux")]
 use crate::share::mount_table::{TREE, mounts};
 
-/// Looks at the same paths again and again. The header of a file is read once.
+/// Scans the same paths repeatedly. The header of each file is read once.
 pub(super) struct Scanner {
     roots: Vec<Root>,
     generated: Generated,
     ids: HashMap<PathBuf, NodeId>,
     known: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
-    /// Those that the scan that is going on has met.
+    /// Those that the current scan has met.
     met: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
     /// Folders where a tree is mounted. To look at them could mean to wait for ourselves.
     mounts: HashSet<PathBuf>,
@@ -51,7 +51,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// One with nothing in it yet.
+    /// An empty one.
     fn new(id: NodeId, path: &'a Path, names: Names, listing: &'a mut Listing) -> Self {
         Self { id, path, names, children: BTreeMap::new(), listing }
     }
@@ -76,7 +76,7 @@ impl Scanner {
         }
     }
 
-    /// What there is now.
+    /// The current state.
     pub fn scan(&mut self) -> Listing {
         let mut listing = Listing::default();
         let metadata = self.roots.first().and_then(|root| root.place.path().metadata().ok());
@@ -89,7 +89,7 @@ impl Scanner {
         self.roots = roots;
         self.known = std::mem::take(&mut self.met);
         let mut attributes = metadata.as_ref().map_or_else(unknown_attributes, Attributes::of);
-        // Of a single file, the folder around it is ours.
+        // For a single file, the root folder is our own.
         attributes.mode |= 0o500 | ((attributes.mode & 0o444) >> 2);
         listing.insert(Node {
             id: ROOT,
@@ -108,7 +108,7 @@ impl Scanner {
         roots
     }
 
-    /// For each of what was named, whether there is a stream in it.
+    /// For each named path, whether there is a stream in it.
     fn scan_roots(&mut self) -> Vec<(usize, bool)> {
         let roots = self.begin();
         let found = roots
@@ -119,7 +119,7 @@ impl Scanner {
                 !self.several(std::slice::from_ref(root), within).is_empty()
             })
             .collect::<Vec<_>>();
-        // Ids are given by the first listing that anybody sees.
+        // Ids are assigned by the first listing that anybody sees.
         self.ids = HashMap::from([(PathBuf::new(), ROOT)]);
         self.roots = roots;
         self.known = std::mem::take(&mut self.met);
@@ -146,7 +146,7 @@ impl Scanner {
             .flatten()
             .filter_map(|entry| {
                 let entry = entry.ok().filter(|entry| !self.mounts.contains(&entry.path()))?;
-                // That of a link is the link's own.
+                // For a link, this is the metadata of the link itself.
                 let metadata = entry.metadata().ok()?;
                 (metadata.is_dir() || metadata.is_file()).then(|| (entry.file_name(), entry.path(), metadata))
             })
@@ -228,7 +228,7 @@ impl Scanner {
     fn claims(&mut self, place: &Place, metadata: &Metadata) -> Option<Claims> {
         let fingerprint = Fingerprint::of(metadata);
         let known = self.known.get(place.path()).filter(|(known, claims)| {
-            // A stream that grows stays the stream that it is.
+            // A growing stream remains the same stream.
             (*known == fingerprint && !claims.is_some_and(|claims| claims.is_guess()))
                 || (known.is_same_file(&fingerprint) && claims.is_some_and(|claims| claims.is_sound()))
         });

@@ -1,4 +1,4 @@
-//! An opened stream, or the segments of a recording as one, read at any place by any number of threads.
+//! An opened stream, or the segments of a recording as one, read at any offset by any number of threads.
 
 use std::{
     collections::BTreeSet,
@@ -30,13 +30,13 @@ use crate::{
     stream::{ReadAt, SealedFile, SealedFrame, StreamError},
 };
 
-/// Bytes that are copied at a time out of frames that are too large to be held by a slow reader.
+/// Bytes that are copied at a time from frames that are too large for a slow reader to hold.
 const PIECE: usize = 128 << 10;
 /// Frames whose damage is remembered, so that it is reported once.
 const MOST_REPORTED: usize = 10_000;
 
-/// A stream that is open. Its bytes are authenticated at their places, and it is dropped and wiped with the last reader
-/// after the file has changed.
+/// A stream that is open. Its bytes are authenticated at their offsets. After the file has changed, it is dropped and
+/// wiped with its last reader.
 pub(crate) struct SharedStream {
     parts: Vec<Part>,
     length: u64,
@@ -60,7 +60,7 @@ pub(crate) enum End {
     Whole,
     /// The final frame was never written, or has not been yet, or is damaged.
     Unfinished,
-    /// The recording goes on in a segment that is not here, or not yet.
+    /// The recording continues in a segment that is not here, or not yet.
     Continued,
     /// The next segment does not continue the last one.
     Broken(Break),
@@ -68,17 +68,17 @@ pub(crate) enum End {
 
 /// A stream in one file.
 pub(super) struct Part {
-    /// Where it begins in the whole.
+    /// Its position in the whole.
     pub start: u64,
-    /// How many bytes of it are given out.
+    /// How many of its bytes are delivered.
     pub length: u64,
     pub sealed: Arc<SealedFile<SourceFile>>,
-    /// What it says of its place in a recording.
+    /// What it says about its place in a recording.
     pub facts: Option<SegmentFacts>,
     pub cuts: Arc<Cuts>,
 }
 
-/// Plaintext that was asked for, of one frame or less. Its memory is used again when it is dropped.
+/// Plaintext that was asked for, from a single frame. Its memory is reused when it is dropped.
 pub(crate) struct Piece {
     bytes: Bytes,
     within: Range<usize>,
@@ -108,7 +108,7 @@ impl SharedStream {
         })
     }
 
-    /// The length of the plaintext; of a stream without a proper end, up to where it can be read.
+    /// The length of the plaintext; for a stream without a proper end, up to where it can be read.
     pub fn len(&self) -> u64 {
         self.length
     }
@@ -117,7 +117,7 @@ impl SharedStream {
         self.end.clone()
     }
 
-    /// Whether reading at the end says so; otherwise that is an error.
+    /// Whether reading at the end returns the end; otherwise it is an error.
     pub fn is_whole(&self) -> bool {
         self.end == End::Whole
     }
@@ -127,7 +127,7 @@ impl SharedStream {
         self.parts.iter().any(|part| part.sealed.header().prefix.frame_size.wire() > SMALL_FRAME)
     }
 
-    /// Names this content: it is the same again after a change of the passphrase, and for no other content.
+    /// Identifies this content: it survives a change of the passphrase, and no other content has it.
     pub fn etag(&self) -> &str {
         &self.etag
     }
@@ -181,7 +181,7 @@ impl SharedStream {
     }
 
     /// At most `most` bytes from the byte `offset` on, without copying them if they are in one frame: the rest of its
-    /// frame, or fewer. Nothing at or after the end.
+    /// frame, or fewer. Empty at or after the end.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ impl SharedStream {
         // Also of a frame that is not cached, the tag is remembered.
         self.memory.uses_cache(&self.me, frame_size.wire());
         let bytes = if is_live {
-            // The search for its place has put it there.
+            // The search for its position has put it there.
             Bytes::Cached(sealed.frame(index).map_err(failed)?)
         } else {
             let buffer = self.memory.spare(frame_size).unwrap_or_else(|| FrameBuffer::new(frame_size));
@@ -215,7 +215,7 @@ impl SharedStream {
             Bytes::Cached(frame) => (frame.tag().offset, frame.payload().len()),
             _ => (0, 0),
         };
-        // The file may have got another authentic frame there since its tag was remembered.
+        // Another authentic frame may have been put there since its tag was remembered.
         let from = place.checked_sub(frame_offset).and_then(|from| usize::try_from(from).ok());
         let from = from.filter(|from| *from < payload).ok_or_else(|| failed(missing()))?;
         Ok(Some(Piece { bytes, within: from..payload.min(from.saturating_add(most)), memory }))
@@ -225,14 +225,14 @@ impl SharedStream {
         let Some((number, part)) = self.part_at(offset)? else { return Ok(0) };
         let most = usize::try_from(part.end() - offset).unwrap_or(usize::MAX).min(area.len());
         let wire = part.sealed.header().prefix.frame_size.wire();
-        // Others forget their frames only once this one is about to be read: while it waits, it has none yet.
+        // Others forget their frames only once this one is about to be read: while it waits, it has none.
         let _admitted = self.memory.admit(wire);
         self.memory.uses_cache(&self.me, wire);
         let read = part.sealed.read_at(area.get_mut(..most).unwrap_or_default(), offset - part.start);
         read.map_err(|error| self.failed(number, error))
     }
 
-    /// The part that has the byte at `offset`, and its number; nothing at or after the end.
+    /// The part that has the byte at `offset`, and its number; `None` at or after the end.
     fn part_at(&self, offset: u64) -> Result<Option<(usize, &Part)>, ReadFailure> {
         let number = self.parts.partition_point(|part| part.end() <= offset);
         match (self.parts.get(number), self.parts.last()) {
@@ -295,7 +295,7 @@ impl Part {
         ![0, header.length.bytes() as u64].into_iter().any(begins)
     }
 
-    /// Where it begins in the recording, the segments that are not here included.
+    /// Its position in the recording, including segments that are not here.
     pub fn offset_in_recording(&self) -> u64 {
         self.facts.as_ref().map_or(0, |facts| facts.record.offset)
     }
@@ -326,8 +326,8 @@ impl Drop for Piece {
     }
 }
 
-/// A name for the content: of each part, the prefix, which is never written again, and the MAC of the last frame, which
-/// depends on the file key and says how many bytes there are.
+/// An identifier of the content, from each part's prefix, which is never rewritten, and the MAC of its last frame,
+/// which depends on the file key and on the number of bytes.
 fn etag(parts: &[Part], end: &End) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
