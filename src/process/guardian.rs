@@ -1,5 +1,5 @@
-//! The hidden process that a command runs under. It reports what becomes of the command; when told to, or when the process
-//! that started it is gone, it ends the command with all of its group, and lets go of the pipe to it only after that.
+//! The hidden process that a command runs under. It reports how the command ends. On request, or when the process that
+//! started it is gone, it ends the command with all of its group, and only then closes the pipe to it.
 //!
 //! Whatever the command has started becomes a child of the guardian once its own parent has ended. Where all of that is to end,
 //! children that are in another group get the same signals, one generation after the other. A child keeps its number until it is
@@ -38,7 +38,7 @@ use crate::system;
 /// How often it looks whether a group that is to end has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// How often it looks for children that are to end, too: all processes have to be looked at for that.
+/// How often it looks for other children that are to end: that means reading the list of all processes.
 const LOOK_FOR_STRAYS: Duration = Duration::from_millis(50);
 
 /// How long processes take to disappear after SIGKILL, unless the kernel holds them.

@@ -3,11 +3,11 @@
 //!
 //! A command does not run under this process but under a guardian: this program once more, started with a hidden first
 //! argument. If this process dies, by SIGKILL too, the kernel closes its descriptors before anything else, and a command
-//! that reads from it would take that for the end of its input. The guardian holds that pipe open, closes it only when told
-//! to, and otherwise ends the command first. See `guardian`; what passes between the two is in `message`.
+//! that reads from it would take that for the end of its input. The guardian holds that pipe open, closes it only on
+//! request, and otherwise ends the command first. See `guardian`; what passes between the two is in `message`.
 //!
 //! The command gets the descriptors 0, 1 and 2, the signal mask that this process was started with, the signals ignored that
-//! were ignored then (but SIGPIPE and SIGCHLD have their default: how they were cannot be told), and, in the foreground of a
+//! were ignored then (but SIGPIPE and SIGCHLD have their default: how they were set is not known), and, in the foreground of a
 //! terminal, the terminal.
 
 #[cfg(feature = "serve")]

@@ -1,4 +1,4 @@
-//! How far a stream had come when it was opened: a later state of it can be told from another stream.
+//! How far a stream had come when it was opened: a later state of it can be distinguished from another stream.
 
 use std::sync::Arc;
 
