@@ -144,6 +144,7 @@ fn raw_line(text: &dyn Display) {
 /// Standard error may be closed; there is nobody left to report that to.
 fn write_line(text: &dyn Display) {
     screen::give_way(|| {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        // In one piece: the commands that run write there, too.
+        let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     });
 }
