@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "it panics when it fails")]
 
+mod forgeries;
 mod originals;
 
-use originals::{LAYOUT, ORIGINALS, Original, open};
+use forgeries::ORIGINALS;
+use originals::{LAYOUT, Original, open};
 
 use crate::{
     container::FrameSize,
@@ -102,8 +104,8 @@ fn spoil(segments: &mut Vec<Vec<u8>>, [kind, one, other, low, high, byte]: &[u8;
 
 impl<'a> Opened<'a> {
     fn new(bytes: &'a [u8], stream: OpenedStream, wanted: &[u64]) -> Self {
-        let iv = stream.header().prefix.iv;
-        let original = ORIGINALS.iter().find(|original| original.iv == iv).expect("a header that nobody made");
+        let original = ORIGINALS.iter().find(|original| original.link.is_same(stream.link()));
+        let original = original.expect("a header that nobody made");
         let record = stream.header().segment().unwrap();
         assert_eq!(record, original.record);
         let file = StreamFile::new(bytes, bytes.len() as u64, 0, LAYOUT);
@@ -194,7 +196,10 @@ fn check_verify(opened: &[Opened<'_>]) {
             let recorded = ORIGINALS
                 .iter()
                 .filter(|original| original.is_genuine && original.record.recording == first.original.record.recording);
-            assert!(here.iter().map(|segment| segment.original.iv).eq(recorded.map(|original| original.iv)));
+            let is_all = here.len() == recorded.clone().count();
+            assert!(
+                is_all && here.iter().zip(recorded).all(|(segment, original)| std::ptr::eq(segment.original, original))
+            );
             assert!(here.iter().all(|segment| segment.is_intact()), "altered, and called whole");
         }
         for pair in here.windows(2) {
@@ -284,7 +289,14 @@ mod tests {
     #[test]
     fn each_way_to_spoil_a_recording_is_called_by_its_name() {
         checked(&[]);
-        for kind in 0..12 {
+        for one in 0..5 {
+            for other in 0..u8::try_from(ORIGINALS.len()).unwrap() {
+                // Added, and in the place of another.
+                checked(&[[0, one, other, 0, 0, 0]]);
+                checked(&[[0, one, other, 0, 0, 0], [1, one + 1, 0, 0, 0, 0]]);
+            }
+        }
+        for kind in 1..12 {
             for one in 0..5 {
                 for other in 0..13 {
                     checked(&[[kind, one, other, one.wrapping_mul(91), 7, other]]);

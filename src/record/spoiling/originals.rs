@@ -1,4 +1,4 @@
-//! Recordings made by the real code, and segments forged by somebody who has all that is needed to lock a stream.
+//! Recordings made by the real code.
 
 use std::{
     cell::Cell,
@@ -6,7 +6,7 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -15,17 +15,14 @@ use std::{
 use rustix::io::Errno;
 
 use crate::{
-    container::{FrameSize, HeaderLength, IV_LENGTH, Layout, Prefix, SegmentRecord},
-    keys::{Key, KeyFile, Lock, StageKeys},
+    container::{FrameSize, HeaderLength, Layout, SegmentRecord},
+    keys::{Key, KeyFile, LinkKey, Lock},
     record::{
         Cutting, Journal, JournalPlan, SegmentName, Source, SourceEnd, Time,
         growing_stream::GrowingStream,
-        lineage::Lineage,
-        segment::{NextSegment, Segment},
         store::{SegmentFile, SegmentFolder},
     },
-    stage::FrameBuffer,
-    stream::{Ending, OpenedStream, ReaderInput, Readiness, StreamHeader},
+    stream::{OpenedStream, ReaderInput, Readiness, StreamHeader},
 };
 
 pub(super) const LAYOUT: Layout = Layout { frame_size: FrameSize::MIN, header_length: HeaderLength::MIN };
@@ -34,7 +31,8 @@ const PAYLOAD: usize = FrameSize::MIN.payload();
 /// A segment as its recorder left it.
 pub(super) struct Original {
     pub record: SegmentRecord,
-    pub iv: [u8; IV_LENGTH],
+    /// Tells it from all others, also from those with its prefix.
+    pub link: LinkKey,
     pub bytes: Vec<u8>,
     /// The payloads of its frames.
     pub frames: Vec<Vec<u8>>,
@@ -47,22 +45,18 @@ pub(super) struct Original {
 }
 
 /// Four recordings: a whole one, and three whose disk failed, at the first frame of a segment, at its second, which it kept
-/// all the same, and at the final one; then the forged segments.
-pub(super) static ORIGINALS: LazyLock<Vec<Original>> = LazyLock::new(|| {
+/// all the same, and at the final one.
+pub(super) fn recordings() -> Vec<Original> {
     let faults = [
         None,
         Some(Fault { at: 5, written: 100, is_cut: true }),
         Some(Fault { at: 6, written: usize::MAX, is_cut: false }),
         Some(Fault { at: 7, written: 30, is_cut: true }),
     ];
-    let mut originals: Vec<_> = (1..).zip(faults).flat_map(|(id, fault)| recorded(id, fault)).collect();
-    let of_successors = originals.iter().filter(|original| original.record.number > 1);
-    let forged: Vec<_> = of_successors.map(|original| forged(&original.record)).collect();
-    originals.extend(forged);
-    originals
-});
+    (1..).zip(faults).flat_map(|(id, fault)| recorded(id, fault)).collect()
+}
 
-fn lock() -> Lock {
+pub(super) fn lock() -> Lock {
     Lock::with_key_file(&KeyFile::from_key(Key::from_bytes([4; 32])))
 }
 
@@ -90,7 +84,7 @@ struct Disk {
     writes: AtomicUsize,
 }
 
-struct MemoryFile {
+pub(super) struct MemoryFile {
     disk: Arc<Disk>,
     content: Mutex<Vec<u8>>,
 }
@@ -129,7 +123,7 @@ impl SegmentFile for Arc<MemoryFile> {
 }
 
 #[derive(Default)]
-struct MemoryFolder {
+pub(super) struct MemoryFolder {
     disk: Arc<Disk>,
     files: Mutex<Vec<(OsString, Arc<MemoryFile>)>>,
 }
@@ -165,7 +159,7 @@ impl SegmentFolder for MemoryFolder {
 }
 
 impl MemoryFolder {
-    fn contents(self) -> Vec<Vec<u8>> {
+    pub fn contents(self) -> Vec<Vec<u8>> {
         let files = self.files.into_inner().unwrap();
         files.iter().map(|(_, file)| file.content.lock().unwrap().clone()).collect()
     }
@@ -264,37 +258,14 @@ fn recorded(id: u8, fault: Option<Fault>) -> Vec<Original> {
     originals
 }
 
-fn original(bytes: Vec<u8>, is_genuine: bool) -> Original {
+pub(super) fn original(bytes: Vec<u8>, is_genuine: bool) -> Original {
     let stream = open(&bytes).unwrap();
-    let header = stream.header();
-    let (record, iv) = (header.segment().unwrap(), header.prefix.iv);
+    let (record, link) = (stream.header().segment().unwrap(), stream.link().clone());
     let mut growing = GrowingStream::new(bytes.as_slice(), stream, 0);
     let (mut frames, mut is_final, mut is_continued) = (Vec::new(), false, false);
     while !is_final && let Some(frame) = growing.next_frame().unwrap() {
         frames.push(frame.payload().to_vec());
         (is_final, is_continued) = (frame.tag().flags.is_final(), frame.tag().flags.is_continued());
     }
-    Original { record, iv, known: frames.len(), bytes, frames, is_final, is_continued, is_genuine }
-}
-
-/// A segment in the place of the one with this `record`, by somebody who knows all but the file key of the one before.
-fn forged(record: &SegmentRecord) -> Original {
-    let folder = MemoryFolder::default();
-    let lock = lock();
-    let prefix = Prefix { frame_size: FrameSize::MIN, features: JournalPlan::features(), iv: [1; IV_LENGTH] };
-    let guess = || StageKeys::derive(&Key::from_bytes([5; 32]), &prefix).link;
-    let mut lineage = Lineage::new(record.recording);
-    let mut ended = |length| lineage.ended("before".into(), length, record.predecessor, guess());
-    ended(record.offset);
-    (2..record.number).for_each(|_| ended(0));
-    let stream = lock.new_stream(LAYOUT, JournalPlan::features()).unwrap();
-    let Ok(next) = NextSegment::new(&folder, "forged".to_owned(), stream) else { panic!() };
-    let Ok(mut segment) = Segment::create(&folder, next, &lineage, 1) else { panic!() };
-    let mut buffer = FrameBuffer::new(FrameSize::MIN);
-    buffer.payload_area()[..6].copy_from_slice(b"forged");
-    let Ok(buffer) = segment.append(buffer, 6) else { panic!() };
-    segment.finish(buffer, Ending::Continued).1.unwrap();
-    let original = original(folder.contents().remove(0), false);
-    assert_eq!(SegmentRecord { link: record.link, ..original.record }, *record);
-    original
+    Original { record, link, known: frames.len(), bytes, frames, is_final, is_continued, is_genuine }
 }
