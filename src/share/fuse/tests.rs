@@ -23,8 +23,11 @@ use super::{
     shown::Shown,
 };
 use crate::{
-    keys::{Key, KeyFile, Lock},
-    share::tree::{Generated, Listing, Node, ROOT, SharedStream, Tree, Unlock},
+    keys::Lock,
+    share::tree::{
+        Generated, Listing, Node, ROOT, SharedStream, Tree, Unlock,
+        testing::{key_file, plaintext, stream},
+    },
     stream::{DescriptorInput, OpenedStream, StreamHeader, StreamOptions, Writer},
 };
 
@@ -32,20 +35,7 @@ const FRAME: usize = 64 << 10;
 const WIRE: usize = FRAME + 64;
 const HEADER: usize = 8192;
 
-/// Opens with one key file.
-struct Unlocking;
-
-impl Unlock for Unlocking {
-    fn unlock(
-        &self,
-        _: &Path,
-        header: StreamHeader<DescriptorInput<File>>,
-    ) -> Result<OpenedStream, Arc<dyn Error + Send + Sync>> {
-        header.open(&mut key_file().into()).map(|(stream, _)| stream).map_err(|error| Arc::new(error) as _)
-    }
-}
-
-/// The same, once nobody holds the gate; says when it has come there.
+/// Opens once nobody holds the gate; says when it has come there.
 struct Gated(Arc<Mutex<()>>, Sender<()>);
 
 impl Unlock for Gated {
@@ -56,44 +46,20 @@ impl Unlock for Gated {
     ) -> Result<OpenedStream, Arc<dyn Error + Send + Sync>> {
         self.1.send(()).unwrap();
         let _gate = self.0.lock().unwrap();
-        Unlocking.unlock(path, header)
+        key_file(4).unlock(path, header)
     }
 }
 
-fn key_file() -> KeyFile {
-    KeyFile::from_key(Key::from_bytes([4; 32]))
-}
-
-fn plaintext(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 251) as u8).collect()
-}
-
-/// A stream of `length` bytes; without its last frame, if it is not `whole`.
-fn stream(length: usize, whole: bool) -> Arc<SharedStream> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("film.reel");
-    let lock = Lock::with_key_file(&key_file());
-    let mut writer = Writer::create(File::create(&path).unwrap(), &lock, StreamOptions::default()).unwrap();
-    writer.write_all(&plaintext(length)).unwrap();
-    let file = writer.finish().unwrap();
-    if !whole {
-        file.set_len(file.metadata().unwrap().len() - 50).unwrap();
-    }
-    let tree = Tree::new(&[path], Generated::default(), Box::new(Unlocking), |_| {}).unwrap();
-    let listing = tree.listing();
-    tree.open(listing.files()[0].file().unwrap()).unwrap()
-}
-
-/// The same stream at several times, with so many frames; with the last number it is whole.
+/// A stream at several times, with so many frames; with the last number it is whole.
 fn growing<const TIMES: usize>(frames: &[usize; TIMES]) -> [Arc<SharedStream>; TIMES] {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.reel");
-    let lock = Lock::with_key_file(&key_file());
+    let lock = Lock::with_key_file(&key_file(4));
     let mut writer = Writer::create(Vec::new(), &lock, StreamOptions::default()).unwrap();
     writer.write_all(&plaintext(frames[TIMES - 1] * FRAME - 100)).unwrap();
     let bytes = writer.finish().unwrap();
     fs::write(&path, &bytes[..HEADER + frames[0] * WIRE]).unwrap();
-    let tree = Tree::new(std::slice::from_ref(&path), Generated::default(), Box::new(Unlocking), |_| {}).unwrap();
+    let tree = Tree::new(std::slice::from_ref(&path), Generated::default(), Box::new(key_file(4)), |_| {}).unwrap();
     let listing = tree.listing();
     frames.map(|frames| {
         fs::write(&path, &bytes[..bytes.len().min(HEADER + frames * WIRE)]).unwrap();
@@ -163,7 +129,7 @@ fn what_the_system_caches_is_all_there_or_an_error() {
 
 /// Writes a stream of `length` bytes over the file at `path`, as another file.
 fn replace(path: &Path, length: usize, live: bool) {
-    let lock = Lock::with_key_file(&key_file());
+    let lock = Lock::with_key_file(&key_file(4));
     let new = path.with_extension("new");
     let options = StreamOptions { live, ..StreamOptions::default() };
     let mut writer = Writer::create(File::create(&new).unwrap(), &lock, options).unwrap();
@@ -227,7 +193,7 @@ fn what_was_removed_and_comes_back_as_another_has_another_number() {
     let path = folder.path().join("film.reel");
     replace(&path, 3 * FRAME, false);
     let tree =
-        Arc::new(Tree::new(&[folder.path().to_owned()], Generated::default(), Box::new(Unlocking), |_| {}).unwrap());
+        Arc::new(Tree::new(&[folder.path().to_owned()], Generated::default(), Box::new(key_file(4)), |_| {}).unwrap());
     let shown = Shown::new(Arc::clone(&tree));
     let listing = tree.listing();
     let node = listing.files()[0];

@@ -60,38 +60,12 @@ pub(super) fn decrypt(
 
 #[cfg(test)]
 mod tests {
-    use std::{error::Error, fs::File, io::Write, path::Path, sync::Arc};
-
     use super::*;
-    use crate::{
-        keys::{Key, KeyFile, Lock},
-        share::tree::{Generated, Tree, Unlock},
-        stream::{DescriptorInput, OpenedStream, StreamHeader, StreamOptions, Writer},
-    };
-
-    struct Unlocking(KeyFile);
-
-    impl Unlock for Unlocking {
-        fn unlock(
-            &self,
-            _: &Path,
-            header: StreamHeader<DescriptorInput<File>>,
-        ) -> Result<OpenedStream, Arc<dyn Error + Send + Sync>> {
-            header.open(&mut self.0.clone().into()).map(|(stream, _)| stream).map_err(|error| Arc::new(error) as _)
-        }
-    }
+    use crate::share::tree::testing;
 
     #[test]
     fn a_batch_is_one_frame_for_the_impatient_and_none_for_those_who_have_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("film.reel");
-        let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
-        let file = File::create(&path).unwrap();
-        let mut writer = Writer::create(file, &Lock::with_key_file(&key_file), StreamOptions::default()).unwrap();
-        writer.write_all(&[7; 300_000]).unwrap();
-        writer.finish().unwrap();
-        let tree = Tree::new(&[path], Generated::default(), Box::new(Unlocking(key_file)), |_| ()).unwrap();
-        let stream = tree.open(tree.listing().files()[0].file().unwrap()).unwrap();
+        let stream = testing::stream(300_000, true);
         let lengths = |patience, has_left: bool| {
             let batch = decrypt(&stream, 10..300_000, 200_000, patience, &AtomicBool::new(has_left));
             assert!(batch.failure.is_none());

@@ -19,10 +19,12 @@ mod page;
 mod path;
 mod peer;
 mod ranges;
+mod requests;
 mod server;
 mod service;
 mod token;
 
 pub(crate) use entries::addresses;
-pub(crate) use server::{Requests, Server, ServerError};
+pub(crate) use requests::Requests;
+pub(crate) use server::{Server, ServerError};
 pub(crate) use service::GENERATED;

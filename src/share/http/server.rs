@@ -4,10 +4,7 @@ use std::{
     convert::Infallible,
     io,
     net::{SocketAddr, TcpListener},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -30,6 +27,7 @@ use super::{
     load::Load,
     pace::Paces,
     peer::is_admitted,
+    requests::Requests,
     service::Service,
     token::Token,
 };
@@ -63,10 +61,6 @@ pub(crate) struct Server {
     stop: Arc<Notify>,
     requests: Requests,
 }
-
-/// How many requests were answered that had the token.
-#[derive(Clone, Default)]
-pub(crate) struct Requests(Arc<AtomicU64>);
 
 /// Ends a server.
 #[derive(Clone)]
@@ -140,16 +134,6 @@ impl Server {
         });
         runtime.shutdown_background();
         result
-    }
-}
-
-impl Requests {
-    pub fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn so_far(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     load::Load,
     pace::Paces,
     page, path,
-    server::Requests,
+    requests::Requests,
     token::Token,
 };
 use crate::{

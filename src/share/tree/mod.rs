@@ -21,6 +21,8 @@ mod recognition;
 mod recording_runs;
 mod scan;
 mod shared_stream;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::{
     collections::HashMap,
@@ -37,7 +39,7 @@ pub(crate) use event::{Event, Listener};
 pub(crate) use extent::Extent;
 pub(crate) use failure::{OpenFailure, ReadFailure, TreeError};
 pub(crate) use listing::Listing;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "serve", test))]
 pub(crate) use losses::Loss;
 pub(crate) use losses::Losses;
 pub(crate) use names::Generated;
@@ -142,9 +144,7 @@ impl Tree {
         let opened = slot.0.try_lock().ok()?;
         opened.as_ref().map(|opened| opened.result.clone())
     }
-}
 
-impl Tree {
     /// Lets decrypted frames of all streams together take up to `bytes` of memory while nobody reads them.
     #[cfg(feature = "mount")]
     pub fn cache_at_most(&self, bytes: usize) {

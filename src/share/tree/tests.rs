@@ -13,10 +13,14 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::{memory::CachesFrames, *};
+use super::{
+    memory::CachesFrames,
+    testing::{key_file, plaintext},
+    *,
+};
 use crate::{
     container::{Features, FrameSize, FrameTag, Layout, TagFlags},
-    keys::{Key, KeyFile, Lock, NewStream},
+    keys::{KeyFile, Lock, NewStream},
     stage::{Chain, Frame, FrameBuffer},
     stream::{DescriptorInput, OpenedStream, StreamHeader},
 };
@@ -30,20 +34,12 @@ struct Unlocking(Arc<AtomicUsize>, KeyFile);
 impl Unlock for Unlocking {
     fn unlock(
         &self,
-        _: &Path,
+        path: &Path,
         header: StreamHeader<DescriptorInput<File>>,
     ) -> Result<OpenedStream, Arc<dyn Error + Send + Sync>> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        header.open(&mut self.1.clone().into()).map(|(stream, _)| stream).map_err(|error| Arc::new(error) as _)
+        self.1.unlock(path, header)
     }
-}
-
-fn key_file(byte: u8) -> KeyFile {
-    KeyFile::from_key(Key::from_bytes([byte; 32]))
-}
-
-fn plaintext(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 251) as u8).collect()
 }
 
 fn new_stream(features: Features, key: u8) -> NewStream {
