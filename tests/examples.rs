@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use support::{Folder, assert_done, assert_refused, plaintext, text};
+use support::{Folder, assert_done, assert_refused, plaintext};
 
 /// A script, run in the folder, where `reelseal` is the command under test.
 fn script(folder: &Folder, name: &str, arguments: &[&str]) -> Command {
@@ -63,7 +63,7 @@ fn a_part_of_a_recording_is_cut_out_and_a_damaged_recording_leaves_no_cut() {
 
 #[cfg(feature = "age")]
 mod public_keys {
-    use super::*;
+    use super::{support::text, *};
 
     /// Makes an identity in a file, and returns its recipient.
     fn identity(folder: &Folder, name: &str) -> String {
