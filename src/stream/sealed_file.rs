@@ -194,19 +194,22 @@ impl<R: ReadAt> SealedFile<R> {
     ///
     /// Those of [`SealedFile::of_unfinished`].
     pub fn reopened(&self, source: R) -> Result<Option<Self>, StreamError> {
-        let expected = self.header().prefix.encode();
-        // Either copy may be damaged.
-        let is_same = [0, self.header().length.bytes() as u64].into_iter().any(|position| {
-            let mut prefix = [0; PREFIX_LENGTH];
-            let read = FromStart(&source, position).read_exact(&mut prefix);
-            read.is_ok() && prefix == expected
-        });
-        if !is_same {
+        if !self.is_in(&source) {
             return Ok(None);
         }
         let size = source.size().map_err(StreamError::Read)?;
         let file = StreamFile::new(source, size, 0, self.header().layout());
         Self::of_unfinished(Arc::clone(&self.stream), file).map(Some)
+    }
+
+    /// Whether `source` holds this stream now, as far as its prefix says. Either copy of its header may be damaged.
+    pub fn is_in(&self, source: &R) -> bool {
+        let expected = self.header().prefix.encode();
+        [0, self.header().length.bytes() as u64].into_iter().any(|position| {
+            let mut prefix = [0; PREFIX_LENGTH];
+            let read = FromStart(source, position).read_exact(&mut prefix);
+            read.is_ok() && prefix == expected
+        })
     }
 
     /// Lets the cache hold as many frames as fit into `bytes`, and at least one.

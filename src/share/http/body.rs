@@ -150,8 +150,9 @@ impl StreamBody {
                 self.parts.pop_front();
             }
         }
-        self.pace.note(batch.was_quick);
-        self.quick = batch.was_quick.then(Instant::now);
+        let now = Instant::now();
+        self.pace.note(batch.was_quick, now);
+        self.quick = batch.was_quick.then_some(now);
         self.ready.extend(batch.pieces);
         self.failure = batch.failure.map(BodyError::Read);
         if self.failure.is_none() {
@@ -166,7 +167,9 @@ impl StreamBody {
             return;
         }
         let Some(range) = self.next_range() else { return };
-        let is_quick = self.quick.is_some_and(|quick| quick.elapsed() <= RECENT) && self.pace.is_reliable();
+        let now = Instant::now();
+        let is_recent = self.quick.is_some_and(|quick| now.saturating_duration_since(quick) <= RECENT);
+        let is_quick = is_recent && self.pace.is_reliable(now);
         if is_quick && !self.load.leaves_processors() {
             if self.ready.is_empty() {
                 self.decrypt_here(range, SMALL_BATCH);

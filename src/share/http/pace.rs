@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -23,55 +20,43 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 pub(super) struct Paces(Mutex<HashMap<NodeId, Arc<Pace>>>);
 
 /// The pace of one file, whoever reads it.
-pub(super) struct Pace {
-    began: Instant,
-    /// Reads since the last slow one.
-    quick: AtomicU32,
-    /// When the last slow read was, in milliseconds since `began`, and one more; 0 if there was none.
-    slow: AtomicU64,
+#[derive(Default)]
+pub(super) struct Pace(Mutex<Reads>);
+
+#[derive(Default)]
+struct Reads {
+    /// How many were quick since the last slow one.
+    quick: u32,
+    last_slow: Option<Instant>,
 }
 
 impl Paces {
     pub fn of(&self, id: NodeId) -> Arc<Pace> {
-        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default())
-    }
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { began: Instant::now(), quick: AtomicU32::new(0), slow: AtomicU64::new(0) }
+        Arc::clone(lock(&self.0).entry(id).or_default())
     }
 }
 
 impl Pace {
-    /// Notes that some was read, and whether that was quick.
-    pub fn note(&self, was_quick: bool) {
-        self.note_at(was_quick, self.began.elapsed());
-    }
-
-    /// Whether the file has been quick for so long, and so often, that a thread may wait for it that others need.
-    pub fn is_reliable(&self) -> bool {
-        self.is_reliable_at(self.began.elapsed())
-    }
-
-    fn note_at(&self, was_quick: bool, now: Duration) {
-        if !was_quick {
-            self.slow.store(milliseconds(now) + 1, Ordering::Relaxed);
-            self.quick.store(0, Ordering::Relaxed);
-        } else if self.quick.load(Ordering::Relaxed) < OFTEN {
-            self.quick.fetch_add(1, Ordering::Relaxed);
+    /// Notes that some was read by `now`, and whether that was quick.
+    pub fn note(&self, was_quick: bool, now: Instant) {
+        let mut reads = lock(&self.0);
+        if was_quick {
+            reads.quick = reads.quick.saturating_add(1);
+        } else {
+            *reads = Reads { quick: 0, last_slow: Some(now) };
         }
     }
 
-    fn is_reliable_at(&self, now: Duration) -> bool {
-        let since_slow =
-            self.slow.load(Ordering::Relaxed).checked_sub(1).map(|slow| milliseconds(now).saturating_sub(slow));
-        self.quick.load(Ordering::Relaxed) >= OFTEN && since_slow.is_none_or(|since| since >= milliseconds(REMEMBERED))
+    /// Whether the file has been quick for so long, and so often, that a thread may wait for it `now` that others need.
+    pub fn is_reliable(&self, now: Instant) -> bool {
+        let reads = lock(&self.0);
+        let since_slow = reads.last_slow.map(|slow| now.saturating_duration_since(slow));
+        reads.quick >= OFTEN && since_slow.is_none_or(|since| since >= REMEMBERED)
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX - 1)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -80,24 +65,24 @@ mod tests {
 
     #[test]
     fn a_file_is_relied_on_after_many_quick_reads_and_for_long_not_after_a_slow_one() {
-        let pace = Paces::default().of(1);
-        let often = |times: u32| (0..times).for_each(|_| pace.note_at(true, Duration::ZERO));
+        let (pace, start) = (Paces::default().of(1), Instant::now());
+        let often = |times: u32| (0..times).for_each(|_| pace.note(true, start));
         often(OFTEN - 1);
-        assert!(!pace.is_reliable_at(Duration::ZERO));
+        assert!(!pace.is_reliable(start));
         often(1);
-        assert!(pace.is_reliable_at(Duration::ZERO));
-        let slow = Duration::from_secs(1);
-        pace.note_at(false, slow);
-        assert!(!pace.is_reliable_at(slow + REMEMBERED));
+        assert!(pace.is_reliable(start));
+        let slow = start + Duration::from_secs(1);
+        pace.note(false, slow);
+        assert!(!pace.is_reliable(slow + REMEMBERED));
         often(OFTEN);
-        assert!(!pace.is_reliable_at(slow + REMEMBERED / 2));
-        assert!(pace.is_reliable_at(slow + REMEMBERED));
+        assert!(!pace.is_reliable(slow + REMEMBERED / 2));
+        assert!(pace.is_reliable(slow + REMEMBERED));
     }
 
     #[test]
     fn all_who_read_a_file_know_its_pace() {
-        let paces = Paces::default();
-        (0..OFTEN).for_each(|_| paces.of(7).note(true));
-        assert!(paces.of(7).is_reliable() && !paces.of(8).is_reliable());
+        let (paces, now) = (Paces::default(), Instant::now());
+        (0..OFTEN).for_each(|_| paces.of(7).note(true, now));
+        assert!(paces.of(7).is_reliable(now) && !paces.of(8).is_reliable(now));
     }
 }

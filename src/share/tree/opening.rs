@@ -1,6 +1,7 @@
 //! Opening the source files of a name: a stream, or all segments of a recording.
 
 use std::{
+    collections::HashMap,
     error::Error,
     fs::File,
     path::Path,
@@ -9,7 +10,6 @@ use std::{
 
 use super::{
     Event, Listener, OpenFailure,
-    cuts::Cuts,
     descriptors::{Descriptors, SourceFile},
     entry::FileSource,
     fingerprint::Fingerprint,
@@ -91,7 +91,8 @@ impl Opener {
     }
 
     fn stream(&self, place: &Place, before: Option<&SharedStream>) -> Result<(Vec<Part>, End), (Place, OpenFailure)> {
-        let sealed = self.sealed(place, before).map_err(|failure| (place.clone(), failure))?;
+        let known = before.and_then(|before| before.parts().iter().find(|part| part.place() == place));
+        let sealed = self.sealed(place, known).map_err(|failure| (place.clone(), failure))?;
         let end = if sealed.is_whole() { End::Whole } else { End::Unfinished };
         let length = sealed.len();
         Ok((vec![Part { start: 0, length, sealed, facts: None, cuts: Arc::default() }], end))
@@ -103,10 +104,13 @@ impl Opener {
         places: &[Place],
         before: Option<&SharedStream>,
     ) -> Result<(Vec<Part>, End), (Place, OpenFailure)> {
+        let known: HashMap<_, _> =
+            before.iter().flat_map(|before| before.parts()).map(|part| (part.place(), part)).collect();
         let (mut parts, mut start): (Vec<Part>, u64) = (Vec::new(), 0);
         for place in places {
+            let known = known.get(place).copied();
             let about = |failure| (place.clone(), failure);
-            let sealed = match self.sealed(place, before) {
+            let sealed = match self.sealed(place, known) {
                 Ok(sealed) => sealed,
                 // A segment that has just started may not have its whole header yet.
                 Err(OpenFailure::Header(_)) if !parts.is_empty() && Some(place) == places.last() => {
@@ -129,7 +133,9 @@ impl Opener {
                 }
             }
             let length = sealed.len();
-            let cuts = known_cuts(&sealed, place, before);
+            // Where it was cut is not found out again.
+            let known = known.filter(|known| known.sealed.header().prefix.encode() == sealed.header().prefix.encode());
+            let cuts = known.map(|known| Arc::clone(&known.cuts)).unwrap_or_default();
             parts.push(Part { start, length, sealed, facts: Some(facts), cuts });
             start = start.saturating_add(length);
         }
@@ -141,8 +147,8 @@ impl Opener {
         Ok((parts, end))
     }
 
-    fn sealed(&self, place: &Place, before: Option<&SharedStream>) -> Result<Arc<SealedFile<SourceFile>>, OpenFailure> {
-        let known = before.and_then(|before| before.parts().iter().find(|part| part.place() == place));
+    /// Opens the stream at `place`, of which an earlier state may be `known`.
+    fn sealed(&self, place: &Place, known: Option<&Part>) -> Result<Arc<SealedFile<SourceFile>>, OpenFailure> {
         let now = Fingerprint::of(&place.metadata()?);
         if let Some(known) = known
             && *known.fingerprint() == now
@@ -190,13 +196,6 @@ fn follows(part: &Part, next: &SegmentFacts) -> Result<Result<(), Break>, OpenFa
     let file = part.sealed.stream_file();
     let facts = SegmentFacts::of(facts.record, part.sealed.stream(), file, &[next.record.predecessor.frames])?;
     Ok(continues(&facts, next))
-}
-
-/// The cuts of what is in `sealed`, at `place`, as far as they were found before.
-fn known_cuts(sealed: &SealedFile<SourceFile>, place: &Place, before: Option<&SharedStream>) -> Arc<Cuts> {
-    let prefix = |sealed: &SealedFile<SourceFile>| sealed.header().prefix.encode();
-    let known = before.and_then(|before| before.parts().iter().find(|part| part.place() == place));
-    known.filter(|part| prefix(&part.sealed) == prefix(sealed)).map(|part| Arc::clone(&part.cuts)).unwrap_or_default()
 }
 
 fn with_shared_cache(sealed: SealedFile<SourceFile>) -> SealedFile<SourceFile> {

@@ -24,10 +24,10 @@ use super::{
     place::Place,
 };
 use crate::{
-    container::{Features, FrameSize, PREFIX_LENGTH},
+    container::{Features, FrameSize},
     record::{SegmentFacts, chain::Break},
     stage::FrameBuffer,
-    stream::{ReadAt, SealedFile, SealedFrame, StreamError},
+    stream::{SealedFile, SealedFrame, StreamError},
 };
 
 /// Bytes that are copied at a time from frames that are too large for a slow reader to hold.
@@ -43,6 +43,7 @@ pub(crate) struct SharedStream {
     end: End,
     etag: String,
     extent: Extent,
+    has_large_frames: bool,
     memory: Arc<Memory>,
     losses: Arc<Losses>,
     listener: Arc<Listener>,
@@ -101,10 +102,11 @@ impl SharedStream {
         let length = parts.last().map_or(0, Part::end);
         let etag = etag(&parts, &end);
         let extent = Extent::new(parts.iter().map(Part::mark));
+        let has_large_frames = parts.iter().any(|part| part.sealed.header().prefix.frame_size.wire() > SMALL_FRAME);
         let (failed, damaged) = (Mutex::default(), AtomicUsize::new(0));
         Arc::new_cyclic(|me: &Weak<Self>| {
             let me: Weak<dyn CachesFrames> = Weak::clone(me) as _;
-            Self { parts, length, end, etag, extent, memory, losses, listener, failed, damaged, me }
+            Self { parts, length, end, etag, extent, has_large_frames, memory, losses, listener, failed, damaged, me }
         })
     }
 
@@ -124,7 +126,7 @@ impl SharedStream {
 
     /// Whether a reader of it may have to wait until others have read their frames.
     pub fn has_large_frames(&self) -> bool {
-        self.parts.iter().any(|part| part.sealed.header().prefix.frame_size.wire() > SMALL_FRAME)
+        self.has_large_frames
     }
 
     /// Identifies this content: it survives a change of the passphrase, and no other content has it.
@@ -286,13 +288,7 @@ impl Part {
 
     /// Whether the file holds another stream now: either copy of the header may be damaged, and both begin as they did.
     fn is_replaced(&self) -> bool {
-        let header = self.sealed.header();
-        let begins = |position: u64| {
-            let mut prefix = [0; PREFIX_LENGTH];
-            let read = self.sealed.source().read_at(&mut prefix, position);
-            read.is_ok_and(|read| read == PREFIX_LENGTH) && prefix == header.prefix.encode()
-        };
-        ![0, header.length.bytes() as u64].into_iter().any(begins)
+        !self.sealed.is_in(self.sealed.source())
     }
 
     /// Its position in the recording, including segments that are not here.
