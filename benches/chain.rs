@@ -26,7 +26,7 @@ fn prefix(frame_size: FrameSize) -> Prefix {
 
 fn chain(frame_size: FrameSize) -> Chain {
     let prefix = prefix(frame_size);
-    Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new())
+    Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix)
 }
 
 fn full_frame(frame_size: FrameSize, buffer: FrameBuffer) -> Frame<reelseal::stage::Clear> {

@@ -135,7 +135,7 @@ fn encrypt(
     let layout = Layout::default();
     let frame_size = layout.frame_size;
     let stream = Lock::with_key_file(key_file).new_stream(layout, Chain::private_features(&private))?;
-    let chain = Chain::new(&stream.keys, &stream.header.prefix, private);
+    let chain = Chain::sealing(&stream.keys, &stream.header.prefix, private)?;
     pipe.write_all(&stream.keys.seal_header(&stream.header)?)?;
     let source = PlaintextSource::new(ReaderInput(plaintext), frame_size, Clock::None, None);
     let workers = Workers::new(thread::available_parallelism()?, frame_size);

@@ -41,7 +41,7 @@ impl<R: io::Read + Send> Input for Hundreds<R> {
 fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let prefix = Prefix { frame_size: SIZE, features: Features::NONE, iv: [7; IV_LENGTH] };
-    let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new());
+    let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix);
     let workers = Workers::new(NonZero::new(2).unwrap(), SIZE);
     let sealed = |frames: u64| {
         let input = ReaderInput(io::Read::take(io::repeat(7), frames * SIZE.payload() as u64));
@@ -55,7 +55,7 @@ fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
 
     let live_features = Features::LIVE.union(Features::TIMED);
     let live_prefix = Prefix { features: live_features, ..prefix };
-    let live_chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &live_prefix), &live_prefix, Vec::new());
+    let live_chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &live_prefix), &live_prefix);
     let seal_live = |frames: u64| {
         let input = ReaderInput(io::Read::take(io::repeat(7), frames * 100));
         let source = PlaintextSource::new(Hundreds(input), SIZE, Clock::system(), None).live(Duration::ZERO);

@@ -127,7 +127,7 @@ proptest! {
     ) {
         let frame_size = FrameSize::from_log2(log2).unwrap();
         let prefix = Prefix { frame_size, features: Features::TIMED, iv: [0xff; IV_LENGTH] };
-        let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new());
+        let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix);
         let plaintext = plaintext(length);
         let seal = |workers: usize, reading: &[usize], writing: &[usize]| {
             let input = Pieces::new(plaintext.as_slice(), reading);

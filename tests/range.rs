@@ -47,7 +47,7 @@ fn clock() -> Folder {
     let folder = Folder::new();
     let (size, features) = (FrameSize::MIN, Features::LIVE.union(Features::TIMED));
     let stream = new_stream(&folder, size, features);
-    let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+    let chain = Chain::new(&stream.keys, &stream.header.prefix);
     let mut bytes = stream.keys.seal_header(&stream.header).unwrap();
     let mut offset = 0;
     for (index, word) in ["zero ", "one ", "two ", "three ", "four ", ""].into_iter().enumerate() {
@@ -247,7 +247,7 @@ fn a_mebibyte_from_the_middle_of_a_hundred_gigabytes_reads_little_more_than_that
     let folder = Folder::new();
     let size = FrameSize::default();
     let stream = new_stream(&folder, size, Features::NONE);
-    let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+    let chain = Chain::new(&stream.keys, &stream.header.prefix);
     let layout = stream.header.layout();
     // All hole, except the header, the frames of the range, and the final one.
     let file = File::create(folder.path("film.reel")).unwrap();

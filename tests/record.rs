@@ -284,6 +284,16 @@ fn a_folder_that_was_made_for_nothing_is_removed_again() {
         assert!(!output.status.success());
         assert_eq!(folder.names(), ["film"], "{arguments:?}");
     }
+    // So is one in which a signal comes while the secret is still to be read.
+    let (secret, _held) = pipe().unwrap();
+    let record = ["record", "--output-dir", "new/cam", "--passphrase-fd", "0", "--", "true"];
+    let mut recorder = folder.reelseal(&record).stdin(secret).spawn().unwrap();
+    while !folder.path("new/cam").exists() {
+        assert!(recorder.try_wait().unwrap().is_none());
+    }
+    signal(&recorder, Signal::SIGTERM);
+    assert!(!recorder.wait().unwrap().success());
+    assert_eq!(folder.names(), ["film"]);
     // One that was there stays, and so does what was in it.
     fs::create_dir(folder.path("cam")).unwrap();
     let refused = folder.reelseal(&["record", "--output-dir", "cam/new", "--key-file", "no-key"]).output().unwrap();

@@ -84,7 +84,7 @@ fn known(features: Features, lengths: &[usize]) -> Known {
 }
 
 fn chain(new: &NewStream) -> Chain {
-    Chain::new(&new.keys, &new.header.prefix, Vec::new())
+    Chain::new(&new.keys, &new.header.prefix)
 }
 
 /// Salvages `wire`, the frames of a stream of these keys: from a file and in order, on one worker and on several, which must

@@ -38,7 +38,7 @@ fn stream_of(size: FrameSize, features: Features, frames: &[(FrameTag, Vec<u8>)]
     let prefix = Prefix { frame_size: size, features, iv: [7; IV_LENGTH] };
     let header = Header { prefix, length: HeaderLength::MIN, generation: 1, records: vec![(&slot).into()] };
     let keys = StageKeys::derive(&file_key, &prefix);
-    let chain = Chain::new(&keys, &prefix, Vec::new());
+    let chain = Chain::new(&keys, &prefix);
     let mut stream = keys.seal_header(&header).unwrap();
     for (tag, payload) in frames {
         let mut buffer = FrameBuffer::new(size);

@@ -46,7 +46,7 @@ fn stream() -> Vec<u8> {
     let prefix = Prefix { frame_size: SIZE, features: Features::LIVE, iv: [7; IV_LENGTH] };
     let header = Header { prefix, length: HeaderLength::MIN, generation: 1, records: vec![(&slot).into()] };
     let keys = StageKeys::derive(&file_key, &prefix);
-    let chain = Chain::new(&keys, &prefix, Vec::new());
+    let chain = Chain::new(&keys, &prefix);
     let mut stream = keys.seal_header(&header).unwrap();
     for index in 0..FRAMES {
         let mut buffer = FrameBuffer::new(SIZE);

@@ -59,7 +59,7 @@ fn plain(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Worker
 
     let source = PlaintextSource::new(ReaderInput(Pieces(plaintext, piece)), frame_size, Clock::None, None);
     let sink = OrderedSink::new(keys.seal_header(&header).unwrap());
-    workers.run(&source, &Sealing(&Chain::new(&keys, &header.prefix, Vec::new())), &sink).unwrap();
+    workers.run(&source, &Sealing(&Chain::new(&keys, &header.prefix)), &sink).unwrap();
     assert!(sink.into_inner() == stream);
 }
 
@@ -89,7 +89,7 @@ fn live(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Workers
     assert_whole(&stream, plaintext, frame_size, timed, &ends);
 
     let delay = if due { Duration::ZERO } else { Duration::from_secs(1 << 30) };
-    let chain = Chain::new(&keys, &header.prefix, Vec::new());
+    let chain = Chain::new(&keys, &header.prefix);
     let sink = OrderedSink::new(keys.seal_header(&header).unwrap());
     let pieces = Pieces(plaintext, piece);
     if always_ready {

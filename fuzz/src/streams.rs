@@ -28,7 +28,7 @@ pub static PLAIN_STREAM: LazyLock<Vec<u8>> = LazyLock::new(|| stream(Features::N
 
 fn stream(features: Features, lengths: &[usize]) -> Vec<u8> {
     let (header, keys) = header_of(SIZE, features);
-    let chain = Chain::new(&keys, &header.prefix, Vec::new());
+    let chain = Chain::new(&keys, &header.prefix);
     let mut stream = keys.seal_header(&header).unwrap();
     let mut offset = 0;
     for (index, &length) in lengths.iter().enumerate() {

@@ -75,7 +75,7 @@ struct InMemory {
 impl InMemory {
     fn new(frame_size: FrameSize, key: &Key) -> Result<Self, StreamError> {
         let prefix = Prefix { frame_size, features: Features::NONE, iv: IV };
-        let chain = Chain::new(&StageKeys::derive(key, &prefix), &prefix, Vec::new());
+        let chain = Chain::new(&StageKeys::derive(key, &prefix), &prefix);
         let mut memory = Self { chain, frame_size, plaintext: vec![7; ROUND_BYTES], sealed: Vec::new() };
         let sink = OrderedSink::new(Vec::new());
         memory.seal(NonZero::<usize>::MIN, &sink)?;

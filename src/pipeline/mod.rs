@@ -34,7 +34,7 @@
 //! let mut output = Vec::new();
 //! output.write_all(&stream.keys.seal_header(&stream.header)?)?;
 //! let source = PlaintextSource::new(ReaderInput(film.as_slice()), layout.frame_size, Clock::None, None);
-//! let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+//! let chain = Chain::new(&stream.keys, &stream.header.prefix);
 //! let sink = OrderedSink::new(output);
 //! Workers::new(thread::available_parallelism()?, layout.frame_size).run(&source, &Sealing(&chain), &sink)?;
 //!

@@ -264,7 +264,7 @@ mod tests {
         let stream = Lock::with_key_file(&key_file())
             .new_stream(Layout { frame_size: SIZE, ..Layout::default() }, features)
             .unwrap();
-        let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+        let chain = Chain::new(&stream.keys, &stream.header.prefix);
         let mut bytes = stream.keys.seal_header(&stream.header).unwrap();
         for (index, &time) in (0..).zip(times) {
             let mut buffer = FrameBuffer::new(SIZE);

@@ -26,7 +26,7 @@ use super::{
     message::{Order, Reach, Report, Role},
     monitor::Monitor,
     program,
-    running_command::{Run, RunningCommand},
+    running_command::{Run, RunningCommand, Starting},
     terminal::Terminal,
     watch::Watch,
 };
@@ -140,6 +140,8 @@ impl CommandLine {
         let (channel, mut guardian) = self.spawn_guardian(watching, role).map_err(CommandFailure::not_started)?;
         let start = Order::Start { role, takes_terminal, reach, kill_after: self.kill_after };
         let started = Instant::now();
+        // From here on the command may run.
+        let starting = Starting::new();
         // If it cannot be sent, nobody is there to report either.
         let _ = channel.send(&start.encode(), &pipes.each_ref().map(AsFd::as_fd));
         drop(pipes);
@@ -188,7 +190,7 @@ impl CommandLine {
         let end_limit = self.kill_after.saturating_add(END_LIMIT);
         let is_released = AtomicBool::new(false);
         let run = Run { channel, watch, to_consumer, is_released, command, end_limit };
-        Ok(RunningCommand::new(run, guardian, monitor))
+        Ok(RunningCommand::new(starting, run, guardian, monitor))
     }
 
     /// The failure of a start that `report` says nothing better of.

@@ -6,6 +6,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc::{Sender, channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -16,6 +17,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::{channel::Channel, failure::CommandFailure, message::Order, watch::Watch};
 use crate::signals::{self, EndedBeforeDeath};
 
+/// How long a fatal signal waits for a command to start. After that, its guardian ends it without us.
+const START_LIMIT: Duration = Duration::from_secs(5);
+
 /// A command that runs. Dropped, it is ended with its group, unless it was released.
 pub(crate) struct RunningCommand {
     run: Arc<Run>,
@@ -23,6 +27,25 @@ pub(crate) struct RunningCommand {
     monitor: Option<JoinHandle<()>>,
     /// `None` once nothing is left to end.
     before_death: Option<EndedBeforeDeath>,
+}
+
+/// A command that is being started. A fatal signal waits until it runs, and then ends it.
+pub(super) struct Starting {
+    // Dropped first: a signal that comes now has nothing to wait for then.
+    started: Sender<Arc<Run>>,
+    before_death: EndedBeforeDeath,
+}
+
+impl Starting {
+    pub fn new() -> Self {
+        let (started, starts) = channel::<Arc<Run>>();
+        let end = move || {
+            if let Ok(run) = starts.recv_timeout(START_LIMIT) {
+                run.end();
+            }
+        };
+        Self { started, before_death: signals::before_death(Box::new(end)) }
+    }
 }
 
 /// What the handler of a fatal signal needs as well.
@@ -39,11 +62,12 @@ pub(super) struct Run {
 }
 
 impl RunningCommand {
-    /// The command that `watch` and `monitor` look after. A fatal signal ends it from now on.
-    pub(super) fn new(run: Run, guardian: Child, monitor: JoinHandle<()>) -> Self {
+    /// The command that was `starting`, and that `watch` and `monitor` look after.
+    pub(super) fn new(starting: Starting, run: Run, guardian: Child, monitor: JoinHandle<()>) -> Self {
         let run = Arc::new(run);
-        let ending = Arc::clone(&run);
-        let before_death = signals::before_death(Box::new(move || ending.end()));
+        let Starting { started, before_death } = starting;
+        // The receiver lives as long as `before_death`.
+        let _ = started.send(Arc::clone(&run));
         Self { run, guardian, monitor: Some(monitor), before_death: Some(before_death) }
     }
 

@@ -4,7 +4,10 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use super::segment_end::{SegmentEnd, SegmentFacts};
+use super::{
+    by_recording,
+    segment_end::{SegmentEnd, SegmentFacts},
+};
 
 /// Why one segment does not continue another.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -154,18 +157,12 @@ impl RecordingState {
 
 /// The recordings that `segments` are of, in the order in which their first segments come.
 pub(crate) fn recordings(segments: &[SegmentFacts]) -> Vec<RecordingState> {
-    let mut ids: Vec<[u8; 16]> = Vec::new();
-    for segment in segments {
-        if !ids.contains(&segment.record.recording) {
-            ids.push(segment.record.recording);
-        }
-    }
-    ids.iter().filter_map(|id| recording(segments, id)).collect()
+    let places = (0..).zip(segments);
+    let recordings = by_recording(places, |(_, segment)| &segment.record);
+    recordings.iter().filter_map(|segments| recording(segments)).collect()
 }
 
-fn recording(segments: &[SegmentFacts], id: &[u8; 16]) -> Option<RecordingState> {
-    let mut places: Vec<_> = (0..).zip(segments).filter(|(_, segment)| segment.record.recording == *id).collect();
-    places.sort_by_key(|(_, segment)| segment.record.number);
+fn recording(places: &[(usize, &SegmentFacts)]) -> Option<RecordingState> {
     let ((_, first), (_, last)) = (places.first()?, places.last()?);
     let broken = |pair: &[(usize, &SegmentFacts)]| match pair {
         [(one, segment), (other, next)] => continues(segment, next).err().map(|why| (*one, *other, why)),

@@ -10,6 +10,7 @@
 //!
 //! [`GrowingStream`] reads what is still being written.
 
+mod by_recording;
 pub(crate) mod chain;
 mod cutting;
 mod error;
@@ -38,6 +39,7 @@ mod supervisor;
 mod syncer;
 mod time;
 
+pub(crate) use by_recording::by_recording;
 pub(crate) use cutting::Cutting;
 pub(crate) use error::JournalError;
 pub(crate) use folder_watch::{FolderWatch, Woken};

@@ -111,7 +111,7 @@ impl<F: SegmentFile> Segment<F> {
         let clock = Clock::System(Arc::new(AtomicI64::new(arrived)));
         let mut maker = FrameMaker::new(layout.frame_size, clock);
         maker.set_live();
-        let chain = Chain::new(&keys, &header.prefix, Vec::new());
+        let chain = Chain::new(&keys, &header.prefix);
         let maker = maker.starting_at(0, arrived);
         let (link, end) = (keys.link, Predecessor::default());
         let mut segment = Self {

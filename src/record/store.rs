@@ -17,7 +17,11 @@ use rustix::{
 };
 
 use super::recorder_lock;
-use crate::{files::folders::Folder, system};
+use crate::{
+    files::folders::Folder,
+    signals::{self, EndedBeforeDeath},
+    system,
+};
 
 /// A file that grows.
 pub(crate) trait SegmentFile {
@@ -87,13 +91,14 @@ pub(crate) trait SegmentFolder {
     fn remove(&self, name: &OsStr) -> io::Result<()>;
 }
 
-/// A folder that is held open: should it be moved, the recording moves with it. Dropped before a segment was in it, it is removed
-/// if it was made for that.
+/// A folder that is held open: should it be moved, the recording moves with it. If it was made for the recording, it is removed when
+/// this is dropped, or a signal ends the process, before there is a segment in it.
 pub(crate) struct RecordingFolder {
     folder: Folder,
     path: PathBuf,
     /// What was made for it, the innermost first.
     made: Vec<PathBuf>,
+    _before_death: Option<EndedBeforeDeath>,
     /// How many segments were made in it and not removed again.
     segments: AtomicUsize,
 }
@@ -106,7 +111,11 @@ impl RecordingFolder {
     /// What the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
         let (folder, made) = Folder::open_and_say_what_was_made(path)?;
-        let folder = Self { folder, path: path.to_owned(), made, segments: AtomicUsize::new(0) };
+        let for_death = made.clone();
+        let before_death =
+            (!made.is_empty()).then(|| signals::before_death(Box::new(move || remove_if_empty(&for_death))));
+        let segments = AtomicUsize::new(0);
+        let folder = Self { folder, path: path.to_owned(), made, _before_death: before_death, segments };
         folder.folder.check_writable()?;
         Ok(folder)
     }
@@ -125,10 +134,14 @@ impl RecordingFolder {
 impl Drop for RecordingFolder {
     fn drop(&mut self) {
         if self.segments.load(Ordering::Relaxed) == 0 {
-            // Up to the first in which something is.
-            let _ = self.made.iter().try_for_each(fs::remove_dir);
+            remove_if_empty(&self.made);
         }
     }
+}
+
+/// Removes `folders`, up to the first in which something is.
+fn remove_if_empty(folders: &[PathBuf]) {
+    let _ = folders.iter().try_for_each(fs::remove_dir);
 }
 
 /// Whether `error` is that there is no room.

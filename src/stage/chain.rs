@@ -1,5 +1,7 @@
 //! The chain of stages: seals forwards, opens backwards.
 
+use thiserror::Error;
+
 use super::{
     Clear, Frame, FrameFault, FrameParts, Received, Sealed, Stage, Verified, frame_authentication::FrameAuthentication,
     frame_encryption::FrameEncryption, frame_tagging::FrameTagging,
@@ -8,6 +10,11 @@ use crate::{
     container::{FRAME_OVERHEAD, Features, FrameSize, Prefix},
     keys::StageKeys,
 };
+
+/// The feature bits of a private stage are not in the prefix of the stream that it is to seal.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the prefix lacks the features {:#010x} of a private stage", .0.bits())]
+pub struct UnnamedStage(pub Features);
 
 /// The stages of one stream, in the order in which they seal.
 pub struct Chain {
@@ -19,12 +26,34 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The chain of the stream that starts with `prefix`: `private` stages, then tagging, encryption, authentication. A
-    /// private stage runs only if the prefix has its features, so a reader with a stage can also read a stream without
-    /// it.
-    pub fn new(keys: &StageKeys, prefix: &Prefix, private: Vec<Box<dyn Stage>>) -> Self {
+    /// The chain of the stream that starts with `prefix`, without private stages: tagging, encryption, authentication.
+    pub fn new(keys: &StageKeys, prefix: &Prefix) -> Self {
+        Self::with_private(keys, prefix, Vec::new())
+    }
+
+    /// Like [`Chain::new`], to seal with the stages `private` first.
+    ///
+    /// # Errors
+    ///
+    /// [`UnnamedStage`] if the prefix lacks the features of a stage: readers would not know that it is needed.
+    pub fn sealing(keys: &StageKeys, prefix: &Prefix, private: Vec<Box<dyn Stage>>) -> Result<Self, UnnamedStage> {
+        let missing = Self::private_features(&private).beyond(prefix.features);
+        if missing == Features::NONE {
+            Ok(Self::with_private(keys, prefix, private))
+        } else {
+            Err(UnnamedStage(missing))
+        }
+    }
+
+    /// Like [`Chain::new`], to open with the stages `private` last. Each runs only if the prefix has its features, so a
+    /// reader with a stage can also read a stream without it.
+    pub fn opening(keys: &StageKeys, prefix: &Prefix, mut private: Vec<Box<dyn Stage>>) -> Self {
+        private.retain(|stage| prefix.features.contains(stage.features()));
+        Self::with_private(keys, prefix, private)
+    }
+
+    fn with_private(keys: &StageKeys, prefix: &Prefix, private: Vec<Box<dyn Stage>>) -> Self {
         let mut stages = private;
-        stages.retain(|stage| prefix.features.contains(stage.features()));
         stages.push(Box::new(FrameTagging::new(prefix.features)));
         let encryption = || FrameEncryption::new(&keys.frame_encryption, prefix.iv, prefix.frame_size);
         stages.push(Box::new(encryption()));
@@ -113,7 +142,7 @@ mod tests {
 
     fn chain(features: Features) -> Chain {
         let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
-        Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new())
+        Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix)
     }
 
     fn tag(index: u64, length: u32, flags: TagFlags) -> FrameTag {
@@ -173,13 +202,28 @@ mod tests {
         let [with, without] = [bit, Features::NONE].map(|features| {
             let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
             let keys = StageKeys::derive(&Key::from_bytes([1; 32]), &prefix);
-            [private(), Vec::new()].map(|private| Chain::new(&keys, &prefix, private))
+            [private(), Vec::new()].map(|private| Chain::opening(&keys, &prefix, private))
         });
         let tag = tag(0, 40, TagFlags::FINAL);
         let sealed = seal(&with[0], tag, 7);
         assert_eq!(open(&with[0], 0, &sealed).unwrap(), vec![7; 40]);
         assert_eq!(open(&with[1], 0, &sealed).unwrap(), vec![!7; 40]);
         assert!(seal(&without[0], tag, 7) == seal(&without[1], tag, 7));
+    }
+
+    #[test]
+    fn no_chain_seals_with_a_private_stage_that_the_prefix_does_not_name() {
+        let bit = Features::from_bits(1 << 24);
+        let sealing = |features| {
+            let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
+            let keys = StageKeys::derive(&Key::from_bytes([1; 32]), &prefix);
+            Chain::sealing(&keys, &prefix, vec![Box::new(Complement)]).map(|chain| {
+                let tag = tag(0, 40, TagFlags::FINAL);
+                seal(&chain, tag, 7) != seal(&Chain::new(&keys, &prefix), tag, 7)
+            })
+        };
+        assert_eq!(sealing(Features::LIVE), Err(UnnamedStage(bit)));
+        assert_eq!(sealing(Features::LIVE.union(bit)), Ok(true));
     }
 
     #[test]

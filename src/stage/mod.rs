@@ -1,7 +1,7 @@
 //! Stages: what happens to one frame, in two directions.
 //!
 //! A stage seals and opens. The [`Chain`] seals forwards and opens backwards, so that the opening chain is the mirror
-//! image of the sealing one. A new stage is one file here and one line in [`Chain::new`].
+//! image of the sealing one. A new stage is one file here and one line in `Chain::with_private`.
 //!
 //! # A stage of your own
 //!
@@ -71,7 +71,7 @@ mod frame_encryption;
 mod frame_memory;
 mod frame_tagging;
 
-pub use chain::Chain;
+pub use chain::{Chain, UnnamedStage};
 pub use frame::{Clear, Frame, FrameBuffer, FrameParts, Received, Sealed, Verified};
 pub use frame_authentication::FrameAuthentication;
 pub use frame_encryption::FrameEncryption;
@@ -115,6 +115,9 @@ pub enum FrameFault {
     /// Bytes after the payload of a live frame are not zero.
     #[error("the padding of the frame is not zero")]
     Padding,
+    /// A private stage refuses the payload, for this reason.
+    #[error("the frame is refused: {0}")]
+    Stage(&'static str),
 }
 
 /// A pure function on one frame, in two directions. The result depends on that frame alone: workers run a stage on many
@@ -135,6 +138,6 @@ pub trait Stage: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`FrameFault`] if the frame is to be refused.
+    /// [`FrameFault`] if the frame is to be refused: from a private stage, [`FrameFault::Stage`].
     fn open(&self, frame: &mut FrameParts) -> Result<(), FrameFault>;
 }

@@ -47,7 +47,7 @@ pub use patched_reader::PatchedReader;
 pub use pipe_size::widen_pipe;
 pub use read_at::ReadAt;
 pub use reader::Reader;
-pub use sealed_file::{SealedFile, SealedFrame};
+pub use sealed_file::{SealedFile, VerifiedFrame};
 pub use stop::Stop;
 pub use stream_file::StreamFile;
 pub use verified_frames::VerifiedFrames;

@@ -45,7 +45,7 @@ impl<I> StreamHeader<I> {
         let damaged_copy = self.damaged_copy();
         let (parsed, private, input) = self.into_parts();
         let header = parsed.into_header();
-        let chain = Chain::new(&keys, &header.prefix, private);
+        let chain = Chain::opening(&keys, &header.prefix, private);
         Ok((OpenedStream { header, damaged_copy, slot, chain, link: keys.link }, input))
     }
 }

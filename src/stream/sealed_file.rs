@@ -87,14 +87,14 @@ pub struct SealedFile<R> {
     length: u64,
     is_whole: bool,
     last: Option<(FrameTag, [u8; MAC_LENGTH])>,
-    cache: FrameCache<SealedFrame, SharedError>,
+    cache: FrameCache<VerifiedFrame, SharedError>,
     tags: KnownTags,
     /// The frame that was read last: the next read is probably near it.
     near: AtomicU64,
 }
 
 /// An authenticated frame of a stream, decrypted. Wiped when it is dropped.
-pub struct SealedFrame(Frame<Verified>);
+pub struct VerifiedFrame(Frame<Verified>);
 
 /// An error for every thread that waited for the same frame.
 struct SharedError(StreamError);
@@ -303,11 +303,11 @@ impl<R: ReadAt> SealedFile<R> {
     ///
     /// [`StreamError`] of that frame; [`StreamError::NoSuchFrame`] after the final frame;
     /// [`StreamError::EndBeforeFinalFrame`] after the last frame of an unfinished stream.
-    pub fn frame(&self, index: u64) -> Result<Arc<SealedFrame>, StreamError> {
+    pub fn frame(&self, index: u64) -> Result<Arc<VerifiedFrame>, StreamError> {
         self.check_index(index)?;
-        let load = |evicted: Option<SealedFrame>| {
+        let load = |evicted: Option<VerifiedFrame>| {
             let buffer =
-                evicted.map_or_else(|| FrameBuffer::new(self.file.layout().frame_size), SealedFrame::into_buffer);
+                evicted.map_or_else(|| FrameBuffer::new(self.file.layout().frame_size), VerifiedFrame::into_buffer);
             self.load(index, buffer).map_err(SharedError)
         };
         self.cache.get(index, load).map_err(|shared| shared.0)
@@ -319,7 +319,7 @@ impl<R: ReadAt> SealedFile<R> {
     /// # Errors
     ///
     /// Those of [`SealedFile::frame`].
-    pub fn frame_in(&self, buffer: FrameBuffer, index: u64) -> Result<SealedFrame, StreamError> {
+    pub fn frame_in(&self, buffer: FrameBuffer, index: u64) -> Result<VerifiedFrame, StreamError> {
         self.check_index(index)?;
         self.load(index, buffer)
     }
@@ -424,7 +424,7 @@ impl<R: ReadAt> SealedFile<R> {
         }
     }
 
-    fn load(&self, index: u64, mut buffer: FrameBuffer) -> Result<SealedFrame, StreamError> {
+    fn load(&self, index: u64, mut buffer: FrameBuffer) -> Result<VerifiedFrame, StreamError> {
         // Otherwise the read overwrites all of it.
         if self.file.wire_length(index) < self.file.layout().frame_size.wire() {
             buffer.wipe();
@@ -433,7 +433,7 @@ impl<R: ReadAt> SealedFile<R> {
         let frame = self.stream.chain().open(frame).map_err(|fault| StreamError::Frame { index, fault })?;
         self.check_capacity(frame.tag())?;
         self.tags.insert(*frame.tag());
-        Ok(SealedFrame(frame))
+        Ok(VerifiedFrame(frame))
     }
 
     /// Reads from the byte `offset` on into `area`, no further than the end of the frame that holds it; returns 0 only
@@ -488,7 +488,7 @@ impl<R: ReadAt> Read for FromStart<'_, R> {
     }
 }
 
-impl SealedFrame {
+impl VerifiedFrame {
     /// The authenticated tag.
     pub fn tag(&self) -> &FrameTag {
         self.0.tag()

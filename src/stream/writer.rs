@@ -1,6 +1,9 @@
 //! An encrypting `std::io::Write`, on one thread.
 
-use std::io::{self, Write};
+use std::{
+    error::Error,
+    io::{self, Write},
+};
 
 use super::{Clock, Ending, FrameMaker, StreamError};
 use crate::{
@@ -90,8 +93,13 @@ impl<W: Write> Writer<W> {
         private: Vec<Box<dyn Stage>>,
         clock: Clock,
     ) -> io::Result<Self> {
-        check_features(header.prefix.features, &private, &clock)?;
-        let copies = keys.seal_header(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let invalid = |error: Box<dyn Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidInput, error);
+        let chain = Chain::sealing(keys, &header.prefix, private).map_err(|error| invalid(error.into()))?;
+        let is_timed = header.prefix.features.contains(Features::TIMED);
+        if is_timed != (clock.features() == Features::TIMED) {
+            return Err(invalid("a stream has times if and only if there is a clock".into()));
+        }
+        let copies = keys.seal_header(header).map_err(|error| invalid(error.into()))?;
         inner.write_all(&copies)?;
         let Prefix { frame_size, features, .. } = header.prefix;
         let live = features.contains(Features::LIVE);
@@ -100,7 +108,6 @@ impl<W: Write> Writer<W> {
             maker.set_live();
         }
         let buffer = Some(FrameBuffer::new(frame_size));
-        let chain = Chain::new(keys, &header.prefix, private);
         Ok(Self { inner, chain, maker, frame_size, live, buffer, filled: 0 })
     }
 
@@ -152,19 +159,6 @@ impl<W: Write> Writer<W> {
         self.buffer = Some(frame.into_buffer());
         Ok(())
     }
-}
-
-/// Refuses a prefix that does not match the stages and the clock: no reader could open the stream.
-fn check_features(features: Features, private: &[Box<dyn Stage>], clock: &Clock) -> io::Result<()> {
-    let stages_are_named = features.contains(Chain::private_features(private));
-    let timed_by_a_clock = features.contains(Features::TIMED) == (clock.features() == Features::TIMED);
-    if stages_are_named && timed_by_a_clock {
-        return Ok(());
-    }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "the prefix does not have the features of the stages and the clock",
-    ))
 }
 
 impl<W: Write> Write for Writer<W> {

@@ -86,7 +86,7 @@ impl Encryption<'_> {
         let threads = admitted.workers(if between_pipes { threads.between_pipes() } else { threads.most() });
         let progress = self.progress.file(&input.label, size, destination.is_terminal());
         let workers = Workers::new(threads, layout.frame_size);
-        let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+        let chain = Chain::new(&stream.keys, &stream.header.prefix);
         let max_delay = self.plan.max_delay;
         admitted.at_work(|| seal_frames(&job, &stream.header, max_delay, &chain, &delivery, workers, &progress))?;
         delivery.finish()?;

@@ -64,13 +64,14 @@ impl Batch {
         let (items, order) = (Mutex::new(items.into_iter().enumerate()), Order::default());
         let one = || {
             let (index, item) = lock(&items).next()?;
+            // Also if `work` panics: others may wait for this one.
+            let _ended = Ends { index, order: &order };
             batch.begin();
             let result = work(item, Place { index, order: &order });
             let done = result.is_ok();
             if batch.note(result) == Then::End {
                 lock(&items).by_ref().for_each(drop);
             }
-            order.ended(index);
             Some(done)
         };
         while one() == Some(false) {}
@@ -216,16 +217,22 @@ impl Place<'_> {
     }
 }
 
-impl Order {
-    fn ended(&self, index: usize) {
-        let mut ended = lock(&self.ended);
-        ended.others.insert(index);
+/// An item that ends when this is dropped.
+struct Ends<'a> {
+    index: usize,
+    order: &'a Order,
+}
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        let mut ended = lock(&self.order.ended);
+        ended.others.insert(self.index);
         while let Some(first) = ended.others.first().copied().filter(|&first| first == ended.first) {
             ended.others.remove(&first);
             ended.first += 1;
         }
         drop(ended);
-        self.changed.notify_all();
+        self.order.changed.notify_all();
     }
 }
 
@@ -242,9 +249,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Barrier,
-        atomic::{AtomicUsize, Ordering},
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::{
+            Barrier,
+            atomic::{AtomicUsize, Ordering},
+        },
     };
 
     use super::*;
@@ -306,6 +316,28 @@ mod tests {
             Ok(())
         });
         assert_eq!(ended.finish(), Ok(()));
+    }
+
+    #[test]
+    fn a_panic_ends_the_run_and_nobody_waits_for_its_item() {
+        let second_waits = Barrier::new(2);
+        let run = || {
+            Batch::side_by_side(&Watching::nothing(), vec![0, 1, 2], five, |item, place| {
+                match item {
+                    0 => {}
+                    1 => {
+                        second_waits.wait();
+                        panic!("as it should");
+                    }
+                    _ => {
+                        second_waits.wait();
+                        place.wait_for_those_before();
+                    }
+                }
+                Ok(())
+            })
+        };
+        assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn chain(new: &NewStream) -> Chain {
-        Chain::new(&new.keys, &new.header.prefix, Vec::new())
+        Chain::new(&new.keys, &new.header.prefix)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     byte_count::{are_there, count_of_bytes},
     display_name::display_path,
     failure::{Exit, Failure},
-    message::Message,
+    message::{Message, Subject},
     salvage_hint::or_salvage,
 };
 use crate::{
@@ -48,6 +48,11 @@ pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> 
             ))
         }
     }
+}
+
+/// A segment is another file now than when it was first read.
+pub(in crate::cli) fn replaced(segment: impl Into<Subject>) -> Failure {
+    Failure::new(Exit::InputOutput, "was replaced while it was read").about(segment).with_hint("try again")
 }
 
 /// A segment at `path`, which a slot of this kind opened, does not continue the one at `before`, and they are joined all the same.

@@ -16,7 +16,6 @@ use super::{
 #[cfg(feature = "serve")]
 use crate::share::tree::{Loss, Losses};
 use crate::{
-    container::Layout,
     files::label::Label,
     share::tree::{Event, OpenFailure, TreeError},
 };
@@ -58,9 +57,7 @@ pub(in crate::cli) fn not_opened(path: &Path, failure: &OpenFailure) -> Failure 
         OpenFailure::Locked(error) => {
             refused(error).unwrap_or_else(|| Failure::new(Exit::WrongSecret, error.to_string()).about(path))
         }
-        OpenFailure::Stream(error) => {
-            stream_failure::pipeline(&label, &Label::StandardOutput, false, Layout::default(), error)
-        }
+        OpenFailure::Stream { layout, error } => stream_failure::reading(&label, *layout, error),
     }
 }
 
@@ -103,7 +100,7 @@ pub(in crate::cli) fn report_event(event: Event<'_>) {
         }
         Event::Damaged { path, layout, error } => {
             let label = Label::from(path);
-            let failure = stream_failure::pipeline(&label, &Label::StandardOutput, false, layout, error);
+            let failure = stream_failure::reading(&label, layout, error);
             report::warning(failure.message());
         }
     }

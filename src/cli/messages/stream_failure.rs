@@ -126,6 +126,11 @@ pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Fail
     failure.about(subject)
 }
 
+/// What is wrong with `input`, of which nothing is written anywhere; `layout` says where a frame is in the stream.
+pub(in crate::cli) fn reading(input: &Label, layout: Layout, error: &StreamError) -> Failure {
+    pipeline(input, &Label::StandardOutput, false, layout, error)
+}
+
 /// A transfer from `input` to `output` that ended early; `layout` says where a frame is in the stream, `released`
 /// whether the frames before it were written.
 pub(in crate::cli) fn pipeline(

@@ -71,7 +71,7 @@ mod tests {
     /// A verified frame, the first and last of its stream, with this payload.
     fn verified(payload: &[u8]) -> Frame<Verified> {
         let prefix = Prefix { frame_size: FrameSize::MIN, features: Features::NONE, iv: [7; IV_LENGTH] };
-        let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new());
+        let chain = Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix);
         let mut buffer = FrameBuffer::new(FrameSize::MIN);
         buffer.payload_area()[..payload.len()].copy_from_slice(payload);
         let tag = FrameTag { length: payload.len() as u32, flags: TagFlags::FINAL, ..FrameTag::default() };

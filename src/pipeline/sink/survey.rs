@@ -160,7 +160,7 @@ mod tests {
 
     fn chain(features: Features) -> Chain {
         let prefix = Prefix { frame_size: SIZE, features, iv: [7; IV_LENGTH] };
-        Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new())
+        Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix)
     }
 
     /// A stream's frames with these times and lengths, at the resulting offsets, moved by `moved`.

@@ -29,7 +29,7 @@ use crate::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let layout = Layout::default();
 /// let stream = Lock::with_key_file(&KeyFile::random()?).new_stream(layout, Features::NONE)?;
-/// let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+/// let chain = Chain::new(&stream.keys, &stream.header.prefix);
 ///
 /// let half = PlaintextSource::new(ReaderInput(b"half a film".as_slice()), layout.frame_size, Clock::None, None);
 /// let source = ConfirmedSource::new(half, || Err("the camera failed".into()));

@@ -25,6 +25,9 @@ const DAMAGED_NAME: &str = ".reelseal-recorder.damaged";
 /// So many damaged ones are kept; nobody waits for that many before looking.
 const MOST_DAMAGED: u32 = 1000;
 
+/// More is not read.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// What a recorder knows across restarts.
 pub(crate) struct Ledger {
     file: File,
@@ -60,17 +63,17 @@ impl Ledger {
     pub fn open(folder: &RecordingFolder) -> Result<Self, LedgerError> {
         let folder = folder.folder();
         loop {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
-            let mut file = folder.open_file(OsStr::new(LEDGER_NAME), flags, Mode::RUSR | Mode::WUSR)?;
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let file = folder.open_file(OsStr::new(LEDGER_NAME), flags, Mode::RUSR | Mode::WUSR)?;
             lock(&file)?;
             // Another recorder may have put a new one in its place just before.
             if !is_named(folder, &file)? {
                 continue;
             }
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
+            let (bytes, is_too_long) = read(&file)?;
             let (entries, is_damaged) = LedgerEntries::parse(&bytes);
             let folder = folder.as_fd().try_clone_to_owned()?;
+            let is_damaged = is_damaged || is_too_long;
             return Ok(Self { file, folder, entries, is_damaged, is_superfluous: bytes.is_empty() });
         }
     }
@@ -134,6 +137,21 @@ impl Drop for Ledger {
     }
 }
 
+/// What is in `file`, and whether there is more of it than is read: the folder may be anybody's.
+///
+/// # Errors
+///
+/// What the system says, or that it is no regular file.
+pub(super) fn read(file: &File) -> io::Result<(Vec<u8>, bool)> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok((bytes, metadata.len() > MOST_BYTES))
+}
+
 fn lock(file: &File) -> Result<(), LedgerError> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Err(LedgerError::InUse),
@@ -171,6 +189,8 @@ fn keep_damaged(folder: &Folder) -> io::Result<OsString> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use nix::unistd::mkfifo;
 
     use super::*;
 
@@ -225,6 +245,21 @@ mod tests {
             assert_eq!((ledger.place(&[1; 16]), ledger.place(&[3; 16])), (Some(0), Some(1)));
             assert_eq!(ledger.begin(folder.folder(), [4; 16], |_, _| true).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn a_pipe_of_its_name_is_refused_and_one_that_is_too_long_is_damaged() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RecordingFolder::open(place.path()).unwrap();
+        let path = place.path().join(LEDGER_NAME);
+        mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(matches!(Ledger::open(&folder), Err(LedgerError::System(_))));
+        fs::remove_file(&path).unwrap();
+        let long = format!("recording {}\n{}", "01".repeat(16), "#\n".repeat(MOST_BYTES as usize / 2));
+        fs::write(&path, &long).unwrap();
+        let mut ledger = Ledger::open(&folder).unwrap();
+        assert_eq!(ledger.place(&[1; 16]), Some(0));
+        assert_eq!(ledger.begin(folder.folder(), [3; 16], |_, _| true).unwrap(), Some(DAMAGED_NAME.into()));
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl LedgerEntries {
             text += &handled_line(id, *number);
         }
         for (id, numbers) in &self.removed {
-            numbers.iter().for_each(|numbers| text += &removed_line(id, numbers));
+            numbers.iter().for_each(|numbers| text += &removed_line(id, &numbers));
         }
         text
     }

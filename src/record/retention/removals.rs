@@ -1,24 +1,14 @@
 //! Which segments a recorder says that it has removed, for whoever misses them.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{self, Read},
-    ops::RangeInclusive,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{collections::HashMap, fs::File, io, ops::RangeInclusive, os::unix::fs::OpenOptionsExt, path::Path};
 
 use rustix::fs::OFlags;
 
 use super::{
-    ledger::LEDGER_NAME,
+    ledger::{LEDGER_NAME, read},
     ledger_entries::{Id, LedgerEntries},
     number_ranges::NumberRanges,
 };
-
-/// More is not read: the folder may be anybody's.
-const MOST_BYTES: u64 = 16 << 20;
 
 /// Which segments the ledger of a folder says were removed. It is not authenticated: whoever can remove a segment can write that
 /// there, too.
@@ -28,8 +18,7 @@ pub(crate) struct Removals(HashMap<Id, NumberRanges>);
 impl Removals {
     /// What the ledger in `folder` says; nothing, if there is none that can be read.
     pub fn noted_in(folder: &Path) -> Self {
-        let entries = read(&folder.join(LEDGER_NAME)).map(|bytes| LedgerEntries::parse(&bytes).0);
-        Self(entries.map(|entries| entries.removed).unwrap_or_default())
+        Self(entries(&folder.join(LEDGER_NAME)).map(|entries| entries.removed).unwrap_or_default())
     }
 
     /// Whether it says of all these segments of `recording` that they were removed.
@@ -38,13 +27,9 @@ impl Removals {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn entries(path: &Path) -> io::Result<LedgerEntries> {
     // A pipe would make us wait, and a link leads elsewhere.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    let mut bytes = Vec::new();
-    if file.metadata()?.is_file() {
-        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
+    let (bytes, _) = read(&File::options().read(true).custom_flags(flags).open(path)?)?;
+    Ok(LedgerEntries::parse(&bytes).0)
 }

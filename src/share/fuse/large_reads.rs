@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 /// Threads that may be at it.
@@ -30,6 +31,7 @@ impl LargeReads {
         }
         state.reading += 1;
         drop(state);
+        let _leaves = LeaveOnPanic(self);
         read();
         loop {
             let mut state = self.lock();
@@ -47,11 +49,22 @@ impl LargeReads {
     }
 }
 
+/// A thread whose read panics does not count any more.
+struct LeaveOnPanic<'a>(&'a LargeReads);
+
+impl Drop for LeaveOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.lock().reading -= 1;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
         sync::{Arc, Barrier, mpsc::channel},
-        thread,
     };
 
     use super::*;
@@ -82,5 +95,14 @@ mod tests {
         assert_eq!(all.try_iter().count(), MOST + 3);
         let state = reads.lock();
         assert_eq!((state.reading, state.waiting.len()), (0, 0));
+    }
+
+    #[test]
+    fn reads_that_panic_keep_nobody_waiting() {
+        let reads = LargeReads::default();
+        for _ in 0..=MOST {
+            assert!(catch_unwind(AssertUnwindSafe(|| reads.run(|| panic!("as it should")))).is_err());
+        }
+        assert_eq!(reads.lock().reading, 0);
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Validators {
 
 /// The outcome of a request's conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Outcome {
     /// The content, or the part that a Range header asks for, if that applies.
     Content { of_range: bool },
     /// 304.
@@ -26,23 +26,23 @@ pub(super) enum Answer {
 }
 
 /// The outcome of `headers` for content with these `validators`, at the time `now`.
-pub(super) fn answer(headers: &HeaderMap, validators: &Validators, now: SystemTime) -> Answer {
+pub(super) fn outcome(headers: &HeaderMap, validators: &Validators, now: SystemTime) -> Outcome {
     let date = |name| single(headers, name).and_then(|value| parse_http_date(value).ok());
     // Dates have no fractions.
     let changed_after = |date: SystemTime| whole_seconds(validators.modified) > whole_seconds(date);
     if headers.contains_key(IF_MATCH) {
         if !lists(headers, IF_MATCH, &validators.etag, false) {
-            return Answer::Failed;
+            return Outcome::Failed;
         }
     } else if date(IF_UNMODIFIED_SINCE).is_some_and(changed_after) {
-        return Answer::Failed;
+        return Outcome::Failed;
     }
     if headers.contains_key(IF_NONE_MATCH) {
         if lists(headers, IF_NONE_MATCH, &validators.etag, true) {
-            return Answer::NotModified;
+            return Outcome::NotModified;
         }
     } else if date(IF_MODIFIED_SINCE).is_some_and(|date| !changed_after(date)) {
-        return Answer::NotModified;
+        return Outcome::NotModified;
     }
     let of_range = match single(headers, IF_RANGE) {
         _ if !headers.contains_key(RANGE) => false,
@@ -54,7 +54,7 @@ pub(super) fn answer(headers: &HeaderMap, validators: &Validators, now: SystemTi
                 && now.duration_since(validators.modified).is_ok_and(|age| age >= Duration::from_secs(1))
         }),
     };
-    Answer::Content { of_range }
+    Outcome::Content { of_range }
 }
 
 /// Whether the list of entity tags in the header `name` contains `etag`, or is a star. Weak ones count if `weakly`.
@@ -97,39 +97,39 @@ mod tests {
     const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const LATER: &str = "Sunday, 06-Nov-94 08:49:38 GMT";
 
-    fn of(headers: &[(&str, &str)]) -> Answer {
+    fn of(headers: &[(&str, &str)]) -> Outcome {
         let modified = parse_http_date(DATE).unwrap() + Duration::from_millis(700);
         let validators = Validators { etag: "a,b".to_owned(), modified };
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        answer(&headers, &validators, modified + Duration::from_secs(5))
+        outcome(&headers, &validators, modified + Duration::from_secs(5))
     }
 
     #[test]
     fn conditions_are_looked_at_in_the_order_of_rfc_9110() {
-        let (all, ranged) = (Answer::Content { of_range: false }, Answer::Content { of_range: true });
-        let cases: &[(&[(&str, &str)], Answer)] = &[
+        let (all, ranged) = (Outcome::Content { of_range: false }, Outcome::Content { of_range: true });
+        let cases: &[(&[(&str, &str)], Outcome)] = &[
             (&[], all),
             (&[("range", "bytes=0-1")], ranged),
             (&[("if-match", "*")], all),
             (&[("if-match", r#""x", "a,b""#)], all),
-            (&[("if-match", r#""x""#)], Answer::Failed),
-            (&[("if-match", r#"W/"a,b""#)], Answer::Failed),
-            (&[("if-match", "a,b")], Answer::Failed),
+            (&[("if-match", r#""x""#)], Outcome::Failed),
+            (&[("if-match", r#"W/"a,b""#)], Outcome::Failed),
+            (&[("if-match", "a,b")], Outcome::Failed),
             (&[("if-match", r#""a,b""#), ("if-unmodified-since", EARLIER)], all),
-            (&[("if-unmodified-since", EARLIER)], Answer::Failed),
+            (&[("if-unmodified-since", EARLIER)], Outcome::Failed),
             (&[("if-unmodified-since", DATE)], all),
             (&[("if-unmodified-since", "yesterday")], all),
-            (&[("if-none-match", r#""a,b""#)], Answer::NotModified),
-            (&[("if-none-match", r#"W/"a,b""#)], Answer::NotModified),
-            (&[("if-none-match", r#""a", "b" , "a,b""#)], Answer::NotModified),
-            (&[("if-none-match", "*")], Answer::NotModified),
+            (&[("if-none-match", r#""a,b""#)], Outcome::NotModified),
+            (&[("if-none-match", r#"W/"a,b""#)], Outcome::NotModified),
+            (&[("if-none-match", r#""a", "b" , "a,b""#)], Outcome::NotModified),
+            (&[("if-none-match", "*")], Outcome::NotModified),
             (&[("if-none-match", r#""x""#)], all),
             (&[("if-none-match", r#""x""#), ("if-modified-since", LATER)], all),
-            (&[("if-match", r#""x""#), ("if-none-match", "*")], Answer::Failed),
-            (&[("if-modified-since", DATE)], Answer::NotModified),
-            (&[("if-modified-since", LATER)], Answer::NotModified),
+            (&[("if-match", r#""x""#), ("if-none-match", "*")], Outcome::Failed),
+            (&[("if-modified-since", DATE)], Outcome::NotModified),
+            (&[("if-modified-since", LATER)], Outcome::NotModified),
             (&[("if-modified-since", EARLIER)], all),
-            (&[("if-modified-since", DATE), ("range", "bytes=0-1")], Answer::NotModified),
+            (&[("if-modified-since", DATE), ("range", "bytes=0-1")], Outcome::NotModified),
             (&[("if-range", r#""a,b""#)], all),
             (&[("if-range", r#""a,b""#), ("range", "bytes=0-1")], ranged),
             (&[("if-range", r#""x""#), ("range", "bytes=0-1")], all),
@@ -149,8 +149,8 @@ mod tests {
         let validators = Validators { etag: String::new(), modified };
         let headers = [("range", "bytes=0-1"), ("if-range", DATE)];
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let at = |after| answer(&headers, &validators, modified + Duration::from_millis(after));
-        assert_eq!(at(999), Answer::Content { of_range: false });
-        assert_eq!(at(1000), Answer::Content { of_range: true });
+        let at = |after| outcome(&headers, &validators, modified + Duration::from_millis(after));
+        assert_eq!(at(999), Outcome::Content { of_range: false });
+        assert_eq!(at(1000), Outcome::Content { of_range: true });
     }
 }

@@ -42,12 +42,12 @@ pub(super) fn file(
     let now = SystemTime::now();
     let (media_type, length) = (media_type(name), advertised_length(&stream));
     let validators = Validators { etag: stream.etag().to_owned(), modified: modified.min(now) };
-    let of_range = match conditions::answer(headers, &validators, now) {
-        conditions::Answer::Failed => return refusal(StatusCode::PRECONDITION_FAILED, "the file is another one now"),
-        conditions::Answer::NotModified => {
+    let of_range = match conditions::outcome(headers, &validators, now) {
+        conditions::Outcome::Failed => return refusal(StatusCode::PRECONDITION_FAILED, "the file is another one now"),
+        conditions::Outcome::NotModified => {
             return with_metadata(answer(StatusCode::NOT_MODIFIED, Content::empty()), &validators, media_type, name);
         }
-        conditions::Answer::Content { of_range } => of_range,
+        conditions::Outcome::Content { of_range } => of_range,
     };
     // A range is defined for GET alone, and of several headers nobody knows which one is meant.
     let mut ranges = headers.get_all(RANGE).iter().filter(|_| of_range && method == Method::GET);

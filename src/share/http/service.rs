@@ -192,7 +192,9 @@ fn failed(failure: &OpenFailure) -> Answer {
     let status = match failure {
         OpenFailure::Replaced => StatusCode::NOT_FOUND,
         OpenFailure::Locked(_) => StatusCode::FORBIDDEN,
-        OpenFailure::System(_) | OpenFailure::Header(_) | OpenFailure::Stream(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        OpenFailure::System(_) | OpenFailure::Header(_) | OpenFailure::Stream { .. } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     };
     refusal(status, &failure.to_string())
 }

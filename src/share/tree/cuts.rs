@@ -103,7 +103,7 @@ mod tests {
         let layout = Layout { frame_size: FrameSize::MIN, ..Layout::default() };
         let features = Features::LIVE.union(Features::TIMED);
         let stream = Lock::with_key_file(&key_file).new_stream(layout, features).unwrap();
-        let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+        let chain = Chain::new(&stream.keys, &stream.header.prefix);
         let mut bytes = stream.keys.seal_header(&stream.header).unwrap();
         let mut opened = Vec::new();
         for (index, time) in (0..).zip(times) {

@@ -5,7 +5,10 @@ use std::{error::Error, io, path::PathBuf, sync::Arc};
 use rustix::io::Errno;
 use thiserror::Error;
 
-use crate::stream::{HeaderReadError, StreamError};
+use crate::{
+    container::Layout,
+    stream::{HeaderReadError, StreamError},
+};
 
 /// Why a path that was named cannot be shared.
 #[derive(Debug, Error)]
@@ -40,8 +43,12 @@ pub(crate) enum OpenFailure {
     /// The secret does not open it, or could not be obtained. The caller that gave the secret knows what this is.
     #[error("{0}")]
     Locked(Arc<dyn Error + Send + Sync>),
-    #[error(transparent)]
-    Stream(#[from] StreamError),
+    #[error("{error}")]
+    Stream {
+        layout: Layout,
+        #[source]
+        error: StreamError,
+    },
 }
 
 /// Why bytes cannot be read.
@@ -60,7 +67,7 @@ impl OpenFailure {
         match self {
             Self::System(_) | Self::Replaced => false,
             Self::Header(error) => !matches!(error, HeaderReadError::Read(_) | HeaderReadError::Stopped),
-            Self::Stream(error) => !matches!(error, StreamError::Read(_) | StreamError::ReadFrame { .. }),
+            Self::Stream { error, .. } => !matches!(error, StreamError::Read(_) | StreamError::ReadFrame { .. }),
             Self::Locked(_) => true,
         }
     }
@@ -72,7 +79,7 @@ impl OpenFailure {
             Self::Replaced => Errno::STALE,
             Self::Locked(_) => Errno::ACCESS,
             Self::Header(_) => Errno::IO,
-            Self::Stream(error) => errno_of_stream(error),
+            Self::Stream { error, .. } => errno_of_stream(error),
         }
     }
 }

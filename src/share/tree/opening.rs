@@ -20,11 +20,12 @@ use super::{
     shared_stream::{End, Part, SharedStream},
 };
 use crate::{
+    container::Header,
     record::{
         SegmentFacts,
         chain::{Break, continues},
     },
-    stream::{DescriptorInput, OpenedStream, SealedFile, StreamFile, StreamHeader},
+    stream::{DescriptorInput, OpenedStream, SealedFile, StreamError, StreamFile, StreamHeader},
 };
 
 /// Opens headers, with a secret that was obtained elsewhere.
@@ -162,7 +163,8 @@ impl Opener {
         };
         if let Some(known) = known
             && known.fingerprint().is_same_file(&now)
-            && let Some(sealed) = known.sealed.reopened(source()?)?
+            && let Some(sealed) =
+                known.sealed.reopened(source()?).map_err(|error| failure_of(known.sealed.header(), error))?
         {
             return Ok(Arc::new(with_shared_cache(sealed)));
         }
@@ -171,8 +173,9 @@ impl Opener {
         let stream = lock(&self.unlock).unlock(place.path(), header).map_err(OpenFailure::Locked)?;
         let source = source()?;
         let size = source.fingerprint().size();
-        let file = StreamFile::new(source, size, 0, stream.header().layout());
-        Ok(Arc::new(with_shared_cache(SealedFile::of_unfinished(stream, file)?)))
+        let layout = stream.header().layout();
+        let sealed = SealedFile::of_unfinished(stream, StreamFile::new(source, size, 0, layout));
+        Ok(Arc::new(with_shared_cache(sealed.map_err(|error| OpenFailure::Stream { layout, error })?)))
     }
 
     fn report_end(&self, parts: &[Part], end: &End) {
@@ -194,8 +197,14 @@ fn follows(part: &Part, next: &SegmentFacts) -> Result<Result<(), Break>, OpenFa
     }
     // The last frame that its recorder knew of may be any of those here.
     let file = part.sealed.stream_file();
-    let facts = SegmentFacts::of(facts.record, part.sealed.stream(), file, &[next.record.predecessor.frames])?;
+    let facts = SegmentFacts::of(facts.record, part.sealed.stream(), file, &[next.record.predecessor.frames])
+        .map_err(|error| failure_of(part.sealed.header(), error))?;
     Ok(continues(&facts, next))
+}
+
+/// What is wrong with the stream that has this header.
+fn failure_of(header: &Header, error: StreamError) -> OpenFailure {
+    OpenFailure::Stream { layout: header.layout(), error }
 }
 
 fn with_shared_cache(sealed: SealedFile<SourceFile>) -> SealedFile<SourceFile> {

@@ -1,9 +1,7 @@
 //! Which segments of a folder are shown as one file.
 
-use std::collections::HashMap;
-
 use super::place::Place;
-use crate::container::SegmentRecord;
+use crate::{container::SegmentRecord, record::by_recording};
 
 /// Consecutive segments of one recording.
 #[derive(Debug)]
@@ -16,19 +14,8 @@ pub(super) struct Run {
 /// The segments of one recording with consecutive numbers, in their order. The `segments` are those of one folder, in
 /// the order of their names. A second file with the same number starts a separate run.
 pub(super) fn runs(segments: Vec<(Place, SegmentRecord)>) -> Vec<Run> {
-    // The recordings in the order of their first segments' names.
-    let mut recordings: Vec<Vec<(Place, SegmentRecord)>> = Vec::new();
-    let mut known = HashMap::new();
-    for (place, record) in segments {
-        let index = *known.entry(record.recording).or_insert(recordings.len());
-        match recordings.get_mut(index) {
-            Some(recording) => recording.push((place, record)),
-            None => recordings.push(vec![(place, record)]),
-        }
-    }
     let mut runs: Vec<Run> = Vec::new();
-    for mut recording in recordings {
-        recording.sort_by_key(|(_, record)| record.number);
+    for recording in by_recording(segments, |(_, record)| record) {
         let newest = recording.last().map(|(_, record)| record.number);
         let mut last: Option<u64> = None;
         for (place, record) in recording {

@@ -27,7 +27,7 @@ use crate::{
     container::{Features, FrameSize},
     record::{SegmentFacts, chain::Break},
     stage::FrameBuffer,
-    stream::{SealedFile, SealedFrame, StreamError},
+    stream::{SealedFile, StreamError, VerifiedFrame},
 };
 
 /// Bytes that are copied at a time from frames that are too large for a slow reader to hold.
@@ -87,8 +87,8 @@ pub(crate) struct Piece {
 }
 
 enum Bytes {
-    Own(Option<SealedFrame>, FrameSize),
-    Cached(Arc<SealedFrame>),
+    Own(Option<VerifiedFrame>, FrameSize),
+    Cached(Arc<VerifiedFrame>),
     Copied(Vec<u8>),
 }
 
@@ -304,7 +304,7 @@ impl Part {
 impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
         let bytes = match &self.bytes {
-            Bytes::Own(frame, _) => frame.as_ref().map_or(&[][..], SealedFrame::payload),
+            Bytes::Own(frame, _) => frame.as_ref().map_or(&[][..], VerifiedFrame::payload),
             Bytes::Cached(frame) => frame.payload(),
             Bytes::Copied(bytes) => bytes,
         };

@@ -48,7 +48,7 @@ fn new_stream(features: Features, key: u8) -> NewStream {
 
 /// The stream that holds `plaintext`, in frames of `payload` bytes.
 fn sealed(stream: &NewStream, plaintext: &[u8], payload: usize) -> Vec<u8> {
-    let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+    let chain = Chain::new(&stream.keys, &stream.header.prefix);
     let mut bytes = stream.keys.seal_header(&stream.header).unwrap();
     let mut chunks: Vec<_> = plaintext.chunks(payload).collect();
     if chunks.last().is_none_or(|last| last.len() == PAYLOAD) {

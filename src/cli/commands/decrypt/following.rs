@@ -3,7 +3,6 @@
 mod followed;
 
 use std::{
-    fs::File,
     io, mem,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
@@ -25,14 +24,14 @@ use crate::{
             failure::{Exit, Failure},
             message::Message,
             progress::FileProgress,
-            recording::{gap_allowed, not_continued, recorder_left, recorder_unseen},
+            recording::{gap_allowed, not_continued, recorder_left, recorder_unseen, replaced},
             report, stream_failure,
         },
         plan::{DecryptPlan, Part, WholeRecording},
         secrets::{keyring::Keyring, question::Question},
     },
     container::{Features, HeaderError, Layout, SegmentRecord, TagFlags},
-    files::{input::InputFile, label::Label, walk::NamedInput},
+    files::{input::InputFile, walk::NamedInput},
     record::{
         FolderWatch, GrowingStream, Presence, RecorderWatch, SegmentFacts, SegmentFiles, Woken,
         chain::{self, Break},
@@ -183,8 +182,7 @@ impl Following<'_> {
     fn frame_at(&self, path: &Path, since: i64) -> Result<u64, Failure> {
         let Some(Followed { label, frames, .. }) = self.try_open(path, 0)? else { return Ok(0) };
         let layout = frames.stream().header().layout();
-        let failed =
-            |error: StreamError| stream_failure::pipeline(&label, &Label::StandardOutput, false, layout, &error);
+        let failed = |error: StreamError| stream_failure::reading(&label, layout, &error);
         let (file, stream) = frames.into_parts();
         let size = file.metadata().map_err(|error| Failure::system(&label, "cannot read", &error))?.len();
         let sealed = SealedFile::of_unfinished(stream, StreamFile::new(file, size, 0, layout)).map_err(failed)?;
@@ -200,18 +198,16 @@ impl Following<'_> {
                 .with_hint("leave --follow out: a pipe is read as it comes"));
         }
         let InputFile { file, label, .. } = InputFile::open(Some(path))?;
-        let header = {
-            let input = DescriptorInput::new(file).map_err(|error| Failure::system(&label, "cannot read", &error))?;
-            StreamHeader::read(input, Vec::new())
-        };
-        let header = match header {
+        // The frames come from the file that the header is in, whatever gets its name.
+        let cannot_read = |error| Failure::system(&label, "cannot read", &error);
+        let input = DescriptorInput::new(file.try_clone().map_err(cannot_read)?).map_err(cannot_read)?;
+        let header = match StreamHeader::read(input, Vec::new()) {
             Ok(header) => header,
             Err(HeaderReadError::Refused(refused)) if refused.error == HeaderError::Cut => return Ok(None),
             Err(error) => return Err(stream_failure::header_read(&label, &error)),
         };
         let record = header.header().segment();
         let (stream, _) = self.keyring.open(&label, header)?;
-        let file = File::open(path).map_err(|error| Failure::system(&label, "cannot open", &error))?;
         let frames = GrowingStream::new(Arc::new(file), stream, first);
         Ok(Some(Followed { path: path.to_owned(), label, record, frames, end: None }))
     }
@@ -289,8 +285,4 @@ impl Following<'_> {
             Err(why) => Err(not_continued(&followed.path, path, &why)),
         }
     }
-}
-
-fn replaced(path: &Path) -> Failure {
-    Failure::new(Exit::InputOutput, "was replaced while it was read").about(path).with_hint("try again")
 }

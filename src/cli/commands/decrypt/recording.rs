@@ -19,7 +19,8 @@ use crate::{
             failure::{Exit, Failure},
             progress::FileProgress,
             recording::{
-                gap_allowed, missing_next, missing_start, not_continued, of_several_recordings, unfinished_at_the_end,
+                gap_allowed, missing_next, missing_start, not_continued, of_several_recordings, replaced,
+                unfinished_at_the_end,
             },
             report, stream_failure,
         },
@@ -33,7 +34,7 @@ use crate::{
     },
     keys::KeySlot,
     pipeline::{Opening, Workers},
-    record::{GrowingStream, SegmentEnd, SegmentFacts, chain, segment_at, streams_in},
+    record::{GrowingStream, SegmentEnd, SegmentFacts, by_recording, chain, segment_at, streams_in},
     signals::Startup,
     stream::{StreamError, StreamFile, widen_pipe},
 };
@@ -105,7 +106,7 @@ fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, Segmen
     for path in named {
         if path.is_dir() {
             let streams = streams_in(path).map_err(|error| Failure::system(path.as_path(), "cannot read", &error))?;
-            let mut found: Vec<_> =
+            let found: Vec<_> =
                 streams.into_iter().filter_map(|path| segment_at(&path).map(|record| (path, record))).collect();
             if found.is_empty() {
                 let (label, kind) = (Label::from(path.as_path()), InputErrorKind::Folder);
@@ -113,18 +114,11 @@ fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, Segmen
             }
             // Recordings in the order of their first segments' names, which are times unless the user chose other
             // names.
-            let mut recordings: Vec<_> = Vec::new();
-            for (_, record) in &found {
-                if !recordings.contains(&record.recording) {
-                    recordings.push(record.recording);
-                }
-            }
+            let recordings = by_recording(found, |(_, record)| record);
             if recordings.len() > 1 && !allows_gaps {
                 return Err(of_several_recordings(path));
             }
-            let place = |record: &SegmentRecord| recordings.iter().position(|recording| *recording == record.recording);
-            found.sort_by_key(|(_, record)| (place(record), record.number));
-            segments.append(&mut found);
+            segments.extend(recordings.into_iter().flatten());
         } else {
             match segment_at(path) {
                 Some(record) => segments.push((path.clone(), record)),
@@ -190,11 +184,7 @@ fn facts(path: &Path, keyring: &Keyring, wanted: &[u64]) -> Result<(SegmentFacts
     let record = stream.header().segment().ok_or_else(|| replaced(&input.label))?;
     SegmentFacts::of(record, &stream, &file, wanted)
         .map(|facts| (facts, stream.slot().clone()))
-        .map_err(|error| stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, &error))
-}
-
-fn replaced(label: &Label) -> Failure {
-    Failure::new(Exit::InputOutput, "was replaced while it was read").about(label).with_hint("try again")
+        .map_err(|error| stream_failure::reading(&input.label, layout, &error))
 }
 
 impl Decryption<'_> {

@@ -37,7 +37,7 @@ pub(super) fn encrypt_output_of(line: &CommandLine, plan: &EncryptPlan, startup:
     let question = Question::to_encrypt_output_of(&label);
     let stream = NewLock::new(secret, plan.cost, question).new_stream(plan.layout, plan.features(false))?;
     let copies = header_copies(&stream)?;
-    let chain = Chain::new(&stream.keys, &stream.header.prefix, Vec::new());
+    let chain = Chain::new(&stream.keys, &stream.header.prefix);
 
     let layout = stream.header.layout();
     let delivery = Delivery::open(&label, &destination, layout, None, None)?;

@@ -67,7 +67,7 @@ impl DamageListener for Unreadable {
 /// Lists the `frames` of `stream`, which `input` holds, and goes on past damaged ones.
 pub(super) fn list(input: &Label, stream: &OpenedStream, frames: InputFrames<'_>, json: bool) -> Result<(), Failure> {
     let (layout, name) = (stream.header().layout(), display_name(input));
-    let failed = |error: &StreamError| stream_failure::pipeline(input, &Label::StandardOutput, false, layout, error);
+    let failed = |error: &StreamError| stream_failure::reading(input, layout, error);
     let print = |frame: u64, found: Found| {
         print_line(&Line { file: &name, frame, position: layout.frame_position(frame), found }, json)
     };

@@ -158,6 +158,6 @@ fn see_ends(input: &InputFile, seen: &Seen<'_>, findings: &mut Findings) -> Resu
 }
 
 fn failure_about(label: &Label, header: &Header, error: &StreamError) -> Failure {
-    let failure = stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error);
+    let failure = stream_failure::reading(label, header.layout(), error);
     if stream_failure::is_damage(error) { failure.with_hint(or_salvage(damage::OTHER_COPY, label)) } else { failure }
 }

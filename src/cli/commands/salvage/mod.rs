@@ -118,7 +118,7 @@ impl Run<'_> {
                 self.write(frames, FilledOutput::new(DescriptorOutput::new(file), self.filling))
             }
             (Output::Atomic(file), Some(new)) => {
-                let chain = Chain::new(&new.keys, &new.header.prefix, Vec::new());
+                let chain = Chain::new(&new.keys, &new.header.prefix);
                 self.write(frames, ResealedOutput::new(file.file(), new.header.layout(), &chain, self.filling))
             }
             (Output::Atomic(file), None) => match self.filling {

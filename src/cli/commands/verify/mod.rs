@@ -75,9 +75,7 @@ impl Verification<'_> {
         let (input, stream, Surveyed { reported, survey, end }) = result?;
         self.recordings.note(&input, &stream, end.is_ok() && survey.damaged_frames() == 0)?;
         let (label, header) = (&input.label, stream.header());
-        let failed = |error: &StreamError| {
-            stream_failure::pipeline(label, &Label::StandardOutput, false, header.layout(), error)
-        };
+        let failed = |error: &StreamError| stream_failure::reading(label, header.layout(), error);
         let report = |finding: &Message| {
             if reported.as_ref() != Some(finding) {
                 report::finding(finding);
@@ -139,8 +137,7 @@ impl Verification<'_> {
     ) -> Result<Surveyed, Failure> {
         let (label, header) = (&input.label, stream.header());
         let layout = header.layout();
-        let failed =
-            |error: &StreamError| stream_failure::pipeline(label, &Label::StandardOutput, false, layout, error);
+        let failed = |error: &StreamError| stream_failure::reading(label, layout, error);
         let mut reported = None;
         let size = match frames.file().map(|file| file.verify_final_frame(stream.chain())) {
             None => None,

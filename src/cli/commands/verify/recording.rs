@@ -17,7 +17,7 @@ use crate::{
         },
         plan::{Inputs, VerifyPlan},
     },
-    files::{input::InputFile, label::Label},
+    files::input::InputFile,
     record::{
         Removals, SegmentEnd, SegmentFacts,
         chain::{RecordingState, Tail, recordings},
@@ -80,8 +80,7 @@ impl Recordings {
         let layout = stream.header().layout();
         let file = StreamFile::new(&input.file, input.metadata.len(), 0, layout);
         let facts = SegmentFacts::of(record, stream, &file, &self.wanted);
-        let facts = facts
-            .map_err(|error| stream_failure::pipeline(&input.label, &Label::StandardOutput, false, layout, &error))?;
+        let facts = facts.map_err(|error| stream_failure::reading(&input.label, layout, &error))?;
         let segment = Segment { path: path.to_owned(), facts, is_sound };
         self.segments.lock().unwrap_or_else(PoisonError::into_inner).push(segment);
         Ok(())

@@ -21,7 +21,7 @@ const HAND: u64 = 126;
 
 fn chain(features: Features) -> Chain {
     let prefix = Prefix { frame_size: SIZE, features, iv: [0xff; IV_LENGTH] };
-    Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix, Vec::new())
+    Chain::new(&StageKeys::derive(&Key::from_bytes([1; 32]), &prefix), &prefix)
 }
 
 fn workers(count: usize) -> Workers<'static> {
