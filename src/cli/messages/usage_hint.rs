@@ -40,10 +40,10 @@ const UNSUPPORTED: &[&str] = &["-i", "--identity", "-R", "--recipients-file", "-
 fn address_hint(error: &AddressError) -> &'static str {
     match error {
         AddressError::Ambiguous => {
-            "a port needs an address, as in 127.0.0.1:8080; a socket that is really to have such a name is written ./NAME"
+            "a port needs an address, as in 127.0.0.1:8080; for a socket that really has such a name, write ./NAME"
         }
         AddressError::NotLoopback(_) => {
-            "only this machine can be answered, as at 127.0.0.1:8080; others can ask through ssh, or a proxy"
+            "use a loopback address such as 127.0.0.1:8080; other machines can connect through ssh or a proxy"
         }
         AddressError::Empty => "give the path of a socket, or an address such as 127.0.0.1:8080",
     }

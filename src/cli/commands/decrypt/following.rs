@@ -195,9 +195,9 @@ impl Following<'_> {
     fn try_open(&self, path: &Path, first: u64) -> Result<Option<Followed>, Failure> {
         // Opening a pipe would wait for its other end.
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Failure::usage("is not a regular file, which --follow could read again")
+            return Err(Failure::usage("is not a regular file, so --follow cannot read it again")
                 .about(path)
-                .with_hint("leave --follow out: a pipe is read as it comes"));
+                .with_hint("leave --follow out: a pipe is read as it arrives"));
         }
         let InputFile { file, label, .. } = InputFile::open(Some(path))?;
         let header = {
@@ -292,5 +292,5 @@ impl Following<'_> {
 }
 
 fn replaced(path: &Path) -> Failure {
-    Failure::new(Exit::InputOutput, "was replaced while it was read").about(path).with_hint("try again")
+    Failure::new(Exit::InputOutput, "was replaced while it was being read").about(path).with_hint("try again")
 }

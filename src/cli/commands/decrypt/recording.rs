@@ -194,7 +194,7 @@ fn facts(path: &Path, keyring: &Keyring, wanted: &[u64]) -> Result<(SegmentFacts
 }
 
 fn replaced(label: &Label) -> Failure {
-    Failure::new(Exit::InputOutput, "was replaced while it was read").about(label).with_hint("try again")
+    Failure::new(Exit::InputOutput, "was replaced while it was being read").about(label).with_hint("try again")
 }
 
 impl Decryption<'_> {
