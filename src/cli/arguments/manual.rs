@@ -124,9 +124,9 @@ const PLUGINS: &str = "";
 
 /// For `passwd`, of how a header is rewritten.
 const REWRITING: &str = "\
-The file holds two copies of the header, and the one that counts is written last: whenever passwd is killed, the file \
-still opens with the old secret or the new one. A damaged copy is repaired. The last key slot cannot be removed. The \
-file's modification time is updated, so that backups notice the change.";
+The file holds two copies of the header, and the one that counts is written last: no matter when passwd is killed, the \
+file still opens with the old secret or the new one. A damaged copy is repaired. The last key slot cannot be removed. \
+The file's modification time is updated, so that backups notice the change.";
 
 /// For `passwd`, of which slots last.
 #[cfg(feature = "age")]
