@@ -24,9 +24,9 @@ fn paragraphs(paragraphs: &[&str]) -> String {
 
 /// For the program's own page.
 pub(super) const SCRIPTING: &str = "\
-With several files, the exit code is the highest of theirs. After SIGINT, SIGTERM or SIGHUP, record exits with 0; any \
-other command is killed by the signal and leaves no partial file. With several files, Ctrl-C first prints how many are \
-done, failed, under way and not started.
+With several files, the exit code is the highest of theirs. After SIGINT, SIGTERM or SIGHUP, record, serve, mount and \
+play --browser exit with 0; any other command is killed by the signal and leaves no partial file. With several files, \
+Ctrl-C first prints how many are done, failed, under way and not started.
 
 Output: on a terminal there is a progress bar with the time left, or with bytes and rate where the length is unknown. \
 A line takes its place when the file is done. Without a terminal, only warnings and errors are printed. SIGUSR1 prints \
@@ -34,11 +34,12 @@ a status line, as with dd. --verbose reports each file's result, --quiet leaves 
 the colour.
 
 JSON: with --progress json, every line of standard error is an object. Its event is progress (with files_done and \
-files_failed of files), done, warning, damage (what verify found), error (with hint and exit_code, for a mistyped command \
-line too; for a command after -- also command_exit_code and command_signal), passed_over (with reason), note, detail (with \
---verbose) or summary; for record also start, exit, restart, segment, retention and on_segment. file is null for standard \
-input and for a command, which command then names; a name that is not UTF-8 is also given as file_bytes, in base64. Damage \
-has its frames and bytes as ranges, {\"first\": 0, \"end\": 1}, where end is exclusive and null stands for unknown.
+files_failed of files), done, warning, damage (what verify found), error (with hint and exit_code, for a mistyped \
+command line too; for a command after -- also command_exit_code and command_signal), passed_over (with reason), note, \
+detail (with --verbose) or summary; for record also start, exit, restart, segment, retention, on_segment and status. \
+file is null for standard input and for a command, which command then names; a name that is not UTF-8 is also given as \
+file_bytes, in base64. Damage has its frames and bytes as ranges, {\"first\": 0, \"end\": 1}, where end is exclusive \
+and null stands for unknown.
 
 Pipelines: use set -o pipefail, or the shell ignores the producer's failure. With > file, the shell creates the file \
 at the start and leaves it behind if something fails; with -o file, it is whole or absent. In a pipeline, Ctrl-C \

@@ -13,7 +13,7 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
         }
         #[cfg(feature = "age")]
         ErrorKind::UnknownArgument if names(error, &["-r"]) => {
-            Some("folders are taken with --recursive; -r names a recipient, for encrypt and passwd")
+            Some("folders are taken with --recursive; -r names a recipient, for encrypt, record and passwd")
         }
         ErrorKind::UnknownArgument if names(error, &["--pass", "--passphrase", "--password", "-p"]) => {
             Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")
