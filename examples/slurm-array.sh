@@ -4,7 +4,7 @@
 #
 #     sbatch slurm-array.sh
 #
-# Each task takes every sixteenth film. An output that is there is whole, so after a preemption or a power cut just submit the
+# Each task takes every sixteenth film. Any output that exists is whole, so after a preemption or a power cut, just submit the
 # array again.
 #SBATCH --array=0-15 --cpus-per-task=2
 shopt -s globstar nullglob

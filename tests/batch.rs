@@ -180,9 +180,9 @@ fn an_input_is_removed_once_its_output_was_read_back() {
 fn an_input_is_kept_when_its_run_fails_or_it_could_not_be_removed() {
     let folder = clips(&["film"]);
     symlink("film", folder.path("link")).unwrap();
-    assert_refused(&folder.run(&["encrypt", "link", "--remove"]), 2, "link: not a regular file, which --remove");
+    assert_refused(&folder.run(&["encrypt", "link", "--remove"]), 2, "link: not a regular file, so --remove");
     let output = folder.run(&["encrypt", "film", "--remove", "-o", "-"]);
-    assert_refused(&output, 2, "standard output: cannot be read back, as --remove would have to");
+    assert_refused(&output, 2, "standard output: cannot be read back, as --remove requires");
     assert_refused(&folder.pipe(&["encrypt", "--remove", "-o", "x"], b"frames"), 2, "standard input: not a regular");
     folder.write("film.reel", b"precious");
     assert_refused(&folder.run(&["encrypt", "film", "--remove"]), 2, "film.reel: exists already");

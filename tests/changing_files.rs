@@ -16,7 +16,7 @@ use std::{
 use support::{Folder, assert_done, assert_refused, plaintext};
 
 const LENGTH: usize = 300_000;
-const CHANGED: &str = ": changed while it was read\n\
+const CHANGED: &str = ": changed while it was being read\n\
                        reelseal: hint: wait until nothing writes to it any more, and try again\n";
 
 /// The command, which has opened its input, checked its output, and waits for its key.

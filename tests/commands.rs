@@ -189,7 +189,7 @@ fn what_takes_too_long_is_ended_with_its_group_also_if_it_ignores_sigterm() {
     ] {
         let options = ["encrypt", "-o", "film.reel", "--timeout", "3", "--kill-after", kill_after];
         let output = run_with(&folder, &options, &["sh", "-c", script]);
-        let reported = "reelseal: sh: did not finish within 3s and was ended\n\
+        let reported = "reelseal: sh: did not finish within 3s and was stopped\n\
                         reelseal: hint: allow more time with --timeout DURATION\n";
         assert_eq!(text(&output.stderr), reported);
         assert_eq!(output.status.code(), Some(5));
@@ -211,7 +211,7 @@ fn a_time_that_is_long_enough_or_no_limit_changes_nothing() {
 fn pi_5753_a_grandchild_that_keeps_the_output_open_is_a_failure_and_is_ended() {
     let folder = Folder::new();
     let output = produce(&folder, "printf frames; sleep 600 & echo $! $PPID >pid");
-    assert_refused(&output, 5, "sh: ended, and left a process that keeps its output open");
+    assert_refused(&output, 5, "sh: ended, but left behind a process that keeps its output open");
     assert_eq!(folder.names(), ["pid"]);
     assert!(is_gone(&folder));
 }
@@ -309,7 +309,7 @@ fn a_consumer_that_leaves_early_with_0_is_a_success_and_with_another_code_is_not
     assert_refused(&consume(&folder, "exit 9"), 5, "reelseal: sh: failed with exit code 9\n");
     assert_refused(&consume(&folder, "cat >/dev/null; kill -KILL $$"), 5, "reelseal: sh: was killed by SIGKILL\n");
     let timed_out = run_with(&folder, &["decrypt", "film.reel", "--timeout", "0.2"], &["sleep", "600"]);
-    assert_refused(&timed_out, 5, "sleep: did not finish within 200ms and was ended");
+    assert_refused(&timed_out, 5, "sleep: did not finish within 200ms and was stopped");
 }
 
 #[test]
@@ -572,8 +572,16 @@ fn a_failed_producer_that_leaves_its_output_open_is_reported_as_failed() {
 #[test]
 fn what_a_command_leaves_may_not_write_on_and_may_read_on() {
     let folder = Folder::new();
-    assert_refused(&produce(&folder, "yes & exit 0"), 5, "sh: ended, and left a process that keeps its output open");
-    assert_refused(&produce(&folder, "(while sleep 0.1; do echo; done) & exit 0"), 5, "sh: ended, and left a process");
+    assert_refused(
+        &produce(&folder, "yes & exit 0"),
+        5,
+        "sh: ended, but left behind a process that keeps its output open",
+    );
+    assert_refused(
+        &produce(&folder, "(while sleep 0.1; do echo; done) & exit 0"),
+        5,
+        "sh: ended, but left behind a process",
+    );
 
     let film = plaintext(3_000_000);
     assert_done(&folder.pipe(&["encrypt", "-o", "film.reel"], &film));
@@ -587,7 +595,7 @@ fn what_a_command_leaves_may_not_write_on_and_may_read_on() {
         &["decrypt", "film.reel", "--timeout", "0.5"],
         &["sh", "-c", "exec 3<&0; sleep 600 <&3 & exit 0"],
     );
-    assert_refused(&output, 5, "sh: did not finish within 500ms and was ended");
+    assert_refused(&output, 5, "sh: did not finish within 500ms and was stopped");
 }
 
 #[test]

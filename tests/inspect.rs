@@ -206,7 +206,7 @@ fn a_pipe_is_read_no_further_than_its_header() {
     assert_eq!((&found["file"], &found["length"]), (&json!("standard input"), &Value::Null));
     assert_eq!(found["authenticated"]["header"], true);
     let output = feed(&mut folder.reelseal(&["inspect"]), &stream);
-    assert!(text(&output.stdout).ends_with("\nlength:      not known before it is read to its end\n"), "{output:?}");
+    assert!(text(&output.stdout).ends_with("\nlength:      not known until it is read to its end\n"), "{output:?}");
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn frames_without_a_secret_are_a_usage_error() {
 fn an_interrupted_recording_says_so() {
     let output = inspect_vector("interrupted", true, &[]).output().unwrap();
     assert_done(&output);
-    assert!(text(&output.stdout).contains("by an interruption"), "{output:?}");
+    assert!(text(&output.stdout).contains("when its writer was interrupted"), "{output:?}");
 }
 
 #[test]

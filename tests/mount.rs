@@ -200,11 +200,7 @@ fn a_folder_that_is_not_fit_is_refused_before_anything_is_asked() {
         ("key", "key: is not a folder", "name an empty folder"),
         ("films", "films: is not empty", "name an empty folder"),
         ("films/inside", "films/inside: is inside the folder that is to be mounted", "name a folder outside films"),
-        (
-            "/proc",
-            "/proc: something is mounted there already: proc, of type proc",
-            "name another folder, which is empty",
-        ),
+        ("/proc", "/proc: something is mounted there already: proc, of type proc", "name another folder, an empty one"),
     ];
     for (place, fact, hint) in cases {
         let mut command = folder.reelseal(&["mount", "films", place]);

@@ -85,7 +85,7 @@ fn a_player_that_fails_or_is_not_there_is_a_failure() {
     assert_refused(&play(&folder, &[]).output().unwrap(), 5, "mpv: failed with exit code 7");
     assert_refused(&play(&folder, &["--", "nosuchplayer"]).output().unwrap(), 5, "nosuchplayer: command not found");
     let nothing = play(&folder, &[]).env("PATH", "/nonexistent").output().unwrap();
-    assert_refused(&nothing, 2, "no player is installed");
+    assert_refused(&nothing, 2, "no player was found");
     assert_refused(&play(&folder, &["--"]).output().unwrap(), 2, "-- must be followed by a command");
 }
 

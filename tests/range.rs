@@ -132,7 +132,7 @@ fn a_part_does_not_get_the_name_of_the_whole() {
     assert_refused(
         &output,
         2,
-        "a part needs an output with a name of its own\n\
+        "decrypting a part needs an explicit output\n\
          reelseal: hint: name it with -o FILE, or pipe the output",
     );
     assert_eq!(folder.names(), ["film.reel", "redirected"]);
@@ -222,7 +222,7 @@ fn a_time_in_which_nothing_arrived_is_refused_with_the_times_of_the_stream() {
         &output,
         2,
         "clock.reel: nothing arrived in that time\n\
-         reelseal: hint: its times go from 2026-11-24T10:00:00.000000Z to 2026-11-24T10:05:00.000000Z",
+         reelseal: hint: its times range from 2026-11-24T10:00:00.000000Z to 2026-11-24T10:05:00.000000Z",
     );
     let mut piped = folder.reelseal(&["decrypt", "-o", "cut", "--key-file", "key"]);
     let piped = support::feed(piped.args(before).env("TZ", "UTC"), &folder.read("clock.reel"));

@@ -100,7 +100,7 @@ fn what_is_piped_in_comes_back_from_the_segments_together() {
     assert!(consumed.stdout == film);
     let inspected = text(&folder.run(&["inspect", names[1]]).stdout);
     let segment = inspected.lines().find(|line| line.starts_with("segment:")).unwrap();
-    assert!(segment.contains("2 of the recording ") && segment.ends_with(", 36864 bytes into it"), "{segment}");
+    assert!(segment.contains("2 of recording ") && segment.ends_with(", 36864 bytes into it"), "{segment}");
     let inspected: serde_json::Value =
         serde_json::from_slice(&folder.run(&["inspect", "--json", names[1]]).stdout).unwrap();
     assert_eq!((&inspected["segment"]["number"], &inspected["segment"]["offset"]), (&2.into(), &36_864.into()));
@@ -247,11 +247,11 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
         (&["--segment-time", "10ms"], "--segment-time is shorter than a second"),
         (&["--segment-size", "40K"], "--segment-size is less than 41152 bytes"),
         (&["--segment-size", "0"], "--segment-size is less than"),
-        (&["--name", "a/b"], "--name: gives no name of a file"),
-        (&["--name", "%D"], "--name: gives no name of a file"),
-        (&["--name", "%"], "--name: is no pattern of a name"),
-        (&["--name", ""], "--name: gives no name of a file"),
-        (&["--name", "cam-%Q"], "--name: is no pattern of a name: %Q stands for nothing"),
+        (&["--name", "a/b"], "--name: does not give a file name"),
+        (&["--name", "%D"], "--name: does not give a file name"),
+        (&["--name", "%"], "--name: is not a valid pattern for a name"),
+        (&["--name", ""], "--name: does not give a file name"),
+        (&["--name", "cam-%Q"], "--name: is not a valid pattern for a name: %Q has no meaning"),
         (&["--ignore-interrupts"], "--ignore-interrupts cannot be used with a command"),
     ] {
         let output = folder.reelseal(&[&RECORD[..], arguments, &touch].concat()).output().unwrap();
@@ -321,7 +321,10 @@ fn a_recording_goes_on_when_its_segment_is_removed_and_ends_when_its_folder_is()
     writer.write_all(b"third").unwrap();
     let (status, reported) = wait(recorder);
     assert_eq!(status.code(), Some(1), "{reported}");
-    assert!(reported.contains("was removed while it was written; the recording goes on in another"), "{reported}");
+    assert!(
+        reported.contains("was removed while it was being written; the recording continues in another"),
+        "{reported}"
+    );
     assert!(reported.contains("cannot make the segment: no such file or directory"), "{reported}");
 }
 
@@ -334,7 +337,7 @@ fn a_limit_on_the_length_of_files_ends_a_recording_well() {
     assert_refused(&output, 1, "there is no room for more: file too large");
     assert!(
         text(&output.stderr)
-            .contains("larger files are not allowed here: begin new segments in time with --segment-size"),
+            .contains("larger files are not allowed here: begin new segments earlier, with --segment-size"),
         "{}",
         text(&output.stderr)
     );
@@ -483,7 +486,7 @@ fn of_a_recorder_that_is_killed_all_that_was_written_is_there_and_its_end_is_unk
         4,
         "is unfinished, or still growing: 30000 bytes of it are there, and the end is unknown",
     );
-    assert!(text(&verified.stderr).contains("is not whole: 1 segment of it here, 1 of them damaged or unfinished"));
+    assert!(text(&verified.stderr).contains("is not whole: 1 segment of it found, 1 of them damaged or unfinished"));
     let refused = folder.run(&["decrypt", "cam", "-o", "film"]);
     assert_refused(&refused, 4, "is unfinished, or still growing: 30000 bytes of it are there");
     assert!(!folder.path("film").exists());
@@ -527,7 +530,7 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
     assert_answers(&folder, 4, "cam: segments 1 to 2 are missing at the start: expired or removed", None);
 
     let folder = with(&|_, paths| remove(paths.last().unwrap()));
-    assert_answers(&folder, 4, "is continued, and the next segment, 6, is not here", None);
+    assert_answers(&folder, 4, "is continued, but the next segment, 6, is not here", None);
 
     let folder = with(&|folder, paths| {
         fs::copy(&paths[1], folder.path("cam/copy.ts.reel")).unwrap();
@@ -575,7 +578,7 @@ fn segments_in_a_wrong_order_twice_or_of_two_recordings_are_refused_before_the_f
     let decrypt = |inputs: &[&str]| folder.run(&[&["decrypt", "-o", "-"], inputs].concat());
     for (inputs, code, fact) in [
         (["cam/%-2.ts.reel", "cam/%.ts.reel"].as_slice(), 2, "comes before cam/%-2.ts.reel in the recording"),
-        (&["cam/%.ts.reel", "again/%-2.ts.reel"], 2, "belongs to another recording than cam/%.ts.reel"),
+        (&["cam/%.ts.reel", "again/%-2.ts.reel"], 2, "belongs to a different recording from cam/%.ts.reel"),
         (&["cam/%.ts.reel", "plain.reel"], 2, "plain.reel: is not a segment of a recording"),
         (&["cam/%.ts.reel", "missing.reel"], 1, "missing.reel: cannot open"),
         (&["plain.reel", "plain"], 2, "several inputs cannot all go to one output"),
@@ -725,7 +728,7 @@ fn a_folder_without_an_end_of_its_recording_is_put_together_with_a_warning() {
     let reported = text(&together.stderr);
     assert!(together.status.success(), "{reported}");
     assert!(reported.contains("warning: cam/%-2.ts.reel: segment 1 is missing at the start"), "{reported}");
-    assert!(reported.contains("is continued, and the next segment, 6, is not here"), "{reported}");
+    assert!(reported.contains("is continued, but the next segment, 6, is not here"), "{reported}");
     assert!(!together.stdout.is_empty() && film.windows(together.stdout.len()).any(|part| part == together.stdout));
 }
 
@@ -740,7 +743,7 @@ fn two_recordings_in_a_folder_are_put_together_only_if_gaps_are_allowed() {
     assert_refused(&folder.run(&["decrypt", "cam", "-o", "-"]), 2, several);
     let together = folder.run(&["decrypt", "cam", "-o", "-", "--allow-gaps"]);
     assert!(together.status.success(), "{}", text(&together.stderr));
-    assert!(text(&together.stderr).contains("belongs to another recording than"), "{}", text(&together.stderr));
+    assert!(text(&together.stderr).contains("belongs to a different recording from"), "{}", text(&together.stderr));
     assert!(together.stdout == [film, later].concat());
 }
 

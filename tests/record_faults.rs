@@ -206,10 +206,10 @@ fn a_sync_that_fails_begins_another_segment_and_that_is_reported() {
         let reported = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{reported}");
         assert!(
-            reported.contains("cannot be synced, and a power cut may lose what was written to it last"),
+            reported.contains("cannot be synced, so a power cut may lose what was last written to it"),
             "{reported}"
         );
-        assert!(reported.contains("cam: not all of the recording may be there"), "{reported}");
+        assert!(reported.contains("cam: part of the recording may be missing"), "{reported}");
         assert_eq!(segments(&folder).len(), 2);
         assert_done(&folder.run(&["verify", "cam"]));
         assert!(readable(&folder) == film);
@@ -315,7 +315,7 @@ fn a_recorder_that_is_killed_at_any_call_leaves_what_it_had_written() {
                 let verified = folder.run(&["verify", "cam"]);
                 let said = text(&verified.stdout) + &text(&verified.stderr);
                 let is_whole = verified.status.success();
-                let is_unknown = said.contains("the end is unknown") || said.contains("is continued, and the next");
+                let is_unknown = said.contains("the end is unknown") || said.contains("is continued, but the next");
                 assert!(is_whole || is_unknown, "{name} {when} {}: {said}", last.display());
             }
         }

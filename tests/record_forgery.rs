@@ -87,7 +87,7 @@ fn prefix_record_and_link_of_a_segment_that_are_copied_do_not_make_it_one() {
     assert_eq!(verified.status.code(), Some(4), "{verified:?}");
     let reported = text(&verified.stderr);
     assert!(reported.contains("forged/2.reel: was not made by the recorder of forged/1.reel"), "{reported}");
-    assert!(reported.contains("is not whole: 3 segments of it here"), "{reported}");
+    assert!(reported.contains("is not whole: 3 segments of it found"), "{reported}");
     assert!(!reported.contains("3.reel: was not made"), "{reported}");
     for arguments in [&["decrypt", "forged", "-o", "-"][..], &["decrypt", "forged", "-o", "-", "--allow-gaps"]] {
         let refused = run(arguments);
@@ -114,7 +114,7 @@ fn after_a_gap_it_is_said_that_whoever_has_the_public_key_may_have_made_the_rest
     fs::create_dir(folder.path("forged")).unwrap();
     for (forged_record, fact) in [
         (after_a_gap, "2.reel: does not follow forged/1.reel: segments 2 to 8 are missing"),
-        (of_another, "2.reel: belongs to another recording than forged/1.reel"),
+        (of_another, "2.reel: belongs to a different recording from forged/1.reel"),
     ] {
         folder.write("forged/1.reel", &first);
         folder.write("forged/2.reel", &forged(&header, &forged_record, &recipient, &Key::from_bytes([66; 32])));

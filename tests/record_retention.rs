@@ -165,7 +165,7 @@ fn a_name_that_would_be_given_again_is_refused() {
     let folder = Folder::new();
     for name in ["cam", "%Y-%m-%d"] {
         let output = folder.reelseal(&[&RECORD[..], &["--keep-age", "1d", "--name", name]].concat()).output().unwrap();
-        assert_refused(&output, 2, "--name: does not say the date and the second");
+        assert_refused(&output, 2, "--name: does not include the date and the time to the second");
     }
     record(&folder, 10, &["--name", "cam"]);
 }
@@ -178,7 +178,7 @@ fn two_recorders_do_not_remove_in_one_folder() {
     recorder.wait_for("segment", &[]);
     let refused =
         folder.reelseal(&[&RECORD[..], &["--keep-size", "1G", "--", "touch", "ran"]].concat()).output().unwrap();
-    assert_refused(&refused, 1, "cam: another recorder looks after the segments in this folder");
+    assert_refused(&refused, 1, "cam: another recorder manages the segments in this folder");
     assert!(!folder.path("ran").exists());
     // One that removes nothing is welcome.
     record(&folder, 10, &[]);
@@ -326,9 +326,9 @@ fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() 
     ];
     let reported = record(&folder, 200_000, &hook);
     assert_eq!(segments(&folder).len(), 6, "{reported}");
-    let failed = "cam/cam.reel: cp failed with exit code 1; it is run again in 5 s";
+    let failed = "cam/cam.reel: cp failed with exit code 1; it will be run again in 5 s";
     assert!(
-        reported.contains(failed) || reported.contains("it is run again when a recorder is started here"),
+        reported.contains(failed) || reported.contains("it will be run again when a recorder is next started here"),
         "{reported}"
     );
     assert!(reported.contains("cam: 6 segments have not been passed to cp yet"), "{reported}");
@@ -384,12 +384,12 @@ fn a_program_that_hangs_is_ended_and_one_that_is_not_there_is_refused() {
     let folder = Folder::new();
     let hang = ["--on-segment", "sh", "--on-segment-arg", "-c", "--on-segment-arg", "exec sleep 1000"];
     let reported = record(&folder, 10, &[&hang[..], &["--on-segment-timeout", "100ms", "--name", "1"]].concat());
-    assert!(reported.contains("cam/1.reel: sh did not finish within 100ms and was ended; "), "{reported}");
+    assert!(reported.contains("cam/1.reel: sh did not finish within 100ms and was stopped; "), "{reported}");
     let script = "sleep 1000";
     for (arguments, fact) in [
         (["--on-segment", "no-such-program"].as_slice(), "no-such-program: command not found"),
         (&["--on-segment", "no-such-program"], "hint: --on-segment takes a program that can be run: "),
-        (&["--on-segment", script], "takes a program alone; give each argument with --on-segment-arg"),
+        (&["--on-segment", script], "takes only a program; give each argument with --on-segment-arg"),
         (&["--on-segment-arg", "x"], "the following required arguments were not provided"),
     ] {
         let output = folder.reelseal(&[&RECORD[..], arguments, &["--", "touch", "ran"]].concat()).output().unwrap();

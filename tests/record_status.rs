@@ -154,11 +154,11 @@ fn a_socket_is_taken_only_from_nobody() {
     assert_eq!(segments(&folder).len(), 1);
     let long = format!("./{}", "x".repeat(120));
     for (address, fact, hint) in [
-        ("taken.sock", "another process listens there", "give another path or port"),
+        ("taken.sock", "another process is listening there", "give another path or port"),
         ("film", "exists, and is not a socket", "give another path or port"),
         ("no/cam.sock", "cannot listen there: no such file or directory", "make the folder"),
         ("film/cam.sock", "cannot listen there: not a directory", "make the folder"),
-        (&long, "cannot listen there: file name too long", "a socket's path has 107 bytes at most"),
+        (&long, "cannot listen there: file name too long", "a socket's path can have at most 107 bytes"),
     ] {
         assert_refused(&record(address), 1, &format!("{fact}\nreelseal: hint: {hint}"));
     }

@@ -260,7 +260,7 @@ fn the_command_says_of_each_series_what_its_line_says_and_gives_out_all_or_nothi
             "gap" => (2, "does not follow"),
             "out-of-order" => (2, "in the recording"),
             "doubled" => (2, "has the same number in the recording as"),
-            "other-recording" => (2, "belongs to another recording than"),
+            "other-recording" => (2, "belongs to a different recording from"),
             "no-segment" => (2, "is not a segment of a recording"),
             "not-linked" => (4, "was not made by the recorder of"),
             "altered" => (4, "was started after a different version of"),

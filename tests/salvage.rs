@@ -257,7 +257,10 @@ fn a_resealed_stream_is_whole_opens_with_the_new_secret_alone_and_says_what_was_
     assert_salvaged(&again, 4);
     let shown = text(&folder.run(&["inspect", "again.reel"]).stdout);
     assert_eq!(shown.lines().filter(|line| line.starts_with("resealed:")).count(), 2, "{shown}");
-    assert!(shown.contains("left out; the end was missing") && shown.contains("by an interruption"), "{shown}");
+    assert!(
+        shown.contains("left out; the end was missing") && shown.contains("when its writer was interrupted"),
+        "{shown}"
+    );
 }
 
 #[test]

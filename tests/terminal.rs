@@ -22,7 +22,7 @@ const OPEN_FILM: &str = "Passphrase for film.reel: ";
 const AGAIN: &str = "Passphrase to encrypt film, again: ";
 const NO_PASSPHRASE: &str = "reelseal: no passphrase, and no terminal to ask for one\n\
                              reelseal: hint: give one with --passphrase-file FILE, with --passphrase-fd N, or in the \
-                             environment's REELSEAL_PASSPHRASE";
+                             environment variable REELSEAL_PASSPHRASE";
 // Until it gives up on what never comes; nothing is measured by it.
 const GUARD_MILLISECONDS: Option<u64> = Some(60_000);
 
@@ -879,6 +879,6 @@ fn without_a_terminal_and_a_new_passphrase_the_ways_to_give_one_are_named() {
     let output = command.output().unwrap();
     let reported = "reelseal: no new passphrase, and no terminal to ask for one\n\
                 reelseal: hint: give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the \
-                environment's REELSEAL_NEW_PASSPHRASE, or a key file with --new-key-file FILE";
+                environment variable REELSEAL_NEW_PASSPHRASE, or a key file with --new-key-file FILE";
     assert_refused(&output, 2, reported);
 }

@@ -36,7 +36,7 @@ pub enum KdfError {
         p: u32,
     },
     /// One run takes more memory than allowed.
-    #[error("scrypt needs {needed} bytes of memory, and {limit} are allowed")]
+    #[error("scrypt needs {needed} bytes of memory, but only {limit} are allowed")]
     Memory {
         /// Bytes that the run takes.
         needed: u64,
@@ -44,7 +44,7 @@ pub enum KdfError {
         limit: u64,
     },
     /// All runs together take more work than allowed.
-    #[error("the passphrase slots need {work} units of scrypt work, and {limit} are allowed")]
+    #[error("the passphrase slots need {work} units of scrypt work, but only {limit} are allowed")]
     Work {
         /// The sum of N·r·p.
         work: u64,

@@ -20,11 +20,11 @@ pub(crate) enum CommandFailure {
     /// This signal ended it.
     #[error("was killed by signal {0}")]
     Killed(i32),
-    /// It did not end within that time, and was ended.
-    #[error("did not finish in time and was ended")]
+    /// It did not end within that time, and was stopped.
+    #[error("did not finish in time and was stopped")]
     TimedOut(Duration),
     /// It exited with 0, and left a process that keeps its output open.
-    #[error("ended, and left a process that keeps its output open")]
+    #[error("ended, but left behind a process that keeps its output open")]
     LeftOutputOpen,
     /// Its guardian was killed; so was it.
     #[error("the process that watched over it was killed")]

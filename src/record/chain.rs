@@ -12,11 +12,11 @@ use super::{
 /// Why one segment does not continue another.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Break {
-    /// It is of another recording.
-    #[error("is of another recording")]
+    /// It belongs to another recording.
+    #[error("belongs to another recording")]
     OtherRecording,
     /// It has the same number.
-    #[error("is the same segment again, or another with its number")]
+    #[error("is the same segment again, or another with the same number")]
     Doubled,
     /// It comes before it.
     #[error("comes earlier in the recording")]
@@ -25,16 +25,16 @@ pub(crate) enum Break {
     #[error("does not come next")]
     Gap(RangeInclusive<u64>),
     /// Its link does not verify: whoever made it did not make the one before, or one of them was replaced.
-    #[error("was not made after the segment before it, by what made that")]
+    #[error("was not made by the recorder of the segment before it")]
     NotLinked,
     /// The one before it is not as it was when this one was begun.
-    #[error("was begun after another state of the segment before it")]
+    #[error("was begun after a different version of the segment before it")]
     Altered,
     /// The one before it never got its final frame. All that was written to it is here.
-    #[error("the segment before it is unfinished")]
+    #[error("comes after an unfinished segment")]
     Unfinished,
     /// The end of the one before it is gone.
-    #[error("the end of the segment before it is missing")]
+    #[error("comes after a segment whose end is missing")]
     EndMissing {
         /// The plaintext bytes that are missing.
         bytes: u64,

@@ -20,9 +20,9 @@ pub(crate) struct SegmentName {
 /// Why a pattern gives no name.
 #[derive(Debug, Error)]
 pub(crate) enum SegmentNameError {
-    #[error("is no pattern of a name: {0}")]
+    #[error("is not a valid pattern for a name: {0}")]
     Pattern(String),
-    #[error("gives no name of a file: {0:?}")]
+    #[error("does not give a file name: {0:?}")]
     NotAName(String),
 }
 
@@ -60,7 +60,7 @@ impl SegmentName {
         let default = || format!("{DEFAULT}.{kind}");
         let pattern = self.pattern.clone().unwrap_or_else(default);
         if let Some(unknown) = names_time_zone(&pattern) {
-            return Err(SegmentNameError::Pattern(format!("{unknown} stands for nothing")));
+            return Err(SegmentNameError::Pattern(format!("{unknown} has no meaning")));
         }
         let time = Timestamp::from_microsecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);
         let named = strtime::format(&pattern, time).map_err(|error| SegmentNameError::Pattern(error.to_string()))?;

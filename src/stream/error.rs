@@ -67,7 +67,7 @@ pub enum StreamError {
     #[error("an earlier read or write failed")]
     FailedBefore,
     /// The input has changed since reading began.
-    #[error("the input changed while it was read")]
+    #[error("the input changed while it was being read")]
     InputChanged,
     /// The origin of the input says that it is incomplete.
     #[error("the input was not confirmed as whole")]

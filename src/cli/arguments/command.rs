@@ -8,8 +8,8 @@ use super::duration::duration;
 
 pub(super) const PRODUCER_HELP: &str = "Encrypt what this command writes: it runs without a shell, and the output is \
                                         completed and named only if it exits with 0";
-pub(super) const CONSUMER_HELP: &str = "Decrypt into this command: it runs without a shell and gets only what was \
-                                        authenticated; if anything fails, it is ended before it sees the end of its input";
+pub(super) const CONSUMER_HELP: &str = "Decrypt into this command: it runs without a shell and gets only authenticated data; \
+                                        if anything fails, it is stopped before it sees the end of its input";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CommandArguments {

@@ -14,14 +14,14 @@ pub(in crate::cli) struct CommonArguments {
     /// Report the result of each file
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// Show progress: auto does on a terminal
+    /// Show progress: auto shows it only on a terminal
     ///
-    /// A finished bar is replaced by a line with the result. Without a terminal, always prints a line each second instead of a
-    /// bar. json makes every line of standard error a JSON object, errors included; reelseal --help lists the fields. SIGUSR1
-    /// prints a status line in any case.
+    /// A finished bar is replaced by a line with the result. Without a terminal, --progress always prints a line each
+    /// second instead of a bar. --progress json makes every line of standard error a JSON object, errors included;
+    /// reelseal --help lists the fields. SIGUSR1 prints a status line in any case.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressArgument,
-    /// Ignore Ctrl-C, when it is meant for the producer in a pipe
+    /// Ignore Ctrl-C, for a pipe where it is meant for the producer
     #[arg(long)]
     pub ignore_interrupts: bool,
     /// Worker threads [default: one per core, one fewer between two pipes]

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CompletionsArguments {
-    /// The shell that is to complete
+    /// The shell to complete for
     pub shell: Shell,
 }
 

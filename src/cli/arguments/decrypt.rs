@@ -15,9 +15,10 @@ pub(in crate::cli) struct DecryptArguments {
     pub files: FilesArguments,
     /// Join the segments of a recording even if some are missing or unfinished
     ///
-    /// Several inputs with one output, or a folder, are a recording: they must follow one another without a gap, or nothing
-    /// is written. With this, what is missing is left out, and reported. After a missing segment or a change of recording,
-    /// nothing links what follows to what came before: whoever knows the recipient's public key may have made it.
+    /// Several inputs with one output, or a folder, are a recording: they must follow one another without a gap, or
+    /// nothing is written. With this option, whatever is missing is left out and reported. After a missing segment or a
+    /// change of recording, nothing links what follows to what came before: if it opens with an identity, anyone who
+    /// knows the public key may have made it.
     #[arg(long)]
     pub allow_gaps: bool,
     /// Decrypt a stream or a recording while it grows, as tail -f does, until its final frame
@@ -41,8 +42,9 @@ pub(in crate::cli) struct DecryptArguments {
     pub range: Option<ByteRange>,
     /// Decrypt only what arrived from this time on, written as for journalctl: "2026-11-24 10:00", 10:00 or -15min
     ///
-    /// Also 2026-11-24T10:00:00Z, now, today and yesterday. For streams that carry times, and in whole frames, starting with
-    /// the one that was arriving at that time. Takes one input, and -o or a pipe for the result.
+    /// Also takes 2026-11-24T10:00:00Z, now, today and yesterday. This needs a stream that carries times, and selects
+    /// whole frames, starting with the one that was arriving at that time. Takes one input, and -o or a pipe for the
+    /// result.
     #[arg(
         long,
         value_name = "TIME",

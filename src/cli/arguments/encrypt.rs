@@ -20,11 +20,11 @@ pub(in crate::cli) struct EncryptArguments {
     pub common: CommonArguments,
     /// scrypt's cost: log2 N, with r = 8 and p = 1; each step doubles time and memory (18 takes 256 MiB)
     ///
-    /// Every guess at the passphrase costs this much, and so does encrypting, and opening the result. `reelseal speed` prints
-    /// the value that takes about a second on this machine. Above 19, readers need --max-kdf-memory.
+    /// Every guess at the passphrase costs this much, and so do encrypting and opening the result. `reelseal speed`
+    /// prints the value that takes about a second on this machine. Above 19, readers need --max-kdf-memory.
     #[arg(id = "scrypt_log_n", long = "scrypt-log-n", value_name = "N", default_value = "18", value_parser = scrypt_cost())]
     pub scrypt_cost: ScryptCost,
-    /// Payload of a frame: a power of two from 4K to 16M; with --live, 16K unless given
+    /// Payload of a frame: a power of two from 4K to 16M; the default with --live is 16K
     ///
     /// A whole frame is authenticated before any byte of it is released. It takes 64 bytes more than its payload.
     #[arg(
@@ -41,7 +41,7 @@ pub(in crate::cli) struct EncryptArguments {
     /// A frame that is not full is padded, so even slow input makes the stream grow by a frame per delay. Takes one input.
     #[arg(long, conflicts_with = "recursive")]
     pub live: bool,
-    /// With --live, the longest that a byte waits: 200ms, 0.5s, 1m; a plain number is in seconds
+    /// With --live, the longest that a byte may wait: 200ms, 0.5s, 1m; a plain number is in seconds
     ///
     /// Shorter delays cost more padding. With 0, whatever a read returns is written at once.
     #[arg(long, value_name = "DELAY", default_value = "200ms", value_parser = duration, requires = "live")]

@@ -14,7 +14,8 @@ pub(in crate::cli) struct FilesArguments {
     /// Put the results into a folder, created if missing
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub output_dir: Option<PathBuf>,
-    /// Take every file in these folders and below; links are not followed, and a line counts what is passed over
+    /// Take every file in these folders and below; links are not followed, and one line at the end counts what was
+    /// passed over
     #[arg(long)]
     pub recursive: bool,
     /// Replace existing output files
@@ -23,7 +24,7 @@ pub(in crate::cli) struct FilesArguments {
     /// Skip inputs whose output file exists, whatever is in it; --remove keeps them
     #[arg(long, conflicts_with = "force")]
     pub skip_existing: bool,
-    /// Delete each input after its output was synced, read back, decrypted and found to be the same
+    /// Delete each input once its output has been synced, read back, decrypted and found to match
     #[arg(long)]
     pub remove: bool,
 }

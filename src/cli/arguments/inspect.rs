@@ -7,19 +7,21 @@ use clap::Args;
 use super::SecretArguments;
 
 pub(super) const INSPECT_HELP: &str = "\
-Without a secret, this is what anybody can read, and none of it is authenticated. With one, from an \
-option or from REELSEAL_PASSPHRASE in the environment, the header and the final frame are; you are \
-asked for it only with --ask. Only verify and decrypt can tell whether a stream is whole.
+Without a secret, this shows what anybody can read, and none of it is authenticated. With a secret, \
+from an option or from REELSEAL_PASSPHRASE in the environment, the header and the final frame are \
+authenticated; you are asked for the secret only with --ask. Only verify and decrypt can tell whether \
+a stream is whole.
 
 Exit codes: 0 nothing wrong was seen, except perhaps one damaged header copy, which does no harm yet; \
 4 damaged or cut short; whatever can be read is still shown.";
 
 pub(super) const INSPECT_LONG_HELP: &str = "\
-Without a secret, this is what anybody can read, and none of it is authenticated. With one, from an \
-option or from REELSEAL_PASSPHRASE in the environment, the header and the final frame are; you are \
-asked for it only with --ask. Only verify and decrypt can tell whether a stream is whole.
+Without a secret, this shows what anybody can read, and none of it is authenticated. With a secret, \
+from an option or from REELSEAL_PASSPHRASE in the environment, the header and the final frame are \
+authenticated; you are asked for the secret only with --ask. Only verify and decrypt can tell whether \
+a stream is whole.
 
-A pipe is read no further than its header, unless --frames is given: then to its end.
+A pipe is read no further than its header; with --frames, it is read to its end.
 
 With --json, each file is one line, an object with these keys, null or absent where unknown:
   file, version, frame_size, features (a list of names), header_length
@@ -54,10 +56,11 @@ pub(in crate::cli) struct InspectArguments {
     /// Print JSON, one object per line
     #[arg(long)]
     pub json: bool,
-    /// Save the header in a separate file, for salvage --header; with a secret, only if that opens it
+    /// Save the header in a separate file, for salvage --header; if a secret is given, only if it opens the header
     ///
-    /// It opens the stream should both header copies ever be damaged. It holds no secret, but opens the stream with today's
-    /// passphrase even after passwd has changed that, so keep it as safe as the stream. Takes one FILE.
+    /// Should both header copies ever be damaged, the saved one still opens the stream. It holds no secret, but with
+    /// it, today's passphrase opens the stream even after passwd has changed it, so keep it as safe as the stream.
+    /// Takes one FILE.
     #[arg(long, value_name = "SAVED", conflicts_with = "json")]
     pub save_header: Option<PathBuf>,
     /// With --save-header, replace an existing file

@@ -8,15 +8,15 @@ use clap::Args;
 pub(in crate::cli) struct KeygenArguments {
     /// Where the file goes, - for standard output
     ///
-    /// Standard output causes a warning if it is redirected to a file that others can read.
+    /// There is a warning if standard output is redirected to a file that others can read.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Replace an existing file: what was encrypted with its key alone is lost
+    /// Replace an existing file: whatever was encrypted only with its key is lost
     #[arg(short, long)]
     pub force: bool,
     /// Make an age identity instead, for --identity, and print its recipient, for --recipient
     ///
-    /// The file is one that age-keygen could have made. The recipient is printed on standard output, or with -o - on standard
+    /// The file is in the format of age-keygen. The recipient is printed on standard output, or with -o - on standard
     /// error.
     #[cfg(feature = "age")]
     #[arg(long)]

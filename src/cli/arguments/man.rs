@@ -4,6 +4,6 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ManArguments {
-    /// The command whose page is wanted; the main page without it
+    /// Print the page of this command, instead of the main page
     pub command: Option<String>,
 }

@@ -156,20 +156,20 @@ pub(in crate::cli) enum Command {
     /// Check that files or streams are whole, and name every damaged range; nothing is written
     #[command(after_help = SECRET_HELP, after_long_help = manual::verify())]
     Verify(VerifyArguments),
-    /// Recover what is sound in a damaged or unfinished stream, and list what is missing
+    /// Recover the sound parts of a damaged or unfinished stream, and list what is missing
     #[command(after_help = SALVAGE_HELP, after_long_help = SALVAGE_LONG_HELP)]
     Salvage(SalvageArguments),
     /// Show what a file or stream says about itself: format, features, key slots, length, times
     #[command(after_help = INSPECT_HELP, after_long_help = INSPECT_LONG_HELP)]
     Inspect(InspectArguments),
-    /// Make a key file or an age identity, readable by its owner alone
+    /// Make a key file or an age identity, readable only by its owner
     Keygen(KeygenArguments),
     /// Change, add, remove or list what opens encrypted files, without encrypting them again
     #[command(after_help = PASSWD_HELP, after_long_help = manual::passwd())]
     Passwd(PasswdArguments),
     /// Measure how fast this machine is, and which scrypt cost takes about a second
     Speed(SpeedArguments),
-    /// Print a script with which a shell completes the command
+    /// Print a shell completion script
     Completions(CompletionsArguments),
     /// Print the manual, one page per command
     Man(ManArguments),

@@ -9,18 +9,18 @@ use super::{CommonArguments, SecretArguments};
 pub(super) const MOUNT_HELP: &str = "\
 Files appear without .reel, with the mode, owner and times of the encrypted ones, and are decrypted \
 while they are read; nothing is written to disk. A recording is one file. Only the user who mounts \
-can read them, not even root, and nobody can write. Users other than root need the package fuse3. \
-What programs have read may stay in the system's page cache, as with any file, until the folder is \
-unmounted.
+them can read them (not even root can), and nobody can write to them. Users other than root need the \
+package fuse3. What programs have read may stay in the system's page cache, as with any file, until \
+the folder is unmounted.
 
 The command waits until it is interrupted, or until somebody unmounts the folder with \
 fusermount3 -u DIR, and then exits with 0. Signals unmount even with files open. Only SIGKILL, \
 or running out of memory, leaves a dead mount, and fusermount3 -u DIR removes that, too.
 
-A damaged frame is an input/output error for what reads it, and the rest can be read. So is the end \
-of an unfinished stream, which is shown as at least one byte longer than it is: cp fails instead of \
-mistaking half a film for a whole one. If an encrypted file is replaced, whoever opens it next gets the \
-new content, and whoever had it open the old one or an error.
+Reading a damaged frame is an input/output error, and the rest can still be read. So is reading the \
+end of an unfinished stream, which is shown as at least one byte longer than it is: cp fails instead \
+of mistaking half a film for a whole one. If an encrypted file is replaced, a program that opens it \
+afterwards gets the new content; one that had it open gets the old content or an error.
 
 Example:
   mkdir plain

@@ -16,8 +16,8 @@ the environment, or else you are asked for it on the terminal; the new one from 
 or --new-passphrase-fd, or else from REELSEAL_NEW_PASSPHRASE, or else you are asked for it twice. \
 With -r, -R or --new-key-file, no new passphrase is asked for.
 
-Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that \
-were made before: to revoke it, decrypt and encrypt again.";
+Only the header is rewritten, whatever the file's size. An old passphrase still opens copies made \
+before the change: to revoke it, decrypt and encrypt again.";
 #[cfg(not(feature = "age"))]
 pub(super) const PASSWD_HELP: &str = "\
 The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in \
@@ -25,8 +25,8 @@ the environment, or else you are asked for it on the terminal; the new one from 
 or --new-passphrase-fd, or else from REELSEAL_NEW_PASSPHRASE, or else you are asked for it twice. \
 With --new-key-file, no new passphrase is asked for.
 
-Only the header is rewritten, whatever the file's size. An old passphrase still opens copies that \
-were made before: to revoke it, decrypt and encrypt again.";
+Only the header is rewritten, whatever the file's size. An old passphrase still opens copies made \
+before the change: to revoke it, decrypt and encrypt again.";
 
 const CURRENT_SECRETS: &[&str] = &[
     "passphrase_file",

@@ -8,7 +8,7 @@ use super::{CommonArguments, NewSecretArguments, SecretArguments, scrypt_cost::s
 use crate::keys::ScryptCost;
 
 pub(super) const SALVAGE_HELP: &str = "\
-Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
+Exit codes: 0 nothing was missing; 4 something was missing, and the output has the rest.";
 
 pub(super) const SALVAGE_LONG_HELP: &str = "\
 Every byte in the output was authenticated at its place. Where frames are missing between sound \
@@ -16,7 +16,7 @@ ones, the output has zeros; where the end is missing, it ends with the last soun
 is sound, nothing is written. The first 100 missing ranges are listed on standard error; --map and \
 --progress json list all of them.
 
-What ffmpeg decoded of 1,800 frames of video (19 MB) after 256 KiB in the middle were lost:
+How many of 1,800 frames of video (19 MB) ffmpeg could decode after 256 KiB in the middle were lost:
 
                                zeros    --skip
   MP4, index at the end        1,770         0
@@ -28,7 +28,7 @@ What ffmpeg decoded of 1,800 frames of video (19 MB) after 256 KiB in the middle
 A frame whose tag contradicts those of other frames counts as damaged even if it authenticates, \
 since anyone who can open the stream can forge frames.
 
-Exit codes: 0 nothing was missing; 4 something was, and the output has all the rest.";
+Exit codes: 0 nothing was missing; 4 something was missing, and the output has the rest.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SalvageArguments {
@@ -47,7 +47,7 @@ pub(in crate::cli) struct SalvageArguments {
     /// such as MP4, disk images, databases and archives, are misread from there on.
     #[arg(long)]
     pub skip: bool,
-    /// Write a map of the plaintext, in the format of ddrescue's mapfile: + what is sound, - what is missing
+    /// Write a map of the plaintext, in the format of ddrescue's mapfile: + is sound, - is missing
     ///
     /// Positions are those in the plaintext, even with --skip. If the end of the stream is missing, the map ends with the last
     /// sound frame.
@@ -55,15 +55,15 @@ pub(in crate::cli) struct SalvageArguments {
     pub map: Option<PathBuf>,
     /// Use a header that inspect --save-header saved, instead of the stream's own
     ///
-    /// For a stream whose header copies are both damaged. It opens with what opened the stream when the header was saved: an
-    /// old header opens with the old passphrase.
+    /// For a stream whose header copies are both damaged. It opens with whatever opened the stream when the header was
+    /// saved: an old header opens with the old passphrase.
     #[arg(long, value_name = "FILE")]
     pub header: Option<PathBuf>,
     /// Write a new stream under new keys, instead of the plaintext
     ///
-    /// Its header says what was missing. Frames keep their times and, without --skip, their places. The new secret comes from
-    /// --new-passphrase-file, --new-passphrase-fd or --new-key-file, else from the environment's REELSEAL_NEW_PASSPHRASE, else
-    /// you are asked for it. The output must be a file.
+    /// Its header says what was missing. Frames keep their times and, without --skip, their places. The new secret
+    /// comes from --new-passphrase-file, --new-passphrase-fd or --new-key-file, or else from REELSEAL_NEW_PASSPHRASE in
+    /// the environment, or else you are asked for it. The output must be a file.
     #[arg(long)]
     pub reseal: bool,
     #[command(flatten)]

@@ -8,19 +8,22 @@ use super::size::parse_size;
 use crate::keys::KdfLimits;
 
 pub(super) const SECRET_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, or else \
-you are asked for it on the terminal. It is never an argument, which every user of the machine could read.";
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, \
+or else you are asked for it on the terminal. It is never taken from an argument, which every user of the machine \
+could read.";
 
 #[cfg(feature = "age")]
 pub(super) const LOCK_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, or else \
-you are asked for it on the terminal. It is never an argument, which every user of the machine could read.
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, \
+or else you are asked for it on the terminal. It is never taken from an argument, which every user of the machine \
+could read.
 With recipients or a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given. \
 With recipients alone, no secret is needed to encrypt.";
 #[cfg(not(feature = "age"))]
 pub(super) const LOCK_HELP: &str = "\
-The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, or else \
-you are asked for it on the terminal. It is never an argument, which every user of the machine could read.
+The passphrase comes from --passphrase-file or --passphrase-fd, or else from REELSEAL_PASSPHRASE in the environment, \
+or else you are asked for it on the terminal. It is never taken from an argument, which every user of the machine \
+could read.
 With a key file, there is a passphrase only if --passphrase-file, --passphrase-fd or --ask is given.";
 
 /// What streams are opened with.
@@ -92,10 +95,10 @@ pub(in crate::cli) struct RecipientArguments {
 
 #[derive(Debug, Args)]
 struct LimitArguments {
-    /// The memory that scrypt may take; raising it also allows more work
+    /// The most memory that scrypt may take; raising it also allows more work
     ///
-    /// A stream's header says what scrypt costs to open it, and a stranger may have written it. Costlier headers are refused
-    /// before scrypt runs, and the message names the value that allows them.
+    /// A stream's header says how costly scrypt is, and a stranger may have written that header. Costlier headers are
+    /// refused before scrypt runs, and the message names the value that allows them.
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_size)]
     max_kdf_memory: u64,
 }

@@ -11,9 +11,9 @@ Prints one address with a secret word in its path and serves until interrupted. 
 they are decrypted as they are read, and nothing is written to disk. On this machine, only processes of \
 your own user are answered. Without --listen, nobody else can connect.
 
-The address shows a page that lists and plays. A folder's index.m3u is a playlist for players, its \
-index.json is for programs. A recording appears as one file; NAME.m3u8 lists pieces of it for browsers, \
-also while it grows.
+In a browser, the address shows a page that lists the files and plays them. A folder's index.m3u is a \
+playlist for players, its index.json is for programs. A recording appears as one file; NAME.m3u8 lists \
+pieces of it for browsers, even while it grows.
 
 At a damaged frame the connection is cut; the damage is reported here, and the rest of the file can \
 still be read. An unfinished stream claims to be one byte longer than it is, and the connection is cut \

@@ -14,10 +14,11 @@ pub(in crate::cli) struct VerifyArguments {
     /// Check every encrypted file in these folders and below
     #[arg(long)]
     pub recursive: bool,
-    /// Take a recording for whole whose oldest segments its recorder has removed, as with --keep-age
+    /// Count a recording as whole even if its recorder has removed its oldest segments, as with --keep-age
     ///
-    /// Which they are is noted in the folder, in .reelseal-recorder, and that is not authenticated: whoever can delete segments
-    /// there can write that they were removed. So without this option, whatever is missing is a failure.
+    /// The recorder notes them in the folder, in .reelseal-recorder, and that is not authenticated: whoever can delete
+    /// segments there can also write that the recorder removed them. So without this option, any missing segment is a
+    /// failure.
     #[arg(long, conflicts_with = "recursive")]
     pub allow_removed: bool,
     #[command(flatten)]

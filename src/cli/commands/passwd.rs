@@ -198,7 +198,7 @@ fn open(path: &Path) -> Result<(Label, HeaderRewrite), Failure> {
     if is_standard(Some(path)) {
         return Err(Failure::usage("cannot be rewritten")
             .about(&Label::StandardInput)
-            .with_hint("a file with the name - is ./-"));
+            .with_hint("for a file named -, write ./-"));
     }
     let cannot_open = |error: io::Error| Failure::system(&label, "cannot open", &error);
     // Checked before opening, which can have side effects on a device.

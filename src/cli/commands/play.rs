@@ -46,7 +46,7 @@ fn run(plan: &PlayPlan, startup: Startup) -> Result<(), Failure> {
         Player::Program(line, handover) => {
             let addresses = addresses(&tree, &server.url());
             if addresses.is_empty() {
-                let failure = Failure::usage("no name there is that of a film or a sound file");
+                let failure = Failure::usage("no file there has the name of a film or a sound file");
                 return Err(failure.with_hint("reelseal serve PATH offers files of every kind"));
             }
             let (stopper, requests) = (server.stopper(), server.requests());
@@ -91,7 +91,7 @@ fn play_with(
         Ok(_) if requests.so_far() > 0 => Ok(()),
         Ok(_) => Err(Failure::new(Exit::CommandFailed, "ended without asking for the film")
             .about(&Label::Command(line.program.clone()))
-            .with_hint("if it hands the film over to another process, use reelseal serve, which does not end with it")),
+            .with_hint("if it hands the film over to another process, use reelseal serve, which keeps running")),
     }
 }
 

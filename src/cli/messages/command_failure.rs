@@ -36,19 +36,21 @@ pub(in crate::cli) fn command_failure(program: &OsStr, failure: &CommandFailure)
             about(format!("was killed by {shown}")).with_command_end(CommandEnd { exit_code: None, signal })
         }
         CommandFailure::TimedOut(limit) => {
-            about(format!("did not finish within {} and was ended", format_duration(*limit)))
+            about(format!("did not finish within {} and was stopped", format_duration(*limit)))
                 .with_command_end(CommandEnd::default())
                 .with_hint("allow more time with --timeout DURATION")
         }
-        CommandFailure::LeftOutputOpen => about("ended, and left a process that keeps its output open".to_owned())
-            .with_command_end(CommandEnd { exit_code: Some(0), signal: None })
-            .with_hint("redirect the output of what it starts in the background"),
+        CommandFailure::LeftOutputOpen => {
+            about("ended, but left behind a process that keeps its output open".to_owned())
+                .with_command_end(CommandEnd { exit_code: Some(0), signal: None })
+                .with_hint("redirect the output of what it starts in the background")
+        }
         CommandFailure::Unwatched => about(failure.to_string()).with_command_end(CommandEnd::default()),
         CommandFailure::NotStarted(number) => {
             let error = io::Error::from_raw_os_error(*number);
             about(format!("cannot be started: {}", describe(&error)))
                 .with_command_end(CommandEnd::default())
-                .with_hint("a command needs /proc, and as many processes and open files as the system allows")
+                .with_hint("running a command needs /proc, and room within the limits on processes and open files")
         }
     }
 }

@@ -72,9 +72,8 @@ pub(in crate::cli) fn lost_end(
 ) -> Message {
     let first_byte = header.layout().frame_position(first);
     let why = part.map(|part| format!("; {} {}", named(part), of_part_with_verb(header, part))).unwrap_or_default();
-    let fact = format!(
-        "the end is missing, from frame {first}, at byte {first_byte}, on (plaintext from {plaintext} on){why}"
-    );
+    let fact =
+        format!("the end is missing, from frame {first} on, at byte {first_byte} (plaintext from {plaintext} on){why}");
     Message::about(input, fact).in_part(DamagedPart {
         frames: Span::from(first),
         bytes: Span::from(first_byte),

@@ -26,7 +26,7 @@ impl From<InputError> for Failure {
             InputErrorKind::Terminal => refused(&fact).with_hint("name a file, or - to type the input"),
             InputErrorKind::Closed => closed(&label, &fact).with_hint("for an empty input, redirect it: </dev/null"),
             InputErrorKind::Secret => refused(&fact).with_hint("give the secret in a file of its own"),
-            InputErrorKind::NotRegular => refused("not a regular file, which --remove could delete")
+            InputErrorKind::NotRegular => refused("not a regular file, so --remove cannot delete it")
                 .with_hint("name the file itself, or leave --remove out"),
         }
     }
@@ -76,8 +76,9 @@ impl From<OutputError> for Failure {
             OutputErrorKind::Replaced => Self::new(Exit::InputOutput, fact)
                 .about(&label)
                 .with_hint("something else has taken its place since; see what is there, and try again"),
-            OutputErrorKind::NotReadable => refused("cannot be read back, as --remove would have to")
-                .with_hint("write to a file, or leave --remove out"),
+            OutputErrorKind::NotReadable => {
+                refused("cannot be read back, as --remove requires").with_hint("write to a file, or leave --remove out")
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ pub(in crate::cli) fn not_mounted(place: &Path, error: &MountError) -> Failure {
             let shown = display_path(Path::new(source_name));
             Failure::usage(format!("{fact}: {shown}, of type {kind}")).about(place).with_hint(match is_fuse(kind) {
                 true => format!("name another folder, or unmount it first: {}", unmount_command(place)),
-                false => "name another folder, which is empty".to_owned(),
+                false => "name another folder, an empty one".to_owned(),
             })
         }
         MountError::Dead => Failure::new(Exit::InputOutput, fact)
@@ -49,7 +49,7 @@ pub(in crate::cli) fn not_mounted(place: &Path, error: &MountError) -> Failure {
         MountError::Device(error) => system(DEVICE, error),
         MountError::HelperMissing => Failure::new(Exit::InputOutput, fact)
             .about(HELPER)
-            .with_hint("other users than root need it to mount: install the package fuse3"),
+            .with_hint("users other than root need it to mount: install the package fuse3"),
         MountError::NothingSent => {
             Failure::new(Exit::InputOutput, fact).about(HELPER).with_hint("the package fuse3 has one that does")
         }

@@ -88,7 +88,7 @@ pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Op
         (Why::Asked | Why::Restart, _) => return None,
         (Why::Stalled(limit), _) => format!("wrote nothing for {} and was stopped", format_duration(limit)),
         (Why::Memory(bytes), _) => format!("took {} of memory and was stopped", display_bytes(bytes)),
-        (Why::ClosedOutput, _) => "closed its output, went on and was stopped".to_owned(),
+        (Why::ClosedOutput, _) => "closed its output but went on, and was stopped".to_owned(),
     };
     // How it ended then is reported as for any command.
     let how = end.how.as_ref().err().cloned().unwrap_or(CommandFailure::Exited(0));
@@ -126,15 +126,15 @@ pub(in crate::cli) fn report_segment(folder: &Path, event: &Event<'_>) {
         }
         Event::NotSynced(name, error) => report::warning(&about(
             name,
-            format!("cannot be synced, and a power cut may lose what was written to it last: {}", describe(error)),
+            format!("cannot be synced, so a power cut may lose what was last written to it: {}", describe(error)),
         )),
         Event::NotMade(name, error) => {
-            report::warning(&about(name, format!("cannot be made, and another is tried: {}", describe(error))));
+            report::warning(&about(name, format!("cannot be made; trying another: {}", describe(error))));
         }
         Event::Removed(name) => {
             report::warning(&about(
                 name,
-                "was removed while it was written; the recording goes on in another".to_owned(),
+                "was removed while it was being written; the recording continues in another".to_owned(),
             ));
         }
         Event::Unfinished(name, error) => {
@@ -192,8 +192,8 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
             let program = program.unwrap_or_default();
             let fact = fact_of(program, failure);
             let again = match again_after {
-                Some(after) => format!("it is run again in {} s", after.as_secs()),
-                None => "it is run again when a recorder is started here".to_owned(),
+                Some(after) => format!("it will be run again in {} s", after.as_secs()),
+                None => "it will be run again when a recorder is next started here".to_owned(),
             };
             tell(&about(segment, format!("{shown} {fact}; {again}")), Importance::Warning, || {
                 let CommandEnd { exit_code, signal } = command_end(program, &Err(failure.clone()));
@@ -228,7 +228,7 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
             report::warning(&Message::about(folder.join(LEDGER_NAME).as_path(), fact));
         }
         KeeperEvent::NotNoted(error) => {
-            let fact = format!("what was done for its segments cannot be noted: {}", describe(error));
+            let fact = format!("cannot note what was done for its segments: {}", describe(error));
             report::warning(&Message::about(folder, fact));
         }
         KeeperEvent::NoRoom(least) => {
@@ -237,7 +237,10 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
             report::warning(&Message::about(folder, fact));
         }
         KeeperEvent::RoomUnknown(error) => {
-            report::warning(&Message::about(folder, format!("cannot see how much is free: {}", describe(error))));
+            report::warning(&Message::about(
+                folder,
+                format!("cannot tell how much space is free: {}", describe(error)),
+            ));
         }
     }
 }

@@ -31,9 +31,11 @@ pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> 
     let usage = |fact: String| Failure::usage(fact).about(path);
     let bad = |fact: String| Failure::new(Exit::BadStream, fact).about(path);
     match why {
-        Break::OtherRecording => usage(format!("belongs to another recording than {shown}")).with_hint(PUT_TOGETHER),
+        Break::OtherRecording => {
+            usage(format!("belongs to a different recording from {shown}")).with_hint(PUT_TOGETHER)
+        }
         Break::Doubled => usage(format!("has the same number in the recording as {shown}"))
-            .with_hint("name each segment once; if both are there, one of them is a copy or a forgery"),
+            .with_hint("name each segment once; if there really are two, one of them is a copy or a forgery"),
         Break::OutOfOrder => usage(format!("comes before {shown} in the recording")).with_hint(PUT_TOGETHER),
         Break::Gap(missing) => {
             usage(format!("does not follow {shown}: {}", are_missing(missing))).with_hint(PUT_TOGETHER)
@@ -52,7 +54,7 @@ pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> 
 
 /// A segment is another file now than when it was first read.
 pub(in crate::cli) fn replaced(segment: impl Into<Subject>) -> Failure {
-    Failure::new(Exit::InputOutput, "was replaced while it was read").about(segment).with_hint("try again")
+    Failure::new(Exit::InputOutput, "was replaced while it was being read").about(segment).with_hint("try again")
 }
 
 /// A segment at `path`, which a slot of this kind opened, does not continue the one at `before`, and they are joined all the same.
@@ -65,7 +67,7 @@ pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break, opene
             Message::about(path, not_next + unlinked(opened_by))
         }
         Break::OtherRecording => {
-            Message::about(path, format!("belongs to another recording than {shown}") + unlinked(opened_by))
+            Message::about(path, format!("belongs to a different recording from {shown}") + unlinked(opened_by))
         }
         _ => Message::about(path, why.to_string()),
     }
@@ -86,7 +88,7 @@ pub(in crate::cli) fn missing_start(path: &Path, number: u64) -> Message {
 
 /// The segment at `path` is the last that is here, and not the last of the recording.
 pub(in crate::cli) fn missing_next(path: &Path, next: u64) -> Message {
-    Message::about(path, format!("is continued, and the next segment, {next}, is not here"))
+    Message::about(path, format!("is continued, but the next segment, {next}, is not here"))
 }
 
 /// The last segment is unfinished.

@@ -130,7 +130,7 @@ pub(in crate::cli) fn flush() {
 
 fn raw_line(text: &dyn Display) {
     let about_lost = |lines| {
-        let fact = format!("{lines} lines were dropped, as nothing read them in time");
+        let fact = format!("{lines} lines were dropped, because nothing read them in time");
         match is_json() {
             true => json!({"event": "warning", "message": fact}).to_string(),
             false => format!("reelseal: warning: {fact}"),

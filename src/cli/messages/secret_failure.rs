@@ -43,10 +43,10 @@ pub(in crate::cli) fn listed_recipient(source: Subject, error: &ListedRecipientE
 fn recipient_hint(error: &RecipientError, text: &str) -> &'static str {
     match error {
         RecipientError::SecretKey if text.is_empty() => {
-            "give the public key; of an age identity, age-keygen -y prints it, and it is in a comment of its file"
+            "give the public key; for an age identity, age-keygen -y prints it, and a comment in the file has it, too"
         }
         RecipientError::SecretKey => {
-            "others can read arguments, so replace this key; give the public key, which is in a comment of its file"
+            "others can read arguments, so replace this key; give the public key, which is in a comment in its file"
         }
         RecipientError::SshType(_) => "use an ssh-ed25519 key, or make an age identity: reelseal keygen --age -o FILE",
         RecipientError::RsaTooSmall | RecipientError::RsaTooLarge => "use an ssh-ed25519 key or an age recipient",

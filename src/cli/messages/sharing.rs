@@ -73,9 +73,10 @@ pub(in crate::cli) fn not_all_played(losses: &Losses) -> Option<Failure> {
         failure.map(|failure| failure.with_hint("reelseal verify lists them; reelseal salvage recovers the rest"))
     } else if has_no_end {
         bad("the end of what was played is missing")
-            .map(|failure| failure.with_hint("its writing was cut off, or still goes on; reelseal verify says more"))
+            .map(|failure| failure.with_hint("it was cut off, or is still being written; reelseal verify says more"))
     } else if was_replaced {
-        failed("a file was replaced or removed while it was played").map(|failure| failure.with_hint("play it again"))
+        failed("a file was replaced or removed while it was being played")
+            .map(|failure| failure.with_hint("play it again"))
     } else if is_unreadable {
         failed("not all of what was played could be read")
     } else {
@@ -96,7 +97,7 @@ pub(in crate::cli) fn report_event(event: Event<'_>) {
         }
         Event::Unfinished { path, length } => report::warning(unfinished_at_the_end(path, length).message()),
         Event::BrokenChain { path, why } => {
-            report::warning(&Message::about(path, format!("{why}; it is left out, and all that comes after it")));
+            report::warning(&Message::about(path, format!("{why}; it is left out, and so is everything after it")));
         }
         Event::Damaged { path, layout, error } => {
             let label = Label::from(path);

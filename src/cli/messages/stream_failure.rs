@@ -31,10 +31,10 @@ pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
     let failure = Failure::new(Exit::BadStream, error.to_string()).about(input);
     match error {
         HeaderError::NotReelseal(Some(Mangling::Utf16)) => failure.with_hint(
-            "it looks like one that was re-encoded as UTF-16, as PowerShell's > does; use -o FILE instead of > FILE",
+            "it looks like a stream that was re-encoded as UTF-16, as PowerShell's > does; use -o FILE instead of > FILE",
         ),
         HeaderError::NotReelseal(Some(Mangling::Text)) => failure.with_hint(
-            "it looks like one that was changed as if it were text; transfer it as binary (ftp: type binary)",
+            "it looks like a stream that was altered as if it were text; transfer it in binary mode (ftp: type binary)",
         ),
         HeaderError::NotReelseal(None) => {
             let hint = "a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?";
@@ -108,7 +108,7 @@ pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Fail
         KdfError::OutOfBounds { .. } => Failure::new(Exit::BadStream, error.to_string()).with_hint(OTHER_COPY),
         KdfError::Memory { needed, limit } => {
             let (needs, allowed) = (mebibytes(needed), limit >> 20);
-            Failure::usage(format!("scrypt needs {needs} MiB of memory, and {allowed} MiB are allowed"))
+            Failure::usage(format!("scrypt needs {needs} MiB of memory, but only {allowed} MiB are allowed"))
                 .with_hint(raise(needed))
         }
         KdfError::Work { memory_limit_needed, .. } => {
@@ -144,7 +144,7 @@ pub(in crate::cli) fn pipeline(
     let damaged = |index: &u64, fact: String| {
         let part = damaged_from(layout, *index);
         let hint = if matches!(output, Label::Command(_)) {
-            "the command was ended before it saw the end of its input; use another copy of the stream"
+            "the command was stopped before it saw the end of its input; use another copy of the stream"
         } else if released {
             "what was written before that frame is authentic but incomplete; use another copy of the stream"
         } else {
@@ -174,7 +174,7 @@ pub(in crate::cli) fn pipeline(
             damaged(index, format!("unfinished, cut short or extended: it ends inside {}", place(*index)))
         }
         StreamError::Unwritten { index } => damaged(index, format!("unfinished: {}, is all zeros", place(*index))),
-        StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was read")
+        StreamError::InputChanged => Failure::new(Exit::InputOutput, "changed while it was being read")
             .about(input)
             .with_hint("wait until nothing writes to it any more, and try again"),
         StreamError::NotConfirmed(reason) => Failure::new(Exit::CommandFailed, reason.to_string()).about(input),
@@ -204,7 +204,7 @@ pub(in crate::cli) fn slot_change(input: &Label, error: &SlotChangeError) -> Fai
         SlotChangeError::ForeignSlot(_) => refused(),
         SlotChangeError::Full => refused().with_hint("remove one first, with --remove; --list shows them"),
         SlotChangeError::Work(_) => refused().with_hint(
-            "choose a smaller --scrypt-log-n, or remove a slot first: the file would open with --max-kdf-memory only",
+            "choose a smaller --scrypt-log-n, or remove a slot first: the file would open only with --max-kdf-memory",
         ),
         SlotChangeError::LastSlot => {
             refused().with_hint("change it, without --remove, or add another one first, with --add")

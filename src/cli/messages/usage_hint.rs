@@ -13,7 +13,7 @@ pub(super) fn usage_hint(error: &clap::Error) -> Option<&'static str> {
         }
         #[cfg(feature = "age")]
         ErrorKind::UnknownArgument if names(error, &["-r"]) => {
-            Some("folders are taken with --recursive; -r names a recipient, for encrypt and passwd")
+            Some("folders are taken with --recursive; -r names a recipient, for encrypt, record and passwd")
         }
         ErrorKind::UnknownArgument if names(error, &["--pass", "--passphrase", "--password", "-p"]) => {
             Some("a passphrase is never an argument, which others can read: use --passphrase-file FILE")
@@ -40,10 +40,10 @@ const UNSUPPORTED: &[&str] = &["-i", "--identity", "-R", "--recipients-file", "-
 fn address_hint(error: &AddressError) -> &'static str {
     match error {
         AddressError::Ambiguous => {
-            "a port needs an address, as in 127.0.0.1:8080; a socket that is really to have such a name is written ./NAME"
+            "a port needs an address, as in 127.0.0.1:8080; for a socket that really has such a name, write ./NAME"
         }
         AddressError::NotLoopback(_) => {
-            "only this machine can be answered, as at 127.0.0.1:8080; others can ask through ssh, or a proxy"
+            "use a loopback address such as 127.0.0.1:8080; other machines can connect through ssh or a proxy"
         }
         AddressError::Empty => "give the path of a socket, or an address such as 127.0.0.1:8080",
     }

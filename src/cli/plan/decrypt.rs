@@ -52,8 +52,8 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
                 "more than one input",
                 "a command takes one stream; run reelseal once for each input",
             ),
-            (files.output.is_some(), "--output", "the command takes the result; leave one of the two out"),
-            (files.force, "--force", "the command takes the result, and no file is replaced; leave it out"),
+            (files.output.is_some(), "--output", "the command receives the result; leave one of the two out"),
+            (files.force, "--force", "the command receives the result, and no file is replaced; leave it out"),
         ];
         let consumer = command_line("decrypt", command, files, common, &excluded)?;
         let inputs = Inputs::of(&files.inputs, files.recursive.then_some(FileKind::Streams))?;
@@ -75,8 +75,8 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
             placement.output = OutputChoice::Command(consumer.program.clone());
         }
         match (*follow, part.is_some()) {
-            (true, _) => place_part("what --follow gives", &inputs, &mut placement)?,
-            (false, true) => place_part("a part", &inputs, &mut placement)?,
+            (true, _) => place_part("--follow", &inputs, &mut placement)?,
+            (false, true) => place_part("decrypting a part", &inputs, &mut placement)?,
             (false, false) => {}
         }
         let how = WholeRecording { allows_gaps: *allow_gaps };
@@ -91,7 +91,7 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
         }
         if *follow && inputs.from_standard_input {
             return Err(Failure::usage("--follow needs a file or a folder, which can be read again")
-                .with_hint("leave it out: standard input is read as it comes"));
+                .with_hint("leave it out: standard input is read as it arrives"));
         }
         let many = Many::of(inputs, secret, common).beside(&consumer, common);
         Ok(Self { many, placement, part, consumer, recording, follows: follow.then_some(how) })
@@ -113,7 +113,7 @@ fn place_part(part: &str, inputs: &Inputs, placement: &mut Placement) -> Result<
     }
     if placement.output == OutputChoice::BesideInput && !inputs.from_standard_input {
         if !is_pipe(&io::stdout()) {
-            let fact = format!("{part} needs an output with a name of its own");
+            let fact = format!("{part} needs an explicit output");
             return Err(Failure::usage(fact).with_hint("name it with -o FILE, or pipe the output"));
         }
         placement.output = OutputChoice::StandardOutput;

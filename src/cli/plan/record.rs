@@ -63,14 +63,16 @@ impl TryFrom<&RecordArguments> for RecordPlan {
         }
         let least = Cutting::least_size(layout);
         if segment_size.is_some_and(|size| size < least) {
-            return Err(Failure::usage(format!("--segment-size is less than {least} bytes, a segment of two frames"))
-                .with_hint("give more, or smaller frames with --frame-size 4K"));
+            return Err(Failure::usage(format!(
+                "--segment-size is less than {least} bytes, the minimum of two frames"
+            ))
+            .with_hint("give a larger size, or make the frames smaller with --frame-size 4K"));
         }
         let name = SegmentName::new(name.as_deref());
         name.check(SystemTime.wall()).map_err(|error| {
             Failure::usage(error.to_string())
                 .about("--name")
-                .with_hint("a pattern as date(1) has them, with no /, such as front-%Y%m%d-%H%M%S.ts")
+                .with_hint("give a pattern as for date(1), without /, such as front-%Y%m%d-%H%M%S.ts")
         })?;
         let producer = command.split_first().map(|(program, rest)| CommandLine {
             program: program.clone(),
@@ -96,7 +98,7 @@ impl TryFrom<&RecordArguments> for RecordPlan {
         let retention = Retention { age: keep_age, size: keep_size, free: keep_free };
         if retention.removes_any() && !name.says_the_second(SystemTime.wall()) {
             return Err(Failure::usage(
-                "does not say the date and the second, and the name of a removed segment would be given again",
+                "does not include the date and the time to the second, so the name of a removed segment could be used again",
             )
             .about("--name")
             .with_hint(
@@ -140,7 +142,7 @@ fn hook(arguments: &RetentionArguments) -> Result<Option<SegmentHook>, Failure> 
     };
     let has_spaces = line.program.to_string_lossy().contains(' ');
     let hint = match has_spaces {
-        true => "--on-segment takes a program alone; give each argument with --on-segment-arg",
+        true => "--on-segment takes only a program; give each argument with --on-segment-arg",
         false => "--on-segment takes a program that can be run: a path, or a name in PATH",
     };
     check_program(&line).map_err(|refused| refused.with_hint(hint))?;

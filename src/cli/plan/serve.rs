@@ -78,7 +78,7 @@ fn player_line(words: &[OsString]) -> Result<Player, Failure> {
         Some(line) => {
             check_program(&line).map_err(|failure| match words {
                 [] => failure.with_hint(
-                    "REELSEAL_PLAYER names this player, without arguments: set it to another one, or unset it",
+                    "REELSEAL_PLAYER names this player, and cannot contain arguments: set it to another one, or unset it",
                 ),
                 _ => failure,
             })?;
@@ -86,7 +86,7 @@ fn player_line(words: &[OsString]) -> Result<Player, Failure> {
         }
         None => PLAYERS.iter().map(|player| line(player.into(), &[])).find(|line| line.check().is_ok()).ok_or_else(
             || {
-                Failure::usage("no player is installed: mpv, vlc and ffplay were looked for")
+                Failure::usage("no player was found: none of mpv, vlc and ffplay is installed")
                     .with_hint("install one of them, name another with REELSEAL_PLAYER or after --, or use --browser")
             },
         )?,

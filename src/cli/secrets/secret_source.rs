@@ -187,7 +187,7 @@ impl SecretSource {
 
 fn no_source() -> Failure {
     Failure::usage("no passphrase, and no terminal to ask for one").with_hint(format!(
-        "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment's {PASSPHRASE_VARIABLE}{}",
+        "give one with --passphrase-file FILE, with --passphrase-fd N, or in the environment variable {PASSPHRASE_VARIABLE}{}",
         if cfg!(feature = "age") {
             ", or use public keys: -r RECIPIENT or -R FILE to encrypt, -i FILE to open"
         } else {
@@ -198,7 +198,7 @@ fn no_source() -> Failure {
 
 fn no_new_source() -> Failure {
     Failure::usage("no new passphrase, and no terminal to ask for one").with_hint(format!(
-        "give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the environment's {NEW_PASSPHRASE_VARIABLE}, or a key file with --new-key-file FILE{}",
+        "give one with --new-passphrase-file FILE, with --new-passphrase-fd N, or in the environment variable {NEW_PASSPHRASE_VARIABLE}, or a key file with --new-key-file FILE{}",
         if cfg!(feature = "age") { ", or recipients with -r RECIPIENT or -R FILE" } else { "" }
     ))
 }

@@ -42,9 +42,9 @@ pub(crate) struct Ledger {
 #[derive(Debug, Error)]
 pub(crate) enum LedgerError {
     /// Another recorder that removes segments, or runs a program for them, uses the folder.
-    #[error("another recorder looks after the segments in this folder")]
+    #[error("another recorder manages the segments in this folder")]
     InUse,
-    #[error("cannot read or write what is known of the segments")]
+    #[error("cannot read or write the list of the segments")]
     System(#[from] io::Error),
 }
 
@@ -183,7 +183,7 @@ fn keep_damaged(folder: &Folder) -> io::Result<OsString> {
             Err(_) => {}
         }
     }
-    Err(io::Error::other("too many damaged ones are kept already"))
+    Err(io::Error::other("too many damaged copies of it are kept already"))
 }
 
 #[cfg(test)]

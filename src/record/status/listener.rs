@@ -47,7 +47,7 @@ struct SocketFile {
 #[derive(Debug, Error)]
 pub(crate) enum ListenError {
     /// Another process listens there.
-    #[error("another process listens there")]
+    #[error("another process is listening there")]
     InUse,
     /// What is there is no socket, and is left alone.
     #[error("exists, and is not a socket")]

@@ -81,13 +81,15 @@ impl<'a> Routes<'a> {
 }
 
 fn too_soon() -> Response {
-    Response::refusal("429 Too Many Requests", "once a second is often enough").with("Retry-After: 1\r\n")
+    Response::refusal("429 Too Many Requests", "allowed only once a second").with("Retry-After: 1\r\n")
 }
 
 /// The answer to what is no request.
 pub(super) fn answer_to_bad(bad: BadRequest) -> Response {
     match bad {
-        BadRequest::Malformed => Response::refusal("400 Bad Request", "not a request of HTTP/1.1 with one Host"),
+        BadRequest::Malformed => {
+            Response::refusal("400 Bad Request", "not an HTTP/1.1 request with exactly one Host header")
+        }
         BadRequest::TooLong => Response::refusal("431 Request Header Fields Too Large", "the request is too long"),
         BadRequest::ForeignHost => Response::refusal("421 Misdirected Request", "Host is not this machine"),
     }

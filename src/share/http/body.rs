@@ -73,7 +73,7 @@ pub(super) enum Part {
 pub(super) enum BodyError {
     #[error(transparent)]
     Read(ReadFailure),
-    #[error("decrypting ended before its time")]
+    #[error("decryption ended early")]
     Ended,
 }
 

@@ -43,7 +43,7 @@ pub(super) fn file(
     let (media_type, length) = (media_type(name), advertised_length(&stream));
     let validators = Validators { etag: stream.etag().to_owned(), modified: modified.min(now) };
     let of_range = match conditions::outcome(headers, &validators, now) {
-        conditions::Outcome::Failed => return refusal(StatusCode::PRECONDITION_FAILED, "the file is another one now"),
+        conditions::Outcome::Failed => return refusal(StatusCode::PRECONDITION_FAILED, "the file has changed"),
         conditions::Outcome::NotModified => {
             return with_metadata(answer(StatusCode::NOT_MODIFIED, Content::empty()), &validators, media_type, name);
         }
@@ -69,7 +69,7 @@ pub(super) fn file(
             }
             _ => {
                 let Ok(boundary) = random_bytes::<16>().map(|bytes| base16ct::lower::encode_string(&bytes)) else {
-                    return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the system gives no random bytes");
+                    return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the system provides no random bytes");
                 };
                 let parts = multipart(ranges, length, media_type, &boundary);
                 let of_type = HeaderValue::from_str(&format!("multipart/byteranges; boundary={boundary}"));

@@ -142,7 +142,7 @@ impl Service {
 
     fn page(&self, listing: &Listing, folder: &Node, root: &str) -> Answer {
         let Ok(nonce) = random_bytes::<16>().map(|bytes| base16ct::lower::encode_string(&bytes)) else {
-            return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the system gives no random bytes");
+            return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the system provides no random bytes");
         };
         let page = page::page(&self.tree, listing, folder.id, root, &nonce);
         let mut answer = text(StatusCode::OK, "text/html; charset=utf-8", page);

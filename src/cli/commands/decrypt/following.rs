@@ -193,9 +193,9 @@ impl Following<'_> {
     fn try_open(&self, path: &Path, first: u64) -> Result<Option<Followed>, Failure> {
         // Opening a pipe would wait for its other end.
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Failure::usage("is not a regular file, which --follow could read again")
+            return Err(Failure::usage("is not a regular file, so --follow cannot read it again")
                 .about(path)
-                .with_hint("leave --follow out: a pipe is read as it comes"));
+                .with_hint("leave --follow out: a pipe is read as it arrives"));
         }
         let InputFile { file, label, .. } = InputFile::open(Some(path))?;
         // The frames come from the file that the header is in, whatever gets its name.

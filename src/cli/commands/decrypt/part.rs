@@ -139,7 +139,7 @@ fn times_of(sealed: &SealedFile<&File>) -> Result<Range<i64>, StreamError> {
 fn nothing_arrived(input: &Label, times: &Range<i64>) -> Failure {
     let shown = |microseconds| time(microseconds).unwrap_or_else(|| "?".to_owned());
     Failure::usage("nothing arrived in that time").about(input).with_hint(format!(
-        "its times go from {} to {}",
+        "its times range from {} to {}",
         shown(times.start),
         shown(times.end)
     ))

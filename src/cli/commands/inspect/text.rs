@@ -18,7 +18,10 @@ pub(super) fn block(findings: &Findings) -> String {
         let features = findings.features.join(", ");
         lines.push(("features", if features.is_empty() { "none".to_owned() } else { features }));
         if findings.features.iter().any(|feature| feature == "timed") {
-            lines.push(("times", "in every frame: decrypt takes parts of it with --since and --until".to_owned()));
+            lines.push((
+                "times",
+                "in every frame: decrypt can select parts by time with --since and --until".to_owned(),
+            ));
         }
         lines.push(("header", format!("2 copies of {}", bytes_or_impossible(findings.header_length))));
         if findings.copies.iter().all(|copy| copy.state != CopyState::Sound) {
@@ -31,12 +34,12 @@ pub(super) fn block(findings: &Findings) -> String {
     lines.extend(findings.resealed.iter().map(|resealed| ("resealed", resealed_text(resealed))));
     if let Some(segment) = &findings.segment {
         let from = count(segment.offset, "byte");
-        lines.push(("segment", format!("{} of the recording {}, {from} into it", segment.number, segment.recording)));
+        lines.push(("segment", format!("{} of recording {}, {from} into it", segment.number, segment.recording)));
     }
     match &findings.length {
         Some(length) => lines.push(("length", length_text(length))),
         None if findings.version.is_some() => {
-            lines.push(("length", "not known before it is read to its end".to_owned()));
+            lines.push(("length", "not known until it is read to its end".to_owned()));
         }
         None => {}
     }
@@ -49,7 +52,7 @@ pub(super) fn block(findings: &Findings) -> String {
             lines.push(("plaintext", text));
         }
         if authenticated.interrupted == Some(true) {
-            lines.push(("ended", "by an interruption of the writer".to_owned()));
+            lines.push(("ended", "when its writer was interrupted".to_owned()));
         }
         lines.extend(authenticated.first_time.clone().map(|time| ("first frame", time)));
         lines.extend(authenticated.last_time.clone().map(|time| ("end", time)));

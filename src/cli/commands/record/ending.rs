@@ -38,9 +38,9 @@ pub(super) fn failure_of(
             Err(failure.with_hint(kept))
         }
         Ok(SourceEnd::Finished | SourceEnd::Asked) if ended.is_doubtful => {
-            Err(Failure::new(Exit::InputOutput, "not all of the recording may be there")
+            Err(Failure::new(Exit::InputOutput, "part of the recording may be missing")
                 .about(folder)
-                .with_hint("what was reported before says what may be lost; reelseal verify DIR shows what is there"))
+                .with_hint("earlier messages say what may be lost; reelseal verify DIR shows what is there"))
         }
         Ok(SourceEnd::Finished | SourceEnd::Asked) => Ok(()),
         Err(JournalError::Read(error)) => Err(Failure::system(label, "cannot read", &error).with_hint(kept)),
@@ -49,7 +49,9 @@ pub(super) fn failure_of(
             let is_too_long = error.kind() == ErrorKind::FileTooLarge;
             Err(failure.with_hint(match is_too_long {
                 true => {
-                    format!("{kept}; larger files are not allowed here: begin new segments in time with --segment-size")
+                    format!(
+                        "{kept}; larger files are not allowed here: begin new segments earlier, with --segment-size"
+                    )
                 }
                 false => format!("{kept}; {MAKE_ROOM}"),
             }))

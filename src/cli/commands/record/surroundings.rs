@@ -48,11 +48,9 @@ fn listen_hint(address: &StatusAddress, error: &io::Error) -> &'static str {
             "give another address or port; with port 0 the system chooses one"
         }
         ErrorKind::InvalidFilename => {
-            "a socket's path has 107 bytes at most: give a shorter one, such as one below /run"
+            "a socket's path can have at most 107 bytes: give a shorter one, such as one below /run"
         }
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            "make the folder that the socket is to be in, or give another path"
-        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "make the folder for the socket first, or give another path",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "give a path in a folder that you may write to",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
         _ => "give another path, or an address such as 127.0.0.1:8080",
@@ -72,11 +70,9 @@ pub(super) fn ledger_failure(folder: &RecordingFolder, error: LedgerError) -> Fa
         LedgerError::System(error) => {
             let hint = match error.kind() {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
-                _ => {
-                    "what is known of them is in .reelseal-recorder there, which is to be a file that you may read and write"
-                }
+                _ => "they are listed in .reelseal-recorder there, which must be a file that you may read and write",
             };
-            Failure::system(folder.path(), "cannot read or write what is known of its segments", &error).with_hint(hint)
+            Failure::system(folder.path(), "cannot read or write the list of its segments", &error).with_hint(hint)
         }
     }
 }

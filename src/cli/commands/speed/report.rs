@@ -31,7 +31,7 @@ impl Report {
         }
         let _ = writeln!(table, "scrypt, r = 8, p = 1:");
         for time in self.scrypt.iter() {
-            let (memory, note) = (display_bytes(time.memory()), if time.measured { "" } else { ", reckoned" });
+            let (memory, note) = (display_bytes(time.memory()), if time.measured { "" } else { ", estimated" });
             let _ = writeln!(table, "  N = 2^{:<7}{memory:>12}{:>12.2} s{note}", time.log_n, time.seconds);
         }
         let _ = writeln!(table, "about one second: --scrypt-log-n {}", self.scrypt.log_n_for_a_second());

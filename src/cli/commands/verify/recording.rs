@@ -155,13 +155,13 @@ fn verdict(
         1 => ", 1 of them damaged or unfinished".to_owned(),
         damaged => format!(", {damaged} of them damaged or unfinished"),
     };
-    let failure = Failure::new(Exit::BadStream, format!("{name} is not whole: {count} of it here{damage}"));
+    let failure = Failure::new(Exit::BadStream, format!("{name} is not whole: {count} of it found{damage}"));
     let is_damaged = |place: &usize| {
         let segment = segments.get(*place);
         segment.is_some_and(|segment| !segment.is_sound && matches!(segment.facts.end, SegmentEnd::Final(_)))
     };
     let hint = if state.segments.iter().any(is_damaged) {
-        "reelseal salvage recovers what is intact of each damaged segment"
+        "reelseal salvage recovers the intact parts of each damaged segment"
     } else if damaged == 0 && removed.is_some() {
         "--allow-removed believes that note; whoever can delete segments there could have written it"
     } else if state.breaks.iter().all(|(.., why)| why.is_gap()) {
