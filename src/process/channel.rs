@@ -36,7 +36,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn pair() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = system::message_sockets()?;
         Ok((Self(ours), theirs))
@@ -46,7 +46,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn of_standard_input() -> io::Result<Self> {
         Ok(Self(io::stdin().as_fd().try_clone_to_owned()?))
     }
@@ -75,7 +75,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn receive(&self) -> io::Result<Option<Received>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);

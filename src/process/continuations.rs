@@ -25,7 +25,7 @@ impl Continuations {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn watch() -> io::Result<Self> {
         let (seen, tell) = UnixStream::pair()?;
         seen.set_nonblocking(true)?;

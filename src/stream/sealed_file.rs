@@ -350,7 +350,7 @@ impl<R: ReadAt> SealedFile<R> {
     /// # Errors
     ///
     /// [`StreamError`] of the first frame that cannot be read; [`StreamError::NoSuchFrame`] if the plaintext ends
-    /// before `area` is full.
+    /// before `area` is full, or [`StreamError::EndBeforeFinalFrame`] if the stream is unfinished.
     pub fn read_exact_at(&self, area: &mut [u8], offset: u64) -> Result<(), StreamError> {
         let mut read = 0;
         while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
