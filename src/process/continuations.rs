@@ -14,7 +14,7 @@ use signal_hook::{
     low_level::{pipe, unregister},
 };
 
-/// Tells of continuations of this process (SIGCONT), until it is dropped.
+/// Notices continuations of this process (SIGCONT), until it is dropped.
 pub(super) struct Continuations {
     seen: UnixStream,
     registration: SigId,
