@@ -3,8 +3,8 @@
 #
 #     share-with-team.sh team.txt archive.key films/*.reel
 #
-# team.txt has a public key on each line, age1... or as in ~/.ssh/id_ed25519.pub; archive.key is an identity that opens the films
-# now. Only the headers are rewritten, so it takes no longer for long films.
+# team.txt has a public key on each line, age1... or as in ~/.ssh/id_ed25519.pub; archive.key is an identity that opens
+# the films now. Only the headers are rewritten, so it takes no longer for long films.
 set -euo pipefail
 team=$1 identity=$2
 shift 2

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Encrypts a library that is too much for one machine, as a Slurm array. On the cluster's shared disk, next to the folder
-# library/ and the key file home.key:
+# Encrypts a library that is too much for one machine, as a Slurm array. On the cluster's shared disk, next to the
+# folder library/ and the key file home.key:
 #
 #     sbatch slurm-array.sh
 #
-# Each task takes every sixteenth film. An output that is there is whole, so after a preemption or a power cut just submit the
-# array again.
+# Each task takes every sixteenth film. An output that exists is whole, so after a preemption or a power cut just submit
+# the array again.
 #SBATCH --array=0-15 --cpus-per-task=2
 shopt -s globstar nullglob
 films=(library/**/*.mp4) failed=0
