@@ -51,7 +51,7 @@
 //! * **Secrets are wiped** when they are dropped, and do not show in `Debug`.
 //! * **Input is not trusted.** Whatever the bytes, the result is a value or an error, never a panic, and scrypt never
 //!   costs more than [`keys::KdfLimits`] allows.
-//! * The library never prints, prompts, exits or looks at a terminal, and has no `unsafe` code of its own.
+//! * The library never prints, prompts, exits or uses a terminal, and has no `unsafe` code of its own.
 //!
 //! The [specification](container#security) says what a stream hides and what it reveals.
 //!

@@ -291,7 +291,7 @@ impl HeaderCopy {
     }
 }
 
-/// A header together with the sound copy it was parsed from. [`HeaderCopy::parse`] alone makes it, so that the MAC of
+/// A header together with the sound copy it was parsed from. Only [`HeaderCopy::parse`] makes one, so that the MAC of
 /// one copy can never vouch for the fields of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedHeader {

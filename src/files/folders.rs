@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_folders_are_made_and_a_file_is_not_taken_for_one() {
+    fn missing_folders_are_made_and_a_file_is_not_mistaken_for_one() {
         let place = tempfile::tempdir().unwrap();
         let deep = place.path().join("new/store");
         assert_eq!(Folder::open(&deep).unwrap_err().kind(), ErrorKind::NotFound);

@@ -1,4 +1,4 @@
-//! What is known of a command so far, for whoever waits for more.
+//! What is known about a command so far, for whoever waits for more.
 
 use std::{
     io, mem,
@@ -10,7 +10,7 @@ use std::{
 use super::{failure::CommandFailure, message::End};
 use crate::system;
 
-/// What is known of a command so far.
+/// What is known about a command so far.
 pub(super) struct Watch {
     state: Mutex<State>,
     changed: Condvar,

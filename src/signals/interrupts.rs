@@ -169,7 +169,7 @@ mod tests {
                 let mut interrupts = asking(true, false);
                 let asked = Instant::now();
                 assert!(matches!(interrupts.next(first, asked), Answer::AskToEnd(_)));
-                // The same request once more, and what others send after it.
+                // The same request again, and what other programs send after it.
                 for again in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
                     assert!(matches!(interrupts.next(again, asked + SAME_REQUEST / 2), Answer::Ignore));
                 }

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_writer_wrote_a_reader_reads() {
+    fn a_reader_reads_what_a_writer_wrote() {
         for length in [0, 1, 4095, 4096, 4097, 12_288, 100_000] {
             let stream = sealed(&plaintext(length));
             let mut reader = Reader::open(stream.as_slice(), key_file()).unwrap();

@@ -57,6 +57,6 @@ pub trait Source<S>: Sync {
     fn confirm(&self) -> Result<(), StreamError>;
 
     /// Ends a wait for input in [`Source::take`], which then fails with [`StreamError::Stopped`]. Called when the run
-    /// has failed, and by any thread that wants to end the run. Does nothing where waits are never long.
+    /// has failed, and by any thread that wants to end the run. Does nothing if the source never waits for long.
     fn interrupt(&self);
 }
