@@ -1,7 +1,7 @@
 //! How long bytes wait in `encrypt | decrypt`, live and not, after slow producers: `cargo bench --bench live_delay`.
 //!
-//! It asserts nothing about time; it does assert that what comes out is what went in. REELSEAL_BENCH_SECONDS (40) is how long
-//! each producer writes.
+//! It asserts nothing about time; it does assert that what comes out is what went in. REELSEAL_BENCH_SECONDS (40) is
+//! how long each producer writes.
 
 #![expect(clippy::unwrap_used, reason = "a bench panics when it fails")]
 
@@ -17,15 +17,16 @@ use std::{
 use tempfile::TempDir;
 
 const REELSEAL: &str = env!("CARGO_BIN_EXE_reelseal");
-/// Between two writes of a producer.
+/// The time between two writes of a producer.
 const TICK: Duration = Duration::from_millis(10);
-/// What the producer that stalls has written before, and how long its bytes are waited for.
+/// The bytes that a stalling producer writes before it stalls, how long its last byte is waited for, and how often this
+/// is measured.
 const STALLED: usize = 30_000;
 const PATIENCE: Duration = Duration::from_secs(3);
 const STALLS: usize = 30;
 
 fn main() {
-    // `cargo test --benches` only wants to know that this starts.
+    // `cargo test --benches` only checks that this starts.
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -81,7 +82,7 @@ fn pipeline(folder: &TempDir, live: bool) -> (PipeWriter, PipeReader, [Child; 2]
     (writer, opened, [encrypt, decrypt])
 }
 
-/// How long each of the pieces of a producer of `rate` bytes a second waited, up to its last byte.
+/// How long each piece of a producer of `rate` bytes a second waited, until its last byte came out.
 fn waits(folder: &TempDir, live: bool, rate: usize, length: Duration) -> Vec<Duration> {
     let (mut writer, mut opened, children) = pipeline(folder, live);
     let piece = vec![7; rate / (1000 / TICK.as_millis() as usize)];
@@ -118,7 +119,7 @@ fn waits(folder: &TempDir, live: bool, rate: usize, length: Duration) -> Vec<Dur
     waits
 }
 
-/// How long the last byte waits of a producer that then neither writes nor ends; `None` if for too long.
+/// How long the last byte waits if its producer then neither writes nor ends; `None` if it is too long.
 fn stall(folder: &TempDir, live: bool) -> Option<Duration> {
     let (mut writer, mut opened, children) = pipeline(folder, live);
     let written = Instant::now();

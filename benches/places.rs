@@ -36,7 +36,7 @@ fn sealed_file() -> SealedFile<File> {
     SealedFile::open(writer.finish().unwrap(), key_file).unwrap()
 }
 
-/// What a read of a frame cannot do without.
+/// The work that no read of a frame can avoid.
 struct Parts(File);
 
 impl Parts {
@@ -103,7 +103,7 @@ fn two_threads(criterion: &mut Criterion) {
     let (film, parts) = (sealed_file(), Parts::new());
     let mut group = criterion.benchmark_group("random frames, per read");
     for threads in [1, 2] {
-        // The time a read takes: with two threads at work, half of it is each one's.
+        // The time per read, over all threads: with two threads, half of what one read takes.
         let per_read = |total: Duration| total / (READS * threads) as u32;
         group.bench_function(format!("{threads} threads"), |bencher| {
             let read =

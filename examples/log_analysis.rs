@@ -5,10 +5,10 @@
 //! Without arguments it makes up a log of a million lines, in a temporary file.
 //!
 //! Four parts, each pulling from the one before: a [`Reader`] gives authenticated bytes, [`Records`] parses them into
-//! records, [`Analysis`] sets each against the records of its level so far, and a [`Writer`] encrypts the result as JSON
-//! lines. Back-pressure needs no code: nothing is read before what came from it is written. An error in any part ends the
-//! whole: [`Writer::finish`] is not reached, so that what was written so far lacks its final frame and every reader refuses
-//! it.
+//! records, [`Analysis`] compares each with the records of its level so far, and a [`Writer`] encrypts the result as
+//! JSON lines. Back-pressure needs no code: nothing is read before what came from it is written. An error in any part
+//! ends everything: [`Writer::finish`] is not reached, so what was written so far lacks its final frame, and every
+//! reader refuses it.
 //!
 //! A line of the log is `TIME LEVEL MILLISECONDS MESSAGE`, as in `2026-11-24T10:00:00Z WARN 12.5 slow disk`.
 
@@ -100,8 +100,8 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// Running count, mean and variance: Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products",
-/// Technometrics 4 (3), 1962.
+/// Running count, mean and variance: Welford, "Note on a Method for Calculating Corrected Sums of Squares and
+/// Products", Technometrics 4 (3), 1962.
 #[derive(Clone, Copy, Debug, Default)]
 struct Running {
     count: u64,
@@ -123,7 +123,7 @@ impl Running {
     }
 }
 
-/// A record with what the records of its level have been so far, itself included.
+/// A record with the statistics of the records of its level so far, itself included.
 #[derive(Serialize)]
 struct Analysed<'line> {
     #[serde(flatten)]
@@ -225,7 +225,7 @@ mod tests {
 
     use super::*;
 
-    /// The allocator counts what all threads allocate.
+    /// The allocator counts what all threads allocate, so only one test may run at a time.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     fn encrypted(log: &[u8], key_file: &KeyFile) -> Vec<u8> {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_anywhere_ends_the_whole_and_leaves_what_every_reader_refuses() {
+    fn an_error_anywhere_ends_the_analysis_and_leaves_a_stream_that_every_reader_refuses() {
         let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let key_file = KeyFile::random().unwrap();
         let sound = b"t INFO 1 x\n".repeat(20_000);

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Encrypts a library that is too much for one machine, as a Slurm array. On the cluster's shared disk, next to the folder
-# library/ and the key file home.key:
+# Encrypts a library that is too much for one machine, as a Slurm array. On the cluster's shared disk, next to the
+# folder library/ and the key file home.key:
 #
 #     sbatch slurm-array.sh
 #

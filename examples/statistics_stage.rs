@@ -2,22 +2,22 @@
 //!
 //!     cargo run --release --example statistics_stage [FILE]
 //!
-//! encrypts FILE, or data that it makes up, on all cores into a pipe, decrypts it at the pipe's other end through the same
-//! chain, and checks that both directions saw the same bytes.
+//! encrypts FILE, or data that it makes up, on all cores into a pipe, decrypts it at the pipe's other end through the
+//! same chain, and checks that both directions saw the same bytes.
 //!
-//! **Observes, does not transform.** A stage is to be a pure function on a frame, and this one counts behind `&self`. That
-//! holds all the same: no byte and no refusal depends on the counts. For the same reason it takes no feature bit: with
-//! one, stock readers would be shut out of a stream that they can read.
+//! **It observes and does not transform.** A stage must be a pure function of a frame, and this one keeps counts,
+//! although it has only `&self`. It is pure all the same: no byte and no refusal depends on the counts. For the same
+//! reason it takes no feature bit, which would shut stock readers out of a stream that they can read.
 //!
-//! **In no order.** Workers seal and open frames side by side, so that the counts must come out alike in whichever order
-//! frames are added. Sums of integers do. What is kept is how often each byte value occurred; count, mean, variance and
-//! entropy follow from that when somebody asks. (For samples that are no integers, keep count, mean and sum of squared
-//! deviations, and merge them pairwise: Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance", The
-//! American Statistician 37 (3), 1983. Its rounding depends a little on the order.)
+//! **It works in any order.** Workers seal and open frames in parallel, so the counts must come out the same in
+//! whatever order frames are added. Sums of integers do. The stage keeps how often each byte value occurred; count,
+//! mean, variance and entropy are computed from that on request. (For samples that are not integers, keep count, mean
+//! and sum of squared deviations, and merge them pairwise: Chan, Golub and LeVeque, "Algorithms for Computing the
+//! Sample Variance", The American Statistician 37 (3), 1983. Its rounding depends a little on the order.)
 //!
-//! **Until the run is done, a preview.** Frames are counted when they are sealed or opened, which may be before an earlier
-//! one fails: the statistics are those of the stream only once the run was `Ok`. And a frame that is opened twice is
-//! counted twice, as the last one is by `StreamFile::verify_final_frame`.
+//! **Until the run is done, the figures are a preview.** Frames are counted when they are sealed or opened, which may
+//! be before an earlier one fails: the statistics are those of the stream only once the run has returned `Ok`. A frame
+//! that is opened twice is counted twice, as the last one is by `StreamFile::verify_final_frame`.
 
 use std::{
     env,
@@ -63,18 +63,18 @@ impl Statistics {
         self.occurrences.iter().sum()
     }
 
-    /// The mean of the byte values, or NaN of none.
+    /// The mean of the byte values; NaN if there are none.
     fn mean(&self) -> f64 {
         self.expectation(|value, _| value)
     }
 
-    /// The variance of the byte values about their mean, or NaN of none.
+    /// The variance of the byte values about their mean; NaN if there are none.
     fn variance(&self) -> f64 {
         let mean = self.mean();
         self.expectation(|value, _| (value - mean).powi(2))
     }
 
-    /// Shannon's entropy of a byte, 0 to 8 bits, or NaN of none.
+    /// Shannon's entropy of a byte, 0 to 8 bits; NaN if there are none.
     fn entropy(&self) -> f64 {
         self.expectation(|_, probability| -probability.log2())
     }
@@ -160,7 +160,7 @@ fn decrypt<W: Write + Send>(
     Ok(sink.into_inner())
 }
 
-/// What was seen on the way out and on the way back, and where the way back led.
+/// Encrypts `plaintext` and decrypts it again, to `output`. Returns the statistics of both directions, and `output`.
 fn there_and_back<W: Write + Send>(
     plaintext: impl Read + Send,
     output: W,
@@ -171,7 +171,7 @@ fn there_and_back<W: Write + Send>(
     let output = thread::scope(|scope| {
         let encrypting = scope.spawn(|| encrypt(plaintext, &key_file, out.clone(), writer));
         let decrypted = decrypt(reader, &key_file, back.clone(), output);
-        // A failure to encrypt is why the decryption fails.
+        // If encrypting failed, that is why decrypting failed: report it first.
         encrypting.join().map_err(|_| "the encrypting thread panicked")??;
         decrypted
     })?;
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_statistics_run_along_with_the_stream_which_a_stock_reader_opens() {
+    fn the_statistics_are_kept_as_the_stream_passes_and_a_stock_reader_opens_it() {
         let key_file = KeyFile::random().unwrap();
         let observer = Observer::new();
         let options = StreamOptions { private: vec![Box::new(observer.clone())], ..StreamOptions::default() };

@@ -1,4 +1,4 @@
-//! Streaming, authenticated file encryption: a chunked reader, stages that each transform one frame, a writer. The
+//! Streaming, authenticated file encryption: a chunked reader, stages that each transform one frame, and a writer. The
 //! `reelseal` command is built on this library, and each reads what the other writes.
 //!
 //! [`Writer`](stream::Writer) encrypts what is written to it, [`Reader`](stream::Reader) decrypts in order, and
@@ -35,23 +35,23 @@
 //! # What is promised
 //!
 //! * **Without [`finish`](stream::Writer::finish), there is no stream.** Only this and
-//!   [`finish_interrupted`](stream::Writer::finish_interrupted) write the final frame. A writer that is dropped, as after an
-//!   error, leaves a truncated stream, which every reader refuses.
-//! * **Nothing is released before it is authenticated.** What a reader returns is a prefix of what was written, even if it
-//!   fails later.
+//!   [`finish_interrupted`](stream::Writer::finish_interrupted) write the final frame. A writer that is dropped, as
+//!   after an error, leaves a truncated stream, which every reader refuses.
+//! * **Nothing is released before it is authenticated.** What a reader returns is a prefix of what was written, even if
+//!   it fails later.
 //! * **Only `Ok(0)` means that the stream was whole**, as at the end of [`read_to_end`](std::io::Read::read_to_end) and
 //!   [`copy`](std::io::copy). A stream that was truncated, extended or altered ends in an error of kind
-//!   [`InvalidData`](std::io::ErrorKind::InvalidData) around a [`StreamError`](stream::StreamError) that names the frame,
-//!   and every later read fails too. Until then, what was read may be incomplete.
-//! * **A file can be read at any offset**, by any number of threads, with [`SealedFile`](stream::SealedFile). Every byte
-//!   is authenticated at its offset, and the length is authentic.
-//! * **No two streams share a file key or IV** that [`keys::Lock`] makes.
+//!   [`InvalidData`](std::io::ErrorKind::InvalidData) wrapping a [`StreamError`](stream::StreamError) that names the
+//!   frame, and every later read fails too. Until then, what was read may be incomplete.
+//! * **A file can be read at any offset**, by any number of threads, with [`SealedFile`](stream::SealedFile). Every
+//!   byte is authenticated at its offset, and the length is authentic.
+//! * **No two streams share a file key or IV** if their keys come from a [`keys::Lock`].
 //! * **Memory does not grow with the stream:** a reader or writer holds one frame, a run of workers at most 256 MiB.
 //!   scrypt takes 256 MiB by default, and frees it before the first frame.
 //! * **Secrets are wiped** when they are dropped, and do not show in `Debug`.
-//! * **Input is not trusted.** Whatever the bytes, the result is a value or an error, never a panic, and scrypt never costs
-//!   more than [`keys::KdfLimits`] allows.
-//! * The library never prints, prompts, exits or looks at a terminal, and has no `unsafe` code of its own.
+//! * **Input is not trusted.** Whatever the bytes, the result is a value or an error, never a panic, and scrypt never
+//!   costs more than [`keys::KdfLimits`] allows.
+//! * The library never prints, prompts, exits or uses a terminal, and has no `unsafe` code of its own.
 //!
 //! The [specification](container#security) says what a stream hides and what it reveals.
 //!
@@ -76,7 +76,7 @@
 //! * `inspection`: what a stream says about itself, as data.
 //! * `measure`: how fast this machine is.
 //!
-//! `system`, at the bottom, is what only Linux has, and what other Unix systems do instead.
+//! `system`, at the bottom, holds what only Linux has, and what other Unix systems do instead.
 //!
 //! Lengths and positions are in bytes, times in microseconds since 1970 (UTC), and indexes start at 0.
 //!
@@ -85,8 +85,8 @@
 //! All are on by default; a user of the library usually wants `default-features = false`.
 //!
 //! * `cli`: the command, with its dependencies.
-//! * `age`: key slots for public keys, with the age crate: `keys::Recipient` and `keys::Identities`. Without it, such slots
-//!   are still counted, checked and kept.
+//! * `age`: key slots for public keys, with the age crate: `keys::Recipient` and `keys::Identities`. Without it, such
+//!   slots are still counted, checked and kept.
 //! * `serve`: the commands that offer streams over HTTP.
 //! * `mount`: the command that mounts them, on Linux.
 
@@ -114,7 +114,7 @@ pub mod stage;
 pub mod stream;
 mod system;
 
-/// For a fuzz target: recordings are not public.
+/// Public for a fuzz target only: recordings are not part of the library's interface.
 #[cfg(all(feature = "cli", fuzzing))]
 #[doc(hidden)]
 pub use record::check_spoilt_recording;

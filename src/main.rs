@@ -5,8 +5,8 @@ use std::{alloc::System, env, process::ExitCode};
 use reelseal::cli::{self, Arguments};
 use zeroizing_alloc::ZeroAlloc;
 
-// Libraries that handle a passphrase leave copies when they grow their buffers and split strings: everything they free
-// is wiped.
+// Libraries that handle a passphrase leave copies when they grow their buffers and split strings, so everything that is
+// freed is wiped.
 #[global_allocator]
 static WIPING_ON_FREE: ZeroAlloc<System> = ZeroAlloc(System);
 

@@ -42,7 +42,7 @@ const HANDLED: [Signal; 10] = [
     Signal::SIGXCPU,
 ];
 
-/// How long a second SIGINT waits for what the first one started, which takes less time unless a file system does not
+/// How long a second SIGINT waits for what the first one started. That takes less time, unless a file system does not
 /// answer.
 const INSISTENCE: Duration = Duration::from_millis(100);
 
@@ -118,7 +118,7 @@ impl Watching {
         &self.inherited_mask
     }
 
-    /// Signals are not handled at all.
+    /// For tests: signals are not handled at all.
     #[cfg(test)]
     pub fn nothing() -> Self {
         let interrupts = Box::leak(Box::new(Mutex::new(Interrupts::new())));
@@ -135,7 +135,7 @@ impl Drop for StopOnInterrupt<'_> {
 }
 
 impl EndOnSignal<'_> {
-    /// Leaves it so until the process ends, which is about to.
+    /// Stays in effect until the process ends, which is about to happen.
     pub fn for_good(self) {
         mem::forget(self);
     }
@@ -189,7 +189,8 @@ fn start_watching(handled: SigSet, report_status: fn()) -> bool {
     watching.is_ok()
 }
 
-/// Reports the status whenever it is asked to. Writing may block, and the watching thread must not.
+/// Starts a thread that reports the status whenever it is asked to. Writing may block, and the watching thread must
+/// not.
 fn start_reporting(report_status: fn()) -> SyncSender<()> {
     let (asked, requests) = sync_channel(1);
     // If the system refuses a thread, status requests are ignored.

@@ -12,7 +12,7 @@ const FILES: u32 = 1000;
 const LENGTH: u32 = 64 << 10;
 
 impl Bench {
-    /// Compares what is decrypted of a part.
+    /// Compares the decryption of a part of a file.
     pub fn part_of_a_file(&self) {
         let (first, last) = (self.bytes / 2 + 1, self.bytes / 2 + (64 << 10));
         let ours = self.ours("decrypt", &format!("--range {first}-{last} f.reel -o o"));
@@ -70,7 +70,7 @@ impl Bench {
             "mkdir kept mounted && echo secret >secret && gocryptfs -q -init -scryptn 10 -passfile secret kept && \
              gocryptfs -q -passfile secret kept mounted",
         );
-        // Each time to another folder.
+        // Each run copies to another folder.
         let gocryptfs = self.timed("cp -r small mounted/$$");
         self.compare(&work, "cp -r to gocryptfs (throughput)", Measure::Throughput, &ours, &gocryptfs);
         self.shell("fusermount3 -u mounted");

@@ -1,9 +1,9 @@
 //! Times the command against whichever peers this machine has: `cargo bench --bench peers`.
 //!
-//! Every figure is a ratio of medians from one run, the two commands alternating A B B A. It asserts nothing about time;
-//! it does assert that what was written decrypts to what was read. REELSEAL_BENCH_MIB (1024) and REELSEAL_BENCH_PAIRS
-//! (15) shorten a run, and so does naming some of its parts: `cargo bench --bench peers -- streams workers ranges files serve
-//! mount`. The files are in /dev/shm if there is one.
+//! Every figure is a ratio of medians from one run, the two commands alternating A B B A. It asserts nothing about
+//! time; it does assert that what was written decrypts to what was read. REELSEAL_BENCH_MIB (1024) and
+//! REELSEAL_BENCH_PAIRS (15) shorten a run, and so does naming some of its parts:
+//! `cargo bench --bench peers -- streams workers ranges files serve mount`. The files are in /dev/shm if there is one.
 
 #![expect(clippy::unwrap_used, reason = "a bench panics when it fails")]
 
@@ -31,7 +31,7 @@ const REELSEAL: &str = env!("CARGO_BIN_EXE_reelseal");
 const BUFFER: usize = 64 << 10;
 
 fn main() {
-    // `cargo test --benches` only wants to know that this starts.
+    // `cargo test --benches` only checks that this starts.
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -50,7 +50,7 @@ struct Bench {
     bytes: u64,
 }
 
-/// What is compared, and in which terms.
+/// What is compared, and in what terms.
 enum Measure {
     /// Our time over theirs: less is better.
     Time,
@@ -148,7 +148,7 @@ impl Bench {
         }
     }
 
-    /// Compares one worker and two with what they could do at best.
+    /// Compares one worker and two with the best that they could do.
     fn workers(&self) {
         let two = self.ours("encrypt", "--threads 2 f -o /dev/null");
         let halves = self.timed(
@@ -177,7 +177,7 @@ impl Bench {
     ) {
         let (mut a, mut b) = (Vec::new(), Vec::new());
         for pair in 0..self.pairs {
-            // A B B A: what drifts, drifts for both.
+            // A B B A, so that any drift affects both alike.
             if pair % 2 == 0 {
                 a.push(ours());
                 b.push(theirs());
@@ -208,7 +208,7 @@ impl Bench {
         self.timed("cp f o")
     }
 
-    /// Times a shell command that may write a file or folder `o`, which is not there before.
+    /// Times a shell command that may write a file or folder `o`, which does not exist before.
     fn timed(&self, script: &str) -> impl Fn() -> Duration + use<> {
         let (folder, script) = (self.folder.path().to_owned(), script.to_owned());
         move || {

@@ -1,4 +1,4 @@
-//! What is mounted, against gocryptfs, on the same plaintext. As root, with fuse3.
+//! Mounted streams against gocryptfs, on the same plaintext. Needs root and fuse3.
 
 use std::{
     fs::File,
@@ -18,11 +18,11 @@ use super::{Bench, Measure, REELSEAL};
 #[path = "../../tests/support/mounting.rs"]
 mod mount;
 
-/// What programs read at a time.
+/// The bytes that programs read at a time.
 const BUFFER: usize = 128 << 10;
 const PLACE: usize = 64 << 10;
 
-/// What gocryptfs has mounted; it ends with the bench.
+/// A gocryptfs mount, which is unmounted when this is dropped.
 struct Theirs(PathBuf);
 
 impl Drop for Theirs {
@@ -31,11 +31,11 @@ impl Drop for Theirs {
     }
 }
 
-/// Reads a film, and says how long that took.
+/// Reads a film, and returns how long that took.
 type Work<'a> = &'a dyn Fn(&Path) -> Duration;
 
 impl Bench {
-    /// Compares what is mounted.
+    /// Compares reads of mounted files.
     pub fn mounting(&self) {
         if !self.has("gocryptfs") {
             return self.missing("mounted, read in order", "gocryptfs");
@@ -86,7 +86,7 @@ fn in_order(film: &Path, is_cold: bool) -> Duration {
 fn at_random(film: &Path, jobs: u64, places: u64) -> Duration {
     let file = File::open(film).unwrap();
     forget(&file);
-    // The system reads nothing ahead then.
+    // The system then reads nothing ahead.
     fadvise(&file, 0, None, Advice::Random).unwrap();
     let start = Instant::now();
     thread::scope(|scope| {
@@ -95,7 +95,7 @@ fn at_random(film: &Path, jobs: u64, places: u64) -> Duration {
             scope.spawn(move || {
                 let mut buffer = vec![0; PLACE];
                 for number in (job..places).step_by(jobs as usize) {
-                    // Odd, so that no place comes twice where their number is a power of two.
+                    // The factor is odd, so that no place comes twice if their number is a power of two.
                     let place = number.wrapping_mul(0x9e37_79b9) % places;
                     file.read_exact_at(&mut buffer, place * PLACE as u64).unwrap();
                 }

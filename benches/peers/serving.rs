@@ -28,7 +28,7 @@ impl Drop for Server {
 }
 
 impl Bench {
-    /// Compares what is served.
+    /// Compares the servers.
     pub fn serving(&self) {
         let (_ours, url) = self.serve();
         let rclone = self.has("rclone").then(|| self.rclone());
@@ -119,7 +119,7 @@ impl Bench {
         server
     }
 
-    /// The name of a file that has curl ask for ranges of what is at `url`.
+    /// The name of a configuration file that makes curl ask for ranges of what is at `url`.
     fn ranges(&self, url: &str) -> String {
         let places = random_places(self.bytes - (64 << 10));
         let asked: Vec<_> = places

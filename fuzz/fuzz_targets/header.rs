@@ -1,5 +1,6 @@
-//! A header that parses serialises to the same bytes, claims what it says, and takes a changed slot; so does a segment's record; a search that sees
-//! the stream grow finds what one that sees the whole finds.
+//! A header that parses serialises to the same bytes, claims what it contains, and takes changed slots; a segment's
+//! record serialises to the same bytes, too; a search that sees the stream grow finds what a search over the whole
+//! finds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +30,7 @@ fn look_at(bytes: &[u8]) {
     }
 }
 
-/// `bytes`, as a stream whose copies have sound checksums where the first says that they are.
+/// `bytes` with sound checksums in both header copies, as far as the first copy names a valid length.
 fn with_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(length) = HeaderClaims::read(&bytes).and_then(|claims| claims.header_length) {
         for copy in bytes.chunks_exact_mut(length.bytes()).take(2) {
@@ -40,7 +41,7 @@ fn with_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// As a reader does it, which reads no more than is asked for.
+/// Searches as a reader does, which reads no more than the search asks for.
 fn search_growing(bytes: &[u8]) -> Result<Search, HeaderError> {
     let (mut search, mut seen, mut complete) = (HeaderSearch::default(), 0, false);
     loop {
@@ -70,15 +71,15 @@ fn assert_claims(parsed: &ParsedHeader) {
     assert_eq!(claims.header_length, Some(header.length));
 }
 
-/// What makes a stream a segment is in one of its records, byte for byte.
+/// The segment record of a stream is one of its records, byte for byte.
 fn assert_segment_comes_back(header: &Header) {
     if let Some(segment) = header.segment() {
         assert!(header.records.contains(&Record::from(&segment)));
     }
 }
 
-/// A slot that is replaced by itself, or added and removed, leaves the records as they were; what is refused is refused
-/// for what it costs.
+/// A slot that is replaced by itself, or added and removed, leaves the records as they were. An addition is refused
+/// only if there would be too many slots or too little room.
 fn change_slots(header: &Header) {
     let slots = match KeySlots::of(header) {
         Err(UnlockError::TooManySlots(count)) => return assert!(count > MAX_PASSPHRASE_SLOTS),

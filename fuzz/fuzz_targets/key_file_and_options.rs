@@ -1,4 +1,4 @@
-//! A key file that parses is written the same; any passphrase and any arguments are taken or refused.
+//! A key file that parses is written back the same; any passphrase and any arguments are accepted or refused.
 #![no_main]
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
         // The first line counts: by itself, and with anything after its end, it is the same passphrase.
         let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
         assert_eq!(found.has_more_lines, bytes.len() > line.len() + 1);
-        // A CR belongs to the line's end only in front of an LF.
+        // A CR belongs to the end of the line only before an LF.
         let ends_in_cr_alone = line.len() == bytes.len() && line.ends_with(b"\r");
         for end in [b"\n".as_slice(), b"\nmore\n"].into_iter().filter(|_| !ends_in_cr_alone) {
             let again = Passphrase::from_source(&[line, end].concat());

@@ -1,5 +1,5 @@
 //! One sound stream, mutated: whatever is released is a true prefix, only the stream itself is whole, and a survey by
-//! many workers says so of no other.
+//! many workers finds no other whole.
 #![no_main]
 
 use std::{io::Write, num::NonZero, sync::LazyLock};
@@ -26,7 +26,7 @@ fuzz_target!(|mutations: &[u8]| {
     reelseal_fuzz::mutate(&mut stream, &mutations[..mutations.len().min(8 * MUTATION)]);
     let (released, whole) = reelseal_fuzz::read(&stream);
     assert!(PLAINTEXT.starts_with(&released));
-    // Of the header, either copy is enough.
+    // Either copy of the header is enough.
     assert!(!whole || (released == *PLAINTEXT && stream[1024..] == STREAM[1024..]));
     assert_eq!(is_whole_by_survey(&stream), whole);
 });

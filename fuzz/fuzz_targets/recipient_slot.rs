@@ -1,5 +1,5 @@
-//! The body of a recipient's slot, whatever it is, is bounded before any key is used, and opens to nothing but the file key
-//! that was put into it.
+//! The body of a recipient's slot, whatever it is, is bounded before any key is used, and opens to nothing but the file
+//! key that was put into it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -15,7 +15,7 @@ use reelseal::{
     stream::{Clock, Input, ReaderInput, Readiness, SealedFile, Wait, Writer},
 };
 
-/// Gives at most so many bytes at a time.
+/// Gives at most this many bytes at a time.
 struct Pieces<'a>(&'a [u8], usize);
 
 impl Read for Pieces<'_> {
@@ -63,17 +63,17 @@ fn plain(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Worker
     assert!(sink.into_inner() == stream);
 }
 
-/// Of `flushes`, the first word says after which pieces the writer is flushed, and the second of what kind the stream is, and
-/// how the workers read.
+/// The first word of `flushes` says after which pieces the writer is flushed; the second says whether the stream is
+/// timed, and how the workers read.
 fn live(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Workers<'_>, flushes: [u64; 2]) {
     let [flushes, kind] = flushes;
-    // Any piece may cost a frame.
+    // Each piece may take a frame of its own, so their number is limited.
     let piece = piece.max(plaintext.len() / 256);
     let (timed, due, always_ready) = (kind & 1 != 0, kind & 2 != 0, kind & 4 != 0);
     let (features, clock) =
         if timed { (Features::LIVE.union(Features::TIMED), Clock::Fixed(5)) } else { (Features::LIVE, Clock::None) };
     let (header, keys) = reelseal_fuzz::header_of(frame_size, features);
-    // Where frames must end, and with the end of the stream at what is left.
+    // The offsets at which frames must end, besides the end of the plaintext.
     let (mut ends, mut begun) = (Vec::new(), 0);
     let mut writer = Writer::new(Vec::new(), &header, &keys, Vec::new(), clock.clone()).unwrap();
     for (number, piece) in plaintext.chunks(piece).enumerate() {
@@ -102,8 +102,8 @@ fn live(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Workers
     assert_whole(&sink.into_inner(), plaintext, frame_size, timed, &[]);
 }
 
-/// Asserts that `stream` is whole and holds `plaintext`, that a frame ends at each of `ends`, and that no frame is short for
-/// another reason; if `ends` is empty, any may be.
+/// Asserts that `stream` is whole and holds `plaintext`, that a frame ends at each of `ends`, and that no frame is
+/// short for another reason; if `ends` is empty, any frame may be short.
 fn assert_whole(stream: &[u8], plaintext: &[u8], frame_size: FrameSize, timed: bool, ends: &[usize]) {
     assert!(reelseal_fuzz::read(stream) == (plaintext.to_vec(), true));
     let file = SealedFile::open(stream, reelseal_fuzz::key_file()).unwrap();

@@ -1,5 +1,5 @@
-//! One sound stream, mutated, and salvaged in order and at places: what is called sound is the plaintext at that place, and the
-//! output is as long as the account says.
+//! One sound stream, mutated, and salvaged in order and by position: what is reported as sound is the plaintext at that
+//! place, and the output is as long as the report says.
 #![no_main]
 
 use std::{num::NonZero, sync::Mutex};

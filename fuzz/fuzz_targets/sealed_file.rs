@@ -1,5 +1,5 @@
-//! One sound stream, mutated, and read at random offsets: whatever comes out is the plaintext at that offset, and a whole
-//! stream ends where its plaintext ends.
+//! One sound stream, mutated, and read at random offsets: whatever comes out is the plaintext at that offset, and a
+//! whole stream ends where its plaintext ends.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -37,7 +37,7 @@ fn read_at_places(file: &SealedFile<&[u8]>, plaintext: &[u8], reads: &[u8]) {
     let mut area = vec![0; plaintext.len()];
     for read in reads.chunks_exact(4) {
         let [offset, length] = [0, 2].map(|at| usize::from(u16::from_le_bytes([read[at], read[at + 1]])));
-        // Sometimes near the end of 64 bits.
+        // Sometimes an offset near the end of 64 bits.
         let place = if read[3] == 0xff { u64::MAX - offset as u64 } else { offset as u64 };
         let room = &mut area[..length.min(plaintext.len())];
         match file.read_at(room, place) {

@@ -9,12 +9,12 @@ use reelseal::{
 };
 use std::io::Read;
 
-/// The key file that opens it.
+/// The key file that opens the fixed streams.
 pub fn key_file() -> KeyFile {
     KeyFile::from_key(Key::from_bytes([4; 32]))
 }
 
-/// Its header, and the keys that go with it.
+/// The header of a stream without features, and the keys that go with it.
 pub fn header(frame_size: FrameSize) -> (Header, StageKeys) {
     header_of(frame_size, Features::NONE)
 }

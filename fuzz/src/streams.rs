@@ -13,7 +13,7 @@ use crate::header_of;
 pub const SIZE: FrameSize = FrameSize::MIN;
 /// The payloads of the frames of the live stream; the last one is the final frame's.
 pub const LIVE: [usize; 10] = [0, 1, 700, SIZE.payload(), 0, 0, 33, SIZE.payload() - 1, 2000, 9];
-/// Likewise of the plain one.
+/// The payloads of the frames of the plain stream.
 pub const PLAIN: [usize; 4] = [SIZE.payload(), SIZE.payload(), SIZE.payload(), 9];
 
 /// The plaintext, from which each stream takes as much as its frames hold.
@@ -21,7 +21,7 @@ pub static PLAINTEXT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let place = |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
     (0..3 * SIZE.payload() as u64 + 9).map(place).collect()
 });
-/// The live stream, which is timed, too.
+/// The live stream, which is also timed.
 pub static LIVE_STREAM: LazyLock<Vec<u8>> = LazyLock::new(|| stream(Features::LIVE.union(Features::TIMED), &LIVE));
 /// The plain stream.
 pub static PLAIN_STREAM: LazyLock<Vec<u8>> = LazyLock::new(|| stream(Features::NONE, &PLAIN));

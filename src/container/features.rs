@@ -9,7 +9,8 @@ impl Features {
     pub const NONE: Self = Self(0);
     /// Frames other than the last may hold fewer than P payload bytes, even none.
     pub const LIVE: Self = Self(1);
-    /// Every frame carries the time at which its first byte arrived, and the final one that at which the input ended.
+    /// Every frame carries the time at which its first byte arrived, and the final one carries the time at which the
+    /// input ended.
     pub const TIMED: Self = Self(1 << 1);
     /// The bits reserved for private stages, 24..=31.
     pub const PRIVATE: Self = Self(0xff00_0000);
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_join_and_part() {
+    fn sets_are_united_compared_and_subtracted() {
         let both = Features::LIVE.union(Features::TIMED);
         assert_eq!((both.bits(), both.union(Features::TIMED)), (3, both));
         assert!(both.contains(Features::LIVE) && !Features::LIVE.contains(both) && both.contains(Features::NONE));

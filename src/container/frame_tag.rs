@@ -43,7 +43,7 @@ impl TagFlags {
         self.0 & Self::INTERRUPTED.0 != 0
     }
 
-    /// Whether the bit is set that means that another segment follows.
+    /// Whether the continued bit is set: another segment follows.
     pub const fn is_continued(self) -> bool {
         self.0 & Self::CONTINUED.0 != 0
     }
@@ -64,7 +64,7 @@ pub struct FrameTag {
     pub time: i64,
     /// The position of the payload's first byte in the plaintext, in bytes.
     pub offset: u64,
-    /// The payload bytes that count.
+    /// The number of payload bytes; a live frame's payload field may be longer.
     pub length: u32,
     /// Final, interrupted, continued.
     pub flags: TagFlags,
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_ends_where_it_starts_and_its_length_more_or_nowhere() {
+    fn a_payload_ends_at_its_offset_plus_its_length_unless_that_overflows() {
         let end = |offset, length| FrameTag { offset, length, ..FrameTag::default() }.end();
         assert_eq!((end(7, 5), end(u64::MAX, 0), end(u64::MAX, 1)), (Some(12), Some(u64::MAX), None));
     }

@@ -90,8 +90,8 @@ impl HeaderLength {
         self.bytes() - RECORDS_START - MAC_LENGTH - CHECKSUM_LENGTH
     }
 
-    /// This length or, if records of `bytes` do not fit, the shortest multiple of 4096 bytes in which they do; the longest,
-    /// if there is none.
+    /// This length or, if records of `bytes` do not fit, the shortest multiple of 4096 bytes in which they do;
+    /// [`HeaderLength::MAX`] if they fit in none.
     pub fn at_least_for(self, bytes: usize) -> Self {
         let fits = |length: &Self| length.record_area() >= bytes;
         if fits(&self) {
@@ -156,8 +156,8 @@ impl Header {
         Layout { frame_size: self.prefix.frame_size, header_length: self.length }
     }
 
-    /// What makes the stream a segment of a recording, if it is one: it is live and timed, and exactly one record says so,
-    /// in a form that has a meaning.
+    /// The record that makes the stream a segment of a recording, if it is one: a segment is live and timed, and has
+    /// exactly one such record, in a valid form.
     pub fn segment(&self) -> Option<SegmentRecord> {
         if !self.prefix.features.contains(Features::LIVE.union(Features::TIMED)) {
             return None;
@@ -291,8 +291,8 @@ impl HeaderCopy {
     }
 }
 
-/// A header together with the sound copy it was parsed from. [`HeaderCopy::parse`] alone makes it, so that the MAC of one
-/// copy can never vouch for the fields of another.
+/// A header together with the sound copy it was parsed from. Only [`HeaderCopy::parse`] makes one, so that the MAC of
+/// one copy can never vouch for the fields of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedHeader {
     copy: HeaderCopy,

@@ -1,11 +1,11 @@
-//! What the first bytes of a stream claim to be, where no copy is sound or none is known to be.
+//! What the first bytes of a stream claim, when no copy is sound or none is known to be.
 
 use super::{
     Features, FrameSize, HeaderLength,
     header::{MAGIC, RECORDS_START, VERSION},
 };
 
-/// The fields of a header as they are, each by itself. None of them is known to be true.
+/// The fields of a header as they were read, each on its own. None of them is known to be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderClaims {
     /// The format's version; if it is not 1, the rest may mean something else.
@@ -19,7 +19,7 @@ pub struct HeaderClaims {
 }
 
 impl HeaderClaims {
-    /// Bytes of a stream that are examined.
+    /// The number of bytes at the start of a stream that are examined.
     pub const LENGTH: usize = RECORDS_START;
 
     /// Whether the other fields mean what this reader thinks they mean.
@@ -27,7 +27,8 @@ impl HeaderClaims {
         self.version == VERSION
     }
 
-    /// The claims at the start of `bytes`; `None` without the magic, or if there are too few.
+    /// The claims at the start of `bytes`; `None` without the magic, or if there are fewer than
+    /// [`HeaderClaims::LENGTH`].
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::LENGTH] = bytes.first_chunk()?;
         if !bytes.starts_with(&MAGIC) {

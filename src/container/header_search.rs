@@ -75,7 +75,7 @@ pub fn search_header(bytes: &[u8], complete: bool) -> Result<Search, HeaderError
 #[derive(Debug, Default)]
 pub struct HeaderSearch {
     first_fault: Option<HeaderError>,
-    /// How many of the lengths have no sound copy 2 after them.
+    /// How many header lengths, from the shortest on, have been ruled out: no sound copy 2 is there.
     lengths_tried: usize,
 }
 
@@ -91,7 +91,7 @@ impl HeaderSearch {
             return self.look_for_second(bytes, complete, fault);
         }
         let fault = match HeaderCopy::examine(bytes) {
-            // A damaged length may reach past the end.
+            // A damaged length field may point past the end.
             Examined::Need(_) if complete => HeaderError::Cut,
             Examined::Need(more) => return Ok(Search::Need(more)),
             Examined::Sound(first) => return beside_sound_first(first, bytes, complete),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_does_not_stand_at_its_own_length_is_not_one() {
+    fn a_second_copy_that_is_not_at_its_own_length_does_not_count() {
         let damaged = |bytes: &mut Vec<u8>| bytes[100] ^= 1;
         let mut first = copy(1);
         damaged(&mut first);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_both_copies() {
+    fn no_more_than_both_copies_is_read() {
         let stream = [copy(1), copy(1)].concat();
         assert_eq!(search_header(&stream[..100], false), Ok(Search::Need(640)));
         assert_eq!(search_header(&stream[..640], false), Ok(Search::Need(1280)));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_sound_copy_the_first_ones_fault_is_told() {
+    fn without_a_sound_copy_the_fault_of_the_first_is_reported() {
         assert_eq!(search_header(b"hello", true), Err(HeaderError::NotReelseal(None)));
         assert_eq!(search_header(&copy(1)[..40], true), Err(HeaderError::Cut));
         let mut both = [copy(1), copy(1)].concat();

@@ -9,7 +9,7 @@ pub const MAX_RECIPIENT_BODY: usize = 16_384;
 /// The most stanzas in one recipient slot.
 pub const MAX_STANZAS: usize = 16;
 
-/// The fewest bytes of a body: one stanza of a type of one letter, with nothing in it.
+/// The fewest bytes of a body: one stanza with a type of one letter and an empty body.
 pub(crate) const SHORTEST_BODY: usize = 22 + "-> a\n\n".len() + 4 + ENCODED_MAC_LENGTH + 1 + PAYLOAD_LENGTH;
 
 const INTRODUCTION: &[u8] = b"age-encryption.org/v1\n";
@@ -19,7 +19,7 @@ const MAC: &[u8] = b"--- ";
 /// 32 bytes in base64 without padding.
 const ENCODED_MAC_LENGTH: usize = 43;
 const COLUMNS: usize = 64;
-/// What follows an age header: a nonce of 16 bytes, the file key's 32, and the 16 of their authentication.
+/// The bytes that follow an age header: a nonce of 16, the file key of 32, and an authentication tag of 16.
 const PAYLOAD_LENGTH: usize = 64;
 const SCRYPT: &str = "scrypt";
 /// The end of the type of a stanza that exists only to make readers ignore what they do not know.
@@ -46,7 +46,7 @@ pub enum RecipientSlotError {
     /// It does not begin as an age file of version 1.
     #[error("a recipient's key slot is not an age file of version 1")]
     NotAge,
-    /// It is an age file in ASCII.
+    /// It is an armoured age file, in ASCII.
     #[error("a recipient's key slot is an armoured age file, not a binary one")]
     Armoured,
     /// The age header is malformed.
@@ -55,7 +55,7 @@ pub enum RecipientSlotError {
     /// More than 16 stanzas.
     #[error("a recipient's key slot has more than {MAX_STANZAS} stanzas")]
     TooManyStanzas,
-    /// A passphrase, which would bypass the limits on scrypt's cost.
+    /// A stanza for a passphrase, which would bypass the limits on scrypt's cost.
     #[error("a recipient's key slot holds an scrypt stanza, which would bypass the limits on scrypt")]
     Scrypt,
     /// The age file does not encrypt 32 bytes.
@@ -64,7 +64,7 @@ pub enum RecipientSlotError {
 }
 
 impl RecipientSlot {
-    /// The stanzas of the age file, in order. No key is used, and nothing of it is authenticated.
+    /// The stanzas of the age file, in order. No key is used, and nothing in the slot is authenticated.
     ///
     /// # Errors
     ///
@@ -110,12 +110,12 @@ impl Stanza {
         self.words().next().unwrap_or_default()
     }
 
-    /// Its arguments.
+    /// The stanza's arguments.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
         self.words().skip(1)
     }
 
-    /// Whether it is for nobody, and exists only to make readers ignore what they do not know.
+    /// Whether the stanza is for nobody, and exists only to make readers ignore what they do not know.
     pub fn is_grease(&self) -> bool {
         self.kind().ends_with(GREASE)
     }
@@ -236,13 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_body_is_one() {
+    fn the_shortest_body_is_accepted() {
         assert_eq!(body(&["a\n"], 64).len(), SHORTEST_BODY);
         assert!(kinds(body(&["a\n"], 64)).is_ok());
     }
 
     #[test]
-    fn no_prefix_of_a_body_is_one() {
+    fn no_cut_body_is_accepted() {
         let whole = body(&["X25519 one\nAAAA", "b\n"], 64);
         for length in 0..whole.len() {
             assert!(kinds(whole[..length].to_vec()).is_err(), "{length}");

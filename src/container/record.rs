@@ -153,7 +153,8 @@ impl Record {
         }
     }
 
-    /// Whether this is a key slot of a kind that version 1 does not define: a later version may open the stream with it.
+    /// Whether this is a key slot of a kind that version 1 does not define: a later version may open the stream with
+    /// it.
     pub fn is_unknown_slot(&self) -> bool {
         self.kind < FIRST_OTHER_KIND && matches!(self.slot(), Ok(None))
     }
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_behind_the_end_must_be_zero() {
+    fn bytes_after_the_last_record_must_be_zero() {
         assert_eq!(parse(&[0, 0, 0, 0, 0, 1]), Err(RecordError::ReservedNotZero));
         assert_eq!(parse(&[9, 0, 0, 0, 0, 1]), Err(RecordError::ReservedNotZero));
         assert_eq!(parse(&[9, 1, 0, 0]), Err(RecordError::ReservedNotZero));

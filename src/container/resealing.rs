@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_record_says_nothing_and_another_kind_is_none() {
+    fn a_record_that_is_malformed_or_of_another_kind_is_ignored() {
         let good = Resealing { gaps: vec![5..7, 8..9], ..Resealing::default() }.to_record();
         let body = |change: fn(&mut Vec<u8>)| {
             let mut body = good.body().to_vec();

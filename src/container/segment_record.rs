@@ -20,10 +20,10 @@ pub struct SegmentRecord {
     pub number: u64,
     /// The position of the segment's first byte in the plaintext of the whole recording.
     pub offset: u64,
-    /// How the segment before this one ended; `None` for the first.
+    /// How the segment before this one ended; all zeros for the first.
     pub predecessor: Predecessor,
-    /// Keyed BLAKE3 over all other fields, this stream's prefix and its segment key, by [`LinkKey`](crate::keys::LinkKey) of
-    /// the segment before; zeros in the first.
+    /// Keyed BLAKE3 over all other fields, this stream's prefix and its segment key, by
+    /// [`LinkKey`](crate::keys::LinkKey) of the segment before; zeros in the first.
     pub link: [u8; LINK_LENGTH],
 }
 

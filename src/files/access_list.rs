@@ -35,7 +35,7 @@ impl AccessList {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn of(file: &File) -> io::Result<Option<Self>> {
         let read = |length| {
             let mut list = vec![0; length];
@@ -54,7 +54,7 @@ impl AccessList {
     ///
     /// # Errors
     ///
-    /// What the system says, as when the file system has no such lists.
+    /// The system's error, for example if the file system has no such lists.
     pub fn set(&self, file: &File) -> io::Result<()> {
         Ok(fsetxattr(file, ATTRIBUTE, &self.0, XattrFlags::empty())?)
     }
@@ -63,7 +63,7 @@ impl AccessList {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn remove(file: &File) -> io::Result<()> {
         // Some file systems write the file's inode even if there is nothing to remove.
         match fgetxattr_query(file, ATTRIBUTE).and_then(|_| fremovexattr(file, ATTRIBUTE)) {
@@ -123,16 +123,16 @@ mod tests {
     }
 
     #[test]
-    fn without_its_list_a_file_is_open_to_nobody_else() {
+    fn a_mode_without_the_list_opens_the_file_to_nobody_else() {
         for (entries, mode, left) in [
-            // The mask is no right of the owning group.
+            // The mask is not a right of the owning group.
             ([(OWNING_GROUP, 0), (USER, 6), (MASK, 6), (OTHERS, 0)].as_slice(), 0o660, 0o600),
             (&[(OWNING_GROUP, 4), (USER, 6), (MASK, 6), (OTHERS, 4)], 0o664, 0o644),
             (&[(OWNING_GROUP, 6), (USER, 6), (MASK, 4), (OTHERS, 0)], 0o640, 0o640),
-            // A user who is denied may be in the owning group, or among the others.
+            // A user who is denied access may be in the owning group, or among the others.
             (&[(OWNING_GROUP, 6), (USER, 0), (MASK, 6), (OTHERS, 4)], 0o664, 0o600),
             (&[(OWNING_GROUP, 6), (USER, 6), (USER, 4), (MASK, 6), (OTHERS, 6)], 0o666, 0o644),
-            // The members of a group that is denied are among the others.
+            // The members of a group that is denied access are among the others.
             (&[(OWNING_GROUP, 4), (GROUP, 0), (MASK, 4), (OTHERS, 4)], 0o644, 0o640),
         ] {
             assert_eq!(list(entries).mode_without(mode), left, "{entries:?}");

@@ -56,7 +56,7 @@ impl AtomicFile {
         }
     }
 
-    /// With a temporary name, which a signal removes.
+    /// Creates the file under a temporary name, which a fatal signal removes.
     fn create_named(folder: Arc<Folder>, name: &OsStr, mode: Mode) -> io::Result<Self> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR;
         let (file, registered) = with_temporary_name(|temporary| {
@@ -102,7 +102,7 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// What the system says of `from`.
+    /// The system's error for `from`.
     pub fn carry(&mut self, from: &InputFile) -> io::Result<()> {
         self.carried = Some(CarriedOver::of(&from.file, &from.metadata)?);
         Ok(())
@@ -112,7 +112,7 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// What the system says, unless the file system merely does not support it.
+    /// The system's error, unless the file system merely does not support it.
     pub(super) fn apply_carried(&self) -> io::Result<Carried> {
         self.carried.as_ref().map_or(Ok(Carried::Done), |carried| carried.apply(&self.file))
     }
@@ -159,19 +159,19 @@ fn proc_path(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// Whether `file`, which has no name, could be given one, which never works without /proc.
+/// Whether `file`, which has no name, could be given one; without /proc, that never works.
 fn can_be_linked(file: &File) -> bool {
     static HAS_PROC: OnceLock<bool> = OnceLock::new();
     *HAS_PROC.get_or_init(|| fs::metadata(proc_path(file)).is_ok())
 }
 
-/// Gives `file`, which has no name, this one, if it is not taken.
+/// Gives `file`, which has no name, the name `name`, if that is not taken.
 fn link(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     Ok(linkat(CWD, proc_path(file), folder, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// Gives `file`, which has no name, this one, and replaces what has it: by way of a temporary name, since linking never
-/// replaces.
+/// Gives `file`, which has no name, the name `name`, and replaces any file that has it. This goes by way of a temporary
+/// name, since linking never replaces.
 fn link_over(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     TEMPORARIES.hold_off(|| {
         with_temporary_name(|temporary| {
@@ -184,7 +184,7 @@ fn link_over(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     })
 }
 
-/// Gives the file `from` the name `to`, if it is not taken.
+/// Gives the file `from` the name `to`, if that is not taken.
 fn rename(folder: &Folder, from: &OsStr, to: &OsStr) -> io::Result<()> {
     match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
         // Some file systems cannot rename without replacing. The temporary name is removed afterwards.

@@ -35,7 +35,7 @@ impl CarriedOver {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn of(file: &File, metadata: &Metadata) -> io::Result<Self> {
         Ok(Self {
             mode: metadata.mode() & PERMISSION_BITS,
@@ -45,11 +45,12 @@ impl CarriedOver {
         })
     }
 
-    /// Applies it to `file`, and the group if we may; nobody gets more rights to `file` than to the other.
+    /// Applies it to `file`, and the group if we may; nobody gets more rights to `file` than to the file that these
+    /// were taken from.
     ///
     /// # Errors
     ///
-    /// What the system says, unless the file system merely does not support it.
+    /// The system's error, unless the file system merely does not support it.
     pub fn apply(&self, file: &File) -> io::Result<Carried> {
         let group_kept = fchown(file, None, Some(self.group)).is_ok();
         let mut carried = Carried::Done;
@@ -69,7 +70,8 @@ impl CarriedOver {
         // Another group gets no more rights than everybody else.
         let for_group = |mode: u32| if group_kept { mode } else { mode & (!0o070 | (mode & 0o007) << 3) };
         let Some(list) = &self.access_list else {
-            // It may have inherited a list from the folder, and setting the mode would activate its entries.
+            // The file may have inherited a list from its folder, and setting the mode would activate the list's
+            // entries.
             AccessList::remove(file)?;
             return Ok(for_group(self.mode));
         };

@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_not_exposed() {
+    fn anything_but_a_regular_file_is_not_exposed() {
         assert!(!is_exposed(&File::open("/dev/null").unwrap().metadata().unwrap()));
     }
 }

@@ -48,7 +48,7 @@ impl Folder {
         Self::open_and_say_what_was_made(path).map(|(folder, _)| folder)
     }
 
-    /// The same; gives the folders that were made, too, the innermost first.
+    /// Like [`Folder::open_or_make`]; also returns the folders that were made, the innermost first.
     pub fn open_and_say_what_was_made(path: &Path) -> io::Result<(Self, Vec<PathBuf>)> {
         let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         match Self::open(path) {
@@ -74,14 +74,14 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// What the system says; also if it has no such files.
+    /// The system's error, also if it does not support such files.
     pub fn make_unnamed_file(&self, access: OFlags, mode: Mode) -> io::Result<File> {
         let flags = WITHOUT_NAME.ok_or(ErrorKind::Unsupported)?;
         self.open_file(OsStr::new("."), flags | access, mode)
     }
 
-    /// Makes the names in it durable, that of `inside` among them. If it cannot be synced by itself, because it may not
-    /// be read or its file system does not support that, the whole file system is synced through `inside`.
+    /// Makes the names in it durable, that of `inside` among them. If the folder cannot be synced by itself, because it
+    /// may not be read or its file system does not support that, the whole file system is synced through `inside`.
     pub fn sync(&self, inside: impl AsFd) -> io::Result<()> {
         let synced = if self.is_readable { fsync(&self.descriptor) } else { Err(Errno::ACCESS) };
         match synced {
@@ -130,8 +130,8 @@ pub(super) fn nearest_existing(folder: &Path) -> &Path {
     existing.unwrap_or(Path::new("."))
 }
 
-/// Creates `folder` and the missing ones above it, and syncs the folders that contain them. Returns those that were created,
-/// the innermost first.
+/// Creates `folder` and the missing ones above it, and syncs the folders that contain them. Returns those that were
+/// created, the innermost first.
 fn make_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let existing = nearest_existing(folder);
     fs::create_dir_all(folder)?;
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_folders_are_made_and_a_file_is_not_taken_for_one() {
+    fn missing_folders_are_made_and_a_file_is_not_mistaken_for_one() {
         let place = tempfile::tempdir().unwrap();
         let deep = place.path().join("new/store");
         assert_eq!(Folder::open(&deep).unwrap_err().kind(), ErrorKind::NotFound);

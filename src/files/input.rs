@@ -46,7 +46,7 @@ pub(crate) enum InputErrorKind {
     Closed,
     #[error("cannot tell the position")]
     Position(#[source] io::Error),
-    /// Neither would get all of the bytes.
+    /// It is also the source of the secret: neither would get all of the bytes.
     #[error("cannot be both the input and the secret")]
     Secret,
     /// It could not be removed after its output was written.
@@ -120,7 +120,7 @@ impl InputFile {
         self.metadata.is_file().then(|| FileSnapshot::of(&self.file, &self.metadata)).transpose()
     }
 
-    /// Refuses the input if it is also the source of the secret, which has this metadata.
+    /// Refuses the input if it is also the source of one of the `secrets`, by their metadata.
     ///
     /// # Errors
     ///
@@ -137,7 +137,8 @@ impl InputFile {
         Some(self).filter(|input| input.metadata.is_file())
     }
 
-    /// Refuses an input that could not be removed: by name, it must be a regular file itself.
+    /// Refuses an input that could not be removed: it must be a regular file, named directly and not by a symbolic
+    /// link.
     ///
     /// # Errors
     ///
@@ -165,7 +166,7 @@ impl InputFile {
 }
 
 fn open_path(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
-    // A folder that may not be read is a folder, too.
+    // This recognises even a folder that may not be read.
     if path.metadata().map_err(InputErrorKind::Open)?.is_dir() {
         return Err(InputErrorKind::Folder);
     }
@@ -196,7 +197,7 @@ pub(crate) fn is_standard(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path == Path::new("-"))
 }
 
-/// Whether both are the same file, of whatever kind: what one of them reads, the other does not get.
+/// Whether both are the same file, of whatever kind: bytes that one of them reads are lost to the other.
 fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
 }

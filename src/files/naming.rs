@@ -1,4 +1,4 @@
-//! What an encrypted file's name ends in.
+//! The suffix of an encrypted file's name.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,7 +15,7 @@ pub(crate) fn with_suffix(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// `path` without the suffix, if there is a name before it. `.` and `..` are none.
+/// `path` without the suffix, if there is a name before it. `.` and `..` are not names.
 pub(crate) fn without_suffix(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
     (![b"".as_slice(), b".", b".."].contains(&name)).then(|| path.with_file_name(OsStr::from_bytes(name)))

@@ -1,4 +1,5 @@
-//! The output: where it goes. Every reason not to write there is found before anything is asked or written.
+//! The output: where it goes. Every reason not to write there is found before the user is asked for anything and before
+//! anything is written.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -166,7 +167,7 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// [`OutputErrorKind::Taken`]; [`OutputErrorKind::Write`] if the system does not say where it is.
+    /// [`OutputErrorKind::Taken`]; [`OutputErrorKind::Write`] if the system cannot tell where that is.
     pub fn exists(request: &OutputRequest<'_>, protected: &Protected) -> Result<bool, OutputError> {
         let (OutputRequest::File(path) | OutputRequest::Derived { place: path, .. }) = request else {
             return Ok(false);

@@ -18,7 +18,7 @@ pub(super) fn standard_input() -> io::Result<File> {
     io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// Standard output's descriptor, likewise.
+/// Standard output's descriptor, without std's buffer.
 pub(super) fn standard_output() -> io::Result<File> {
     io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }

@@ -15,7 +15,7 @@ use crate::keys::random_bytes;
 const PREFIX: &str = ".reelseal-";
 const SUFFIX: &str = ".partial";
 const RANDOM_BYTES: usize = 8;
-/// A collision is extremely unlikely.
+/// The most names that are tried: even one collision is extremely unlikely.
 const MAX_NAMES: usize = 16;
 
 /// The temporary files of this process.
@@ -36,7 +36,7 @@ pub(super) struct Registered<'a> {
     temporary: Arc<Temporary>,
 }
 
-/// While this lives, no temporary file is made, and none takes the place of another file.
+/// While this lives, no temporary file is made, and none replaces another file.
 pub(crate) struct NoneLeft<'a>(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'a, Vec<Arc<Temporary>>>);
 
 impl Temporaries {
@@ -107,7 +107,7 @@ impl Drop for Registered<'_> {
     }
 }
 
-/// Does `make` with temporary names until one is not taken.
+/// Calls `make` with temporary names until one is not taken.
 pub(super) fn with_temporary_name<T>(mut make: impl FnMut(&OsStr) -> io::Result<T>) -> io::Result<T> {
     let mut made = Err(ErrorKind::AlreadyExists.into());
     for _ in 0..MAX_NAMES {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_name_is_known_again() {
+    fn a_temporary_name_is_recognised() {
         let name = with_temporary_name(|name| Ok(name.to_owned())).unwrap();
         assert!(is_temporary_name(Path::new(&name)));
         for other in [".reelseal-x", "x.partial", "film.mp4"] {

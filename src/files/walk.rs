@@ -45,7 +45,7 @@ impl NamedInput {
     }
 }
 
-/// A kind of files, by their content.
+/// A kind of file, by its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
     Plaintext,
@@ -70,8 +70,8 @@ pub(crate) enum Unfit {
 }
 
 impl FileKind {
-    /// Why the regular file at `path` is not of this kind, if it is not. One that cannot be read counts as one, and the
-    /// error is reported when its turn comes.
+    /// Why the regular file at `path` is not of this kind, if it is not. A file that cannot be read counts as being of
+    /// this kind, and the error is reported when its turn comes.
     fn excludes(self, path: &Path) -> Option<Unfit> {
         if is_temporary_name(path) {
             return Some(Unfit::Temporary);
@@ -114,7 +114,7 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct EmptyFolder {
     pub path: PathBuf,
-    /// Like that of an input.
+    /// Like [`NamedInput::below`].
     pub below: PathBuf,
 }
 
@@ -134,8 +134,8 @@ pub(crate) enum WalkError {
 }
 
 /// The inputs that are `named`, or standard input if there are none. With a kind `below_folders`, a folder is replaced
-/// by all regular files of that kind below it, in the order of their names. What cannot be read is an error at that
-/// point.
+/// by all regular files of that kind below it, in the order of their names. Anything that cannot be read is an error at
+/// its place in the order.
 pub(crate) fn expand(named: &[PathBuf], below_folders: Option<FileKind>) -> Found {
     let mut found = Found::default();
     if named.is_empty() {
@@ -143,7 +143,7 @@ pub(crate) fn expand(named: &[PathBuf], below_folders: Option<FileKind>) -> Foun
     }
     let mut known = HashSet::new();
     for path in named {
-        // Named twice, it is still one input.
+        // A path that is named twice is still one input.
         if fs::canonicalize(path).is_ok_and(|place| !known.insert(place)) {
             continue;
         }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_stands_for_the_files_of_a_kind_below_it_in_order_and_all_else_is_passed_over() {
+    fn a_folder_gives_the_files_of_a_kind_below_it_in_order_and_all_else_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         let clips = folder.path().join("clips");
         fs::create_dir_all(clips.join("day/night")).unwrap();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_stands_for_itself_and_nothing_for_standard_input() {
+    fn a_file_gives_itself_and_no_name_gives_standard_input() {
         let twice = ["/etc/passwd", "/etc/../etc/passwd"].map(PathBuf::from);
         assert_eq!(expand(&twice, None).inputs.len(), 1);
         let [file, dash] = expand(&["some/film".into(), "-".into()], None).inputs.try_into().unwrap();

@@ -171,7 +171,7 @@ impl Findings {
         }
     }
 
-    /// Takes over what the first bytes claim; `copies` is what is known about both copies.
+    /// Records what the first bytes claim; `copies` is what is known about both copies.
     fn claim(&mut self, claims: &HeaderClaims, copies: CopyState) {
         self.version = Some(claims.version);
         if !claims.is_of_known_version() {
@@ -184,7 +184,7 @@ impl Findings {
         self.copies = vec![copy(), copy()];
     }
 
-    /// Takes over what can be seen of a refused header.
+    /// Records what can be seen of a refused header.
     pub fn refused(&mut self, refused: &RefusedHeader) {
         match (&refused.found, &refused.claims) {
             (Some(found), _) => self.copies(found.copy.authenticated(), found.number, |copy| found.generation_of(copy)),
@@ -193,8 +193,8 @@ impl Findings {
         }
     }
 
-    /// Takes over the content of a sound header, the state of both copies, the key slots, and what the length says
-    /// about frames.
+    /// Records the content of a sound header, the state of both copies, the key slots, and what the length says about
+    /// frames.
     pub fn header<I>(&mut self, found: &StreamHeader<I>) {
         self.copies(found.parsed().authenticated(), found.number(), |copy| found.generation_of(copy));
         let header = found.header();
@@ -262,7 +262,7 @@ fn stanza_types(slot: &RecipientSlot) -> Vec<String> {
     stanzas.map(|stanza| stanza.kind().chars().take(LONGEST).collect()).collect()
 }
 
-/// In the form of all names in the JSON output.
+/// In kebab case, like all names in the JSON output.
 fn in_kebab_case<S: Serializer>(kind: &SlotKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&kind.in_kebab_case())
 }
@@ -288,7 +288,7 @@ impl LengthFindings {
 }
 
 impl Authenticated {
-    /// The header is authentic, by the key in `slot`.
+    /// The header was authenticated with the key in `slot`.
     pub fn by(slot: &KeySlot) -> Self {
         Self {
             header: true,
@@ -302,7 +302,7 @@ impl Authenticated {
         }
     }
 
-    /// Takes over what the final frame says.
+    /// Records what the final frame says.
     pub fn end(&mut self, last: &FrameTag) {
         self.frames = Some(last.index + 1);
         self.plaintext = last.end();
@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_rfc_3339_in_utc_and_the_last_of_them_is_no_panic() {
+    fn times_are_rfc_3339_in_utc_and_the_highest_ones_do_not_panic() {
         assert_eq!(time(1_700_000_000_123_456).unwrap(), "2023-11-14T22:13:20.123456Z");
         assert_eq!(time(LAST_MICROSECOND as i64).unwrap(), "9999-12-31T23:59:59.999999Z");
         assert_eq!(time(LAST_MICROSECOND as i64 + 1).unwrap(), "253402300800000000 microseconds after 1970");

@@ -52,7 +52,7 @@ mod tests {
     use crate::container::RecipientSlot;
 
     #[test]
-    fn a_slot_is_as_weak_as_its_weakest_stanza_and_grease_is_none() {
+    fn a_slot_is_as_weak_as_its_weakest_stanza_and_grease_does_not_count() {
         let of = |kinds: &[&str]| {
             let stanzas: String = kinds.iter().map(|kind| format!("-> {kind}\n\n")).collect();
             let body = format!("age-encryption.org/v1\n{stanzas}--- {}\n{}", "A".repeat(43), "x".repeat(64));

@@ -1,10 +1,10 @@
-//! What a passphrase slot says about scrypt.
+//! The scrypt parameters that a passphrase slot names.
 
 use serde::Serialize;
 
 use crate::{container::Slot, keys::ScryptCost};
 
-/// What a passphrase slot says about scrypt.
+/// The scrypt parameters that a passphrase slot names.
 #[derive(Serialize)]
 pub(crate) struct ScryptParameters {
     pub log2_n: u8,
@@ -22,7 +22,7 @@ impl ScryptParameters {
         Some(Self { log2_n: slot.log_n, r: slot.r, p: slot.p, memory })
     }
 
-    /// The cost that they amount to, if they are within bounds.
+    /// The cost that the parameters amount to, if they are within bounds.
     pub fn cost(&self) -> Option<ScryptCost> {
         ScryptCost::new(self.log2_n, self.r, self.p).ok()
     }

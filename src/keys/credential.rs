@@ -6,7 +6,8 @@ use super::{
 };
 use crate::container::Slot;
 
-/// What a user opens streams with. Used for several streams, it runs scrypt once for all that share salt and cost.
+/// What a user opens streams with. Used for several streams, it runs scrypt only once for all that share a salt and a
+/// cost.
 ///
 /// ```
 /// use reelseal::keys::{Credential, KdfLimits, Passphrase, SlotKind};
@@ -26,7 +27,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// `secret`, used only at costs within `limits`.
+    /// A credential with `secret`, used only at costs within `limits`.
     pub fn new(secret: impl Into<Secret>, limits: KdfLimits) -> Self {
         Self { secret: secret.into(), limits, derived: Vec::new() }
     }
@@ -46,7 +47,7 @@ impl Credential {
         self.limits
     }
 
-    /// Begins with the slots of another header.
+    /// Prepares for the slots of another header.
     pub(super) fn begin_header(&mut self) {
         #[cfg(feature = "age")]
         if let Secret::Identities(identities) = &mut self.secret {
@@ -65,8 +66,8 @@ impl Credential {
         UnlockError::WrongSecret(self.kind())
     }
 
-    /// The file key in `slot`, or `None` if the slot is of another kind or another secret. The caller has checked the
-    /// cost.
+    /// The file key in `slot`, or `None` if the slot is of another kind or for another secret. The caller has checked
+    /// the cost.
     ///
     /// # Errors
     ///

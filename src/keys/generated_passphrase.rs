@@ -10,7 +10,7 @@ const WORDS: usize = 8;
 const SEPARATOR: &str = "-";
 const MAX_WORD_LENGTH: usize = 8;
 
-/// A fresh passphrase; it stays at one place in memory, which is wiped when it is dropped.
+/// A fresh passphrase; it stays in one place in memory, which is wiped when it is dropped.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(crate) fn generate() -> Result<Zeroizing<String>, RandomnessUnavailable> {
     Ok(passphrase)
 }
 
-/// Each of the 2^11 words stands for equally many of the 2^16 numbers, so none is likelier than another.
+/// The 2^16 numbers are divided equally among the 2^11 words, so no word is likelier than another.
 fn word(number: u16) -> &'static str {
     let words = Language::English.word_list();
     words[usize::from(number) % words.len()]
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_is_as_likely_and_eight_of_them_are_worth_88_bits() {
+    fn every_word_is_equally_likely_and_eight_of_them_give_88_bits() {
         let mut numbers_of: HashMap<_, usize> = HashMap::new();
         for number in 0..=u16::MAX {
             *numbers_of.entry(word(number)).or_default() += 1;

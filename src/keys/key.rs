@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::system;
 
-/// A 32-byte key. It stays at one place in memory, which is wiped when it is dropped.
+/// A 32-byte key. It stays in one place in memory, which is wiped when it is dropped.
 #[derive(Clone)]
 pub struct Key(Box<Zeroizing<[u8; Self::LENGTH]>>);
 

@@ -10,10 +10,10 @@ use crate::container::{
     SALT_LENGTH, SHORTEST_BODY, Slot, WRAPPED_KEY_LENGTH,
 };
 
-/// The key slots of a header. How many there are and the bounds of their parameters have been checked.
+/// The key slots of a header. Their number and the bounds of their parameters have been checked.
 ///
-/// A change returns the header's new records. All records that it does not concern, including those of unknown kind, are
-/// kept byte for byte and in order.
+/// A change returns the header's new records. All records that the change does not concern, including those of unknown
+/// kind, are kept byte for byte and in order.
 #[derive(Clone, Debug)]
 pub struct KeySlots {
     records: Vec<Record>,
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_header_has_no_room_for_is_refused_before_and_with_the_slot() {
+    fn a_slot_that_does_not_fit_is_refused_both_before_it_is_made_and_after() {
         // 416 bytes of records, 76 for each key-file slot and 88 for a passphrase slot.
         let length = HeaderLength::MIN;
         let full = Header { length, ..header((0..5).map(|mark| (&key_file(mark)).into()).collect()) };
@@ -469,7 +469,7 @@ mod tests {
         assert!(matches!(full.check_added(&new, limits), Err(SlotChangeError::Full)));
         let made = [Slot::Passphrase(passphrase_slot_of(10, 9))];
         assert!(matches!(full.with_added(&made, limits), Err(SlotChangeError::Full)));
-        // Instead of the key file's.
+        // A ninth passphrase slot that would replace the key file's.
         assert!(matches!(full.check_replaced(numbered(&full, 9), &new, limits), Err(SlotChangeError::Full)));
         assert!(full.check_replaced(numbered(&full, 8), &new, limits).is_ok());
         assert!(full.with_replaced(numbered(&full, 8), &made, limits).is_ok());
@@ -532,11 +532,11 @@ mod tests {
         let refused = costly.with_added(&made(31), limits);
         assert!(matches!(refused, Err(SlotChangeError::Cost(KdfError::OutOfBounds { .. }))));
 
-        // An existing one is a different error.
+        // An existing slot that costs too much is a different error.
         let opens_with_a_flag = slots(&header(vec![passphrase(20, 1)]));
         let refused = opens_with_a_flag.check_added(&new(14, 8), limits);
         assert!(matches!(refused, Err(SlotChangeError::Slots(UnlockError::Kdf(KdfError::Memory { .. })))));
-        // And no error for a slot that opens without scrypt.
+        // Then a new slot that opens without scrypt is still no error.
         assert!(opens_with_a_flag.check_added(&[SlotDemand::key_file()], limits).is_ok());
     }
 }

@@ -3,8 +3,8 @@
 use super::Key;
 use crate::container::{Prefix, SegmentRecord};
 
-/// Links a segment of a recording to the ones before and after it. Derived from the file key of one stream: whoever knows
-/// only what new streams are locked with can neither make a link nor use one in another stream.
+/// Links a segment of a recording to the ones before and after it. Derived from the file key of one stream: whoever
+/// knows only what new streams are locked with can neither make a link nor use one in another stream.
 #[derive(Clone, Debug)]
 pub struct LinkKey {
     /// The key of the next segment's link.
@@ -14,9 +14,10 @@ pub struct LinkKey {
 }
 
 impl LinkKey {
-    /// The link that `record` must carry in the stream that starts with `prefix` and has the key `of`, if that follows the
-    /// stream of this key. Keyed BLAKE3 over the record's other fields, the prefix, and a key that only this stream's file
-    /// key gives: record, prefix and link can be copied into any stream. Equality of the result is in constant time.
+    /// The link that `record` must carry in the stream that starts with `prefix` and has the key `of`, if that stream
+    /// follows the stream of this key. It is keyed BLAKE3 over the record's other fields, the prefix, and a key that
+    /// only the new stream's file key gives: record, prefix and link alone can be copied into any stream. Comparing the
+    /// result takes constant time.
     pub fn link(&self, record: &SegmentRecord, prefix: &Prefix, of: &Self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(self.next.bytes());
         hasher.update(&record.linked_fields()).update(&prefix.encode()).update(of.own.bytes());
@@ -29,8 +30,8 @@ impl LinkKey {
         blake3::Hash::from_bytes(*self.next.bytes()) == blake3::Hash::from_bytes(*other.next.bytes())
     }
 
-    /// Whether the stream with this `record` and `prefix`, and the key `of`, was made by whoever made the stream of this
-    /// key, as the next one.
+    /// Whether the stream with this `record` and `prefix`, and the key `of`, was made as the next one by whoever made
+    /// the stream of this key.
     #[must_use]
     pub fn verify(&self, record: &SegmentRecord, prefix: &Prefix, of: &Self) -> bool {
         self.link(record, prefix, of) == record.link

@@ -95,7 +95,8 @@ pub struct NewStream {
 }
 
 impl Lock {
-    /// A lock that opens with `secret`: a passphrase at `cost`, as [`Lock::with_passphrase`], or a key file.
+    /// A lock whose streams open with `secret`: a passphrase at `cost`, as with [`Lock::with_passphrase`], or a key
+    /// file.
     ///
     /// # Errors
     ///
@@ -109,8 +110,9 @@ impl Lock {
         }
     }
 
-    /// A lock that opens with `passphrase`. Runs scrypt under a fresh salt, which takes [`ScryptCost::memory`] bytes and
-    /// frees them again. All its streams share the salt, so anyone who sees several can tell that they belong together.
+    /// A lock whose streams open with `passphrase`. Runs scrypt under a fresh salt, which takes [`ScryptCost::memory`]
+    /// bytes and frees them again. All its streams share the salt, so anyone who sees several can tell that they belong
+    /// together.
     ///
     /// # Errors
     ///
@@ -133,12 +135,13 @@ impl Lock {
         Ok(Self::with_maker(DerivedKey::derive(passphrase, salt, cost)?))
     }
 
-    /// A lock that opens with `key_file`. No two of its streams share a salt.
+    /// A lock whose streams open with `key_file`. No two of them share a salt.
     pub fn with_key_file(key_file: &KeyFile) -> Self {
         Self::with_maker(key_file.clone())
     }
 
-    /// A lock that opens with the identity that belongs to `recipient`. The recipient of a plugin runs it for each stream.
+    /// A lock whose streams open with the identity that belongs to `recipient`. If the recipient is a plugin's, the
+    /// plugin runs for each stream.
     #[cfg(feature = "age")]
     pub fn with_recipient(recipient: &Recipient) -> Self {
         Self::with_maker(recipient.clone())
@@ -167,8 +170,8 @@ impl Lock {
     }
 
     /// A stream of this `layout` with a fresh file key and IV. The caller must seal it as `features` says:
-    /// [`Features::TIMED`] with a clock, the features of private stages with those stages. Whether the slots fit into the
-    /// header is checked when the header is sealed, by [`StageKeys::seal_header`].
+    /// [`Features::TIMED`] with a clock, the features of private stages with those stages. Whether the slots fit into
+    /// the header is checked when the header is sealed, by [`StageKeys::seal_header`].
     ///
     /// # Errors
     ///
@@ -177,9 +180,9 @@ impl Lock {
         self.make_stream(layout, features, |_| layout.header_length)
     }
 
-    /// Like [`Lock::new_stream`], with header copies longer than in `layout` if the slots would leave less than 2048
-    /// bytes free: a recipient of any kind whose slot this library makes, `age1tagpq` and 4096-bit RSA included, four
-    /// X25519 ones, or two dozen key files can be added to each of its streams.
+    /// Like [`Lock::new_stream`], but with longer header copies than in `layout` if the slots would leave less than
+    /// 2048 bytes free. That is room to add, to each of its streams, a recipient of any kind whose slot this library
+    /// makes (`age1tagpq` and 4096-bit RSA included), four X25519 recipients, or two dozen key files.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let passphrase = Passphrase::new("ostrich in a bathtub")?;
 //!
-//! // Good for an example. A guess should cost more: ScryptCost::default().
+//! // Cheap, for the sake of the example. A guess should cost more: ScryptCost::default().
 //! let lock = Lock::with_passphrase(&passphrase, ScryptCost::new(10, 8, 1)?)?;
 //! let mut streams = Vec::new();
 //! for clip in ["the first clip", "the second"] {

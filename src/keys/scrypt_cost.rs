@@ -64,7 +64,8 @@ pub enum KdfError {
 /// What scrypt may cost in opening one stream.
 #[derive(Clone, Copy, Debug)]
 pub struct KdfLimits {
-    /// Bytes of memory for one run. The limit on all work, 2^25 units of N·r·p, grows with it, one unit for 32 bytes.
+    /// Bytes of memory for one run. The limit on all work, 2^25 units of N·r·p, grows with it, by one unit for every 32
+    /// bytes.
     pub memory: u64,
 }
 
@@ -88,7 +89,7 @@ impl KdfLimits {
         self.check_with_new(slots, &[])
     }
 
-    /// As [`KdfLimits::check`], with one more run at each of the costs `new`.
+    /// Like [`KdfLimits::check`], with one more run at each of the costs `new`.
     pub(super) fn check_with_new(self, slots: &[PassphraseSlot], new: &[ScryptCost]) -> Result<(), KdfError> {
         let mut work = 0u64;
         for (at, slot) in slots.iter().enumerate() {
@@ -140,8 +141,8 @@ impl ScryptCost {
     /// [`KdfError::OutOfBounds`] unless log2 N is 1..=30 and less than 16·r, r 1..=32 and p 1..=16.
     pub fn new(log_n: u8, r: u32, p: u32) -> Result<Self, KdfError> {
         let in_range = (1..=30).contains(&log_n) && (1..=32).contains(&r) && (1..=16).contains(&p);
-        // RFC 7914, section 2: N is less than 2^(128·r/8). An erratum doubts it, and so the crate does not check it; but
-        // OpenSSL does, and a stream must open everywhere.
+        // RFC 7914, section 2: N is less than 2^(128·r/8). An erratum questions that bound, so the crate does not check
+        // it; but OpenSSL does, and a stream must open everywhere.
         if in_range && u32::from(log_n) < 16 * r {
             Ok(Self { log_n, r, p })
         } else {
@@ -186,7 +187,7 @@ impl ScryptCost {
         Ok(key)
     }
 
-    /// scrypt aborts the process when memory is short: ask for it first, where a refusal can be reported.
+    /// scrypt aborts the process when memory is short: ask for the memory first, here, where a refusal can be reported.
     fn reserve(self) -> Result<(), KdfError> {
         let needed = self.memory();
         let refused = KdfError::OutOfMemory { needed };

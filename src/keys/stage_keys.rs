@@ -40,7 +40,7 @@ impl StageKeys {
         }
     }
 
-    /// The header MAC over `authenticated`; equality of the result is in constant time.
+    /// The header MAC over `authenticated`. Comparing the result takes constant time.
     pub fn header_mac(&self, authenticated: &[u8]) -> blake3::Hash {
         blake3::keyed_hash(self.header_authentication.bytes(), authenticated)
     }

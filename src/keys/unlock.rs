@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn another_slot_than_the_one_that_opened_is_found_if_there_is_one() {
+    fn a_slot_other_than_the_one_that_opened_is_found_if_there_is_one() {
         let mut two = Credential::from(Passphrase::new("two").unwrap());
         let slots = ["one", "two", "two"].map(|passphrase| passphrase_slot(passphrase, 1));
         let both = found(&slots, |_| {});

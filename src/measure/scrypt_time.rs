@@ -14,8 +14,8 @@ pub(crate) fn measured(cost: ScryptCost, budget: Duration) -> Result<Duration, K
     median_time(budget, || cost.derive(&passphrase, &[0; 32]).map(drop))
 }
 
-/// About how long one run at `cost` takes, estimated from a small run, done once per process, which takes some 16 MiB
-/// and tens of milliseconds. `None` if the system refuses that memory.
+/// About how long one run at `cost` takes, estimated from a small run. That run happens once per process, and takes
+/// some 16 MiB and tens of milliseconds. `None` if the system refuses the memory.
 pub(crate) fn estimated(cost: ScryptCost) -> Option<Duration> {
     static SMALL: OnceLock<Option<Duration>> = OnceLock::new();
     let small = ScryptCost::new(SMALL_LOG_N, 8, 1).ok()?;

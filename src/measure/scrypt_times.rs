@@ -9,11 +9,11 @@ use crate::{
 
 const R: u32 = 8;
 const P: u32 = 1;
-/// What `reelseal encrypt` offers.
+/// The values of log2 N that `reelseal encrypt` offers.
 const OFFERED: std::ops::RangeInclusive<u8> = 14..=30;
 const SHOWN: [u8; 3] = [14, 16, 18];
 const BUDGET: Duration = Duration::from_millis(300);
-/// Anything that would take longer is estimated from the previous cost: time is proportional to N.
+/// A cost that would take longer is not run but estimated from the previous one: time is proportional to N.
 const MOST_SECONDS: f64 = 1.5;
 
 pub(crate) struct ScryptTimes(Vec<ScryptTime>);
@@ -22,7 +22,7 @@ pub(crate) struct ScryptTimes(Vec<ScryptTime>);
 pub(crate) struct ScryptTime {
     pub log_n: u8,
     pub seconds: f64,
-    /// Otherwise estimated.
+    /// Whether the time was measured; otherwise it is estimated.
     pub measured: bool,
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cost_for_a_second_is_the_closest_that_readers_take_unasked() {
+    fn the_cost_for_a_second_is_the_closest_that_readers_accept_by_default() {
         for (seconds, expected) in [(1.0, 18), (0.75, 18), (0.65, 19), (1.6, 17), (0.01, 19), (1000.0, 14)] {
             let times = ScryptTimes(vec![ScryptTime { log_n: 18, seconds, measured: true }]);
             assert_eq!(times.log_n_for_a_second(), expected, "{seconds} s at 2^18");

@@ -23,13 +23,13 @@ pub enum FrameDamage {
     Refused(FrameFault),
     /// It could not be read.
     Unreadable {
-        /// The system's number of the error, if it has one.
+        /// The system's error number, if there is one.
         os_error: Option<i32>,
     },
 }
 
 impl FrameDamage {
-    /// Whether the same thing is wrong, whatever its numbers.
+    /// Whether both frames have the same kind of fault, whatever its numbers are.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Refused(one), Self::Refused(other)) => mem::discriminant(one) == mem::discriminant(other),

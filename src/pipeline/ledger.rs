@@ -43,7 +43,7 @@ pub struct MissingFrames {
     pub last_wire: usize,
     /// What is wrong with the first.
     pub damage: FrameDamage,
-    /// Whether another one has a different fault.
+    /// Whether any of the others has a different fault.
     pub is_mixed: bool,
 }
 
@@ -53,8 +53,8 @@ pub trait StretchListener: Sync {
     fn on_stretch(&self, stretch: &Stretch);
 }
 
-/// Takes notes of frames in any order, and reports them in order. While earlier notes are missing, runs of frames in
-/// the same state take one entry.
+/// Notes the states of frames in any order, and reports them in order. While earlier frames are still unknown, a run of
+/// frames in the same state takes one entry.
 pub(super) struct Ledger<'a> {
     listener: &'a dyn StretchListener,
     /// What is known about frames after the first unknown one, by the index of the first frame of each run.

@@ -4,7 +4,8 @@
 //! their turn comes. There is no reader or writer thread and no channel; one worker produces the same bytes as many.
 //!
 //! [`Writer`](crate::stream::Writer) and [`Reader`](crate::stream::Reader) offer `std::io` on one thread. A run of
-//! [`Workers`] has all cores work on one stream: it moves frames from a [`Source`] through a [`Transform`] to a [`Sink`]:
+//! [`Workers`] has all cores work on one stream: it moves frames from a [`Source`] through a [`Transform`] to a
+//! [`Sink`]:
 //!
 //! | | in order: pipes, sockets, any `Read` or `Write` | by position: regular files |
 //! |---|---|---|

@@ -19,10 +19,11 @@ use crate::{
 pub enum Selection {
     /// These bytes.
     Bytes(Range<u64>),
-    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is the
-    /// earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that began before
-    /// it. The last one is the last that began no later than the second time. The tag of a stream's final frame says when
-    /// the input ended, so that frame counts as begun with the one before it, and nothing arrived after its time.
+    /// What arrived from the first time to the second, both in Unix microseconds, in whole frames. The first of them is
+    /// the earliest frame that began to arrive exactly at the first time or, if there is none, the last frame that
+    /// began before it. The last one is the last that began no later than the second time. The tag of a stream's final
+    /// frame says when the input ended, so that frame counts as begun with the one before it, and nothing arrived after
+    /// its time.
     Times(i64, i64),
 }
 
@@ -89,7 +90,7 @@ pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64)
     if last < first {
         return Ok(0..0);
     }
-    // For a damaged frame here, that is unknown, too.
+    // If the next frame is damaged, whether it began in time is unknown, too.
     if last + 1 < sealed.frames() {
         sealed.frame(last + 1)?;
     }
@@ -120,7 +121,7 @@ pub fn copy_selection<I: Input>(
     if matches!(selection, Selection::Times(since, until) if since > until) {
         return Ok(None);
     }
-    // A frame that began to arrive before the first time, and may still have been arriving at it.
+    // A frame that began to arrive before the first time, and may still have been arriving then.
     let mut held: Option<Frame<Verified>> = None;
     let mut previous_time = i64::MIN;
     loop {
@@ -239,7 +240,7 @@ mod tests {
         assert_eq!(copy_selection(&mut frames_before, &selection, &mut output, &written).unwrap(), None);
         assert!(output == plaintext[5000..10_000]);
         assert_eq!(written.into_inner(), 5000);
-        // Frame 3 is the next: nothing after the range was read.
+        // Frame 3 is next: nothing after the range was read.
         assert_eq!(frames_before.next_frame().unwrap().index(), 3);
 
         let (written, length) = (AtomicU64::new(0), plaintext.len() as u64);
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_where_a_selection_of_times_may_end_is_not_left_out_in_silence() {
+    fn damage_where_a_selection_of_times_may_end_is_not_silently_left_out() {
         let mut stream = timed(&[10, 20, 30, 40, 50, 60], |_| ());
         let layout = frames(&stream).stream().header().layout();
         stream[layout.frame_position(3) as usize + 9] ^= 1;

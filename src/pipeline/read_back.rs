@@ -9,8 +9,8 @@ use crate::{
     stream::{StreamError, StreamFile},
 };
 
-/// Whether the stream that starts at the first byte of the file `stream`, with this `layout` and opened with `chain`, is
-/// whole and decrypts to exactly the content of the file `plaintext`.
+/// Whether the stream that starts at the first byte of the file `stream`, with this `layout` and opened with `chain`,
+/// is whole and decrypts to exactly the content of the file `plaintext`.
 ///
 /// # Errors
 ///

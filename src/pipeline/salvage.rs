@@ -43,7 +43,7 @@ impl Salvaged {
 }
 
 /// Moves every sound frame of `input`, opened with `chain`, to `output`, on all `workers`, and reports what is sound
-/// and what is missing to `listener`. If no frame is sound, nothing was written to the output.
+/// and what is missing to `listener`. If no frame is sound, nothing is written to the output.
 ///
 /// Every byte in the output was authenticated at its place. Tags must agree with each other, because anyone with the
 /// stream's keys can forge frames: a frame counts as damaged if it overlaps the sound ones before it, claims a longer

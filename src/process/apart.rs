@@ -11,12 +11,12 @@ use super::{channel::Channel, command::CommandLine, failure::CommandFailure, lau
 use crate::signals::Watching;
 
 impl CommandLine {
-    /// Starts it in a group of its own, with nothing to read, and calls `failed` from another thread if it does not run, or
-    /// fails.
+    /// Starts it in a process group of its own, with an empty input. Calls `failed`, from another thread, if the
+    /// program does not run, or fails.
     ///
     /// # Errors
     ///
-    /// [`CommandFailure`]: it cannot be started.
+    /// [`CommandFailure`] if it cannot be started.
     pub fn start_apart(
         &self,
         watching: &Watching,

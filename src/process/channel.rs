@@ -17,7 +17,7 @@ use rustix::{
 
 use crate::system;
 
-/// The longest message.
+/// The longest message, in bytes.
 const MESSAGE_BYTES: usize = 64;
 /// The most descriptors with one message.
 const DESCRIPTORS: usize = 2;
@@ -36,7 +36,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn pair() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = system::message_sockets()?;
         Ok((Self(ours), theirs))
@@ -46,7 +46,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn of_standard_input() -> io::Result<Self> {
         Ok(Self(io::stdin().as_fd().try_clone_to_owned()?))
     }
@@ -55,7 +55,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// What the system says, as when the other end is closed.
+    /// The system's error, for example if the other end is closed.
     pub fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -75,7 +75,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn receive(&self) -> io::Result<Option<Received>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -83,7 +83,8 @@ impl Channel {
         let length = loop {
             match recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut control, system::RECEIVE_CLOSED_ON_EXEC) {
                 Ok(received) => break received.bytes,
-                // The other end closed with messages of ours unread. That is said once, before what it had sent.
+                // The other end closed without reading all of our messages. The system reports that once, before the
+                // messages that it had sent.
                 Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -105,9 +106,9 @@ impl Channel {
         poll(&mut events, Some(&at_once)).is_ok() && events.iter().any(|event| event.revents().contains(PollFlags::HUP))
     }
 
-    /// Closes both directions, also for whoever waits for a message here.
+    /// Closes both directions, even if another thread is waiting for a message here.
     pub fn close(&self) {
-        // It may be closed at the other end already.
+        // The other end may have closed it already.
         let _ = shutdown(&self.0, Shutdown::Both);
     }
 }
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_arrives_also_if_the_sender_ended_without_reading_what_it_got() {
+    fn what_was_sent_arrives_even_if_the_sender_ended_without_reading_what_it_got() {
         let (ours, theirs) = Channel::pair().unwrap();
         let theirs = Channel(theirs);
         ours.send(b"never read", &[]).unwrap();

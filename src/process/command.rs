@@ -1,4 +1,4 @@
-//! A command line, and starting it.
+//! A command line, and how it is started.
 
 use std::{
     ffi::OsString,
@@ -32,19 +32,19 @@ use super::{
 };
 use crate::{files::standard_stream::is_pipe, signals::Watching, stream::widen_pipe, system};
 
-/// How long a group takes to end after SIGKILL, unless its guardian does not answer.
+/// The longest that a group takes to end after SIGKILL. If nothing is known by then, its guardian does not answer.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
-/// A command, and what is asked of it.
+/// A command, and the conditions under which it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
     pub program: OsString,
     pub arguments: Vec<OsString>,
-    /// After this it is ended.
+    /// The time after which it is ended.
     pub timeout: Option<Duration>,
-    /// This long after SIGTERM comes SIGKILL.
+    /// The time from SIGTERM to SIGKILL.
     pub kill_after: Duration,
-    /// What it does not see of the environment.
+    /// Environment variables that it does not get.
     pub hidden_variables: &'static [&'static str],
 }
 
@@ -58,21 +58,22 @@ impl CommandLine {
         program::find(&self.program).map(drop)
     }
 
-    /// Starts it. What it writes is the output.
+    /// Starts it, and returns it with its output.
     ///
     /// # Errors
     ///
-    /// [`CommandFailure`]: it does not run.
+    /// [`CommandFailure`] if it does not run.
     pub fn produce(&self, watching: &Watching) -> Result<(RunningCommand, CommandOutput), CommandFailure> {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(CommandFailure::not_started)?;
         self.produce_from(watching, input, Reach::Group, true)
     }
 
-    /// Starts it, with nothing to read and no terminal. What it writes is the output. What is within `reach` is ended with it.
+    /// Starts it with an empty input and no terminal, and returns it with its output. Everything within `reach` is
+    /// ended with it.
     ///
     /// # Errors
     ///
-    /// [`CommandFailure`]: it does not run.
+    /// [`CommandFailure`] if it does not run.
     pub fn produce_unattended(
         &self,
         watching: &Watching,
@@ -96,11 +97,12 @@ impl CommandLine {
         Ok((running, output))
     }
 
-    /// Starts it. What is written to the file is its input, which does not end before [`RunningCommand::finish`].
+    /// Starts it, and returns it with a file: whatever is written to the file is its input, which does not end before
+    /// [`RunningCommand::finish`].
     ///
     /// # Errors
     ///
-    /// [`CommandFailure`]: it does not run.
+    /// [`CommandFailure`] if it does not run.
     pub fn consume(&self, watching: &Watching) -> Result<(RunningCommand, File), CommandFailure> {
         let (input, into) = pipe().map_err(CommandFailure::not_started)?;
         let [held, kept] = [into.try_clone(), into.try_clone()].map(|copy| copy.map_err(CommandFailure::not_started));
@@ -109,15 +111,16 @@ impl CommandLine {
         Ok((running, File::from(into)))
     }
 
-    /// Starts it with our own input.
+    /// Starts it with this process's own input.
     ///
     /// # Errors
     ///
-    /// [`CommandFailure`]: it does not run.
+    /// [`CommandFailure`] if it does not run.
     #[cfg(feature = "serve")]
     pub fn run(&self, watching: &Watching) -> Result<RunningCommand, CommandFailure> {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(CommandFailure::not_started)?;
-        // There is no input that must not end.
+        // A consumer's message carries a pipe to hold open. This one leads nowhere: no input has to be kept from
+        // ending.
         let (_, held) = pipe().map_err(CommandFailure::not_started)?;
         self.start(watching, (Role::Consumer, Reach::Group), [input, held], None, Terminal::open())
     }
@@ -142,7 +145,7 @@ impl CommandLine {
         let started = Instant::now();
         // From here on the command may run.
         let starting = Starting::new();
-        // If it cannot be sent, nobody is there to report either.
+        // If this cannot be sent, the guardian is gone, and no report will come either.
         let _ = channel.send(&start.encode(), &pipes.each_ref().map(AsFd::as_fd));
         drop(pipes);
         let command = match report(&channel) {
@@ -170,7 +173,7 @@ impl CommandLine {
             Some(Report::Started) => {}
             report => {
                 if report.is_none() {
-                    // The command may run nevertheless.
+                    // The command may be running nevertheless.
                     monitor.guardian_is_gone();
                 }
                 channel.close();
@@ -193,10 +196,10 @@ impl CommandLine {
         Ok(RunningCommand::new(starting, run, guardian, monitor))
     }
 
-    /// The failure of a start that `report` says nothing better of.
+    /// The failure of a start, as precisely as `report` gives it.
     fn not_started(&self, report: Option<Report>) -> CommandFailure {
         match report {
-            // It may have been there when it was last looked for, and be gone now.
+            // The program may have been there when it was last looked for, and be gone now.
             Some(Report::CannotRun(number)) => self.check().err().unwrap_or(CommandFailure::CannotRun(number)),
             _ => CommandFailure::Unwatched,
         }
@@ -208,7 +211,7 @@ impl CommandLine {
         guardian.arg0("guardian").arg(GUARD).arg(&self.program).args(&self.arguments);
         guardian.stdin(Stdio::from(theirs)).process_group(0);
         if role == Role::Producer {
-            // Ours is not for the command.
+            // Our own standard output is not for the command.
             guardian.stdout(Stdio::null());
         }
         for name in self.hidden_variables {
@@ -225,7 +228,7 @@ fn report(channel: &Channel) -> Option<Report> {
     Report::decode(&received.bytes).ok()
 }
 
-/// A wide pipe whose ends are ours alone.
+/// A wide pipe whose ends no command inherits.
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (from, into) = system::pipe()?;
     let into = File::from(into);
@@ -233,8 +236,8 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((from, into.into()))
 }
 
-/// Whether we are connected to another program, which may share the terminal with us: a command then takes it only once it
-/// wants it.
+/// Whether we are connected to another program, which may share the terminal with us: a command then takes the terminal
+/// only once it asks for it.
 fn is_in_a_pipeline() -> bool {
     is_pipe(&io::stdin()) || is_pipe(&io::stdout())
 }

@@ -19,11 +19,11 @@ use crate::{
     system,
 };
 
-/// How long a command that has ended may have left its output open with nothing coming, all waits together.
+/// How long to wait in all, after the command has ended, while its output stays open and nothing comes.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What a command writes. Reading fails with [`CommandFailure::LeftOutputOpen`] if a process that the command left keeps the
-/// output open, whether or not it writes more.
+/// What a command writes. Reading fails with [`CommandFailure::LeftOutputOpen`] if a process that the command left
+/// behind keeps the output open, whether or not it writes more.
 pub(crate) struct CommandOutput {
     pipe: Arc<File>,
     input: DescriptorInput<Arc<File>>,
@@ -40,17 +40,17 @@ impl CommandOutput {
         Ok(Self { input: DescriptorInput::new(Arc::clone(&pipe))?, pipe, watch, grace: GRACE, bytes_left })
     }
 
-    /// How many bytes can be read without waiting; none where the system does not say.
+    /// How many bytes can be read without waiting; zero if the system does not say.
     pub fn pending(&self) -> usize {
         self.input.pending()
     }
 
-    /// Waits until a read would not block, until the moment `until`, or, where there is a descriptor `wake`, until that can
-    /// be read: it is not read here.
+    /// Waits until a read would not block, `until` has come, or the descriptor `wake`, if there is one, is readable.
+    /// `wake` is not read here.
     ///
     /// # Errors
     ///
-    /// [`CommandFailure::LeftOutputOpen`]; what the system says.
+    /// [`CommandFailure::LeftOutputOpen`]; the system's error.
     pub fn wait_or_be_woken(&mut self, until: Option<Instant>, wake: Option<BorrowedFd<'_>>) -> io::Result<Readiness> {
         loop {
             let has_ended = self.watch.has_ended();
@@ -72,18 +72,18 @@ impl CommandOutput {
         }
     }
 
-    /// Waits until there is something to read, a stop was requested, `wake` can be read, or the command has ended, unless it
-    /// `has_ended` before; no longer than `limit`. Returns whether `wake` can be read.
+    /// Waits, but no longer than `limit`, until there is something to read, a stop is requested, `wake` is readable or,
+    /// unless it `has_ended` already, the command ends. Returns whether `wake` is readable.
     fn wait(&self, has_ended: bool, limit: Option<Duration>, wake: Option<BorrowedFd<'_>>) -> io::Result<bool> {
         let stop = self.input.stop();
         let pipe = PollFd::new(&self.pipe, PollFlags::IN);
         let stop =
             stop.as_ref().map_or(pipe.clone(), |stop| PollFd::from_borrowed_fd(stop.descriptor(), PollFlags::IN));
         let ended = PollFd::from_borrowed_fd(self.watch.ended(), PollFlags::IN);
-        // What is not waited for is the pipe once more.
+        // Without a `wake`, the pipe fills its place, as it does without a stop.
         let wake = wake.map_or(pipe.clone(), |wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
         let mut events = [pipe, stop, wake, ended];
-        // Once it has ended, that is not waited for.
+        // If the command has ended already, its end is not waited for.
         let events = if has_ended { &mut events[..3] } else { &mut events[..] };
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match poll(events, limit.as_ref()) {

@@ -1,4 +1,4 @@
-//! What a command uses, with all that it has started.
+//! The memory and processor time of a command and of all that it has started.
 
 use rustix::{
     param::{clock_ticks_per_second, page_size},
@@ -7,27 +7,29 @@ use rustix::{
 
 use super::process_table::{Process, descendants, processes, this_process};
 
-/// What a command uses, with all that it has started.
+/// The memory and processor time of a command and of all that it has started.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct CommandUsage {
-    /// Resident memory, in bytes. What processes share counts for each.
+    /// Resident memory, in bytes. Memory that processes share counts for each of them.
     pub memory: u64,
-    /// Processor time, of their ended children too.
+    /// Processor time, including that of ended children.
     pub cpu_seconds: f64,
 }
 
 impl CommandUsage {
-    /// What the command uses that runs as the process `command`, with its group and all that it has started, also what has left
-    /// the group, or whose parents have ended: that is its guardian's then. Nothing if it has ended, or /proc is not mounted.
+    /// The usage of the command that runs as the process `command`, of its group, and of all that it has started,
+    /// including processes that have left the group and those whose parents have ended: these are its guardian's
+    /// children then. If the command or its guardian has ended, only the group counts. Zero if nothing is left, or if
+    /// /proc is not mounted.
     pub fn of(command: Pid) -> Self {
         Self::among(&processes(), command, getpid())
     }
 
-    /// As `all` have it; `this` has started the guardian.
+    /// The same, from the list of `all` processes; `this` is the process that started the guardian.
     fn among(all: &[Process], command: Pid, this: Pid) -> Self {
         let [command, this] = [command, this].map(|process| process.as_raw_nonzero().get());
         let find = |process| all.iter().find(|found| found.process == process);
-        // Where the guardian has ended, the command has another parent, which may have any children.
+        // If the guardian has ended, the command has another parent, which may have unrelated children.
         let guardian = find(command).and_then(|found| find(found.parent)).filter(|guardian| guardian.parent == this);
         let below = guardian.map(|guardian| descendants(all, guardian.process)).unwrap_or_default();
         // A command that has ended may have left others in its group.
@@ -59,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_left_the_group_of_a_command_counts_and_what_is_no_business_of_it_does_not() {
+    fn processes_that_left_the_group_of_a_command_count_and_unrelated_ones_do_not() {
         let process = |process, parent, group, pages| Process { process, parent, group, ticks: 0, pages };
         let (this, guardian, other) = (process(5, 1, 5, 1), process(10, 5, 10, 2), process(50, 5, 50, 4));
         let (command, member) = (process(20, 10, 20, 10), process(21, 20, 20, 100));
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory_and_time() {
-        // The system counts by ticks.
+        // The system counts processor time in ticks.
         while CommandUsage::of_this_process().cpu_seconds == 0.0 {}
         assert!(CommandUsage::of_this_process().memory > 1 << 20);
     }

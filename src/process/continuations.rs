@@ -14,7 +14,7 @@ use signal_hook::{
     low_level::{pipe, unregister},
 };
 
-/// Tells of continuations of this process (SIGCONT), until it is dropped.
+/// Notices continuations of this process (SIGCONT), until it is dropped.
 pub(super) struct Continuations {
     seen: UnixStream,
     registration: SigId,
@@ -25,7 +25,7 @@ impl Continuations {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn watch() -> io::Result<Self> {
         let (seen, tell) = UnixStream::pair()?;
         seen.set_nonblocking(true)?;

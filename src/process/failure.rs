@@ -26,21 +26,21 @@ pub(crate) enum CommandFailure {
     /// It exited with 0, and left a process that keeps its output open.
     #[error("ended, but left behind a process that keeps its output open")]
     LeftOutputOpen,
-    /// Its guardian was killed; so was it.
+    /// Its guardian was killed, and so was the command.
     #[error("the process that watched over it was killed")]
     Unwatched,
-    /// Its guardian cannot be started: the system says so by this error number.
+    /// Its guardian could not be started; the system's error has this number.
     #[error("cannot be started")]
     NotStarted(i32),
 }
 
-/// The name of the signal of this number, as in `SIGKILL`, if it has one.
+/// The name of the signal with this number, such as `SIGKILL`, if it has one.
 pub(crate) fn signal_name(number: i32) -> Option<&'static str> {
     Signal::try_from(number).map(Signal::as_str).ok()
 }
 
 impl CommandFailure {
-    /// What `error` says of a guardian that cannot be started.
+    /// The failure of a command whose guardian could not be started because of `error`.
     pub(super) fn not_started(error: io::Error) -> Self {
         Self::NotStarted(error.raw_os_error().unwrap_or(0))
     }

@@ -1,9 +1,9 @@
 //! The hidden process that a command runs under. It reports how the command ends. On request, or when the process that
 //! started it is gone, it ends the command with all of its group, and only then closes the pipe to it.
 //!
-//! Whatever the command has started becomes a child of the guardian once its own parent has ended. Where all of that is to end,
-//! children that are in another group get the same signals, one generation after the other. A child keeps its number until it is
-//! waited for, which only the guardian does: so no signal reaches another process.
+//! Whatever the command has started becomes a child of the guardian once its own parent has ended. If all of that is to
+//! end, children that are in another group get the same signals, one generation after the other. A child keeps its
+//! number until it is waited for, which only the guardian does, so no signal reaches an unrelated process.
 
 use std::{
     collections::HashSet,
@@ -35,7 +35,7 @@ use super::{
 };
 use crate::system;
 
-/// How often it looks whether a group that is to end has ended.
+/// How often it checks whether a group that is to end has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How often it looks for other children that are to end: that means reading the list of all processes.
@@ -47,7 +47,7 @@ pub(super) const KILLED_ARE_GONE: Duration = Duration::from_secs(5);
 /// Runs the command `words`. Standard input is the channel to the process that started it.
 pub(super) fn guard(words: Vec<OsString>) -> ExitCode {
     close_inherited_descriptors();
-    // Where it fails, the other end of the channel sees that it is closed.
+    // If this fails, the other end of the channel sees that it is closed.
     match Guardian::start(&words) {
         Ok(guardian) => {
             guardian.into_iter().for_each(Guardian::watch);
@@ -73,7 +73,7 @@ struct Guardian {
     is_gone: bool,
     /// The children in other groups that were sent SIGTERM.
     asked: HashSet<Pid>,
-    /// When it looks for more of them.
+    /// When it next looks for more of them.
     looks_at: Instant,
     /// Whether the process that started it is gone.
     is_orphaned: bool,
@@ -112,7 +112,8 @@ impl Guardian {
             Role::Consumer => (Stdio::inherit(), Some(pipe)),
         };
         let launched = launch(words, output, &mask).and_then(|(launcher, command)| {
-            // First: if this process is killed as soon as the command runs, its group must be known.
+            // This is sent first: if this process is killed as soon as the command runs, the command's group must be
+            // known.
             channel.send(&Report::Launched(command.as_raw_nonzero().get()).encode(), &[])?;
             launcher::start(&launcher, &input, takes_terminal)?;
             Ok((launcher, command))
@@ -127,7 +128,7 @@ impl Guardian {
         if let Some(error) = launcher::refusal(&launcher) {
             return refused(error).map(|()| None);
         }
-        // Whoever reads what we were given as output or error would wait for us, too.
+        // Otherwise whoever reads from our standard output or error would wait for us, too.
         let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
         let guardian = Self {
             channel,
@@ -159,7 +160,7 @@ impl Guardian {
                 Ending::Asked { .. } | Ending::Killed { .. } if Instant::now() >= self.looks_at => self.end_strays(),
                 Ending::Asked { .. } | Ending::Killed { .. } => {}
             }
-            // Whatever fails here, the command does not go on without us.
+            // Whatever fails here, the command must not go on without us.
             match self.wait() {
                 Ok(false) => {}
                 Ok(true) => match self.channel.receive().ok().flatten() {
@@ -182,7 +183,8 @@ impl Guardian {
         self.outlive_readers();
     }
 
-    /// A process that has left the group may still read what is written to a consumer. It sees no end either.
+    /// Waits until nobody reads what is written to a consumer. A process that has left the group may still do so, and
+    /// must not see an end of its input either.
     fn outlive_readers(&self) {
         let Some(pipe) = &self.held else { return };
         loop {
@@ -230,7 +232,8 @@ impl Guardian {
         Ok(order)
     }
 
-    /// Reports what has become of the command, and reaps it and those of its group that it left: they are ours now.
+    /// Reports what happened to the command, and reaps it and the members of its group that it left behind, which are
+    /// our children now.
     fn look_after_command(&mut self) {
         let has_children = loop {
             let (process, status) = match wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
@@ -260,7 +263,7 @@ impl Guardian {
         self.is_gone |= self.group_is_gone && (self.reach == Reach::Group || !has_children);
     }
 
-    /// Has the group end.
+    /// Makes the group end.
     fn end(&mut self) {
         if !matches!(self.ending, Ending::No | Ending::Released) {
             return;
@@ -269,7 +272,7 @@ impl Guardian {
             return self.kill();
         }
         self.signal(Signal::TERM);
-        // One that is stopped would not receive it.
+        // A stopped process would not receive it.
         self.signal(Signal::CONT);
         let now = Instant::now();
         self.ending = Ending::Asked { kill_at: now.checked_add(self.kill_after).unwrap_or(now) };
@@ -285,7 +288,7 @@ impl Guardian {
     /// Asks the children in other groups to end, once each; when the group is killed, so are they.
     fn end_strays(&mut self) {
         for stray in self.strays() {
-            // One that may not be signalled, as it is another user's, goes on.
+            // A process that we may not signal, because it is another user's, goes on.
             if matches!(self.ending, Ending::Killed { .. }) {
                 let _ = kill_process(stray, Signal::KILL);
             } else if self.asked.insert(stray) {
@@ -296,7 +299,7 @@ impl Guardian {
         self.looks_at = Instant::now() + LOOK_FOR_STRAYS;
     }
 
-    /// The children that are to end and that a signal to the group does not reach.
+    /// The children that are to end but are not reached by a signal to the group.
     fn strays(&self) -> Vec<Pid> {
         if self.reach == Reach::Group {
             return Vec::new();
@@ -314,19 +317,20 @@ impl Guardian {
     }
 
     fn report(&self, report: Report) {
-        // If nobody listens any more, the next look at the channel says so.
+        // If nobody listens any more, the next wait on the channel shows that.
         let _ = self.channel.send(&report.encode(), &[]);
     }
 }
 
-/// Whether this process has a child of that number. /proc may be that of a container, or of the machine around one, where
-/// numbers mean something else.
+/// Whether this process has a child of that number. /proc may be that of a container, or of the machine around one,
+/// where numbers mean something else.
 fn is_child(process: Pid) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(process), options).is_ok()
 }
 
-/// Starts the process that is to become the command, in a group of its own. Gives the channel to it.
+/// Starts the process that is to become the command, in a group of its own. Returns the channel to it, and its process
+/// number.
 fn launch(words: &[OsString], output: Stdio, mask: &SigSet) -> io::Result<(Channel, Pid)> {
     let (channel, launcher) = launcher::spawn(words, output, mask, &[])?;
     let command = i32::try_from(launcher.id()).ok().and_then(Pid::from_raw);

@@ -7,14 +7,14 @@ use nix::{
     unistd::close,
 };
 
-/// Where there is no list of open descriptors, as many are closed.
+/// How many descriptors are closed if there is no list of the open ones.
 const ASSUMED_DESCRIPTORS: i32 = 1024;
 
 /// Closes all descriptors but 0, 1 and 2. For a process that has just started: nothing in it owns another one yet, so
 /// whatever is open was inherited, and is not for the command.
 pub(super) fn close_inherited_descriptors() {
     let numbers: Vec<i32> = match fs::read_dir("/proc/self/fd") {
-        // That of the list itself is closed by then.
+        // The descriptor of the list itself is closed by then.
         Ok(entries) => entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
         Err(_) => (0..ASSUMED_DESCRIPTORS).collect(),
     };
@@ -35,7 +35,7 @@ pub(super) fn with_mask<T>(mask: &SigSet, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Blocks every signal in this thread, but `except`.
+/// Blocks every signal but `except` in this thread.
 pub(super) fn block_all_signals(except: Signal) {
     let mut all = SigSet::all();
     all.remove(except);

@@ -1,5 +1,5 @@
-//! The process that becomes the command: in a group of its own it takes the terminal, where it is to have it, and then runs
-//! the command in its own place. No other process could do that without a race.
+//! The process that becomes the command: in a group of its own, it takes the terminal, if it is to have it, and then
+//! executes the command in its own place. No other process could do that without a race.
 
 use std::{
     convert::Infallible,
@@ -32,14 +32,14 @@ use crate::system;
 /// What a shell exits with if it cannot find a command.
 const NOT_RUN: u8 = 127;
 
-/// The messages that let it start.
+/// A message that lets it start, and says whether it takes the terminal.
 const TAKES_TERMINAL: [u8; 1] = [1];
 const LEAVES_TERMINAL: [u8; 1] = [0];
-/// It may go on when whoever started it is gone.
+/// A message that lets it start, and go on when whoever started it is gone.
 const GOES_ON: [u8; 1] = [2];
 
-/// Becomes the command `words`. Standard input is a channel, on which its own standard input comes, and on which the error
-/// number goes out if the system refuses to run it; nothing, if it runs.
+/// Becomes the command `words`. Standard input is a channel: the command's own standard input arrives on it, and if the
+/// system refuses to run the command, the error number is sent back on it.
 pub(super) fn launch(words: Vec<OsString>) -> ExitCode {
     close_inherited_descriptors();
     let Ok(channel) = Channel::of_standard_input() else { return NOT_RUN.into() };
@@ -49,12 +49,13 @@ pub(super) fn launch(words: Vec<OsString>) -> ExitCode {
         Err(error) => error,
     };
     let number = error.raw_os_error().unwrap_or(0);
-    // Whoever does not listen any more has ended the command already.
+    // If nobody listens any more, the command has been ended already.
     let _ = channel.send(&number.to_le_bytes(), &[]);
     NOT_RUN.into()
 }
 
-/// Returns only if the system refuses. A file that is no program is refused, too: execvp(3) would hand it to a shell.
+/// Returns only if the system refuses. A file that is not a program is refused, too: execvp(3) would hand it to a
+/// shell.
 fn become_command(words: &[OsString], received: Received, guardian: &Channel) -> io::Error {
     let Received { bytes, mut descriptors } = received;
     let (Some(program), Some(input)) = (words.first(), descriptors.pop()) else {
@@ -68,7 +69,7 @@ fn become_command(words: &[OsString], received: Received, guardian: &Channel) ->
     if bytes != GOES_ON {
         // The command does not outlive the guardian, however that ends.
         let _ = system::die_with_parent();
-        // If it ended before that, no signal comes.
+        // If the guardian ended before that, no signal comes.
         if guardian.is_closed() {
             return io::ErrorKind::BrokenPipe.into();
         }
@@ -85,21 +86,21 @@ fn execute(program: &OsStr, words: &[OsString], input: &OwnedFd) -> io::Result<I
     let words = words.iter().map(|word| as_c(word)).collect::<io::Result<Vec<_>>>()?;
     let variable = |(name, value): (OsString, OsString)| as_c(&[name, value].join("=".as_ref()));
     let environment = env::vars_os().map(variable).collect::<io::Result<Vec<_>>>()?;
-    // This program ignores it. A signal that is handled has its default in the program to come.
+    // This program ignores SIGPIPE. A signal that is handled gets its default effect when another program is executed.
     signal_hook::flag::register(NixSignal::SIGPIPE as i32, Arc::default())?;
     dup2_stdin(input)?;
     Ok(execve(&as_c(path.as_os_str())?, &words, &environment)?)
 }
 
-/// How a launch ended: the error with which the system refused, if it did. Waits for that.
+/// Waits for a launch to succeed or fail. Returns the error with which the system refused it, if it did.
 pub(super) fn refusal(channel: &Channel) -> Option<io::Error> {
     let received = channel.receive().ok()??;
     let number = received.bytes.try_into().map(i32::from_le_bytes).unwrap_or(0);
     Some(io::Error::from_raw_os_error(number))
 }
 
-/// Starts the launcher of the command `words`, in a group of its own, with the signals of `mask` blocked and without the
-/// `hidden_variables`. Gives the channel to it.
+/// Starts the launcher of the command `words`, in a group of its own, with the signals of `mask` blocked and without
+/// the `hidden_variables`. Gives the channel to it.
 pub(super) fn spawn(
     words: &[OsString],
     output: Stdio,
@@ -116,13 +117,14 @@ pub(super) fn spawn(
     Ok((channel, launcher))
 }
 
-/// Lets the launcher at the other end of `channel` start with `input` a command that may outlive whoever started it.
+/// Lets the launcher at the other end of `channel` start its command with `input`. The command may outlive whoever
+/// started it.
 #[cfg(feature = "serve")]
 pub(super) fn start_apart(channel: &Channel, input: impl AsFd) -> io::Result<()> {
     channel.send(&GOES_ON, &[input.as_fd()])
 }
 
-/// Lets the launcher at the other end of `channel` start with `input`.
+/// Lets the launcher at the other end of `channel` start its command with `input`.
 pub(super) fn start(channel: &Channel, input: impl AsFd, takes_terminal: bool) -> io::Result<()> {
     channel.send(if takes_terminal { &TAKES_TERMINAL } else { &LEAVES_TERMINAL }, &[input.as_fd()])
 }

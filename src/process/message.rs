@@ -1,12 +1,13 @@
-//! What this process and its guardian say to each other.
+//! The messages between this process and its guardian.
 
 use std::{io, time::Duration};
 
 /// To the guardian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Start the command. With it come the command's standard input, and the end of a pipe that takes bytes: the command's
-    /// standard output of a [`Role::Producer`]; of a [`Role::Consumer`], what is held so that its input does not end.
+    /// Start the command. The message carries the command's standard input and the write end of a pipe: for a
+    /// [`Role::Producer`], its standard output; for a [`Role::Consumer`], an end to hold open so that its input does
+    /// not end.
     Start { role: Role, takes_terminal: bool, reach: Reach, kill_after: Duration },
     /// Let the command's input end, and what is left of its group go on when this process ends.
     Release,
@@ -39,7 +40,8 @@ pub(crate) enum Reach {
 /// From the guardian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
-    /// The process that is to become the command is there, as this process and group. It waits until this is sent.
+    /// The process that is to become the command exists, with this number as process and group. It waits until this is
+    /// sent.
     Launched(i32),
     /// It has become the command.
     Started,
@@ -143,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encoded_is_decoded_as_the_same_and_nothing_else_is() {
+    fn what_is_encoded_is_decoded_as_the_same_and_nothing_else_is_decoded() {
         for order in [
             Order::Start {
                 role: Role::Producer,

@@ -2,13 +2,13 @@
 //! their group, or with all that they have started.
 //!
 //! A command does not run under this process but under a guardian: this program once more, started with a hidden first
-//! argument. If this process dies, by SIGKILL too, the kernel closes its descriptors before anything else, and a command
-//! that reads from it would take that for the end of its input. The guardian holds that pipe open, closes it only on
-//! request, and otherwise ends the command first. See `guardian`; what passes between the two is in `message`.
+//! argument. If this process dies, by SIGKILL too, the kernel closes its descriptors before anything else, and a
+//! command that reads from it would take that for the end of its input. The guardian holds that pipe open, closes it
+//! only on request, and otherwise ends the command first. See `guardian`; what passes between the two is in `message`.
 //!
-//! The command gets the descriptors 0, 1 and 2, the signal mask that this process was started with, the signals ignored that
-//! were ignored then (but SIGPIPE and SIGCHLD have their default: how they were set is not known), and, in the foreground of a
-//! terminal, the terminal.
+//! The command gets the descriptors 0, 1 and 2, the signal mask that this process was started with and, in the
+//! foreground of a terminal, the terminal. It ignores the signals that were ignored then, except SIGPIPE and SIGCHLD:
+//! how these were set is not known, and they get their default.
 
 #[cfg(feature = "serve")]
 mod apart;
@@ -38,11 +38,12 @@ pub(crate) use running_command::RunningCommand;
 
 use std::{ffi::OsStr, ffi::OsString, process::ExitCode};
 
-/// What the hidden processes are started with instead of a command of ours.
+/// The arguments that the hidden processes are started with, where one of our commands would be.
 const GUARD: &str = "__guard";
 const LAUNCH: &str = "__launch";
 
-/// Is a hidden process, if the arguments after the program's name, `first` and `rest`, start one.
+/// Runs as a hidden process if the arguments after the program's name, `first` and `rest`, ask for one, and returns its
+/// exit code.
 pub(crate) fn hidden(first: &OsStr, rest: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let run = match first.to_str()? {
         GUARD => guardian::guard,

@@ -1,5 +1,5 @@
-//! What this process does while a command runs: it listens to the guardian, keeps the time limit, and passes the terminal
-//! back and forth, as a shell does.
+//! What this process does while a command runs: it listens to the guardian, keeps the time limit, and passes the
+//! terminal back and forth, as a shell does.
 
 use std::{
     os::fd::OwnedFd,
@@ -24,10 +24,10 @@ use super::{
     watch::Watch,
 };
 
-/// How long a stop of this process takes at most to begin.
+/// The longest that a stop of this process takes to begin.
 const STOPS_ARE_SEEN: Duration = Duration::from_millis(200);
 
-/// How often it looks whether what a command has left still reads.
+/// How often it checks whether processes that a command left behind still read.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Why a wait ended.
@@ -96,7 +96,7 @@ impl Monitor {
             if left.is_some_and(|left| left.is_zero()) {
                 return Woken::TimedOut;
             }
-            // What a command that has ended leaves may go on reading.
+            // Processes that an ended command left behind may go on reading.
             let looks = self.watch.has_ended() && !self.watch.has_no_reader() && self.is_open();
             let limit = left.into_iter().chain(looks.then_some(LOOK)).min();
             let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
@@ -116,11 +116,11 @@ impl Monitor {
         self.to_consumer.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// The guardian was killed, or has nothing more to do. A command that has not ended is ended here, before anything lets go
-    /// of the pipe to it.
+    /// The guardian was killed, or has nothing more to do. A command that has not ended is ended here, before anything
+    /// lets go of the pipe to it.
     pub fn guardian_is_gone(&self) {
         if !self.watch.has_ended() {
-            // If it is gone by itself, it needs none.
+            // If the group is gone already, it needs no signal.
             let _ = kill_process_group(self.command, Signal::KILL);
             let killed = Instant::now();
             while self.is_open() && !self.has_no_reader() && killed.elapsed() < KILLED_ARE_GONE {
@@ -138,7 +138,7 @@ impl Monitor {
         }
     }
 
-    /// This process was continued: in the foreground, the command has the terminal.
+    /// This process was continued: if it is in the foreground, the command gets the terminal.
     fn continued(&self) {
         self.continuations.forget();
         if let Some((terminal, _)) = &self.terminal
@@ -150,7 +150,7 @@ impl Monitor {
         }
     }
 
-    /// Whether nothing can read any more what is written to a consumer.
+    /// Whether nobody can read what is written to a consumer any more.
     fn has_no_reader(&self) -> bool {
         let pipe = self.to_consumer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut events: Vec<_> = pipe.iter().map(|pipe| PollFd::new(pipe, PollFlags::empty())).collect();
@@ -158,8 +158,8 @@ impl Monitor {
         poll(&mut events, Some(&at_once)).is_ok() && events.iter().any(|event| event.revents().contains(PollFlags::ERR))
     }
 
-    /// The command has stopped: by a Ctrl-Z, or as it wanted the terminal. So do we, unless it can have that; once we are
-    /// continued, so is the command.
+    /// The command has stopped, by a Ctrl-Z or because it wanted the terminal. This process stops too, unless the
+    /// command can have the terminal; once this process is continued, so is the command.
     fn command_stopped(&self, signal: i32) {
         let wants_terminal = [Signal::TTIN, Signal::TTOU].iter().any(|wants| wants.as_raw() == signal);
         let Some((terminal, _)) = &self.terminal else { return };
@@ -169,7 +169,7 @@ impl Monitor {
             its_mode = terminal.mode();
             self.take_terminal_back();
         } else if !wants_terminal && signal != Signal::TSTP.as_raw() {
-            // Whoever stopped it by hand continues it, too.
+            // Whoever stopped it by hand will continue it, too.
             return;
         }
         if !terminal.is_ours() || !wants_terminal {
@@ -182,11 +182,11 @@ impl Monitor {
         let _ = self.channel.send(&Order::Continue.encode(), &[]);
     }
 
-    /// Stops this process, with its group, until it is continued. Where stops are ignored, as without a shell that controls
-    /// jobs, it returns after a short wait.
+    /// Stops this process, with its group, until it is continued. If stops are ignored, as without a shell that
+    /// controls jobs, this returns after a short wait.
     fn stop(&self, signal: Signal) {
         self.continuations.forget();
-        // It reaches this process some time soon.
+        // The signal reaches this process soon, but not at once.
         let _ = kill_current_process_group(signal);
         let limit = Timespec { tv_sec: 0, tv_nsec: STOPS_ARE_SEEN.as_nanos() as i64 };
         let _ = poll(&mut [PollFd::new(&self.continuations, PollFlags::IN)], Some(&limit));

@@ -1,16 +1,16 @@
-//! The processes of this machine, as /proc has them.
+//! The processes of this machine, as /proc lists them.
 
 use std::fs;
 
-/// One process, as its `stat` file has it.
+/// One process, as its `stat` file describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub process: i32,
     pub parent: i32,
     pub group: i32,
-    /// Processor time, of its ended children too.
+    /// Processor time in clock ticks, including that of its ended children.
     pub ticks: u64,
-    /// Resident memory.
+    /// Resident memory, in pages.
     pub pages: u64,
 }
 
@@ -21,17 +21,17 @@ pub(super) fn processes() -> Vec<Process> {
     entries
         .flatten()
         .filter(|entry| is_process(entry.file_name().as_encoded_bytes()))
-        // One that has just ended is none.
+        // A process that has just ended is left out.
         .filter_map(|entry| Process::parse(&fs::read_to_string(entry.path().join("stat")).ok()?))
         .collect()
 }
 
-/// The process that runs this.
+/// This process itself.
 pub(super) fn this_process() -> Option<Process> {
     Process::parse(&fs::read_to_string("/proc/self/stat").ok()?)
 }
 
-/// Of `processes`, the children of `parent`, and with them their children, and so on.
+/// Of `processes`, the children of `parent`, their children, and so on.
 pub(super) fn descendants(processes: &[Process], parent: i32) -> Vec<Process> {
     let mut found: Vec<Process> = Vec::new();
     let mut parents = vec![parent];
@@ -46,7 +46,7 @@ pub(super) fn descendants(processes: &[Process], parent: i32) -> Vec<Process> {
 }
 
 impl Process {
-    /// What proc(5) says of a `stat` file. The name, in parentheses, may hold anything.
+    /// Parses a `stat` file, as proc(5) describes it. The name, in parentheses, may hold anything.
     fn parse(text: &str) -> Option<Self> {
         let (process, _) = text.split_once(' ')?;
         let fields: Vec<_> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn descendants_are_found_in_whatever_order_and_group_and_others_are_not() {
         let process = |process, parent, group| Process { process, parent, group, ticks: 0, pages: 0 };
-        // 40 has been taken in by 10 after its parent had ended; 70 says that it is its own parent.
+        // 40 was adopted by 10 after its parent had ended; 70 says that it is its own parent.
         let all =
             [process(60, 50, 60), process(10, 1, 10), process(20, 10, 20), process(50, 20, 20), process(40, 10, 40)];
         let more = [process(70, 70, 70), process(80, 1, 20)];

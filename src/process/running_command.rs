@@ -1,4 +1,4 @@
-//! A command that runs, and its end.
+//! A running command, and its end.
 
 use std::{
     os::fd::OwnedFd,
@@ -20,7 +20,7 @@ use crate::signals::{self, EndedBeforeDeath};
 /// How long a fatal signal waits for a command to start. After that, its guardian ends it without us.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
-/// A command that runs. Dropped, it is ended with its group, unless it was released.
+/// A running command. When it is dropped, it is ended with its group, unless it was released.
 pub(crate) struct RunningCommand {
     run: Arc<Run>,
     guardian: Child,
@@ -57,7 +57,7 @@ pub(super) struct Run {
     pub is_released: AtomicBool,
     /// The command's process, and its group.
     pub command: Pid,
-    /// After this much time, a group that was to end has ended.
+    /// The longest that a group takes to end once it was asked to.
     pub end_limit: Duration,
 }
 
@@ -79,12 +79,12 @@ impl RunningCommand {
     ///
     /// # Errors
     ///
-    /// How it failed.
+    /// How the command failed.
     pub fn wait(&self) -> Result<(), CommandFailure> {
         self.run.watch.wait()
     }
 
-    /// Has `call` called whenever something becomes known of its end, from another thread.
+    /// Calls `call`, from another thread, whenever something becomes known about its end.
     pub fn on_change(&self, call: Box<dyn Fn() + Send>) {
         self.run.watch.on_change(call);
     }
@@ -104,7 +104,7 @@ impl RunningCommand {
         self.run.command
     }
 
-    /// Has `stop` called once nobody reads what is written to a consumer any more.
+    /// Calls `stop` once nobody reads what is written to a consumer any more.
     pub fn on_no_reader(&self, stop: Box<dyn Fn() + Send>) {
         self.run.watch.on_no_reader(stop);
     }
@@ -114,12 +114,12 @@ impl RunningCommand {
         self.run.watch.has_no_reader()
     }
 
-    /// Ends the command with its group, and waits until nothing is left of it. A consumer sees no end of its input.
+    /// Ends the command with its group, and waits until nothing is left of it. A consumer does not see its input end.
     pub fn end(&self) {
         self.run.end();
     }
 
-    /// What asks the command to end, with its group, and does not wait for that.
+    /// A function that asks the command to end, with its group, and does not wait for that.
     pub fn asks_to_end(&self) -> impl Fn() + Send + 'static {
         let channel = Arc::clone(&self.run.channel);
         move || {
@@ -138,13 +138,14 @@ impl RunningCommand {
     ///
     /// # Errors
     ///
-    /// How it failed.
+    /// How the command failed.
     pub fn finish(&self) -> Result<(), CommandFailure> {
         self.run.release();
         self.wait()
     }
 
-    /// Whether a consumer has read all that was written to it so far; waits for that, or for its end.
+    /// Waits until a consumer has read all that was written to it so far, or has ended; returns whether it has read
+    /// all.
     pub fn has_read_all(&self) -> bool {
         let pipe = lock(&self.run.to_consumer).as_ref().and_then(|pipe| pipe.try_clone().ok());
         let Some(pipe) = pipe else { return false };

@@ -31,7 +31,7 @@ impl Terminal {
 
     /// Makes `group` the foreground.
     pub fn give_to(&self, group: Pid) {
-        // Without it, the programs do without the keyboard, as in the background.
+        // If this fails, the programs do without the keyboard, as in the background.
         let _ = without_stopping(|| tcsetpgrp(&self.0, group));
     }
 
@@ -46,7 +46,7 @@ impl Terminal {
     }
 }
 
-/// Does to the terminal what would stop a process in the background.
+/// Makes a `change` to the terminal that would stop a process in the background.
 fn without_stopping<T>(change: impl FnOnce() -> T) -> T {
     let mut mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
     mask.add(Signal::SIGTTOU);

@@ -1,4 +1,4 @@
-//! What is known of a command so far, for whoever waits for more.
+//! What is known about a command so far, for whoever waits for more.
 
 use std::{
     io, mem,
@@ -10,7 +10,7 @@ use std::{
 use super::{failure::CommandFailure, message::End};
 use crate::system;
 
-/// What is known of a command so far.
+/// What is known about a command so far.
 pub(super) struct Watch {
     state: Mutex<State>,
     changed: Condvar,
@@ -29,7 +29,7 @@ struct State {
     has_no_reader: bool,
     /// Called when that is so.
     on_no_reader: Option<Box<dyn Fn() + Send>>,
-    /// Called when something has become known of the command's end.
+    /// Called when something has become known about the command's end.
     on_change: Option<Box<dyn Fn() + Send>>,
 }
 
@@ -92,7 +92,8 @@ impl Watch {
         is_over(&self.lock())
     }
 
-    /// Has `call` called whenever something becomes known of the command's end, and now if something is.
+    /// Calls `call` whenever something becomes known about the command's end, and at once if something is known
+    /// already.
     pub fn on_change(&self, call: Box<dyn Fn() + Send>) {
         let mut state = self.lock();
         if state.end.is_some() || is_over(&state) {
@@ -101,7 +102,7 @@ impl Watch {
         state.on_change = Some(call);
     }
 
-    /// Has `call` called once nobody reads what is written to the command any more, or now.
+    /// Calls `call` once nobody reads what is written to the command any more, at once if that is so already.
     pub fn on_no_reader(&self, call: Box<dyn Fn() + Send>) {
         let mut state = self.lock();
         if state.has_no_reader {
@@ -127,7 +128,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// How it failed.
+    /// How the command failed.
     pub fn wait(&self) -> Result<(), CommandFailure> {
         let goes_on = |state: &mut State| state.end.is_none() && !state.is_unwatched;
         let state = self.changed.wait_while(self.lock(), goes_on).unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What the next signal does that asks the work to stop or to end.
+//! What the next signal that asks the work to stop or to end will do.
 
 use std::{
     mem,
@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 
 use super::fatal_signal::FatalSignal;
 
-/// So soon after one signal, another of its kind is the same request: `timeout` sends SIGTERM to a process and once more to its
-/// group, and a shell passes on what the terminal has sent as well.
+/// Within this time after a signal, another signal that asks for an end is the same request: `timeout` sends SIGTERM to
+/// a process and once more to its group, and a shell passes on what the terminal has sent as well.
 const SAME_REQUEST: Duration = Duration::from_millis(300);
 
 /// What an interrupt (SIGINT) does.
@@ -25,8 +25,8 @@ pub(crate) enum Answer {
     /// The work is asked to finish, once, by SIGTERM and SIGHUP as well as by an interrupt, and the process does not
     /// die of the signal.
     AskToEnd(EndRequest),
-    /// The work has been asked to end. Another SIGTERM or interrupt hastens it, where that is possible; an interrupt after
-    /// that ends the process at once.
+    /// The work has been asked to end. Another SIGTERM or interrupt hastens it, where that is possible; an interrupt
+    /// after that ends the process at once.
     Ending(Ending),
     /// The work is hastened.
     Hasten(Box<dyn Fn() + Send>),
@@ -44,7 +44,7 @@ pub(crate) type StopRequest = Box<dyn FnOnce(FatalSignal) + Send>;
 /// Asks the work to end; called on a separate thread.
 pub(crate) struct EndRequest {
     pub end: Box<dyn Fn() + Send>,
-    /// Has the end that was asked for come at once, where it can be hastened.
+    /// Makes the end that was asked for come at once, if it can be hastened.
     pub hasten: Option<Box<dyn Fn() + Send>>,
     /// Whether interrupts do nothing.
     pub ignores_interrupts: bool,
@@ -62,7 +62,7 @@ pub(super) struct Interrupts {
 }
 
 impl Ending {
-    /// What another signal does that asks work to end.
+    /// What another signal that asks the work to end will do.
     fn next(&mut self, signal: Signal) -> Answer {
         let is_interrupt = signal == Signal::SIGINT;
         // A terminal that goes away sends more than one SIGHUP, and a service manager may send one after SIGTERM.
@@ -82,7 +82,7 @@ impl Interrupts {
         Self { answer: Answer::Die, asked: None, at_prompt: false, are_handled: false }
     }
 
-    /// What the signal that has come `now` does. A request is made once: the next interrupt kills.
+    /// What a signal that comes `now` does. A request is made once: the next interrupt kills.
     pub fn next(&mut self, signal: Signal, now: Instant) -> Answer {
         let is_interrupt = signal == Signal::SIGINT;
         let asks_to_end = is_interrupt || matches!(signal, Signal::SIGTERM | Signal::SIGHUP);
@@ -169,7 +169,7 @@ mod tests {
                 let mut interrupts = asking(true, false);
                 let asked = Instant::now();
                 assert!(matches!(interrupts.next(first, asked), Answer::AskToEnd(_)));
-                // The same request once more, and what others send after it.
+                // The same request again, and what other programs send after it.
                 for again in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
                     assert!(matches!(interrupts.next(again, asked + SAME_REQUEST / 2), Answer::Ignore));
                 }
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_comes_twice_is_one_also_for_the_work_that_comes_next() {
+    fn a_request_that_comes_twice_counts_once_even_if_other_work_has_begun() {
         let (mut interrupts, asked) = (asking(false, false), Instant::now());
         assert!(matches!(interrupts.next(Signal::SIGTERM, asked), Answer::AskToEnd(_)));
         interrupts.answer = asking(false, false).answer;

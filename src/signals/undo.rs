@@ -20,7 +20,7 @@ pub(super) struct Undo {
     terminal: Option<(File, Termios)>,
     /// Ends each running command, and whatever else must not outlive the process.
     commands: Vec<(u64, EndCommand)>,
-    /// The number of the next one.
+    /// The number of the next command.
     next: u64,
 }
 

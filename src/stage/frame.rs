@@ -76,18 +76,18 @@ impl FrameParts {
         self.index
     }
 
-    /// The frame's tag. When opening, it is known only to stages before the tagging.
+    /// The frame's tag. When opening, it is known only to the stages that come before the tagging in sealing order.
     pub fn tag(&self) -> &FrameTag {
         &self.tag
     }
 
-    /// The payload bytes that count.
+    /// The payload, without its padding.
     pub fn payload(&self) -> &[u8] {
         let end = self.payload_end();
         &self.buffer.bytes[TAG_LENGTH..end]
     }
 
-    /// The payload bytes that count.
+    /// The payload, without its padding.
     pub fn payload_mut(&mut self) -> &mut [u8] {
         let end = self.payload_end();
         &mut self.buffer.bytes[TAG_LENGTH..end]
@@ -99,7 +99,7 @@ impl FrameParts {
     }
 
     /// Tag and payload field: what is encrypted and authenticated. In a private stage the tag's bytes mean nothing,
-    /// because the tagging comes later.
+    /// because tagging comes later when sealing.
     pub fn text_mut(&mut self) -> &mut [u8] {
         &mut self.buffer.bytes[..self.text_length]
     }
@@ -144,7 +144,7 @@ impl FrameParts {
         is_shorter
     }
 
-    // A tag's length is input until the tagging has checked it: cap it at the field.
+    // A tag's length is untrusted until the tagging stage has checked it: cap it at the payload field.
     fn payload_end(&self) -> usize {
         TAG_LENGTH + (self.tag.length as usize).min(self.payload_field_length())
     }
@@ -172,8 +172,8 @@ impl<S> Frame<S> {
 }
 
 impl Frame<Clear> {
-    /// The frame of plaintext in the payload area of `buffer`, as `tag` describes it. A length over P counts as P; room
-    /// after a shorter payload of a frame that is not final becomes zeros.
+    /// The frame of plaintext in the payload area of `buffer`, as `tag` describes it. A length over P counts as P. In a
+    /// frame that is not final, the room after a shorter payload is filled with zeros.
     pub fn clear(mut buffer: FrameBuffer, mut tag: FrameTag) -> Self {
         let payload = buffer.frame_size.payload();
         let length = (tag.length as usize).min(payload);

@@ -1,16 +1,17 @@
-//! The memory of a frame: from the heap or, if the frame is large, from the system, which gets it back as soon as it is freed.
+//! The memory of a frame: from the heap or, if the frame is large, from the system, which gets it back as soon as it is
+//! freed.
 //!
-//! An allocator keeps what is freed for the next who asks, in each thread's share of the heap: frames of 16 MiB that are read
-//! by many threads would add up.
+//! An allocator keeps freed memory for later requests, in each thread's share of the heap: frames of 16 MiB that are
+//! read by many threads would add up.
 
 use std::ops::{Deref, DerefMut};
 
 use memmap2::MmapMut;
 
-/// Bytes from which on memory is the system's. Below, the heap is quicker.
+/// From this many bytes on, memory comes from the system. Below that, the heap is faster.
 const LARGE: usize = 1 << 19;
 
-/// Zeros at first.
+/// Memory that is all zeros at first.
 pub(super) enum FrameMemory {
     Heap(Vec<u8>),
     System(MmapMut),

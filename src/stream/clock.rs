@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_the_wall_clocks_and_never_falls_where_that_was_set_back() {
+    fn a_time_is_the_wall_clocks_and_never_falls_when_the_clock_is_set_back() {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
         let first = Clock::system().now();
         assert!((wall..wall + 60_000_000).contains(&first));

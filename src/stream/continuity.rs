@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn times_may_stay_and_never_fall() {
+    fn times_may_repeat_and_never_fall() {
         let mut continuity = Continuity::new(Features::TIMED);
         for (index, time) in [(0, 7), (1, 7), (2, 8)] {
             assert_eq!(continuity.check(&tag(index, 0, 0, time)), Ok(()));

@@ -8,7 +8,7 @@ use std::{
 use super::{ReadAt, SealedFile, StreamError};
 
 /// A reader of a [`SealedFile`], with a position of its own. A refused frame is an error of kind
-/// [`ErrorKind::InvalidData`] around a [`StreamError`], only for the reads that need that frame: after seeking
+/// [`ErrorKind::InvalidData`] wrapping a [`StreamError`], but only for the reads that need that frame: after seeking
 /// elsewhere, reading works. `Ok(0)` for a buffer that is not empty means that the end of a whole stream was reached;
 /// the end of an unfinished one is an error.
 pub struct Cursor<R> {

@@ -18,7 +18,7 @@ pub enum StreamError {
     ReadFrame {
         /// The frame's index.
         index: u64,
-        /// What the system says.
+        /// The system's error.
         #[source]
         error: io::Error,
     },

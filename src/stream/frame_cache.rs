@@ -38,7 +38,7 @@ impl<V, E: Clone> FrameCache<V, E> {
     ///
     /// # Errors
     ///
-    /// What `load` says, for every thread that asked while it was loading. Failures are not cached.
+    /// The error of `load`, for every thread that asked while the value was being loaded. Failures are not cached.
     pub fn get(&self, index: u64, load: impl FnOnce(Option<V>) -> Result<V, E>) -> Result<Arc<V>, E> {
         let mut state = self.lock();
         let mut waits = false;

@@ -6,8 +6,8 @@ use crate::{
     stage::{Clear, Frame, FrameBuffer},
 };
 
-/// Makes the frames of one stream in order. In a live stream they may be shorter than full; each offset is the sum of the
-/// lengths before it.
+/// Makes the frames of one stream in order. In a live stream they may be shorter than full; each offset is the sum of
+/// the lengths before it.
 #[derive(Clone)]
 pub(crate) struct FrameMaker {
     frame_size: FrameSize,
@@ -57,8 +57,8 @@ impl FrameMaker {
         self.live && self.clock.features() == Features::TIMED
     }
 
-    /// Makes frames of the same stream from frame `index` on, with the arrival time `time`. All frames before `index` are
-    /// full.
+    /// A maker for the same stream from frame `index` on, whose next frame has the arrival time `time`. All frames
+    /// before `index` are full.
     pub fn starting_at(&self, index: u64, time: i64) -> Self {
         let offset = index.saturating_mul(self.frame_size.payload() as u64);
         Self { index, offset, time, ..self.clone() }
@@ -90,8 +90,8 @@ impl FrameMaker {
         self.make(buffer, length, TagFlags::NONE)
     }
 
-    /// The final frame, with the first `length` payload bytes of `buffer`, fewer than fit. Its time is the end: now. After
-    /// [`FrameMaker::ends_empty`], `length` is 0.
+    /// The final frame, with the first `length` payload bytes of `buffer`, fewer than fit. Its time is the end: now.
+    /// After [`FrameMaker::ends_empty`], `length` is 0.
     ///
     /// # Errors
     ///

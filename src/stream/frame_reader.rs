@@ -11,7 +11,8 @@ use crate::{
     stage::{Frame, FrameBuffer, Received},
 };
 
-/// Fills one buffer after another from an input, and keeps the partly filled buffer of a frame that has not all arrived.
+/// Fills one buffer after another from an input, and keeps the partly filled buffer of a frame that has not all
+/// arrived.
 pub(crate) struct FrameFiller<I> {
     input: I,
     partial: Option<FrameBuffer>,
@@ -40,9 +41,9 @@ impl<I: Input> FrameFiller<I> {
     }
 
     /// Reads until `area` of a buffer is full or due, or the input ends. The buffer is the partly filled one, or else
-    /// the last of `empty`. `None` if there is no buffer, or if, with [`Wait::Never`], one read does not fill it: if it
-    /// went on for as long as there is more, a writer of single bytes would hold up the frames before it. `arrived` is
-    /// called with the first byte.
+    /// the last of `empty`. `None` if there is no buffer, or if, with [`Wait::Never`], one read does not fill it:
+    /// reading on for as long as there is more would let a writer of single bytes hold up the frames before it.
+    /// `arrived` is called when the first byte has been read.
     ///
     /// # Errors
     ///

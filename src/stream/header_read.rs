@@ -51,7 +51,7 @@ pub struct RefusedHeader {
 /// let lock = Lock::with_key_file(&KeyFile::random()?);
 /// let stream = Writer::create(Vec::new(), &lock, StreamOptions::default())?.finish()?;
 ///
-/// // Nobody needs a secret for this, and none of it is authenticated.
+/// // This needs no secret, and none of it is authenticated.
 /// let header = StreamHeader::read(ReaderInput(stream.as_slice()), Vec::new())?;
 /// assert_eq!(header.header().prefix.frame_size.payload(), 65_536);
 /// assert!(KeySlots::of(header.header())?.iter().all(|slot| slot.kind() == SlotKind::KeyFile));

@@ -119,8 +119,8 @@ impl HeaderRewrite {
         self.damaged_copy
     }
 
-    /// Rewrites the header with `records` instead of its own, under the stream's own `keys`. A damaged copy is repaired;
-    /// nothing but the two copies is touched.
+    /// Rewrites the header with `records` instead of its own, under the stream's own `keys`. A damaged copy is
+    /// repaired; nothing but the two copies is touched.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl HeaderRewrite {
         let (copy, _) = copies.split_at(header.length.bytes());
         write_copies(&mut &self.file, copy, &header, self.number).map_err(HeaderRewriteError::Write)?;
 
-        // Read back from the disk, not from the page cache; if the system ignores the advice, the cache has to do.
+        // Read back from the disk, not from the page cache; if the system ignores the advice, the cache has to suffice.
         system::drop_from_memory(&self.file);
         let mut written = vec![0; copies.len()];
         self.file.read_exact_at(&mut written, 0).map_err(HeaderRewriteError::ReadBack)?;
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_leaves_the_file_as_it_was() {
+    fn a_refused_rewrite_leaves_the_file_as_it_was() {
         let foreign = StageKeys::derive(&Key::from_bytes([8; 32]), &prefix());
         let too_many = vec![records(1).remove(0); 6];
         for (generation, records, keys, expected) in [
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused() {
+    fn anything_but_a_regular_file_is_refused() {
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         assert!(matches!(HeaderRewrite::begin(null, Features::NONE), Err(HeaderRewriteError::NotRegular)));
     }

@@ -43,17 +43,17 @@ pub trait Input: Send {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     fn readiness(&mut self, wait: Wait) -> io::Result<Readiness>;
 
     /// Reads as [`Read::read`] does.
     ///
     /// # Errors
     ///
-    /// What the input says.
+    /// The input's error.
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
 
-    /// What ends this input's wait, if it can wait for long and can be woken.
+    /// The stop that ends this input's waits, if they can be long and can be ended.
     fn stop(&self) -> Option<Arc<Stop>> {
         None
     }
@@ -86,7 +86,7 @@ impl<F: AsFd> DescriptorInput<F> {
     ///
     /// # Errors
     ///
-    /// What the system says of the descriptor, or of the pipe that is created to end a wait.
+    /// The system's error for the descriptor, or for the pipe that is created to end a wait.
     pub fn new(descriptor: F) -> io::Result<Self> {
         let status = fstat(&descriptor)?;
         // Files that the kernel generates, as in /proc, have no size, and reading some of them blocks.
@@ -190,7 +190,7 @@ impl<R: Input> Input for Resumed<R> {
 ///
 /// # Errors
 ///
-/// What the input says. An interrupted read (EINTR) is repeated.
+/// The input's error. An interrupted read (EINTR) is repeated.
 pub(crate) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize) -> io::Result<Filled> {
     loop {
         match read_once(input, area, filled, Wait::ForInput)? {
@@ -204,7 +204,7 @@ pub(crate) fn fill(input: &mut impl Input, area: &mut [u8], filled: &mut usize) 
 ///
 /// # Errors
 ///
-/// What the input says.
+/// The input's error.
 pub fn skip(input: &mut impl Input, mut count: u64) -> io::Result<()> {
     let mut room = [0; 4096];
     while count > 0 {
@@ -222,7 +222,7 @@ pub fn skip(input: &mut impl Input, mut count: u64) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// What the input says. An interrupted read (EINTR) reads nothing.
+/// The input's error. An interrupted read (EINTR) reads nothing.
 pub(crate) fn read_once(input: &mut impl Input, area: &mut [u8], filled: &mut usize, wait: Wait) -> io::Result<Filled> {
     let room = area.get_mut(*filled..).unwrap_or_default();
     let length = room.len();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_to_a_moment_ends_with_it_or_before_it_with_input() {
+    fn a_wait_until_a_deadline_ends_then_or_earlier_with_input() {
         let (silent, writer) = io::pipe().unwrap();
         let mut input = DescriptorInput::new(silent).unwrap();
         let moment = Instant::now() + Duration::from_millis(2);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_regular_file_needs_no_stop_and_one_that_the_kernel_makes_up_has_one() {
+    fn a_regular_file_needs_no_stop_and_one_that_the_kernel_generates_has_one() {
         let mut file = tempfile::tempfile().unwrap();
         io::Write::write_all(&mut file, b"film").unwrap();
         let mut input = DescriptorInput::new(&file).unwrap();

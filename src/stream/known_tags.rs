@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_remembered_until_another_takes_its_place() {
+    fn a_tag_is_remembered_until_another_one_overwrites_it() {
         let known = KnownTags::new(4);
         (0..5).for_each(|index| known.insert(tag(index)));
         assert_eq!([0, 1, 4, 5].map(|index| known.get(index)), [None, Some(tag(1)), Some(tag(4)), None]);

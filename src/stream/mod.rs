@@ -1,8 +1,8 @@
 //! One stream, on one thread: opened, read, written, and its header rewritten.
 //!
-//! [`Writer`] encrypts what is written to it, [`Reader`] decrypts what it reads, and [`SealedFile`] reads at any offset.
-//! Their parts are public for code that handles a stream in its own way: [`StreamHeader`] reads a header and opens it,
-//! which gives an [`OpenedStream`], and [`StreamFile`] reads single frames of a stream that is in a file.
+//! [`Writer`] encrypts what is written to it, [`Reader`] decrypts what it reads, and [`SealedFile`] reads at any
+//! offset. Their parts are public for code that handles a stream in its own way: [`StreamHeader`] reads a header and
+//! opens it, which gives an [`OpenedStream`], and [`StreamFile`] reads single frames of a stream that is in a file.
 
 mod clock;
 mod continuity;

@@ -34,8 +34,8 @@ pub struct OpenedStream {
 }
 
 impl<I> StreamHeader<I> {
-    /// Opens the stream with `credential`. Returns the opened stream, and the input from its first frame on. A passphrase
-    /// costs a scrypt run for each slot that is tried, within the credential's limits.
+    /// Opens the stream with `credential`. Returns the opened stream, and the input from its first frame on. A
+    /// passphrase costs a scrypt run for each slot that is tried, within the credential's limits.
     ///
     /// # Errors
     ///

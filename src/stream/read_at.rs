@@ -9,14 +9,14 @@ pub trait ReadAt: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     fn read_at(&self, area: &mut [u8], position: u64) -> io::Result<usize>;
 
     /// The current size in bytes.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     fn size(&self) -> io::Result<u64>;
 }
 

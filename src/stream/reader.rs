@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Decrypts what it reads, one frame at a time, and returns only what was authenticated. A refused frame is an error of
-/// kind [`io::ErrorKind::InvalidData`] around a [`StreamError`]; what was read before is a prefix of the plaintext.
+/// kind [`io::ErrorKind::InvalidData`] wrapping a [`StreamError`]; what was read before is a prefix of the plaintext.
 /// Only `Ok(0)` for a buffer that is not empty means that the stream was whole.
 ///
 /// The input's own errors are passed on as they are, except EINTR, after which reading goes on. Every error is
@@ -57,8 +57,8 @@ enum State {
 
 impl<R: Read + Send> Reader<R> {
     /// Opens the stream at the start of `inner` with a [`KeyFile`](crate::keys::KeyFile) or a reference to one, a
-    /// [`Passphrase`](crate::keys::Passphrase), identities, or a [`Credential`] with limits of its own. Reads the header,
-    /// at most 128 KiB. A passphrase costs a scrypt run for each slot that is tried.
+    /// [`Passphrase`](crate::keys::Passphrase), identities, or a [`Credential`] with limits of its own. Reads the
+    /// header, at most 128 KiB. A passphrase costs a scrypt run for each slot that is tried.
     ///
     /// # Errors
     ///
@@ -67,8 +67,8 @@ impl<R: Read + Send> Reader<R> {
         Self::open_with(inner, &mut credential.into(), Vec::new())
     }
 
-    /// Like [`Reader::open`], with a `credential` that is used for several streams, so that scrypt runs once for all that
-    /// share a salt and a cost, and with the private stages `private`.
+    /// Like [`Reader::open`], with a `credential` that is used for several streams, so that scrypt runs once for all
+    /// that share a salt and a cost, and with the private stages `private`.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_writer_wrote_a_reader_reads() {
+    fn a_reader_reads_what_a_writer_wrote() {
         for length in [0, 1, 4095, 4096, 4097, 12_288, 100_000] {
             let stream = sealed(&plaintext(length));
             let mut reader = Reader::open(stream.as_slice(), key_file()).unwrap();

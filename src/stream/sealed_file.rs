@@ -23,13 +23,13 @@ use crate::{
     stage::{Chain, Frame, FrameBuffer, FrameFault, Stage, Verified},
 };
 
-/// Bytes of the cached frames, unless that is fewer than [`LEAST_FRAMES`]. More than a second-level cache holds would make
-/// every buffer cold by the time it is used again.
+/// Bytes of the cached frames, unless that is fewer than [`LEAST_FRAMES`]. More than a second-level cache holds would
+/// make every buffer cold by the time it is used again.
 const CACHE_BYTES: usize = 1 << 20;
 /// The most frames that are cached.
 const MOST_FRAMES: usize = 64;
-/// Frames that are always cached, 48 MiB of the largest: one with its two neighbours, or enough for two or three threads
-/// that read at different offsets.
+/// Frames that are always cached, 48 MiB of the largest: one with its two neighbours, or enough for two or three
+/// threads that read at different offsets.
 const LEAST_FRAMES: usize = 3;
 /// Tags that are remembered, some 64 KiB: the upper levels of a search, and the neighbours of the frames being read.
 const KNOWN_TAGS: usize = 1024;
@@ -37,7 +37,7 @@ const KNOWN_TAGS: usize = 1024;
 /// A stream that can be read at any offset. It can be shared by threads: a frame is read, authenticated and decrypted
 /// once, however many of them ask for it at the same time.
 ///
-/// Opening one authenticates the header and the final frame, so the length is a promise. A stream without a final frame
+/// Opening one authenticates the header and the final frame, so the length is authentic. A stream without a final frame
 /// is opened with [`SealedFile::open_unfinished`], which promises nothing about the end.
 ///
 /// Every byte that it returns was authenticated at its offset. A damaged frame is an error only for the reads that need
@@ -106,19 +106,20 @@ impl Clone for SharedError {
 }
 
 impl<R: ReadAt> SealedFile<R> {
-    /// Opens the stream that starts at the first byte of `source` with a [`KeyFile`](crate::keys::KeyFile) or a reference
-    /// to one, a [`Passphrase`](crate::keys::Passphrase), identities, or a [`Credential`] with limits of its own. Reads and
-    /// authenticates the header and the final frame. A passphrase costs a scrypt run for each slot that is tried.
+    /// Opens the stream that starts at the first byte of `source` with a [`KeyFile`](crate::keys::KeyFile) or a
+    /// reference to one, a [`Passphrase`](crate::keys::Passphrase), identities, or a [`Credential`] with limits of its
+    /// own. Reads and authenticates the header and the final frame. A passphrase costs a scrypt run for each slot that
+    /// is tried.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; of a stream without its final frame, [`OpenError::Stream`].
+    /// [`OpenError`]; [`OpenError::Stream`] for a stream without its final frame.
     pub fn open(source: R, credential: impl Into<Credential>) -> Result<Self, OpenError> {
         Self::open_with(source, &mut credential.into(), Vec::new())
     }
 
-    /// Like [`SealedFile::open`], with a `credential` that is used for several streams, so that scrypt runs once for all
-    /// that share a salt and a cost, and with the private stages `private`.
+    /// Like [`SealedFile::open`], with a `credential` that is used for several streams, so that scrypt runs once for
+    /// all that share a salt and a cost, and with the private stages `private`.
     ///
     /// # Errors
     ///
@@ -143,7 +144,7 @@ impl<R: ReadAt> SealedFile<R> {
         Self::open_unfinished_with(source, &mut credential.into(), Vec::new())
     }
 
-    /// Like [`SealedFile::open_unfinished`], as [`SealedFile::open_with`] is like [`SealedFile::open`].
+    /// Like [`SealedFile::open_with`], but for a stream as in [`SealedFile::open_unfinished`].
     ///
     /// # Errors
     ///
@@ -212,7 +213,7 @@ impl<R: ReadAt> SealedFile<R> {
         })
     }
 
-    /// Lets the cache hold as many frames as fit into `bytes`, and at least one.
+    /// Sets the size of the cache: as many frames as fit into `bytes`, but at least one.
     #[must_use]
     pub fn with_cache_of(mut self, bytes: usize) -> Self {
         let most = bytes / self.file.layout().frame_size.wire();
@@ -348,8 +349,8 @@ impl<R: ReadAt> SealedFile<R> {
     ///
     /// # Errors
     ///
-    /// [`StreamError`] of the first frame that cannot be read; [`StreamError::NoSuchFrame`] if the plaintext ends before
-    /// `area` is full.
+    /// [`StreamError`] of the first frame that cannot be read; [`StreamError::NoSuchFrame`] if the plaintext ends
+    /// before `area` is full, or [`StreamError::EndBeforeFinalFrame`] if the stream is unfinished.
     pub fn read_exact_at(&self, area: &mut [u8], offset: u64) -> Result<(), StreamError> {
         let mut read = 0;
         while let Some(room) = area.get_mut(read..).filter(|room| !room.is_empty()) {
@@ -384,9 +385,9 @@ impl<R: ReadAt> SealedFile<R> {
         Ok(Some(tag.index))
     }
 
-    /// The index of the last frame whose time is at or before `time`, in Unix microseconds; `None` if the first frame is
-    /// later. This is a search that reads several frames, whose tags must agree; damaged frames are skipped. In a stream
-    /// without times, every time is 0.
+    /// The index of the last frame whose time is at or before `time`, in Unix microseconds; `None` if the first frame
+    /// is later. This is a search that reads several frames, whose tags must agree; damaged frames are skipped. In a
+    /// stream without times, every time is 0.
     ///
     /// # Errors
     ///
@@ -425,7 +426,7 @@ impl<R: ReadAt> SealedFile<R> {
     }
 
     fn load(&self, index: u64, mut buffer: FrameBuffer) -> Result<VerifiedFrame, StreamError> {
-        // Otherwise the read overwrites all of it.
+        // A full frame overwrites the whole buffer; a shorter one does not.
         if self.file.wire_length(index) < self.file.layout().frame_size.wire() {
             buffer.wipe();
         }

@@ -12,7 +12,7 @@ impl Stop {
     ///
     /// # Errors
     ///
-    /// What the system says when a pipe cannot be made.
+    /// The system's error if a pipe cannot be created.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self(Wake::new()?))
     }

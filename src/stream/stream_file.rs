@@ -83,7 +83,8 @@ impl<R: ReadAt> StreamFile<R> {
         }
     }
 
-    /// The number of frames, or if the stream is truncated, of those that are long enough for one.
+    /// The number of frames; if the stream is truncated, the last one counts only if enough of it is left for a tag and
+    /// a MAC.
     pub fn frames(&self) -> u64 {
         let last = self.last_index();
         let frames = last.saturating_add(u64::from(self.wire_length(last) >= FRAME_OVERHEAD));

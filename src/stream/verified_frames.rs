@@ -3,8 +3,8 @@
 use super::{Continuity, FrameReader, Input, OpenedStream, Resumed, StreamError, Wait};
 use crate::stage::{Frame, FrameBuffer, Verified};
 
-/// Gives the frames of a stream one after another, each authenticated, up to the final one. It allocates no new buffer as
-/// long as each frame is given back before the next is taken.
+/// Gives the frames of a stream one after another, each authenticated, up to the final one. It allocates no new buffer
+/// as long as each frame is given back before the next is taken.
 pub struct VerifiedFrames<I> {
     stream: OpenedStream,
     frames: FrameReader<Resumed<I>>,

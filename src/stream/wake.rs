@@ -14,11 +14,11 @@ pub(crate) struct Wake {
 }
 
 impl Wake {
-    /// One that is not set.
+    /// A wake that is not set.
     ///
     /// # Errors
     ///
-    /// What the system says when a pipe cannot be made.
+    /// The system's error if a pipe cannot be created.
     pub fn new() -> io::Result<Self> {
         let (woken, wake) = system::wake_pipe()?;
         Ok(Self { woken, wake })

@@ -68,7 +68,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// What `inner` says; [`io::ErrorKind::Other`] around [`LockError`](crate::keys::LockError);
+    /// The error of `inner`; [`io::ErrorKind::Other`] wrapping a [`LockError`](crate::keys::LockError);
     /// [`io::ErrorKind::InvalidInput`] if the slots of the lock do not fit into the header.
     pub fn create(inner: W, lock: &Lock, options: StreamOptions) -> io::Result<Self> {
         let StreamOptions { frame_size, header_length, live, clock, private } = options;
@@ -84,8 +84,9 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// What `inner` says; [`io::ErrorKind::InvalidInput`] if the records do not fit into the header, or if the prefix
-    /// lacks the features of a private stage, or is timed without a clock, or the other way round.
+    /// The error of `inner`; [`io::ErrorKind::InvalidInput`] if the records do not fit into the header, if the prefix
+    /// lacks the features of a private stage, if it is timed and there is no clock, or if there is a clock and it is
+    /// not timed.
     pub fn new(
         mut inner: W,
         header: &Header,
@@ -117,7 +118,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// What `inner` says; [`StreamError::TooLong`] and [`StreamError::FailedBefore`] in an error of kind
+    /// The error of `inner`; [`StreamError::TooLong`] and [`StreamError::FailedBefore`] in an error of kind
     /// [`io::ErrorKind::Other`]. The stream is lost then.
     pub fn finish(self) -> io::Result<W> {
         self.end(Ending::Finished)
@@ -128,7 +129,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// As [`Writer::finish`].
+    /// Those of [`Writer::finish`].
     pub fn finish_interrupted(self) -> io::Result<W> {
         self.end(Ending::Interrupted)
     }
@@ -166,7 +167,7 @@ impl<W: Write> Write for Writer<W> {
     ///
     /// # Errors
     ///
-    /// As [`Writer::finish`]. After a failed write every later one fails too, as a frame is encrypted only once.
+    /// Those of [`Writer::finish`]. After a failed write every later one fails too, as a frame is encrypted only once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(buffer) = &mut self.buffer else { return Err(io::Error::other(StreamError::FailedBefore)) };
         if self.filled == 0 && !bytes.is_empty() {
@@ -188,7 +189,7 @@ impl<W: Write> Write for Writer<W> {
     ///
     /// # Errors
     ///
-    /// As [`Write::write`].
+    /// Those of [`Write::write`].
     fn flush(&mut self) -> io::Result<()> {
         if self.live {
             self.end_frame()?;
@@ -274,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_live_stream_with_times_ends_with_an_empty_frame_that_has_the_time_of_the_end() {
-        // Ahead of the wall clock, so that the last time given is the time.
+        // Ahead of the wall clock, so that the clock repeats the last time that it gave.
         let far = i64::MAX - 100;
         for (interrupted, flags) in [(false, 1), (true, 3)] {
             let last = Arc::new(AtomicI64::new(far));

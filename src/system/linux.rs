@@ -8,7 +8,7 @@ use std::{
 
 use rustix::pipe::PipeFlags;
 
-/// A pipe, its end for reading first, that no command inherits.
+/// A pipe that no command inherits: the read end, then the write end.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?)
 }
@@ -23,7 +23,7 @@ pub(crate) fn drop_from_memory(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
-/// Fills the start of `bytes` with random bytes, and returns how many.
+/// Fills the start of `bytes` with random bytes, and returns how many bytes it filled.
 pub(crate) fn random(bytes: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty())?)
 }
@@ -97,8 +97,8 @@ mod for_the_command {
         rustix::fs::fstatfs(file).is_ok_and(|system| OF_ONE_MACHINE.contains(&i128::from(system.f_type)))
     }
 
-    /// Locks all of `file` until what was opened is closed. Other opens and closes, even in this process, do not end
-    /// the lock.
+    /// Locks all of `file` until this opening of it is closed. Opening and closing the file elsewhere, even in this
+    /// process, does not end the lock.
     pub(crate) fn lock_this_open_file(file: &File) -> io::Result<()> {
         fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file()))?;
         Ok(())
@@ -126,8 +126,8 @@ mod for_the_command {
         rustix::fs::syncfs(file)
     }
 
-    /// Watches the folder at `path` for files that are created, moved there, or written: readable then, and the content
-    /// does not matter.
+    /// Watches the folder at `path` for files that are created, moved there, or written. The result is readable then;
+    /// what it holds does not matter.
     pub(crate) fn watch_folder(path: &Path) -> rustix::io::Result<OwnedFd> {
         let events = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE;
         let watch = rustix::fs::inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
@@ -164,7 +164,7 @@ mod for_the_command {
         Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
     }
 
-    /// Connects to the socket at `path`, which names no file if it begins with `@`.
+    /// Connects to the socket at `path`, which is an abstract name, not a file, if it begins with `@`.
     pub(crate) fn connect_to(socket: &UnixDatagram, path: &OsStr) -> io::Result<()> {
         match path.as_bytes().strip_prefix(b"@") {
             Some(name) => socket.connect_addr(&SocketAddr::from_abstract_name(name)?),
@@ -186,7 +186,7 @@ mod for_the_command {
 #[cfg(feature = "cli")]
 pub(crate) use for_the_command::*;
 
-/// How often this thread has waited so far, as for a disk or for another thread, if that is known.
+/// How often this thread has waited so far, for example for a disk or for another thread, if that is known.
 #[cfg(feature = "serve")]
 pub(crate) fn waits_so_far() -> Option<std::ffi::c_long> {
     use nix::sys::resource::{UsageWho, getrusage};

@@ -1,4 +1,4 @@
-//! Whatever only Linux has, or does in its own way, in one place.
+//! Everything that only Linux has, or that it does in its own way, in one place.
 //!
 //! `linux` and `other` offer the same names. Where another system has no equivalent, hints do nothing and everything
 //! else is [`Unsupported`](std::io::ErrorKind::Unsupported): callers do without it where they can, and report it where

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::io::FdFlags;
 
-/// A pipe, its end for reading first, that no command inherits once this has returned.
+/// A pipe that no command inherits once this has returned: the read end, then the write end.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (from, into) = rustix::pipe::pipe()?;
     rustix::io::fcntl_setfd(&from, FdFlags::CLOEXEC)?;
@@ -16,10 +16,10 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((from, into))
 }
 
-/// The system decides.
+/// Does nothing: the system decides.
 pub(crate) fn set_pipe_capacity(_: impl AsFd, _: usize) {}
 
-/// The system decides.
+/// Does nothing: the system decides.
 pub(crate) fn drop_from_memory(_: &File) {}
 
 /// No system call for this exists on every system.
@@ -58,27 +58,27 @@ mod for_the_command {
     /// A command would inherit the socket, but none is run.
     pub(crate) const SOCKET_CLOSED_ON_EXEC: SocketFlags = SocketFlags::empty();
 
-    /// Not known: what is not synced may be lost.
+    /// Unknown, so `false`: what is not synced may be lost.
     pub(crate) fn is_in_memory(_: &File) -> bool {
         false
     }
 
-    /// Not known.
+    /// Unknown, so `false`.
     pub(crate) fn is_of_one_machine(_: &File) -> bool {
         false
     }
 
-    /// Not on every system.
+    /// Not supported on every system.
     pub(crate) fn lock_this_open_file(_: &File) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Not on every system.
+    /// Not supported on every system.
     pub(crate) fn is_open_file_locked(_: &File) -> io::Result<bool> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Not without changing its length.
+    /// Not supported without changing the file's length.
     pub(crate) fn reserve(_: &File, _: u64, _: u64) -> rustix::io::Result<()> {
         Err(Errno::OPNOTSUPP)
     }
@@ -98,15 +98,15 @@ mod for_the_command {
         Ok(File::open(format!("/dev/fd/{number}"))?.into())
     }
 
-    /// Nothing is done.
+    /// Does nothing.
     pub(crate) fn protect_memory() {}
 
-    /// Not known.
+    /// Not supported on every system.
     pub(crate) fn pipe_capacity(_: impl AsFd) -> io::Result<usize> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Without them no command is run.
+    /// Not supported: without them, no command is run.
     pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -116,12 +116,12 @@ mod for_the_command {
         socket.connect(path)
     }
 
-    /// Without it no command is run.
+    /// Not supported: without this, no command is run.
     pub(crate) fn adopt_orphans() -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Without it no command is run.
+    /// Not supported: without this, no command is run.
     pub(crate) fn die_with_parent() -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -1,4 +1,4 @@
-//! Whose process is at the other end of a connection on this machine, as the kernel lists it in /proc.
+//! The user whose process is at the other end of a connection on this machine, as the kernel lists it in /proc.
 
 use std::{
     fs, io,
@@ -8,15 +8,15 @@ use std::{
 /// Established, or closed by the peer in its direction alone: FIN_WAIT1 and FIN_WAIT2.
 const ALIVE: [&str; 3] = ["01", "04", "05"];
 
-/// The user whose process is at `peer`, the other end of a connection to `own`. `None` if that is unknown, as for a
-/// process that has closed it: the system then no longer says whose it was.
+/// The user whose process is at `peer`, the other end of a connection to `own`. `None` if that is unknown, for example
+/// if the process has closed the connection: the system then no longer says whose it was.
 ///
 /// # Errors
 ///
-/// What the system says when there is no such list: [`io::ErrorKind::NotFound`] if it keeps none.
+/// The system's error if there is no such list: [`io::ErrorKind::NotFound`] if it keeps none.
 pub(crate) fn user_of_peer(peer: SocketAddr, own: SocketAddr) -> io::Result<Option<u32>> {
-    // A program may use sockets for both kinds of addresses, whichever it connects to. The kernel goes through all of its
-    // sockets for each table, which takes milliseconds.
+    // A program may use sockets for both kinds of addresses, whichever it connects to. The kernel goes through all of
+    // its sockets for each table, which takes milliseconds.
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         match fs::read_to_string(table).map(|table| user_in(&table, peer, own)) {
             Ok(Some(user)) => return Ok(Some(user)),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_closed_or_another_is_not_taken_for_it() {
+    fn a_closed_connection_or_another_one_is_not_mistaken_for_it() {
         let line = |local: &str, remote: &str, state: &str, user: &str, inode: &str| {
             format!(
                 "   1: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 {user} 0 {inode} 1 0 20 0 0 10 -1\n"

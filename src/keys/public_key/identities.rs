@@ -23,8 +23,8 @@ impl Identities {
     pub const MAX_FILE_LENGTH: usize = 1 << 20;
 
     /// Adds the identities in `text`, the whole of a file that is called `name` in messages: a list of age and plugin
-    /// identities, one per line; such a list, encrypted with a passphrase; or a private ssh key. `callbacks` ask for
-    /// passphrases, and serve plugins, when a slot may be for the identity. A plugin runs only then.
+    /// identities, one per line; such a list, encrypted with a passphrase; or a private ssh key. `callbacks` are used
+    /// to ask for passphrases and to serve plugins, only once a slot may be for the identity. A plugin runs only then.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl Identities {
         self.failure.as_ref()
     }
 
-    /// With any identity, for tests that count what is done with it.
+    /// Just `identity`, for tests that count what is done with it.
     #[cfg(test)]
     pub(in crate::keys) fn of(identity: impl age::Identity + Send + Sync + 'static) -> Self {
         Self { identities: vec![Identity::ready("test", identity)], failure: None }

@@ -1,4 +1,4 @@
-//! One identity, or a locked file of them, which is unlocked when a slot may be for it.
+//! One identity, or a locked file of them, which is unlocked once a slot may be for one of them.
 
 use std::{
     io::{BufReader, Read},
@@ -63,9 +63,9 @@ impl Identity {
         Self::new(name, State::Ready(Box::new(identity)))
     }
 
-    /// An identity of a plugin, which is looked for now, and run when a slot may be for it. Known limits of the crate:
-    /// each run leaves a zombie until this process ends, and a plugin that does not start counts as one that the slot
-    /// is not for.
+    /// An identity of a plugin. The plugin is looked for now, and run once a slot may be for the identity. Known limits
+    /// of the crate: each run leaves a zombie until this process ends, and if a plugin does not start, the slot counts
+    /// as one for another identity.
     pub fn plugin(name: &str, identity: plugin::Identity, callbacks: impl Callbacks) -> Self {
         let plugin = identity.plugin().to_owned();
         match IdentityPluginV1::new(&plugin, &[identity], callbacks) {
@@ -117,8 +117,8 @@ impl Identity {
         }
     }
 
-    /// The file key in `slot`, of which these are the `stanzas`; `None` if the slot is not for this identity. Asks for the
-    /// identity's passphrase if the slot may be for it, once.
+    /// The file key in `slot`, of which these are the `stanzas`; `None` if the slot is not for this identity. Asks for
+    /// the identity's passphrase, once, if the slot may be for the identity.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl Identity {
         }
     }
 
-    /// Unlocks it, if it is locked.
+    /// Unlocks the identity or the file, if it is locked.
     fn unlock(&mut self, limits: KdfLimits) {
         let question = format!("Passphrase of {}", self.name);
         let failed = State::Failed(IdentityFailure::NoPassphrase);

@@ -1,4 +1,4 @@
-//! Why something is not a file of identities, or an identity could not be used.
+//! Why something is not a file of identities, or why an identity could not be used.
 
 use std::fmt::Display;
 
@@ -45,7 +45,7 @@ pub enum IdentityFileError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentityFailure {
-    /// Nobody gave its passphrase.
+    /// Its passphrase was not given.
     #[error("no passphrase was given for it")]
     NoPassphrase,
     /// The passphrase is wrong, or the file is damaged.

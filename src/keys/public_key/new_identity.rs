@@ -1,4 +1,4 @@
-//! A fresh age identity, in the form of a file of age-keygen.
+//! A fresh age identity, as a file like those that age-keygen writes.
 
 use age::{secrecy::ExposeSecret, x25519};
 use zeroize::Zeroizing;
@@ -14,7 +14,7 @@ pub struct NewIdentity {
 }
 
 impl NewIdentity {
-    /// A fresh identity; its file says that it was `created` then.
+    /// A fresh identity; its file gives `created` as the time of its creation.
     ///
     /// # Errors
     ///

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_recipient_is_refused_and_a_plugin_is_named_after_its_name_was_checked() {
+    fn a_text_that_is_no_recipient_is_refused_and_a_plugin_is_named_only_once_its_name_was_checked() {
         let mistyped = x25519::Identity::generate().to_public().to_string().replace("age1", "age2");
         for text in ["", "clips", "age1", "age1../x", &mistyped, "ssh-ed25519", "ssh-ed25519 AAAA"] {
             assert_eq!(refused(text), RecipientError::Form, "{text}");

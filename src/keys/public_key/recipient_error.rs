@@ -1,4 +1,4 @@
-//! Why something is not a recipient, or a slot for one was not made.
+//! Why something is not a recipient, or why a slot for one was not made.
 
 use thiserror::Error;
 

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recipients_are_one_a_line_and_the_line_that_is_none_is_named() {
+    fn recipients_are_one_per_line_and_a_line_that_is_not_a_recipient_is_named() {
         let key = || Identity::generate().to_public().to_string();
         let list = format!("# team\r\n{}\r\n\n  {}\n#{}\n", key(), key(), key());
         assert_eq!(recipients_in(list.as_bytes(), &NoCallbacks).unwrap().len(), 2);

@@ -9,8 +9,8 @@ use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 
 use crate::{container::RecipientSlot, keys::Key};
 
-/// A slot that holds `file_key` for `recipient`. Its length differs from slot to slot: the crate adds a stanza of random
-/// length for nobody.
+/// A slot that holds `file_key` for `recipient`. Its length differs from slot to slot: the crate adds a stanza of
+/// random length for nobody.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(super) fn seal(recipient: &dyn age::Recipient, file_key: &Key) -> Result<Rec
 ///
 /// # Errors
 ///
-/// That the identity itself cannot be used.
+/// The reason why the identity itself cannot be used.
 pub(super) fn open(identity: &dyn age::Identity, slot: &RecipientSlot) -> Result<Option<Key>, DecryptError> {
     let Ok(decryptor) = Decryptor::new_buffered(slot.body.as_slice()) else { return Ok(None) };
     let mut reader = match decryptor.decrypt(iter::once(identity)) {

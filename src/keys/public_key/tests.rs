@@ -1,4 +1,4 @@
-//! Recipients lock, identities open, and no key is used before stanzas and slots were counted.
+//! Recipients lock, identities open, and no key is used before stanzas and slots have been counted.
 
 use std::sync::{
     Arc, Mutex,
@@ -92,7 +92,7 @@ fn opened_slot(stream: &NewStream, credential: &mut Credential) -> Result<usize,
 }
 
 #[test]
-fn each_of_several_recipients_opens_its_own_slot_and_nobody_else_any() {
+fn each_of_several_recipients_opens_its_own_slot_and_nobody_else_opens_any() {
     let [one, two, other] = [(); 3].map(|()| NewIdentity::generate("now").unwrap());
     let key_file = KeyFile::random().unwrap();
     let lock = Lock::with_key_file(&key_file).or(lock_for(&one.recipient)).unwrap().or(lock_for(&two.recipient));
@@ -143,8 +143,8 @@ fn a_slot_that_is_not_sound_is_passed_over() {
     let mut stream = stream(&lock_for(&identity.recipient));
     let record = stream.header.records.remove(0);
     let Some(Slot::Recipient(sound)) = record.slot().unwrap() else { panic!() };
-    // A byte of the share, which begins after `age-encryption.org/v1\n-> X25519 `; of the MAC, before the payload; of the
-    // payload: its nonce, the file key, and the last one.
+    // One byte each of the share, which begins after `age-encryption.org/v1\n-> X25519 `, of the MAC, which comes
+    // before the payload, and of the payload's nonce, file key and end.
     let length = sound.body.len();
     let altered = [40, length - 100, length - 64, length - 40, length - 1].map(|place| {
         let mut body = sound.body.clone();
@@ -171,7 +171,7 @@ fn no_two_slots_are_alike_and_each_is_within_the_bounds() {
 }
 
 #[test]
-fn a_lock_takes_32_recipients_and_no_33rd_and_the_header_is_as_long_as_it_takes() {
+fn a_lock_takes_32_recipients_and_no_33rd_and_the_header_grows_to_hold_them() {
     let recipient = NewIdentity::generate("now").unwrap().recipient;
     let many = |count| (1..count).try_fold(lock_for(&recipient), |lock, _| lock.or(lock_for(&recipient)));
     let room = |count: usize| {
@@ -208,7 +208,7 @@ fn a_header_has_room_to_add_any_recipient_that_needs_no_plugin() {
     assert!(of(RSA_PUBLIC).is_rsa() && !of(TAG_PQ).is_rsa());
 }
 
-/// Of a point and an ML-KEM key that were made for this test.
+/// From a point and an ML-KEM key that were made for this test.
 const TAG: &str = include_str!("../../../tests/data/age1tag.pub");
 const TAG_PQ: &str = include_str!("../../../tests/data/age1tagpq.pub");
 const RSA_PUBLIC: &str = include_str!("../../../tests/data/ssh-rsa-key.pub");
@@ -237,7 +237,7 @@ fn a_plugin_that_fails_runs_once_for_a_header_and_again_for_the_next() {
 }
 
 #[test]
-fn a_file_under_a_passphrase_is_asked_for_once_and_when_a_slot_may_be_for_it() {
+fn the_passphrase_of_a_file_is_asked_for_once_and_only_when_a_slot_may_be_for_it() {
     let (one, other) = (NewIdentity::generate("now").unwrap(), NewIdentity::generate("now").unwrap());
     let file = |armoured: bool| {
         let mut recipient = scrypt::Recipient::new(SecretString::from("open sesame".to_owned()));
@@ -277,7 +277,7 @@ fn a_file_under_a_passphrase_is_asked_for_once_and_when_a_slot_may_be_for_it() {
 }
 
 #[test]
-fn one_identity_that_cannot_be_used_keeps_no_other_from_opening() {
+fn an_identity_that_cannot_be_used_keeps_no_other_from_opening() {
     let (one, other) = (NewIdentity::generate("now").unwrap(), NewIdentity::generate("now").unwrap());
     let mut recipient = scrypt::Recipient::new(SecretString::from("open sesame".to_owned()));
     recipient.set_work_factor(10);
@@ -293,7 +293,7 @@ const SSH_PLAIN: &str = include_str!("../../../tests/data/ssh-key");
 const SSH_LOCKED: &str = include_str!("../../../tests/data/ssh-key-locked");
 
 #[test]
-fn an_ssh_key_under_a_passphrase_is_asked_for_only_if_a_slot_is_for_it() {
+fn the_passphrase_of_an_ssh_key_is_asked_for_only_if_a_slot_is_for_the_key() {
     let (ours, foreign) =
         (stream(&lock_for(SSH_PUBLIC)), stream(&lock_for(&NewIdentity::generate("now").unwrap().recipient)));
     assert_eq!(opened_slot(&ours, &mut identities(&[SSH_PLAIN], &NoCallbacks)).unwrap(), 1);
@@ -309,7 +309,7 @@ fn an_ssh_key_under_a_passphrase_is_asked_for_only_if_a_slot_is_for_it() {
 }
 
 #[test]
-fn what_is_no_file_of_identities_is_refused_and_says_why() {
+fn a_file_that_holds_no_identities_is_refused_with_the_reason() {
     use IdentityFileError::*;
     let identity = NewIdentity::generate("now").unwrap();
     let refused = |text: &[u8]| Identities::default().add_file("file", text, &NoCallbacks).unwrap_err();
@@ -328,7 +328,7 @@ fn what_is_no_file_of_identities_is_refused_and_says_why() {
     ] {
         assert_eq!(refused(&text), error, "{}", String::from_utf8_lossy(&text));
     }
-    // That it is not encrypted with a passphrase is seen when it is used.
+    // Only its use shows that it is not encrypted with a passphrase.
     let mut all = Identities::default();
     all.add_file("file", &age, &Answers::of("x")).unwrap();
     let refused = opened_slot(&stream(&lock_for(&identity.recipient)), &mut all.into()).unwrap_err();

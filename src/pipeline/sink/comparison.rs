@@ -13,8 +13,8 @@ use std::{
 use super::Sink;
 use crate::stage::{Frame, Verified};
 
-/// Compares each payload with the bytes of a file at its offset, in any order. Bytes of the
-/// file beyond the stream's length are ignored.
+/// Compares each payload with the bytes of a file at its offset, in any order. Bytes of the file beyond the stream's
+/// length are ignored.
 pub struct ComparisonSink<'a> {
     file: &'a File,
     differs: AtomicBool,

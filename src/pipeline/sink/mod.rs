@@ -34,7 +34,7 @@ pub trait Sink<S>: Sync {
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// The output's error.
     fn write(&self, frames: &[Frame<S>]) -> io::Result<()>;
 
     /// How many bytes of `frame`'s payload the output gets: all of them, or fewer if a part is selected.

@@ -1,4 +1,4 @@
-//! A sink for what is sound of a damaged stream. The final frame is held back until it is known that no sound frame
+//! A sink for the sound frames of a damaged stream. The final frame is held back until it is known that no sound frame
 //! follows it, since anyone who can forge one can put it anywhere.
 
 use std::{
@@ -27,14 +27,14 @@ pub trait SalvageOutput: Sync {
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// The output's error.
     fn put(&self, frames: &[Frame<Verified>]) -> io::Result<()>;
 
     /// Takes the final frame, or `None` if it is lost. Called once, after all others.
     ///
     /// # Errors
     ///
-    /// What the output says.
+    /// The output's error.
     fn put_last(&self, last: Option<&FinalFrame>) -> io::Result<()>;
 }
 

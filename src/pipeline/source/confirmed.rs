@@ -13,7 +13,7 @@ use crate::{
 /// there is no stream: a sink in order has received no final frame, and what any other sink has received must be
 /// discarded.
 ///
-/// This is how the output of a program is encrypted that may fail after its last byte: `confirm` waits for its exit.
+/// This is how to encrypt the output of a program that may fail after its last byte: `confirm` waits for its exit.
 ///
 /// ```
 /// use std::num::NonZero;
@@ -50,7 +50,7 @@ impl<T, F> ConfirmedSource<T, F>
 where
     F: Fn() -> Result<(), Box<dyn Error + Send + Sync>> + Sync,
 {
-    /// All of `source`, if `confirm` agrees. It may block, and is called by one of the workers.
+    /// All of `source`, if `confirm` agrees. `confirm` may block, and is called by one of the workers.
     pub fn new(source: T, confirm: F) -> Self {
         Self { source, confirm }
     }
@@ -75,7 +75,7 @@ where
 
     /// # Errors
     ///
-    /// What the source says, or [`StreamError::NotConfirmed`].
+    /// Those of the source, or [`StreamError::NotConfirmed`].
     fn confirm(&self) -> Result<(), StreamError> {
         self.source.confirm()?;
         (self.confirm)().map_err(|reason| StreamError::NotConfirmed(Arc::from(reason)))

@@ -19,7 +19,7 @@ impl<'a> FileSnapshot<'a> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Read`] if the system does not say.
+    /// [`StreamError::Read`] if the system does not give the file's metadata.
     pub fn take(file: &'a File) -> Result<Self, StreamError> {
         Self::of(file, &file.metadata().map_err(StreamError::Read)?)
     }
@@ -28,7 +28,7 @@ impl<'a> FileSnapshot<'a> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Read`] if the system does not say.
+    /// [`StreamError::Read`] if the system does not give modification times.
     pub fn of(file: &'a File, metadata: &Metadata) -> Result<Self, StreamError> {
         let modified = metadata.modified().map_err(StreamError::Read)?;
         Ok(Self { file, size: metadata.len(), modified })
@@ -43,7 +43,7 @@ impl<'a> FileSnapshot<'a> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::InputChanged`] if not; [`StreamError::Read`] if the system does not say.
+    /// [`StreamError::InputChanged`] if it has changed; [`StreamError::Read`] if the system does not give its metadata.
     pub fn confirm(&self) -> Result<(), StreamError> {
         let now = Self::take(self.file)?;
         // Files that the kernel generates, as in /proc, have no size, and their modification time means nothing.

@@ -33,16 +33,17 @@ pub struct Taken {
 
 /// Where frames in state `S` come from, in the order of their indexes.
 pub trait Source<S>: Sync {
-    /// Fills buffers from `empty` and moves them to `frames`: waits for at least one, and then takes only what is ready.
-    /// `None` once there is nothing more.
+    /// Fills buffers from `empty` and moves them to `frames`: waits for at least one, and then takes only what is
+    /// ready. `None` once there is nothing more.
     fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<S>>) -> Option<Taken>;
 
-    /// An upper bound on the number of frames, if one is known before they are read: no more buffers than that are made.
+    /// An upper bound on the number of frames, if one is known before they are read: no more buffers than that are
+    /// made.
     fn most_frames(&self) -> Option<u64> {
         None
     }
 
-    /// How many frames a worker may take at once: only one where no frame may wait for the next.
+    /// How many frames a worker may take at once: only one if no frame may wait for the next.
     fn most_at_once(&self) -> usize {
         usize::MAX
     }
@@ -52,10 +53,10 @@ pub trait Source<S>: Sync {
     /// # Errors
     ///
     /// [`StreamError::InputChanged`] for plaintext, the [`StreamError`] of a damaged frame for a stream;
-    /// [`StreamError::Read`] if the system does not say.
+    /// [`StreamError::Read`] if the system cannot tell.
     fn confirm(&self) -> Result<(), StreamError>;
 
-    /// Ends a wait for input in [`Source::take`], which then fails with [`StreamError::Stopped`]. Called when the run has
-    /// failed, and by any thread that wants to end the run. Does nothing where waits are never long.
+    /// Ends a wait for input in [`Source::take`], which then fails with [`StreamError::Stopped`]. Called when the run
+    /// has failed, and by any thread that wants to end the run. Does nothing if the source never waits for long.
     fn interrupt(&self);
 }

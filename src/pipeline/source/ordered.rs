@@ -118,8 +118,8 @@ impl<F> Dealer<F> {
 }
 
 impl<'a, R: Input> PlaintextSource<'a, R> {
-    /// All of `input` in frames of `frame_size`, with times from `clock`. If the input is a file, `snapshot` is its state
-    /// before reading began.
+    /// All of `input` in frames of `frame_size`, with times from `clock`. If the input is a file, `snapshot` is its
+    /// state before reading began.
     pub fn new(input: R, frame_size: FrameSize, clock: Clock, snapshot: Option<FileSnapshot<'a>>) -> Self {
         let stop = input.stop();
         let maker = FrameMaker::new(frame_size, clock);
@@ -181,7 +181,7 @@ impl<R: Input> Source<Received> for CiphertextSource<R> {
         lock(&self.frames).deal(empty, frames)
     }
 
-    /// A stream needs no check: its frames authenticate.
+    /// A stream needs no check: its frames are authenticated.
     fn confirm(&self) -> Result<(), StreamError> {
         Ok(())
     }

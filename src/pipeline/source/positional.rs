@@ -152,7 +152,7 @@ impl<'a> CiphertextFile<'a> {
         Self { hands: Hands::new(0..=stream.last_index()), stream, past_unreadable: None }
     }
 
-    /// The frames of `stream` with these `indexes`, of which there must be some, up to the first that cannot be read.
+    /// The frames of `stream` with these `indexes`, up to the first that cannot be read. `indexes` must not be empty.
     pub fn frames(stream: StreamFile<&'a File>, indexes: RangeInclusive<u64>) -> Self {
         Self { hands: Hands::new(indexes), ..Self::new(stream) }
     }
@@ -162,7 +162,8 @@ impl<'a> CiphertextFile<'a> {
         Self { past_unreadable: Some(listener), ..Self::new(stream) }
     }
 
-    /// Likewise, up to the last that is long enough for a frame, of which there must be one.
+    /// Like [`CiphertextFile::past_unreadable`], up to the last frame that is long enough to be one. There must be at
+    /// least one.
     pub fn salvaged(stream: StreamFile<&'a File>, listener: &'a dyn DamageListener) -> Self {
         let hands = Hands::new(0..=stream.frames().saturating_sub(1));
         Self { hands, ..Self::past_unreadable(stream, listener) }

@@ -1,5 +1,5 @@
-//! The search for a frame by the offset or time in its tag. Tags must agree with those of their neighbours; damaged frames
-//! are skipped.
+//! The search for a frame by the offset or time in its tag. Tags must agree with those of their neighbours; damaged
+//! frames are skipped.
 
 use std::sync::atomic::Ordering;
 

@@ -178,7 +178,7 @@ fn the_lowest_failure_is_reported_whether_it_comes_first_or_last() {
 }
 
 #[test]
-fn in_turn_all_before_the_refused_frame_leaves_and_nothing_after_it() {
+fn in_turn_everything_before_the_refused_frame_is_delivered_and_nothing_after_it() {
     for count in [1, 2, 5] {
         let result = that_ends(move || {
             let sink = Keeping::<true>::default();
@@ -264,7 +264,7 @@ fn a_frame_refused_before_the_source_failed_is_the_one_reported() {
 }
 
 #[test]
-fn the_final_frame_leaves_only_if_the_input_did_not_change() {
+fn the_final_frame_is_delivered_only_if_the_input_did_not_change() {
     let source = Scripted { changed: true, ..Scripted::hands(2) };
     let sink = Keeping::<true>::default();
     assert!(matches!(run(2, &source, &sink, &sound), Err(StreamError::InputChanged)));
@@ -299,7 +299,7 @@ fn after_a_failure_no_worker_takes_another_hand() {
 }
 
 #[test]
-fn a_panic_in_turn_ends_the_workers_that_wait_for_theirs_and_goes_on_to_the_caller() {
+fn a_panic_in_turn_ends_the_workers_that_wait_for_their_turns_and_propagates_to_the_caller() {
     let panicked = that_ends(|| {
         let on = |index: u64| {
             assert_ne!(index, HAND + 2, "a stage's fault");

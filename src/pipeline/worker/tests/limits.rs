@@ -98,7 +98,7 @@ fn no_more_buffers_are_made_than_a_file_has_frames_however_it_is_read() {
 }
 
 #[test]
-fn a_file_that_grew_is_read_to_its_end_with_the_buffers_of_what_it_was() {
+fn a_file_that_grew_is_read_to_its_end_with_the_buffers_for_its_former_size() {
     let file = tempfile::tempfile().unwrap();
     file.set_len(1).unwrap();
     let source = |snapshot| PlaintextSource::new(DescriptorInput::new(&file).unwrap(), SIZE, Clock::None, snapshot);
@@ -111,7 +111,7 @@ fn a_file_that_grew_is_read_to_its_end_with_the_buffers_of_what_it_was() {
 }
 
 #[test]
-fn a_file_of_more_than_one_counter_allows_is_neither_sealed_nor_opened() {
+fn a_file_longer_than_one_counter_allows_is_neither_sealed_nor_opened() {
     let most = SIZE.max_frames() * SIZE.payload() as u64;
     // A file in memory may have any length if it is all one hole.
     let file = std::fs::File::from(rustix::fs::memfd_create("sparse", rustix::fs::MemfdFlags::CLOEXEC).unwrap());

@@ -37,7 +37,7 @@ impl Sink<Sealed> for Tags {
     }
 }
 
-/// Always has more, so many bytes at a time, until all have been read. Counts how often it returned the end.
+/// Always has more, a given number of bytes at a time, until all have been read. Counts how often it returned the end.
 struct Pieces<'a> {
     lengths: &'a [usize],
     ends: usize,
@@ -182,7 +182,7 @@ fn only_a_live_stream_with_times_ends_with_an_empty_frame() {
     }
 }
 
-/// Reads of so many bytes each, at which the clock is set to these times.
+/// Reads of the given numbers of bytes, each of which sets the clock to the given time.
 struct Clocked<'a> {
     last: Arc<AtomicI64>,
     reads: &'a [(i64, usize)],
@@ -200,7 +200,7 @@ impl Read for Clocked<'_> {
 
 #[test]
 fn a_live_frame_has_the_time_of_its_first_byte_and_the_last_payload_keeps_its_own() {
-    // Ahead of the wall clock, so that the last time given is the time.
+    // Ahead of the wall clock, so that the clock repeats the last time that it gave.
     let far = i64::MAX - 100;
     let last = Arc::new(AtomicI64::new(far));
     let clock = Clock::System(Arc::clone(&last));
