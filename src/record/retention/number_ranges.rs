@@ -1,8 +1,8 @@
-//! Which numbers of segments are in a set that mostly has no holes.
+//! A set of segment numbers that mostly has no holes.
 
 use std::ops::RangeInclusive;
 
-/// Numbers, as ranges that neither overlap nor touch, in order.
+/// The numbers as ranges, in order, that neither overlap nor touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NumberRanges(Vec<RangeInclusive<u64>>);
 
@@ -22,7 +22,7 @@ impl NumberRanges {
         });
     }
 
-    /// Whether all of `numbers` are among these.
+    /// Whether all of `numbers` are in the set.
     pub fn cover(&self, numbers: &RangeInclusive<u64>) -> bool {
         self.0.iter().any(|ours| ours.contains(numbers.start()) && ours.contains(numbers.end()))
     }

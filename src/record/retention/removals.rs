@@ -1,4 +1,4 @@
-//! Which segments a recorder says that it has removed, for whoever misses them.
+//! Which segments a recorder says it has removed, for those who find them missing.
 
 use std::{
     collections::HashMap,
@@ -17,29 +17,29 @@ use super::{
     number_ranges::NumberRanges,
 };
 
-/// More is not read: the folder may be anybody's.
+/// No more than this is read: the folder may be anybody's.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Which segments the ledger of a folder says were removed. It is not authenticated: whoever can remove a segment can write that
-/// there, too.
+/// Which segments the ledger of a folder says were removed. It is not authenticated: whoever can remove a segment can
+/// also write that it was removed.
 #[derive(Debug, Default)]
 pub(crate) struct Removals(HashMap<Id, NumberRanges>);
 
 impl Removals {
-    /// What the ledger in `folder` says; nothing, if there is none that can be read.
+    /// What the ledger in `folder` says; nothing if there is none that can be read.
     pub fn noted_in(folder: &Path) -> Self {
         let entries = read(&folder.join(LEDGER_NAME)).map(|bytes| LedgerEntries::parse(&bytes).0);
         Self(entries.map(|entries| entries.removed).unwrap_or_default())
     }
 
-    /// Whether it says of all these segments of `recording` that they were removed.
+    /// Whether it says that all these segments of `recording` were removed.
     pub fn cover(&self, recording: &Id, numbers: &RangeInclusive<u64>) -> bool {
         self.0.get(recording).is_some_and(|removed| removed.cover(numbers))
     }
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // A pipe would make us wait, and a link leads elsewhere.
+    // Opening a pipe would block, and a link leads elsewhere.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = File::options().read(true).custom_flags(flags).open(path)?;
     let mut bytes = Vec::new();
