@@ -60,7 +60,7 @@ Many files: there is one prompt for all. If one fails, the others go on. Small f
 symbolic links, pipes, sockets and devices. One line at the end counts what was passed over, and --verbose names each. Empty \
 folders are mirrored below --output-dir.";
 
-/// For `encrypt`, of a command after `--`.
+/// For `encrypt`, about a command after `--`.
 const PRODUCER: &str = "\
 A command after --: if it fails, is killed or cannot be found, there is no output file; a pipe gets no final frame, so that \
 every reader refuses it. The same happens when --timeout expires: the command and its process group get SIGTERM, and SIGKILL \
@@ -68,7 +68,7 @@ after --kill-after. The passphrase is asked for before the command starts. In th
 Ctrl-C go to the command, Ctrl-Z stops and fg continues both; after Ctrl-C, the command's exit code decides. The command gets \
 no secrets and no open files of reelseal's.";
 
-/// For `decrypt`, of a command after `--`.
+/// For `decrypt`, about a command after `--`.
 const CONSUMER: &str = "\
 A command after --: if a frame fails, the command never sees the end of its input. It and its process group get SIGTERM, and \
 SIGKILL after --kill-after. The same happens when --timeout expires or reelseal itself is killed, even by SIGKILL, unless its \
@@ -83,7 +83,7 @@ const LIVE: &str = "\
 Live streams: however slowly bytes come, and even if no more do, none waits longer than --max-delay. At the defaults, a stream \
 grows by 82 KB each second even if only a trickle comes in; with --frame-size 4K, by 21 KB.";
 
-/// For `decrypt`, of a part.
+/// For `decrypt`, about decrypting a part.
 const PARTS: &str = "\
 Parts: from a file, only the header, the final frame and the frames of the part are read; a pipe is read up to the end of the \
 part, and all of that is authenticated. A stream made from a pipe carries times, one made from a file only with --timestamps \
@@ -99,17 +99,17 @@ forged, duplicated and truncated segments are reported, and whether the recordin
 
 Exit codes: 0 whole; 4 if anything is less than whole.";
 
-/// Of the files that hold secrets.
+/// About the files that hold secrets.
 const SECRET_FILES: &str = "\
 Secrets in files: further lines of a passphrase file cause a warning, and so does a passphrase or key file of yours that others \
 can read. Other processes of the same user can read the environment: prefer a file or a descriptor.";
 
-/// Of new passphrases.
+/// About new passphrases.
 const NEW_PASSPHRASES: &str = "\
 At the prompt, press Enter to have a passphrase of eight random words (88 bits) generated; it is shown once. One that is easy to \
 guess causes a warning there, but never when it comes from a file, a descriptor or the environment.";
 
-/// Of age's plugins.
+/// About age's plugins.
 #[cfg(feature = "age")]
 const PLUGINS: &str = "\
 age plugins inherit the environment and open descriptors: where you use one, do not keep REELSEAL_PASSPHRASE or \
@@ -118,13 +118,13 @@ for, and each run leaves a zombie process until the command ends: with thousands
 #[cfg(not(feature = "age"))]
 const PLUGINS: &str = "";
 
-/// For `passwd`, of how a header is rewritten.
+/// For `passwd`, about how a header is rewritten.
 const REWRITING: &str = "\
 The file holds two copies of the header, and the one that counts is written last: if passwd is killed at any moment, the file \
 opens with the old secret or the new one. A damaged copy is repaired. The last key slot cannot be removed. The file's \
 modification time becomes that of the change, so that backups notice.";
 
-/// For `passwd`, of which slots last.
+/// For `passwd`, about which kinds of slots withstand quantum computers.
 #[cfg(feature = "age")]
 const QUANTUM: &str = "\
 --list says which slots a future quantum computer could open, if somebody keeps the file until then: those of X25519 and ssh \
