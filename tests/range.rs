@@ -41,8 +41,8 @@ fn frame(chain: &Chain, frame_size: FrameSize, tag: FrameTag, payload: &[u8]) ->
     chain.seal(Frame::clear(buffer, tag)).wire().to_vec()
 }
 
-/// `clock.reel`: a live stream with one frame per minute from ten o'clock on, each holding its number in words; then the
-/// end.
+/// `clock.reel`: a live stream with one frame per minute from ten o'clock on, each holding its number in words; then
+/// the end.
 fn clock() -> Folder {
     let folder = Folder::new();
     let (size, features) = (FrameSize::MIN, Features::LIVE.union(Features::TIMED));

@@ -193,7 +193,7 @@ fn events_have_each_range_as_data() {
 }
 
 #[test]
-fn one_header_copy_is_enough_and_without_any_a_saved_header_is() {
+fn one_header_copy_is_enough_and_so_is_a_saved_header() {
     let folder = prepared(&[5]);
     assert_done(&folder.run(&["inspect", "film.reel", "--save-header", "saved"]));
     assert_eq!((mode(&folder.path("saved")), folder.read("saved").len()), (0o600, FRAMES_START));

@@ -25,7 +25,7 @@ fn said(socket: &UnixDatagram) -> String {
 }
 
 #[test]
-fn a_service_manager_is_told_of_the_start_of_life_signs_and_of_the_end() {
+fn a_service_manager_hears_of_the_start_of_signs_of_life_and_of_the_end() {
     let folder = Folder::new();
     let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
     let script = "echo ${NOTIFY_SOCKET-none} ${WATCHDOG_USEC-none}; exec sleep 1000";

@@ -49,8 +49,8 @@ impl SegmentName {
         [1, 60, 3600].into_iter().chain(days).all(|later| name(later) != name(0))
     }
 
-    /// The name of a segment that begins at the time `wall`, in Unix microseconds; `is_transport_stream` says whether it
-    /// holds MPEG-TS.
+    /// The name of a segment that begins at the time `wall`, in Unix microseconds; `is_transport_stream` says whether
+    /// it holds MPEG-TS.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! What the prompt asks for: which files, so that two commands in one pipe can be distinguished, and whether the passphrase is
-//! a new one.
+//! What the prompt asks for: which files, so that two commands in one pipe can be distinguished, and whether the
+//! passphrase is a new one.
 
 use std::path::Path;
 

@@ -14,7 +14,7 @@ use crate::stream::Wake;
 /// What is asked of a recorder: each request wakes it, and is taken by it once.
 pub(crate) struct Control {
     wake: Arc<Wake>,
-    /// Whether it was woken since that was last asked.
+    /// Whether it has been woken since this was last asked.
     was_woken: AtomicBool,
     is_ended: AtomicBool,
     is_hastened: AtomicBool,
@@ -95,7 +95,7 @@ impl Control {
         }
     }
 
-    /// Whether it was woken since this was last asked.
+    /// Whether it has been woken since this was last asked.
     pub(super) fn takes_woken(&self) -> bool {
         self.was_woken.swap(false, Ordering::AcqRel)
     }

@@ -74,8 +74,8 @@ impl Inodes {
         self.lock().get(&node).is_some_and(|known| known.cached.is_some())
     }
 
-    /// Notes that the content of `node` is that of `stream`, with this `size`, and returns the number and the size that may
-    /// be shown together.
+    /// Notes that the content of `node` is that of `stream`, with this `size`, and returns the number and the size that
+    /// may be shown together.
     pub fn seen(&self, node: NodeId, stream: &SharedStream, size: u64) -> (INodeNo, u64) {
         let mut known = self.lock();
         let known = known.entry(node).or_default();

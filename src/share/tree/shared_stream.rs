@@ -286,8 +286,8 @@ impl Part {
         self.start.saturating_add(self.length)
     }
 
-    /// Whether the file now holds another stream: neither copy of its header, of which one may be damaged, has the prefix
-    /// of this one.
+    /// Whether the file now holds another stream: neither copy of its header, of which one may be damaged, has the
+    /// prefix of this one.
     fn is_replaced(&self) -> bool {
         !self.sealed.is_in(self.sealed.source())
     }
