@@ -55,7 +55,7 @@ impl Break {
 ///
 /// # Errors
 ///
-/// Returns the first [`Break`], in the order of its variants, that explains why it does not.
+/// [`Break`]: why it does not; of several reasons, the first that is found.
 pub(crate) fn continues(segment: &SegmentFacts, next: &SegmentFacts) -> Result<(), Break> {
     let (record, before) = (&next.record, &next.record.predecessor);
     if record.recording != segment.record.recording {
