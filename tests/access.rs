@@ -1,4 +1,4 @@
-//! Who may read a result: no one who may not read its input.
+//! Who may read a result: nobody who may not read its input.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -29,7 +29,7 @@ fn list(folder: &Folder, name: &str) -> String {
     text(&output.stdout)
 }
 
-/// Encrypts `film`, where those `calls` fail with an error.
+/// Encrypts `film` while these `calls` fail with an error.
 fn encrypt_without(folder: &Folder, calls: &[&str]) -> Output {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "log", "-e", "signal=none"]);
@@ -85,20 +85,20 @@ fn an_access_list_of_any_length_is_carried_over() {
 
 #[test]
 #[ignore = "needs setfacl"]
-fn what_a_folder_gives_to_its_files_by_default_opens_no_result_to_others() {
+fn a_folders_default_access_list_opens_no_result_to_others() {
     let folder = film_of(0o640);
     fs::create_dir(folder.path("store")).unwrap();
     set_list(&folder, &["-d", "-m", "u:65534:rw", "store"]);
     assert_done(&folder.run(&["encrypt", "film", "-o", "store/out"]));
     assert_eq!(list(&folder, "store/out"), "user::rw-\ngroup::r--\nother::---\n\n");
-    // Without an input to follow, the folder decides.
+    // Without an input to take permissions from, the folder decides.
     assert_done(&folder.pipe(&["encrypt", "-o", "store/piped"], b"frames"));
     assert!(list(&folder, "store/piped").contains("user:65534:rw-"));
 }
 
 #[test]
 #[ignore = "needs setfacl, strace"]
-fn where_an_access_list_cannot_be_kept_nobody_gets_more_and_a_warning_says_so() {
+fn where_an_access_list_cannot_be_kept_nobody_gets_more_access_and_there_is_a_warning() {
     for (entries, expected) in [
         ("g::-,u:65534:rw,o::-", 0o600),
         ("g::r,u:65534:rw,o::-", 0o640),

@@ -1,5 +1,5 @@
-//! A sound stream, plain or live, altered in every way of a kind: what is released is a prefix of whole verified frames, and the error is
-//! the one that the specification names for the place.
+//! A sound stream, plain or live, altered in every possible way of several kinds: only a prefix of whole verified
+//! frames is released, and the error is the one that the specification names for that place.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -34,7 +34,7 @@ struct Sound {
 }
 
 impl Sound {
-    /// What is released of the first `frames` frames.
+    /// What is released when the first `frames` frames are sound.
     fn released(&self, frames: usize) -> Vec<u8> {
         plaintext(frames.checked_sub(1).map_or(0, |last| self.ends[last]))
     }
@@ -43,7 +43,7 @@ impl Sound {
         self.ends.len() - 1
     }
 
-    /// The frames as they are in the stream.
+    /// The frames as they appear in the stream.
     fn frames(&self) -> Vec<&[u8]> {
         self.stream[FRAMES_START..].chunks(WIRE).collect()
     }
@@ -66,7 +66,7 @@ fn plain_with_iv(iv: u8) -> Sound {
     Sound { stream: writer.finish().unwrap(), ends: vec![PAYLOAD, 2 * PAYLOAD, LENGTH] }
 }
 
-/// A live stream with times: a frame that was flushed, one that is full, one flushed by the end, and the empty final one.
+/// A live stream with times: a frame that was flushed, a full one, one that the end flushed, and the empty final one.
 fn live_with_iv(iv: u8) -> Sound {
     let mut writer = writer(Features::LIVE.union(Features::TIMED), iv);
     let ends = vec![100, 100 + PAYLOAD, 109 + PAYLOAD, 109 + PAYLOAD];
@@ -104,7 +104,8 @@ fn read(stream: &[u8]) -> (Outcome, Vec<u8>) {
     (outcome, released)
 }
 
-/// Asserts that `altered`, made of `sound`, is refused for the MAC of this frame, and that those before it are released.
+/// Asserts that `altered`, which was made from `sound`, is refused for the MAC of this frame, and that the frames
+/// before it are released.
 #[track_caller]
 fn assert_refused_at(frame: usize, sound: &Sound, altered: &[u8], what: &str) {
     let (outcome, released) = read(altered);
@@ -131,7 +132,7 @@ fn a_flipped_bit_in_one_header_copy_is_survived_and_reported() {
     }
 }
 
-/// What the specification names for a stream of which both header copies are altered in the byte at `place`.
+/// The error that the specification names for a stream with both header copies altered in the byte at `place`.
 fn fault_of_both_copies(altered: &[u8], place: usize) -> HeaderError {
     let units = u16::from_le_bytes([altered[32], altered[33]]);
     match place {
@@ -154,7 +155,7 @@ fn the_same_bit_flipped_in_both_header_copies_is_refused_with_the_error_of_its_f
         let expected = fault_of_both_copies(&flipped, bit / 8);
         let (outcome, released) = read(&flipped);
         let refused = match outcome {
-            // What a text tool may have done to it is a guess, and held elsewhere.
+            // The guess about what a text tool may have done to it is tested elsewhere.
             Outcome::Header(HeaderError::NotReelseal(_)) => HeaderError::NotReelseal(None),
             Outcome::Header(error) => error,
             _ => panic!("bit {bit}"),
@@ -219,7 +220,7 @@ fn frames_dropped_doubled_swapped_or_spliced_are_refused_at_the_first_that_is_no
         for place in 0..frames.len() {
             let mut doubled = frames.clone();
             doubled.insert(place, frames[place]);
-            // The last frame is short, so that one after it would be read as its rest.
+            // The last frame is short, so a frame after it would be read as the rest of it.
             refused_at((place + 1).min(sound.last_frame()), &doubled, "doubled");
             let mut spliced = frames.clone();
             spliced[place] = foreign[place];

@@ -1,4 +1,4 @@
-//! Once a run is under way, no frame costs an allocation.
+//! Once a run is under way, frames cost no allocations.
 
 use std::{io, num::NonZero, os::unix::fs::FileExt, time::Duration};
 
@@ -13,7 +13,7 @@ use reelseal::{
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-// Several hands even in 100 frames.
+// Small enough that even 100 frames make several hands.
 const SIZE: FrameSize = FrameSize::from_log2(14).expect("16 KiB is within bounds");
 const LAYOUT: Layout = Layout { frame_size: SIZE, header_length: HeaderLength::MIN };
 
@@ -36,7 +36,7 @@ impl<R: io::Read + Send> Input for Hundreds<R> {
     }
 }
 
-// One test, as the counter is the whole process's.
+// A single test, since the counter is for the whole process.
 #[test]
 fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
     let _profiler = dhat::Profiler::builder().testing().build();

@@ -84,7 +84,7 @@ fn a_failure_does_not_stop_the_rest_is_named_at_the_end_and_the_worst_code_count
 }
 
 #[test]
-fn a_folder_is_taken_with_all_below_it_and_mirrored_in_the_output_folder() {
+fn a_folder_is_processed_with_everything_below_it_and_mirrored_in_the_output_folder() {
     let folder = clips(&["clips/a", "clips/day/b", "clips/day/night/c"]);
     symlink("a", folder.path("clips/link")).unwrap();
     assert_refused(
@@ -102,7 +102,7 @@ fn a_folder_is_taken_with_all_below_it_and_mirrored_in_the_output_folder() {
 }
 
 #[test]
-fn without_an_output_folder_results_stand_beside_their_inputs_and_are_passed_over_the_next_time() {
+fn without_an_output_folder_results_go_next_to_their_inputs_and_are_passed_over_the_next_time() {
     let folder = clips(&["clips/a", "clips/day/b"]);
     assert_done(&folder.run(&["encrypt", "--recursive", "clips"]));
     assert!(folder.path("clips/a.reel").is_file() && folder.path("clips/day/b.reel").is_file());
@@ -232,7 +232,7 @@ fn progress_that_is_always_shown_ends_with_a_line_for_each_file_and_one_for_all(
 }
 
 #[test]
-fn for_programs_every_line_is_an_object() {
+fn every_line_for_programs_is_an_object() {
     let folder = clips(&["a", "b"]);
     let output = folder.run(&["encrypt", "a", "b", "missing", "--progress", "json"]);
     assert_eq!(output.status.code(), Some(1));
@@ -250,7 +250,7 @@ fn for_programs_every_line_is_an_object() {
 }
 
 #[test]
-fn a_name_that_is_not_utf_8_can_be_had_from_an_event() {
+fn an_event_has_the_bytes_of_a_name_that_is_not_utf_8() {
     let folder = clips(&[]);
     let name = OsStr::from_bytes(b"caf\xe9");
     fs::write(folder.path("").join(name), b"frames").unwrap();
@@ -266,7 +266,7 @@ fn a_name_that_is_not_utf_8_can_be_had_from_an_event() {
 }
 
 #[test]
-fn what_verify_finds_is_an_object_a_line_as_well() {
+fn findings_of_verify_are_objects_one_per_line_as_well() {
     let folder = clips(&["a"]);
     assert_done(&folder.run(&["encrypt", "a"]));
     let mut damaged = folder.read("a.reel");
@@ -306,7 +306,7 @@ fn an_input_that_is_named_twice_is_done_once() {
 }
 
 #[test]
-fn what_the_run_itself_made_is_no_input_of_it() {
+fn what_the_run_itself_made_is_not_one_of_its_inputs() {
     let folder = clips(&["a"]);
     let output = folder.run(&["encrypt", "--remove", "--threads", "1", "a", "a.reel"]);
     assert_refused(&output, 2, "a.reel: was written by this run, from another input");
@@ -314,7 +314,7 @@ fn what_the_run_itself_made_is_no_input_of_it() {
 }
 
 #[test]
-fn nothing_but_a_file_is_written_to_under_a_name_that_nobody_chose() {
+fn only_files_are_written_to_under_a_name_that_nobody_chose() {
     let folder = clips(&["film"]);
     assert_done(&folder.run(&["encrypt", "film"]));
     fs::remove_file(folder.path("film")).unwrap();
@@ -331,7 +331,7 @@ fn nothing_but_a_file_is_written_to_under_a_name_that_nobody_chose() {
 }
 
 #[test]
-fn no_folder_is_made_for_what_is_never_written() {
+fn no_folder_is_created_for_an_output_that_is_never_written() {
     let folder = clips(&["a"]);
     let output =
         folder.reelseal(&["encrypt", "a", "--output-dir", "out/deep", "--passphrase-file", "missing"]).output();
@@ -342,13 +342,13 @@ fn no_folder_is_made_for_what_is_never_written() {
 }
 
 #[test]
-fn frames_too_large_to_go_side_by_side_go_one_by_one() {
+fn files_with_frames_too_large_to_go_side_by_side_go_one_by_one() {
     let names: Vec<_> = (0..8).map(|at| format!("clip{at}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let folder = clips(&names);
     let options = ["encrypt", "--frame-size", "16M", "--threads", "64", "--key-file", "key"];
     let mut command = std::process::Command::new("sh");
-    // 64 files at once would take 2 GiB for their buffers.
+    // All 64 files at once would need 2 GiB for their buffers.
     command.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\"", support::reelseal()]);
     let output = command.args(options).args(&names).current_dir(folder.path("")).output().unwrap();
     assert_done(&output);
@@ -356,7 +356,7 @@ fn frames_too_large_to_go_side_by_side_go_one_by_one() {
 }
 
 #[test]
-fn as_many_files_are_open_at_once_as_may_be() {
+fn as_many_files_are_open_at_once_as_is_allowed() {
     let names: Vec<_> = (0..100).map(|at| format!("clips/{at:02}")).collect();
     let folder = clips(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let run = |limit: u32, arguments: &[&str]| {
@@ -384,7 +384,7 @@ fn a_link_to_a_folder_that_is_named_is_followed() {
 }
 
 #[test]
-fn a_batch_that_is_run_again_does_what_is_left() {
+fn a_batch_that_is_run_again_does_what_remains() {
     let names: Vec<_> = (0..30).map(|at| format!("clips/{at:02}")).collect();
     let folder = clips(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_done(&folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "out"]));
@@ -392,7 +392,7 @@ fn a_batch_that_is_run_again_does_what_is_left() {
     let again = folder.run(&["encrypt", "--recursive", "clips", "--output-dir", "out"]);
     assert_refused(&again, 2, "reelseal: 30 of 30 files failed:\n");
     let told = text(&again.stderr);
-    // Each as it comes, one hint, the heading, and of the thirty that are alike ten and how many more.
+    // Each failure as it happens, one hint, the heading, and of the thirty equal failures ten and a count of the rest.
     assert_eq!(told.lines().count(), 30 + 1 + 1 + 10 + 1, "{told}");
     assert!(told.ends_with("reelseal:   and 20 more: exists already\n"), "{told}");
 
@@ -408,7 +408,7 @@ fn a_batch_that_is_run_again_does_what_is_left() {
 }
 
 #[test]
-fn an_output_that_this_run_made_is_not_one_that_was_there() {
+fn an_output_that_this_run_made_does_not_count_as_an_existing_one() {
     let folder = clips(&["a/film", "b/film"]);
     for _ in 0..2 {
         let output = folder.run(&["encrypt", "a/film", "b/film", "--output-dir", "out", "--skip-existing"]);

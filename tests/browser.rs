@@ -1,4 +1,4 @@
-//! A real browser: the page that lists, films that play and are sought in, and files that may do nothing.
+//! A real browser: the page with the list, films that play and can be sought in, and files that may do nothing.
 
 #![cfg(feature = "serve")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -21,10 +21,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use support::{Folder, assert_done, chromium::Chromium, serving::Serving};
 
-/// Seconds into the clip, which takes almost six.
+/// Times in the clip, in seconds; the clip lasts almost six.
 const PLACES: [f64; 5] = [0.1, 4.9, 2.5, 5.3, 1.2];
 
-/// A digest of the frame at each place, of what the page's first video plays.
+/// A digest of the frame at each of these times in the page's first video.
 const FRAMES: &str = r"
 (async places => {
     const video = document.querySelector('video');
@@ -44,7 +44,7 @@ const FRAMES: &str = r"
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     const context = canvas.getContext('2d', { willReadFrequently: true });
-    // A frame is on show some time after it was sought.
+    // A frame is shown some time after the seek.
     const shows = place => new Promise(done => {
         const look = (_, frame) => Math.abs(frame.mediaTime - place) < 0.1 ? done() : video.requestVideoFrameCallback(look);
         video.requestVideoFrameCallback(look);
@@ -76,7 +76,7 @@ fn ffmpeg(folder: &Folder, arguments: &str) {
     assert_done(&command.output().unwrap());
 }
 
-/// Serves `files` as they are, with ranges, and a page for each at its name with .html. Gives the address.
+/// Serves `files` unencrypted, with ranges, and a page for each under its name with .html. Returns the address.
 fn plain_server(files: HashMap<String, (String, Vec<u8>)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
@@ -117,7 +117,7 @@ fn plain_server(files: HashMap<String, (String, Vec<u8>)>) -> String {
     address
 }
 
-/// Writes a picture of the page, if somebody wants to look at it.
+/// Saves a picture of the page, for anybody who wants to look at it.
 fn picture(browser: &mut Chromium, name: &str) {
     let picture = browser.call("Page.captureScreenshot", json!({ "format": "png" }));
     let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
@@ -129,7 +129,7 @@ fn picture(browser: &mut Chromium, name: &str) {
 
 #[test]
 #[ignore = "needs chromium, ffmpeg"]
-fn films_play_and_are_sought_in_as_the_plain_ones_are() {
+fn films_play_and_seek_as_the_plain_ones_do() {
     let folder = Folder::new();
     ffmpeg(&folder, "-c copy index-last.mp4");
     ffmpeg(&folder, "-c copy -movflags +faststart index-first.mp4");
@@ -160,7 +160,7 @@ fn films_play_and_are_sought_in_as_the_plain_ones_are() {
 fn a_recording_plays_through_its_playlist() {
     let folder = Folder::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sample.mp4");
-    // At the speed at which a camera would send it: the times of arrival are the lengths in the playlist.
+    // At the speed at which a camera would send it, since the times of arrival become the lengths in the playlist.
     let recorded = folder
         .reelseal(&["record", "--key-file", "key", "--output-dir", "cam", "--segment-time", "2s", "--name", "cam.ts"])
         .args(["--", "ffmpeg", "-v", "error", "-re", "-i"])
@@ -189,7 +189,7 @@ fn a_recording_plays_through_its_playlist() {
 
 #[test]
 #[ignore = "needs chromium, ffmpeg"]
-fn the_page_lists_what_is_there_on_a_wide_screen_on_a_phone_and_in_the_dark() {
+fn the_page_lists_the_files_on_a_wide_screen_on_a_phone_and_in_the_dark() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path("films/holidays")).unwrap();
     for name in [
@@ -223,7 +223,7 @@ fn the_page_lists_what_is_there_on_a_wide_screen_on_a_phone_and_in_the_dark() {
         assert_eq!(browser.run("document.querySelectorAll('video').length"), 3);
         assert_eq!(browser.run("document.querySelector('strong').textContent"), "unfinished");
         assert_eq!(browser.run("document.querySelector('.folders').textContent.trim()"), "holidays/");
-        // Nothing sticks out at the side.
+        // Nothing overflows at the side.
         assert_eq!(browser.run("document.documentElement.scrollWidth <= innerWidth"), true, "{name}");
         let paper = browser.run("getComputedStyle(document.body).backgroundColor");
         assert_eq!(paper == "rgb(18, 19, 22)", scheme == "dark", "{paper}");
@@ -252,13 +252,14 @@ fn a_file_in_the_tree_cannot_read_its_neighbours() {
     }
     let serving = Serving::start(&folder, &["films"]);
     let mut browser = Chromium::start(&folder.path("profile"));
-    // Nothing is to happen, which nothing can wait for. Where scripts are not let run, a timer of the page would not either.
+    // Nothing should happen, and that cannot be waited for. Where scripts may not run, a timer of the page would not
+    // run either.
     let leaked = |browser: &mut Chromium| {
         thread::sleep(Duration::from_millis(300));
         browser.run("String(top.leaked) + document.title").to_string()
     };
     for (name, _) in &files[..5] {
-        // Straight to it, and from the page, whose own origin it would have.
+        // Directly, and from the page, whose origin it would otherwise share.
         let failed = browser.go(&format!("{}{name}", serving.url));
         let is_kept = !matches!(*name, "evil.mp4" | "evil.txt");
         assert_eq!(failed.is_some(), is_kept, "{name}: {failed:?}");

@@ -1,5 +1,5 @@
-//! Files that change or appear during a run, at a moment that the test chooses: the command has checked its input and
-//! output and waits for its key or for its reader.
+//! Files that change or appear during a run, at a moment that the test chooses: when the command has checked its input
+//! and output and is waiting for its key or for its reader.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -19,7 +19,7 @@ const LENGTH: usize = 300_000;
 const CHANGED: &str = ": changed while it was being read\n\
                        reelseal: hint: wait until nothing writes to it any more, and try again\n";
 
-/// The command, which has opened its input, checked its output, and waits for its key.
+/// The command, which has opened its input and checked its output, and is waiting for its key.
 struct Waiting {
     child: Child,
     key: Vec<u8>,
@@ -104,7 +104,7 @@ fn plaintext_that_changes_after_it_was_opened_is_refused_and_leaves_nothing() {
 
 #[test]
 fn plaintext_that_changes_in_the_middle_of_a_run_is_refused() {
-    // More than the pipe holds: the command waits for its reader before it has read its input.
+    // More than the pipe holds: the command waits for its reader before it has read all of its input.
     let length = (8 << 20) + 9;
     for how in CHANGES {
         let folder = prepared(length);
@@ -115,7 +115,8 @@ fn plaintext_that_changes_in_the_middle_of_a_run_is_refused() {
     }
 }
 
-/// Runs the command with output to a pipe, makes the change while it waits for its reader, and returns what was released.
+/// Runs the command with its output going to a pipe, makes the change while the command waits for its reader, and
+/// returns what was released.
 fn changed_in_the_middle(folder: &Folder, arguments: &[&str], change: impl FnOnce()) -> (Vec<u8>, Output) {
     let mut running = folder.reelseal(arguments);
     running.args(["-o", "-", "--key-file", "key"]).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -316,7 +317,7 @@ fn a_symbolic_link_that_appears_in_the_meantime_is_not_followed() {
 }
 
 #[test]
-fn a_folder_that_appears_in_the_meantime_or_goes_leaves_nothing_behind() {
+fn a_folder_that_appears_or_disappears_in_the_meantime_leaves_nothing_behind() {
     let folder = prepared(LENGTH);
     for (force, code, fact) in [(false, 2, "out: exists already"), (true, 1, "out: cannot write: is a directory")] {
         let arguments = ["encrypt", "film", "-o", "out", "--force"];
@@ -361,7 +362,7 @@ fn a_symbolic_link_to_itself_or_to_a_folder_is_refused() {
 }
 
 #[test]
-fn a_pipe_or_device_as_output_that_another_thing_has_replaced_is_not_written_to() {
+fn a_pipe_or_device_as_output_that_was_replaced_is_not_written_to() {
     let folder = prepared(LENGTH);
     let replaced = "out: has changed since it was checked\nreelseal: hint: something else has taken its place since";
     let make_fifo = |name: &str| {
@@ -413,7 +414,7 @@ fn a_file_goes_to_the_folder_that_was_checked_whatever_takes_its_path() {
 }
 
 #[test]
-fn an_input_is_kept_when_the_path_of_its_output_leads_elsewhere_by_now() {
+fn an_input_is_kept_when_the_path_of_its_output_has_come_to_lead_elsewhere() {
     let folder = prepared(LENGTH);
     for name in ["store", "elsewhere"] {
         fs::create_dir(folder.path(name)).unwrap();

@@ -1,9 +1,9 @@
 //! What the command prints: each case is a file with the command, its exact output and its exit code.
 //!
 //! What the cases share is set here: unless its file says otherwise, a case runs `reelseal` in `tests/vectors`, without
-//! a passphrase in its environment, and ends with exit code 0. trycmd has no default for two things, which therefore
-//! are in the files: the folder of which a case gets a copy of its own, and output that is to be empty (what a file
-//! does not mention is not checked).
+//! a passphrase in its environment, and ends with exit code 0. trycmd has no default for two things, which are
+//! therefore in the files: the folder that a case gets its own copy of, and output that must be empty (a stream that a
+//! file does not mention is not checked).
 
 #![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -17,7 +17,7 @@ use std::{
     process::Command,
 };
 
-/// What the cases use as key files and passphrase files. git keeps no mode that makes them private.
+/// The key files and passphrase files that the cases use. git does not keep the mode that makes them private.
 const SECRETS: [&str; 7] = [
     "../cmd/folder.in/damaged.key",
     "../cmd/folder.in/film",
@@ -32,7 +32,7 @@ const SECRETS: [&str; 7] = [
 const PASSPHRASES: [&str; 2] = ["REELSEAL_PASSPHRASE", "REELSEAL_NEW_PASSPHRASE"];
 
 #[test]
-fn every_case_says_just_what_its_file_holds() {
+fn every_case_prints_just_what_its_file_says() {
     if PASSPHRASES.iter().any(|variable| env::var_os(variable).is_some()) {
         run_without_passphrases();
         return;
@@ -40,14 +40,14 @@ fn every_case_says_just_what_its_file_holds() {
     let reelseal = support::reelseal();
     env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).unwrap();
     for secret in SECRETS {
-        // There is no warning about a file of another user.
+        // The command does not warn about a file of another user.
         let _ = fs::set_permissions(secret, Permissions::from_mode(0o600));
     }
     trycmd::TestCases::new().default_bin_path(reelseal).case("../cmd/*.toml");
 }
 
-/// Runs this test again: trycmd can set a variable for all cases, and remove one only case by case, and removing one
-/// from a running process is unsafe.
+/// Runs this test again in another process: trycmd can set a variable for all cases, but can remove one only case by
+/// case, and removing one from a running process is unsafe.
 fn run_without_passphrases() {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(env::args_os().skip(1));

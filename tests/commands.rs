@@ -1,4 +1,4 @@
-//! Commands at either end of a stream: whose output is encrypted, and who takes what was decrypted.
+//! Commands at either end of a stream: one writes what is encrypted, another takes what was decrypted.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -35,7 +35,7 @@ fn run_with(folder: &Folder, options: &[&str], command: &[&str]) -> Output {
     folder.reelseal(options).args(["--key-file", "key", "--"]).args(command).output().unwrap()
 }
 
-/// Encrypts what the shell script writes, and decrypts into it.
+/// Encrypts what the shell script writes.
 fn produce(folder: &Folder, script: &str) -> Output {
     run_with(folder, &["encrypt", "-o", "film.reel"], &["sh", "-c", script])
 }
@@ -44,7 +44,7 @@ fn consume(folder: &Folder, script: &str) -> Output {
     run_with(folder, &["decrypt", "film.reel"], &["sh", "-c", script])
 }
 
-/// A folder with a stream of so many bytes; their plaintext.
+/// A folder with a stream of this many bytes, and its plaintext.
 fn with_stream(length: usize) -> (Folder, Vec<u8>) {
     let folder = Folder::new();
     let film = plaintext(length);
@@ -62,17 +62,17 @@ fn with_damaged_stream() -> Folder {
     folder
 }
 
-/// Whether the command that wrote its number and that of its parent, which watches over it, to `pid` is gone: once the
-/// parent is.
+/// Whether the command that wrote its process id and that of its parent, which guards it, to `pid` is gone. It is if
+/// the parent is.
 fn is_gone(folder: &Folder) -> bool {
     let numbers = fs::read_to_string(folder.path("pid")).unwrap_or_default();
-    // One that was ended before it wrote them was ended.
+    // If the command was ended before it wrote them, it is gone.
     let Some((command, guardian)) = numbers.trim().split_once(' ') else { return true };
     wait_for_end_of(guardian.parse().unwrap());
     !Path::new(&format!("/proc/{command}")).exists()
 }
 
-/// Waits until the process has ended, whoever's it is.
+/// Waits until the process has ended, even if it is not a child.
 fn wait_for_end_of(process: i32) {
     if let Ok(process) = pidfd_open(rustix::process::Pid::from_raw(process).unwrap(), PidfdFlags::empty()) {
         poll(&mut [PollFd::new(&process, PollFlags::IN)], None).unwrap();
@@ -102,7 +102,7 @@ fn nothing_of_a_command_is_interpreted() {
 }
 
 #[test]
-fn restic_4251_borg_5174_of_a_producer_that_fails_there_is_no_output() {
+fn restic_4251_borg_5174_a_producer_that_fails_leaves_no_output() {
     for (script, reported) in [
         ("printf frames; exit 3", "reelseal: sh: failed with exit code 3\nreelseal: hint: nothing was written\n"),
         ("exit 255", "reelseal: sh: failed with exit code 255\nreelseal: hint: nothing was written\n"),
@@ -119,7 +119,7 @@ fn restic_4251_borg_5174_of_a_producer_that_fails_there_is_no_output() {
 }
 
 #[test]
-fn a_command_that_is_not_there_or_cannot_run_is_named_and_nothing_is_written() {
+fn a_command_that_does_not_exist_or_cannot_run_is_named_and_nothing_is_written() {
     let folder = Folder::new();
     folder.write("notes", b"not a program");
     for (program, fact) in [
@@ -141,7 +141,7 @@ fn a_command_that_is_not_there_or_cannot_run_is_named_and_nothing_is_written() {
 }
 
 #[test]
-fn of_a_producer_that_fails_a_pipe_gets_no_final_frame() {
+fn a_pipe_gets_no_final_frame_from_a_producer_that_fails() {
     let folder = Folder::new();
     for script in ["printf frames; exit 1", "head -c 100000 /dev/zero; kill -TERM $$", "exit 1"] {
         let output = run_with(&folder, &["encrypt"], &["sh", "-c", script]);
@@ -178,13 +178,13 @@ fn programs_learn_the_end_of_a_command_from_the_event() {
 }
 
 #[test]
-fn what_takes_too_long_is_ended_with_its_group_also_if_it_ignores_sigterm() {
+fn a_command_that_takes_too_long_is_ended_with_its_group_even_if_it_ignores_sigterm() {
     let folder = Folder::new();
     for (kill_after, script) in [
         ("60", "echo $$ $PPID >pid; sleep 600 & wait"),
         ("0.2", "trap '' TERM; echo $$ $PPID >pid; sleep 600; sleep 600"),
         ("0", "trap '' TERM; echo $$ $PPID >pid; sleep 600; sleep 600"),
-        // One that is stopped does not hear of it.
+        // A command that is stopped does not receive the signal.
         ("60", "echo $$ $PPID >pid; kill -STOP $$"),
     ] {
         let options = ["encrypt", "-o", "film.reel", "--timeout", "3", "--kill-after", kill_after];
@@ -260,7 +260,7 @@ fn a_consumer_never_sees_the_end_of_a_stream_that_fails() {
         "cat >taken; touch harm",
         "trap '' TERM HUP; cat >taken; touch harm",
         "trap 'touch asked' TERM; cat >taken & wait; wait; sleep 600",
-        // A grandchild keeps the pipe, and its parent has gone.
+        // A grandchild keeps the pipe, and its parent is gone.
         "exec 3<&0; (trap '' TERM; cat <&3 >taken; touch harm) & exit 0",
         "cat >taken | cat; touch harm",
         // Nothing is read at all.
@@ -272,7 +272,7 @@ fn a_consumer_never_sees_the_end_of_a_stream_that_fails() {
         assert_refused(&output, 4, "film.reel: cut short, extended or damaged in frame 2, at byte 16512");
         assert!(!folder.path("harm").exists(), "{script}");
         assert!(is_gone(&folder), "{script}");
-        // Nothing but what was authenticated was given.
+        // Only what was authenticated was passed on.
         if let Ok(taken) = fs::read(folder.path("taken")) {
             assert!(plaintext(3_000_000).starts_with(&taken) && taken.len() <= 2 * 4096, "{script}");
         }
@@ -292,7 +292,7 @@ fn age_639_tar_does_not_take_half_an_archive_for_the_whole() {
     }
     let mut stream = folder.read("film.reel");
     stream.truncate(300_000);
-    // From a pipe, it is only seen in the end.
+    // From a pipe, the damage is only seen at the end.
     let mut command = folder.reelseal(&["decrypt", "--key-file", "key", "--", "sh", "-c"]);
     command.arg("mkdir half && tar x -C half; touch half/finished");
     assert_refused(&feed(&mut command, &stream), 4, "cut short");
@@ -391,14 +391,14 @@ fn mask(status: &str, key: &str) -> u64 {
 }
 
 #[test]
-fn a_command_has_those_signals_blocked_that_we_were_started_with() {
+fn a_command_has_the_signals_blocked_that_we_were_started_with() {
     let folder = Folder::new();
     for signal in [None, Some(Signal::SIGWINCH), Some(Signal::SIGTERM)] {
         let mut blocked = SigSet::empty();
         signal.iter().for_each(|signal| blocked.add(*signal));
         let mut command = folder.reelseal(&["encrypt", "-o", "film.reel", "--force", "--key-file", "key", "--"]);
         command.args(["cat", "/proc/self/status"]);
-        // What this thread blocks, the processes that it starts block, too.
+        // The processes that this thread starts block what it blocks.
         blocked.thread_block().unwrap();
         let output = command.output();
         blocked.thread_unblock().unwrap();
@@ -408,8 +408,8 @@ fn a_command_has_those_signals_blocked_that_we_were_started_with() {
     }
 }
 
-/// Starts decrypting a stream that never ends into a script that does harm at the end of its input; gives the process once
-/// the script has read something.
+/// Starts decrypting a stream that never ends into a script that does harm at the end of its input; returns the process
+/// once the script has read something.
 fn into_harm(folder: &Folder, script: &str) -> std::process::Child {
     let mut command = folder.reelseal(&["decrypt", "--key-file", "key", "--kill-after", "0.2", "--", "sh", "-c"]);
     command.arg(format!("trap '' TERM; echo $$ $PPID >pid; {script} head -c 5; cat >/dev/null; touch harm"));
@@ -426,7 +426,7 @@ fn a_consumer_sees_no_end_if_we_are_killed_and_is_gone_soon() {
         let mut child = into_harm(&folder, "");
         kill(Pid::from_raw(child.id() as i32), signal).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(signal as i32));
-        // The command and what watches over it hold these: they are gone once these end.
+        // The command and its guardian hold these, so they are gone once these end.
         child.stdout.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
         assert!(!folder.path("harm").exists(), "{signal}");
         assert!(is_gone(&folder), "{signal}");
@@ -434,7 +434,7 @@ fn a_consumer_sees_no_end_if_we_are_killed_and_is_gone_soon() {
 }
 
 #[test]
-fn a_consumer_sees_no_end_if_all_of_our_group_is_killed() {
+fn a_consumer_sees_no_end_if_our_whole_group_is_killed() {
     let (folder, _) = with_stream(300_000);
     let mut command = folder.reelseal(&["decrypt", "--key-file", "key", "--", "sh", "-c"]);
     command.arg("echo $$ $PPID >pid; head -c 5; cat >/dev/null; touch harm").process_group(0);
@@ -491,7 +491,7 @@ fn if_the_guardian_is_killed_the_run_fails_and_the_command_is_ended_without_an_e
     wait_for_end_of(text(&folder.read("pid")).split(' ').next().unwrap().parse().unwrap());
 }
 
-/// All of the command's group hold `errors`, and have ended when that ends.
+/// Every process of the command's group holds `errors`, so all have ended when that ends.
 #[track_caller]
 fn assert_reports_the_guardian_s_death(child: &mut Child, mut errors: impl Read) {
     let mut reported = String::new();
@@ -502,9 +502,10 @@ fn assert_reports_the_guardian_s_death(child: &mut Child, mut errors: impl Read)
 
 #[test]
 #[ignore = "needs strace"]
-fn if_the_guardian_is_killed_before_it_has_reported_the_start_nothing_of_the_command_goes_on() {
+fn if_the_guardian_is_killed_before_it_has_reported_the_start_nothing_of_the_command_remains() {
     let folder = Folder::new();
-    // Its second message is the one that lets the command start. It stops there, and its report of the start never comes.
+    // Its second message is the one that lets the command start. The guardian stops there, so its report of the start
+    // never comes.
     let injection = ["-f", "-qq", "-o", "calls", "-e", "inject=sendmsg:signal=STOP:when=2"];
     let mut command = Command::new("strace");
     command.args(injection).arg(support::reelseal());
@@ -545,7 +546,7 @@ fn guardian(folder: &Folder) -> Pid {
 fn a_guardian_that_does_not_answer_does_not_keep_us_from_ending() {
     let folder = with_damaged_stream();
     let options = ["decrypt", "film.reel", "--kill-after", "0"];
-    // What it reads comes after its start has been reported.
+    // The command stops its guardian only after it has read something, and so after its start was reported.
     let stop = "dd bs=1 count=1 status=none >/dev/null; kill -STOP $PPID; cat >/dev/null; touch harm";
     let output = run_with(&folder, &options, &["sh", "-c", &format!("echo $$ $PPID >ids && mv ids pid; {stop}")]);
     assert_refused(&output, 4, "cut short, extended or damaged in frame 2");
@@ -570,7 +571,7 @@ fn a_failed_producer_that_leaves_its_output_open_is_reported_as_failed() {
 }
 
 #[test]
-fn what_a_command_leaves_may_not_write_on_and_may_read_on() {
+fn what_a_command_leaves_behind_may_go_on_reading_but_not_writing() {
     let folder = Folder::new();
     assert_refused(
         &produce(&folder, "yes & exit 0"),
@@ -599,7 +600,7 @@ fn what_a_command_leaves_may_not_write_on_and_may_read_on() {
 }
 
 #[test]
-fn a_reader_outside_of_the_group_sees_no_end_of_a_stream_that_fails() {
+fn a_reader_outside_the_group_sees_no_end_of_a_stream_that_fails() {
     let folder = with_damaged_stream();
     let script = "exec 3<&0; setsid sh -c 'echo $$ >left; cat >/dev/null; touch harm' <&3 & while [ ! -s left ]; do sleep 0.01; done; wait";
     let mut command = folder.reelseal(&["decrypt", "--key-file", "key", "--kill-after", "0", "--", "sh", "-c", script]);
@@ -620,7 +621,7 @@ fn a_reader_outside_of_the_group_sees_no_end_of_a_stream_that_fails() {
 }
 
 #[test]
-fn a_file_that_is_no_program_is_not_run_by_a_shell() {
+fn a_file_that_is_not_a_program_is_not_run_by_a_shell() {
     let folder = Folder::new();
     for (name, content, fact) in [
         ("film.mp4", "touch harm\n", "./film.mp4: cannot run: exec format error"),
@@ -648,7 +649,7 @@ fn without_a_path_programs_are_where_they_always_are() {
 }
 
 #[test]
-fn sigkill_does_not_come_before_its_time() {
+fn sigkill_does_not_come_too_early() {
     let folder = Folder::new();
     let options = ["encrypt", "-o", "film.reel", "--timeout", "3", "--kill-after", "60"];
     let script = "trap 'sleep 1; touch cleaned; exit 1' TERM; sleep 600 & wait";
@@ -710,7 +711,7 @@ fn a_consumer_sees_no_end_whichever_call_kills_us_in_1000_tries() {
         command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let reelseal = support::reelseal();
-    // Of the main thread alone, which does most of it, and of a stream that is cut short.
+    // Traces only the main thread, which does most of the work, with a stream that is cut short.
     let traced = |injection: &str| {
         let input = File::open(folder.path("cut.reel")).unwrap();
         start("strace", &["-qq", "-o", "calls", "-e", injection, reelseal], input.into())
@@ -723,7 +724,7 @@ fn a_consumer_sees_no_end_whichever_call_kills_us_in_1000_tries() {
         let mut child = if at % 2 == 0 {
             traced(&format!("inject=all:signal=KILL:when={}", 1 + at / 2 % calls))
         } else {
-            // Of a stream that does not end, and at a moment that is anybody's guess: nothing is waited for.
+            // With a stream that does not end, killed at a random moment: nothing is waited for.
             let (input, mut end) = std::io::pipe().unwrap();
             let mut child = start(reelseal, &[], input.into());
             end.write_all(&cut[..60_000]).unwrap();
@@ -734,7 +735,7 @@ fn a_consumer_sees_no_end_whichever_call_kills_us_in_1000_tries() {
         };
         let status = child.wait().unwrap();
         killed += usize::from(status.signal() == Some(9));
-        // The command and what watches over it hold this: they are gone once it ends.
+        // The command and its guardian hold this, so they are gone once it ends.
         child.stderr.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
         assert!(!folder.path("harm").exists(), "try {at}: {status:?}");
     }

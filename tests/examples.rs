@@ -43,7 +43,7 @@ fn parallel_encrypts_a_folder_and_its_exit_code_says_how_many_failed() {
 }
 
 #[test]
-fn a_part_of_a_recording_is_cut_out_and_a_damaged_recording_leaves_no_cut() {
+fn part_of_a_recording_is_cut_out_and_a_damaged_recording_leaves_no_cut() {
     let folder = Folder::new();
     let film = plaintext(300_000);
     assert_done(&folder.pipe(&["encrypt", "-o", "night.reel"], &film));
@@ -73,7 +73,7 @@ mod public_keys {
     }
 
     #[test]
-    fn a_team_opens_what_was_encrypted_before_it_was_there() {
+    fn a_team_opens_what_was_encrypted_before_it_existed() {
         let folder = Folder::new();
         let archive = identity(&folder, "archive.key");
         folder.write("one.mp4", b"one");

@@ -90,13 +90,13 @@ fn an_input_that_may_wait_is_not_read_without_a_way_to_interrupt_it() {
 #[test]
 #[ignore = "needs strace"]
 fn an_input_is_kept_when_its_output_does_not_read_back() {
-    // The header is not written, but the call reports success.
+    // The header is not written, although the call reports success.
     let lost = "inject=pwrite64:retval=8192:when=1";
     let unreadable = "inject=pread64:error=EIO:when=1";
     for (file, injection, fact) in [
         (None, lost, "does not read back as it was written"),
         (Some("film.reel"), unreadable, "cannot be read back: input/output error"),
-        // The first two reads of the input are to see whether it is a stream already.
+        // The first two reads check whether the input is a stream already.
         (Some("film"), "inject=pread64:error=EIO:when=3", "cannot be read back: input/output error"),
     ] {
         let folder = prepared();
@@ -122,7 +122,7 @@ fn without_randomness_nothing_is_written() {
     for arguments in [ENCRYPT, "keygen -o film.reel"] {
         let folder = prepared();
         assert_done(&traced(&folder, &["-e", "trace=getrandom"], arguments));
-        // The first calls are those of the runtime.
+        // The first calls are made by the runtime.
         let last = text(&folder.read("log")).lines().count();
         std::fs::remove_file(folder.path("film.reel")).unwrap();
         let output = traced(&folder, &["-e", &format!("inject=getrandom:error=EIO:when={last}+")], arguments);
@@ -136,8 +136,8 @@ fn calls(folder: &Folder) -> Vec<String> {
     calls_of_threads(folder).into_iter().map(|(_, call)| call).collect()
 }
 
-/// The calls in `log`, in order, each with its thread and as `CALL PATH`: the path is that of the descriptor that it is
-/// given, or else the last one it names, below the folder of the test.
+/// The calls in `log`, in order, each with its thread and written as `CALL PATH`: the path is that of the descriptor
+/// that the call is given, or else the last one that it names, relative to the test's folder.
 fn calls_of_threads(folder: &Folder) -> Vec<(String, String)> {
     let place = std::fs::canonicalize(folder.path("")).unwrap().to_str().unwrap().to_owned();
     let log = text(&folder.read("log"));
@@ -191,14 +191,14 @@ fn clips() -> Folder {
     folder
 }
 
-/// What clips are there under `top`, without `suffix`.
+/// The clips that are left under `top`, without `suffix`.
 fn left(folder: &Folder, top: &str, suffix: &str) -> BTreeSet<String> {
     let stores = ["0", "1"].map(|store| folder.path(&format!("{top}/{store}")));
     let names = stores.iter().flat_map(|store| std::fs::read_dir(store).unwrap());
     names.map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(suffix).unwrap().to_owned()).collect()
 }
 
-/// A disk that is slow to sync, whatever the test's own is.
+/// A disk that is slow to sync, whatever disk the test itself uses.
 const SLOW_DISK: [&str; 4] = ["-e", "inject=fstatfs:error=ENOSYS", "-e", "inject=fsync:delay_enter=5ms"];
 const CLIPS: &str = "encrypt --recursive clips --output-dir new --remove --threads 2 --key-file key";
 
@@ -215,7 +215,7 @@ fn while_many_files_wait_for_the_disk_the_order_of_each_is_kept() {
     }
     let mut named = 0;
     for calls in calls.values() {
-        // The first make the folders.
+        // The first calls create the folders.
         for calls in calls.split(|call| call == "fsync unnamed").skip(1) {
             let [linked, synced, read_back, removed] = &calls[..4] else { panic!("{calls:?}") };
             let name = linked.strip_prefix("linkat ").unwrap().strip_suffix(".reel").unwrap();
@@ -239,7 +239,7 @@ fn a_file_that_cannot_be_synced_fails_alone_among_many() {
         let folder = clips();
         std::fs::create_dir_all(folder.path("new/clips/0")).unwrap();
         std::fs::create_dir_all(folder.path("new/clips/1")).unwrap();
-        // Once in each thread: the second file of each, or the folder of its first.
+        // Once in each thread: for the second file of each, or the folder of its first.
         let fails = format!("inject=fsync:error=EIO:when={when}");
         let output = traced(&folder, &[SLOW_DISK[0], SLOW_DISK[1], "-e", &fails], CLIPS);
         assert_eq!(output.status.code(), Some(1));

@@ -81,7 +81,7 @@ fn age_57_a_wrong_passphrase_or_key_leaves_nothing_behind() {
 }
 
 #[test]
-fn mode_and_modification_time_go_with_the_file_both_ways() {
+fn mode_and_modification_time_are_carried_over_both_ways() {
     let folder = Folder::new();
     let film = folder.write("film", b"frames");
     let modified = UNIX_EPOCH + Duration::new(1_500_000_000, 123_456_789);
@@ -144,7 +144,7 @@ fn a_symbolic_link_as_output_is_followed_and_stays_one() {
 }
 
 #[test]
-fn a_redirected_file_is_read_from_where_it_stands() {
+fn a_redirected_file_is_read_from_its_current_position() {
     use std::io::{Read, Seek, SeekFrom};
 
     let folder = Folder::new();
@@ -163,7 +163,7 @@ fn a_redirected_file_is_read_from_where_it_stands() {
     assert_done(&opened);
     assert!(opened.stdout == plaintext[1000..]);
 
-    // Standard output in append mode, where positions count for nothing.
+    // Standard output in append mode, where positions are ignored.
     let log = folder.write("log", b"before ");
     let append = File::options().append(true).open(&log).unwrap();
     let decrypt = &mut folder.reelseal(&["decrypt", "--key-file", "key"]);
@@ -172,7 +172,7 @@ fn a_redirected_file_is_read_from_where_it_stands() {
     File::open(&log).unwrap().read_to_end(&mut appended).unwrap();
     assert!(appended == [b"before ".as_slice(), &plaintext[1000..]].concat());
 
-    // Standard output that stands at an offset.
+    // Standard output positioned at an offset.
     let slot = folder.write("slot", &[b'.'; 3 * PAYLOAD]);
     let mut output = File::options().write(true).open(&slot).unwrap();
     output.seek(SeekFrom::Start(500)).unwrap();
@@ -320,7 +320,7 @@ fn a_run_that_is_killed_leaves_no_file() {
     let encrypt = &mut folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key"]);
     let mut child = encrypt.stdin(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
-    // More than the pipe holds: when it is written, frames are under way.
+    // More than the pipe holds: once it is written, frames are under way.
     std::io::Write::write_all(&mut pipe, &plaintext(4 << 20)).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -360,7 +360,7 @@ fn a_name_that_no_file_can_have_is_refused_before_anything_is_done() {
 
 #[test]
 fn files_that_claim_more_than_they_hold_are_read_to_their_end() {
-    // Every attribute of sysfs claims a page. This one is there on every machine that has a processor.
+    // Every attribute of sysfs claims the size of a page. This one exists on every machine that has a processor.
     const CLAIMS_A_PAGE: &str = "/sys/devices/system/cpu/possible";
     let folder = Folder::new();
     let content = fs::read(CLAIMS_A_PAGE).unwrap();

@@ -21,7 +21,7 @@ fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
-/// The command on a vector, with the vectors' key if it is `opened`.
+/// The command on a vector, with the vectors' key if it is to be `opened`.
 fn inspect_vector(name: &str, opened: bool, flags: &[&str]) -> Command {
     let mut command = Command::new(support::reelseal());
     command.arg("inspect").args(flags).current_dir(vectors()).env_remove("REELSEAL_PASSPHRASE");
@@ -119,7 +119,7 @@ fn a_passphrase_in_the_environment_is_used_where_one_fits_and_no_harm_elsewhere(
 }
 
 #[test]
-fn a_wrong_secret_is_code_3_and_what_anybody_can_read_is_shown_all_the_same() {
+fn a_wrong_secret_is_code_3_and_what_anybody_can_read_is_still_shown() {
     let (folder, _) = film();
     assert_done(&folder.reelseal(&["keygen", "-o", "other"]).output().unwrap());
     let output = folder.reelseal(&["inspect", "film.reel", "--key-file", "other"]).output().unwrap();
@@ -198,7 +198,7 @@ fn a_pipe_is_read_no_further_than_its_header() {
     let (folder, stream) = film();
     let (reader, mut writer) = std::io::pipe().unwrap();
     std::io::Write::write_all(&mut writer, &stream[..FRAMES_START]).unwrap();
-    // The writer stays open: a command that reads on would wait for ever.
+    // The writer stays open: a command that read on would wait for ever.
     let output = folder.reelseal(&["inspect", "--json", "--key-file", "key"]).stdin(reader).output().unwrap();
     drop(writer);
     assert_done(&output);
@@ -210,7 +210,7 @@ fn a_pipe_is_read_no_further_than_its_header() {
 }
 
 #[test]
-fn frames_are_listed_alike_from_a_file_and_from_a_pipe() {
+fn frames_are_listed_in_the_same_way_from_a_file_and_from_a_pipe() {
     let stream = fs::read(vectors().join("live-and-timed.reel")).unwrap();
     let file = inspect_vector("live-and-timed", true, &["--json", "--frames"]).output().unwrap();
     assert_done(&file);
@@ -295,7 +295,7 @@ fn many_files_are_blocks_with_a_blank_line_between_and_one_bad_one_gives_the_cod
 }
 
 #[test]
-fn no_vector_is_called_whole_and_none_is_a_panic() {
+fn no_vector_is_called_whole_and_none_causes_a_panic() {
     let index = fs::read_to_string(vectors().join("INDEX")).unwrap();
     for line in index.lines() {
         let [name, secret, outcome, _] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
@@ -317,7 +317,7 @@ fn no_vector_is_called_whole_and_none_is_a_panic() {
 }
 
 #[test]
-fn a_stream_that_goes_over_into_zeros_is_called_unfinished_by_all_that_open_it() {
+fn a_stream_that_turns_into_zeros_is_called_unfinished_by_every_command_that_opens_it() {
     let (folder, stream) = film();
     folder.write("it", &[&stream[..FRAMES_START + 5 * WIRE], &[0; 3 * WIRE + 1000]].concat());
     for arguments in [["decrypt", "it", "-o", "out"].as_slice(), &["verify", "it"], &["inspect", "it"]] {

@@ -9,10 +9,10 @@ use std::process::Command;
 use rexpect::session::{PtySession, spawn_command};
 use support::{Folder, assert_done};
 
-// Until it gives up on what never comes; nothing is measured by it.
+// The time until a wait for something that never comes is given up; nothing is measured by it.
 const GUARD_MILLISECONDS: Option<u64> = Some(60_000);
 
-/// Reads single keys from the terminal, whatever its input is, until a q comes; an interrupt is named.
+/// Reads single keys from the terminal, whatever its input is, until it gets a q; reports an interrupt.
 const KEYS: &str = "exec 3</dev/tty
 trap 'echo interrupted' INT
 stty -icanon -echo <&3
@@ -35,7 +35,7 @@ fn interactive(folder: &Folder) -> PtySession {
     command.env("PS1", "prompt> ").env("TERM", "xterm").env("reelseal", support::reelseal());
     let mut shell = spawn_command(command, GUARD_MILLISECONDS).unwrap();
     shell.exp_string("prompt> ").unwrap();
-    // Without its own line editing, the shell leaves the terminal's modes alone.
+    // Without its own line editor, the shell leaves the terminal's modes alone.
     run(&mut shell, "set +o emacs; stty echo icanon");
     shell.exp_string("prompt> ").unwrap();
     shell
@@ -45,13 +45,13 @@ fn run(shell: &mut PtySession, line: &str) {
     shell.send_line(line).unwrap();
 }
 
-/// Has the shell run a command, and waits until that says that it is ready.
+/// Makes the shell run a command, and waits until the command reports that it is ready.
 fn start(shell: &mut PtySession, line: &str) {
     run(shell, line);
     shell.exp_string("ready").unwrap();
 }
 
-/// Waits until the shell says that the command has ended with this exit code.
+/// Waits until the shell reports that the command has ended with this exit code.
 fn expect_end(shell: &mut PtySession, code: u8) {
     shell.exp_string(&format!("ended with {code}")).unwrap();
     shell.exp_string("prompt> ").unwrap();
@@ -62,14 +62,14 @@ fn press(shell: &mut PtySession, key: &str) {
     shell.flush().unwrap();
 }
 
-/// Has the shell say that it has the terminal, and in which mode.
+/// Makes the shell report that it has the terminal, and in which mode.
 fn assert_shell_has_terminal(shell: &mut PtySession) {
     run(shell, "stty -a | grep -o ' -*icanon\\| -*echo ' | tr -d '\\n'; echo .");
     shell.exp_string(" icanon echo .").unwrap();
     shell.exp_string("prompt> ").unwrap();
 }
 
-/// Ends the shell, which does not end by the signals that would be sent to it otherwise.
+/// Ends the shell, which would not be ended by the signals sent to it otherwise.
 fn leave(shell: &mut PtySession) {
     run(shell, "exit");
     shell.exp_eof().unwrap();
@@ -147,7 +147,8 @@ fn a_stop_is_passed_on_and_the_command_goes_on_in_the_foreground() {
         assert_shell_has_terminal(&mut shell);
         run(&mut shell, "fg");
         press(&mut shell, key);
-        // In the mode in which the command had it: what is typed is not echoed, and not kept for a whole line.
+        // In the mode in which the command had it: what is typed is neither echoed nor kept back until the line is
+        // complete.
         shell.exp_string(&format!("key <{key}>")).unwrap();
     }
     press(&mut shell, "q");
@@ -172,7 +173,7 @@ fn in_the_background_a_command_stops_when_it_wants_the_terminal_and_goes_on_with
 }
 
 #[test]
-fn beside_another_program_the_command_has_the_terminal_once_it_wants_it() {
+fn beside_another_program_the_command_gets_the_terminal_once_it_wants_it() {
     let folder = Folder::new();
     let mut shell = interactive(&folder);
     start(&mut shell, &format!("{DECRYPT} | cat; echo ended with $?"));

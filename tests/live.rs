@@ -1,4 +1,4 @@
-//! Live streams of the command: what arrives leaves, though nothing follows it.
+//! Live streams of the command: what arrives is passed on, even if nothing follows.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 use support::{Folder, assert_done, assert_refused, plaintext, text};
 
-/// A command between two pipes, its output in a third one's hands.
+/// Starts the command on `input`; returns it and the reading end of its output pipe.
 fn between(folder: &Folder, arguments: &[&str], input: Stdio) -> (Child, PipeReader) {
     let (output, writer) = pipe().unwrap();
     let mut command = folder.reelseal(arguments);
@@ -21,7 +21,7 @@ fn between(folder: &Folder, arguments: &[&str], input: Stdio) -> (Child, PipeRea
     (child, output)
 }
 
-/// `encrypt --live` with these arguments, and decrypt after it: what is written to the one end is to come out at the other.
+/// `encrypt --live` with these arguments, followed by decrypt: what is written at one end should come out at the other.
 fn live(folder: &Folder, arguments: &[&str]) -> (PipeWriter, PipeReader, [Child; 2]) {
     let (input, writer) = pipe().unwrap();
     let (encrypt, sealed) = between(folder, &[&["encrypt", "--live"], arguments].concat(), input.into());
@@ -32,7 +32,7 @@ fn live(folder: &Folder, arguments: &[&str]) -> (PipeWriter, PipeReader, [Child;
 #[track_caller]
 fn assert_comes_out(opened: &mut PipeReader, expected: &[u8]) {
     let mut area = vec![0; expected.len()];
-    // If anything were held back for more to come, this would wait for ever.
+    // If anything were held back until more came, this would wait for ever.
     opened.read_exact(&mut area).unwrap();
     assert!(area == expected);
 }
@@ -44,11 +44,11 @@ fn assert_end(mut opened: PipeReader, children: [Child; 2]) {
 }
 
 #[test]
-fn a_frame_that_is_not_full_comes_out_though_the_producer_never_writes_again() {
+fn a_frame_that_is_not_full_comes_out_even_if_the_producer_never_writes_again() {
     let folder = Folder::new();
     for arguments in [[].as_slice(), &["--max-delay", "1ms", "--threads", "1"], &["--max-delay=0", "--threads", "4"]] {
         let (mut writer, mut opened, children) = live(&folder, arguments);
-        // Less than a frame, several frames and a part of one, and one byte.
+        // Less than a frame, several frames and part of one, and one byte.
         for length in [5, 30_000, 100_000, 1] {
             let piece = plaintext(length);
             std::thread::scope(|scope| {
@@ -100,7 +100,7 @@ fn what_a_command_writes_comes_out_while_it_runs() {
     assert!(encrypt.wait().unwrap().success() && decrypt.wait().unwrap().success());
 }
 
-/// What inspect says of a stream, one object, and of its frames.
+/// What inspect reports about a stream, as one object, and about its frames.
 fn inspect(folder: &Folder, name: &str) -> (Value, Vec<Value>) {
     let output = folder.run(&["inspect", "--json", "--frames", name]);
     assert_done(&output);
@@ -128,7 +128,7 @@ fn a_live_stream_carries_times_and_ends_with_an_empty_frame_whatever_its_input_i
         assert_eq!(folder.run(&["decrypt", name, "-o", "-"]).stdout, film);
         assert_done(&folder.run(&["verify", name]));
     }
-    // Of a file all is there, so that its frames are full.
+    // All of a file is there at once, so its frames are full.
     let (_, frames) = inspect(&folder, "film.reel");
     assert_eq!(
         frames.iter().map(|frame| frame["length"].as_u64().unwrap()).collect::<Vec<_>>(),
@@ -168,7 +168,7 @@ fn a_file_that_changes_while_it_is_encrypted_live_gets_no_final_frame() {
 }
 
 #[test]
-fn what_contradicts_a_live_stream_is_a_usage_error() {
+fn options_that_contradict_a_live_stream_are_a_usage_error() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     for (arguments, fact) in [

@@ -17,7 +17,7 @@ const LIMIT: u64 = 10 * MEBIBYTE;
 // More than any pipe holds: the command is still writing while this much is unread.
 const UNREAD: u64 = 4 * MEBIBYTE;
 
-/// Starts the command on `stdin`, its output piped.
+/// Starts the command on `stdin`, with its output piped.
 fn start(folder: &Folder, arguments: &[&str], stdin: Stdio) -> (Child, ChildStdout) {
     let command = &mut folder.reelseal(arguments);
     command.args(["--key-file", "key", "--threads", "2"]).stdin(stdin).stdout(Stdio::piped());
@@ -27,7 +27,7 @@ fn start(folder: &Folder, arguments: &[&str], stdin: Stdio) -> (Child, ChildStdo
 }
 
 /// Passes all of `output`, at least `length` bytes, to `taker`; returns the most memory, in bytes, that the command had
-/// used when nearly all of it was written.
+/// used by the time nearly all of it was written.
 fn drain(child: &mut Child, mut output: ChildStdout, length: u64, taker: &mut impl Write) -> u64 {
     io::copy(&mut output.by_ref().take(length - UNREAD), taker).unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
@@ -37,7 +37,8 @@ fn drain(child: &mut Child, mut output: ChildStdout, length: u64, taker: &mut im
     high.parse::<u64>().unwrap() << 10
 }
 
-/// The most memory that the command has taken until it has all but written an input of `length` bytes, in bytes.
+/// The most memory, in bytes, that the command has used by the time it has written nearly all of an input of `length`
+/// bytes.
 fn peak(folder: &Folder, length: u64, arguments: &[&str], stdin: Stdio) -> u64 {
     let (mut child, output) = start(folder, arguments, stdin);
     drain(&mut child, output, length, &mut io::sink())
@@ -58,7 +59,7 @@ fn a_file_of_64_mib_and_one_of_2_gib_take_the_same_few_mebibytes() {
 }
 
 #[test]
-fn a_stream_takes_no_more() {
+fn a_stream_takes_no_more_memory() {
     let folder = Folder::new();
     for length in [64 * MEBIBYTE, 1024 * MEBIBYTE] {
         sparse(&folder, length);

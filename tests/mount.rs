@@ -1,4 +1,4 @@
-//! A mounted tree: when it comes and goes, and what is refused.
+//! A mounted tree: when it appears and goes away, and what is refused.
 
 #![cfg(all(target_os = "linux", feature = "mount"))]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -108,7 +108,7 @@ fn one_file_and_a_recording_are_mounted_under_their_names_and_new_files_appear()
 
 #[test]
 #[ignore = "needs fuse3"]
-fn every_signal_that_asks_or_kills_takes_the_mount_away_and_those_that_ask_end_well() {
+fn every_signal_that_asks_or_kills_removes_the_mount_and_those_that_ask_end_well() {
     let folder = films();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGALRM, Signal::SIGXCPU] {
         let mount = mount(&folder, "films");
@@ -122,7 +122,7 @@ fn every_signal_that_asks_or_kills_takes_the_mount_away_and_those_that_ask_end_w
 
 #[test]
 #[ignore = "needs fuse3"]
-fn whoever_unmounts_it_ends_it_well_and_open_files_do_not_keep_it() {
+fn anyone_who_unmounts_it_ends_it_well_and_open_files_do_not_keep_it() {
     let folder = films();
     for tool in [["fusermount3", "-u"], ["umount", "--"]] {
         let mount = mount(&folder, "films");
@@ -145,7 +145,7 @@ fn what_somebody_else_has_mounted_there_is_never_unmounted() {
     let folder = films();
     let place = place(&folder);
     let tmpfs = || Command::new("mount").args(["-t", "tmpfs", "other"]).arg(&place).status().unwrap().success();
-    // Over it.
+    // Mounted over it.
     let first = mount(&folder, "films");
     assert!(tmpfs());
     fs::write(place.join("precious"), "x").unwrap();
@@ -157,7 +157,7 @@ fn what_somebody_else_has_mounted_there_is_never_unmounted() {
     assert!(Command::new("umount").arg(&place).status().unwrap().success());
     assert!(Command::new("fusermount3").arg("-u").arg(&place).status().unwrap().success());
 
-    // After it was detached with an open file, which keeps it running.
+    // Mounted after ours was detached with an open file, which keeps the command running.
     let second = mount(&folder, "films");
     let open = File::open(second.path("film.mp4")).unwrap();
     assert!(Command::new("fusermount3").args(["-u", "-z"]).arg(&place).status().unwrap().success());
@@ -178,7 +178,7 @@ fn after_sigkill_the_next_mount_says_what_to_type() {
     let mount = mount(&folder, "films");
     mount.path("film.mp4").metadata().unwrap();
     mount.signal(Signal::SIGKILL);
-    // It takes the mount away when it is dropped.
+    // The mount is cleaned up when this is dropped.
     let mut killed = mount;
     killed.wait_for_end();
     let output = refused(&folder, &["films", "mnt"]);
@@ -233,16 +233,17 @@ fn a_source_that_does_not_open_is_refused_and_nothing_is_mounted() {
     assert!(!is_mounted(&place(&folder)));
 }
 
-/// Runs `script` in a mount namespace of its own, and there the command as the user `nobody` where the script says `as_nobody`.
+/// Runs `script` in a mount namespace of its own; there the command runs as the user `nobody` where the script says
+/// `as_nobody`.
 fn in_a_namespace(folder: &Folder, script: &str) -> Output {
     let path = folder.path("");
     for name in ["films", "films/film.mp4.reel", "key", "mnt"] {
         chown(path.join(name), Some(65534), Some(65534)).unwrap();
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    // The command's own folder may be closed to others.
+    // The folder of the command itself may be closed to others.
     fs::copy(support::reelseal(), folder.path("reelseal")).unwrap();
-    // `as_another` puts another fusermount3 before that of the system.
+    // `as_another` puts a different fusermount3 before that of the system.
     let functions = r#"
         as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
         mount_films() { "$@" ./reelseal mount films mnt --key-file key; }
@@ -258,10 +259,10 @@ fn in_a_namespace(folder: &Folder, script: &str) -> Output {
 
 #[test]
 #[ignore = "needs fuse3, unshare, setpriv"]
-fn what_is_missing_on_the_machine_has_a_message_of_its_own() {
+fn whatever_is_missing_on_the_machine_has_its_own_message() {
     let folder = films();
     let cases = [
-        // An empty /dev, but for what a shell needs.
+        // An empty /dev, except for what a shell needs.
         (
             "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mount_films",
             1,
@@ -297,7 +298,7 @@ fn what_is_missing_on_the_machine_has_a_message_of_its_own() {
             "mknod -m 666 /dev/fuse c 10 229",
         ),
         ("as_another true && mount_films as_nobody", 1, "fusermount3: sent no descriptor", "the package fuse3"),
-        // What the helper has started holds on to all that it was given.
+        // A process that the helper has started keeps everything that it was given.
         (
             "as_another 'sleep 1000 3<&0 & echo $! >$HOME/left; echo fusermount3: no >&2; exit 1' && touch left \
              && chmod 666 left; HOME=$PWD mount_films as_nobody; code=$?; kill $(cat left); exit $code",
@@ -341,7 +342,7 @@ fn another_user_mounts_through_fusermount3_and_unmounts() {
 #[ignore = "needs fuse3"]
 fn a_mount_that_would_reach_itself_is_refused_or_left_out() {
     let folder = films();
-    // The source has another name, too.
+    // The source has a second name as well.
     fs::create_dir_all(folder.path("films/inside")).unwrap();
     fs::create_dir(folder.path("alias")).unwrap();
     let alias = Bound::new(folder.path("films"), folder.path("alias"));
@@ -349,7 +350,7 @@ fn a_mount_that_would_reach_itself_is_refused_or_left_out() {
     assert_refused(&output, 2, "alias/inside: is inside the folder that is to be mounted");
     drop(alias);
 
-    // Two that are mounted in each other.
+    // Two mounts, each inside the source of the other.
     for (name, inner) in [("one", "other"), ("other", "one")] {
         fs::create_dir_all(folder.path(&format!("{name}/mounted-{inner}"))).unwrap();
         fs::copy(folder.path("films/film.mp4.reel"), folder.path(&format!("{name}/{name}.reel"))).unwrap();
@@ -359,7 +360,7 @@ fn a_mount_that_would_reach_itself_is_refused_or_left_out() {
         Mount::start(command.args(["--key-file", "key"]), &folder.path(place).canonicalize().unwrap())
     });
     for (mount, name) in mounts.iter().zip(["one", "other"]) {
-        // Longer than what was known when it was mounted is relied on.
+        // Wait for longer than what was known at the time of mounting is relied on.
         fs::copy(folder.path("films/film.mp4.reel"), folder.path(&format!("{name}/new.reel"))).unwrap();
         while !mount.path("new").exists() {}
         let mut names: Vec<_> = fs::read_dir(mount.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -1,4 +1,4 @@
-//! A part of a mounted file never passes for the whole, whichever way it is read and whatever happens meanwhile.
+//! A part of a mounted file never passes for the whole, whichever way it is read and whatever happens in the meantime.
 
 #![cfg(all(target_os = "linux", feature = "mount"))]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -19,7 +19,7 @@ use mounting::{Mount, is_mounted};
 use shell::{shell, shell_done};
 use support::{Folder, assert_done, plaintext, text};
 
-/// Bytes of a frame in the stream, and of what comes before the first.
+/// The size of a frame in the stream, and of what comes before the first one.
 const WIRE: u64 = (64 << 10) + 64;
 const FRAMES_START: u64 = 8192;
 
@@ -37,7 +37,7 @@ fn mount(folder: &Folder) -> Mount {
     Mount::start(folder.reelseal(&["mount", "films", "mnt"]).args(["--key-file", "key"]), &place)
 }
 
-/// A process that mounts the same, and may have no more than `descriptors`.
+/// A process that mounts the same source, and may have no more than `descriptors` open.
 fn within(folder: &Folder, descriptors: u32) -> Command {
     let script = format!("ulimit -n {descriptors}; exec {} mount films mnt --key-file key", support::reelseal());
     let mut command = Command::new("bash");
@@ -69,7 +69,7 @@ else:
 
 #[test]
 #[ignore = "needs fuse3, python3"]
-fn what_goes_through_the_systems_cache_is_whole_or_fails() {
+fn a_copy_through_the_systems_cache_is_whole_or_fails() {
     let folder = folder();
     folder.write("copy.py", COPY.as_bytes());
     let content = plaintext((5 << 16) + 1234);
@@ -115,7 +115,7 @@ fn what_goes_through_the_systems_cache_is_whole_or_fails() {
 #[ignore = "needs fuse3"]
 fn a_recording_is_read_to_its_end_while_others_list_and_open_it() {
     let folder = folder();
-    // With so many segments, somebody is opening it all the time.
+    // With this many segments, there is always one being opened.
     shell_done(&folder, "head -c 48M /dev/urandom >film");
     let record = ["record", "--output-dir", "films", "--segment-size", "64K", "--name", "film"];
     assert_done(
@@ -168,7 +168,7 @@ fn however_few_descriptors_there_are_no_dead_mount_is_left() {
 
 #[test]
 #[ignore = "needs fuse3"]
-fn more_files_are_read_than_the_process_may_have_open() {
+fn more_files_can_be_read_than_the_process_may_have_open() {
     let folder = folder();
     assert_done(&folder.pipe(&["encrypt", "-o", "films/0.reel"], &plaintext(100_000)));
     for number in 1..300 {

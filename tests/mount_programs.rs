@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote, reading what is mounted; and what they are told of damage.
+//! Other people's programs reading what is mounted, and how they learn of damage.
 
 #![cfg(all(target_os = "linux", feature = "mount"))]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -22,7 +22,7 @@ use support::{Folder, assert_done, plaintext, text};
 
 /// Payload bytes of a frame of a file.
 const FRAME: usize = 64 << 10;
-/// Bytes of a frame in the stream, and of what comes before the first.
+/// The size of a frame in the stream, and of what comes before the first one.
 const WIRE: u64 = FRAME as u64 + 64;
 const FRAMES_START: u64 = 8192;
 const EIO: i32 = 5;
@@ -36,7 +36,7 @@ fn folder() -> Folder {
     folder
 }
 
-/// Encrypts all in `plain` to `sealed`.
+/// Encrypts everything in `plain` to `sealed`.
 fn seal_all(folder: &Folder) {
     assert_done(&folder.run(&["encrypt", "-q", "--recursive", "plain", "--output-dir", "sealed"]));
     // The folder itself is mirrored there.
@@ -50,7 +50,7 @@ fn mount(folder: &Folder) -> Mount {
     Mount::start(folder.reelseal(&["mount", source, "mnt"]).args(["--key-file", "key"]), &place)
 }
 
-/// A mounted film of five frames and a part, of which the frames `damaged` are.
+/// A mounted film of five frames and a part of one; the frames `damaged` are damaged.
 fn damaged_film(folder: &Folder, damaged: &[u64]) -> Vec<u8> {
     let content = plaintext(5 * FRAME + 1234);
     folder.write("plain/film", &content);
@@ -127,7 +127,7 @@ fn ffmpeg_decodes_the_same_frames_and_seeks() {
 
 #[test]
 #[ignore = "needs fuse3, sqlite3"]
-fn sqlite_queries_an_encrypted_database_in_its_place() {
+fn sqlite_queries_an_encrypted_database_in_place() {
     let folder = folder();
     let made = "sqlite3 plain/films.db \"create table films (id integer primary key, name text); create index names on \
                 films (name); with recursive n(i) as (select 1 union all select i + 1 from n where i < 50000) insert into \
@@ -147,7 +147,7 @@ fn sqlite_queries_an_encrypted_database_in_its_place() {
 
 #[test]
 #[ignore = "needs fuse3, python3"]
-fn odd_reads_get_what_they_would_of_a_plain_file() {
+fn odd_reads_get_what_they_would_from_a_plain_file() {
     let folder = folder();
     let content = plaintext(3 * FRAME + 777);
     folder.write("plain/film", &content);
@@ -182,7 +182,7 @@ with open(sys.argv[1], 'rb') as file:
 
 #[test]
 #[ignore = "needs fuse3, gddrescue"]
-fn a_damaged_frame_is_an_error_for_what_touches_it_and_all_else_reads() {
+fn a_damaged_frame_is_an_error_for_reads_that_touch_it_and_for_no_others() {
     let folder = folder();
     let content = damaged_film(&folder, &[1, 3]);
     let mount = mount(&folder);
@@ -233,7 +233,7 @@ fn half_a_film_does_not_pass_for_a_whole_one() {
     fs::copy(sealed("film"), sealed("last")).unwrap();
     cut("between", FRAMES_START + 3 * WIRE);
     cut("film", FRAMES_START + 3 * WIRE + 1000);
-    // The final frame alone is damaged.
+    // Only the final frame is damaged.
     File::options().write(true).open(sealed("last")).unwrap().write_all_at(b"?", FRAMES_START + 5 * WIRE + 50).unwrap();
     cut("live", sealed("live").metadata().unwrap().len() - 10);
     let mount = mount(&folder);
@@ -250,7 +250,7 @@ fn half_a_film_does_not_pass_for_a_whole_one() {
         assert_eq!(film.read_to_end(&mut read).unwrap_err().raw_os_error(), Some(EIO), "{name}");
         let there = if name == "live" { read.len() } else { length };
         assert!(there > 0 && there <= whole.len() && read == whole[..there], "{name}: {} bytes", read.len());
-        // The last bytes before the end, and over it.
+        // The last bytes before the end, and beyond it.
         let (mut area, at) = (vec![0; 1000], there as u64 - 100);
         assert_eq!(film.read_at(&mut area, at).unwrap(), 100, "{name}");
         assert!(area[..100] == whole[there - 100..there], "{name}");
@@ -262,7 +262,7 @@ fn half_a_film_does_not_pass_for_a_whole_one() {
 
 #[test]
 #[ignore = "needs fuse3"]
-fn of_a_source_that_is_replaced_or_removed_no_false_byte_is_read() {
+fn no_false_byte_is_read_from_a_source_that_is_replaced_or_removed() {
     let folder = folder();
     let content = damaged_film(&folder, &[]);
     let other: Vec<u8> = content.iter().map(|byte| byte ^ 0xff).collect();
@@ -279,10 +279,10 @@ fn of_a_source_that_is_replaced_or_removed_no_false_byte_is_read() {
         let held = area.clone();
         assert_done(&folder.run(&["encrypt", "-q", "--force", "other", "-o", "other.reel"]));
         shell_done(&folder, replace);
-        // Whoever opens it gets the other, and nothing of the first from the system's cache.
+        // A program that opens it now gets the other one, and nothing of the first from the system's cache.
         assert!(fs::read(&name).unwrap() == other[..4 * FRAME], "{replace}");
         assert_eq!(name.metadata().unwrap().len(), 4 * FRAME as u64, "{replace}");
-        // Whoever had it open gets its own bytes, or an error.
+        // A program that had it open gets the bytes of the first, or an error.
         for (place, own) in [(0, Some(&held)), (2 * FRAME as u64, None), (5 * FRAME as u64, None)] {
             match before.read_at(&mut area, place) {
                 Ok(read) if own.is_some() => assert!(area[..read] == own.unwrap()[..read], "{replace}"),
@@ -296,7 +296,7 @@ fn of_a_source_that_is_replaced_or_removed_no_false_byte_is_read() {
             }
         }
     }
-    // A change of the passphrase is none of the content.
+    // A change of the passphrase does not change the content.
     let open = File::open(&name).unwrap();
     assert_done(&folder.reelseal(&["keygen", "-o", "second"]).output().unwrap());
     let added = ["passwd", "--add", "--key-file", "key", "--new-key-file", "second", "sealed/plain/film.reel"];
@@ -333,13 +333,13 @@ fn ten_thousand_streams_are_listed_without_opening_any() {
     let listed =
         shell_done(&folder, "ls -l mnt | awk '$5 == 1000' | wc -l; ls -l mnt | wc -l; find mnt -size 1000c | wc -l");
     assert_eq!(listed, "10000\n10001\n10000\n");
-    // A look at a header would take 8 KiB of each.
+    // Reading the headers would take 8 KiB for each.
     let read = bytes_read(&mount) - read_before;
     assert!(read < 5_000_000, "{read} bytes were read");
     assert_eq!(mount.end(), "");
 }
 
-/// All that the command has read so far, from files and from the system's end of the mount.
+/// Everything that the command has read so far, from files and from the system's end of the mount.
 fn bytes_read(mount: &Mount) -> u64 {
     let counts = fs::read_to_string(format!("/proc/{}/io", mount.process())).unwrap();
     counts.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
@@ -361,7 +361,7 @@ fn memory_is_bounded_however_many_readers_and_however_large_the_frames() {
     for frames in ["64K", "1M", "16M"] {
         shell_done(&folder, &format!("for film in mnt/{frames}-*; do cmp film $film & done; wait"));
     }
-    // Each of these leaves what was decrypted ahead of it.
+    // After each of these reads, what was decrypted ahead is left over.
     for number in 0..400 {
         fs::hard_link(folder.path("sealed/64K-0.reel"), folder.path(&format!("sealed/open-{number}.reel"))).unwrap();
     }

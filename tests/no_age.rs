@@ -1,4 +1,4 @@
-//! The command without public keys: what it says of slots and flags that it does not know what to do with.
+//! The command without public keys: what it says about slots and flags that it does not support.
 
 #![cfg(not(feature = "age"))]
 

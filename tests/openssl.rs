@@ -1,4 +1,4 @@
-//! The ciphertext against another implementation: OpenSSL's AES-256-CTR.
+//! The ciphertext checked against another implementation: OpenSSL's AES-256-CTR.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 

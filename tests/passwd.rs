@@ -43,7 +43,7 @@ fn with_secret(command: &mut Command, secret: Secret) -> &mut Command {
     }
 }
 
-/// `reelseal passwd` on `arguments` with the secret `old`, and `new` if there is one.
+/// Runs `reelseal passwd` on `arguments` with the secret `old`, and with `new` if there is one.
 fn passwd(folder: &Folder, arguments: &[&str], old: Secret, new: Option<Secret>) -> Output {
     let mut command = folder.reelseal(&["passwd"]);
     with_secret(command.args(arguments), old);
@@ -97,7 +97,7 @@ fn a_changed_passphrase_opens_and_the_old_one_does_not_and_no_frame_is_touched()
     assert_sound(&folder, "film.reel", &before);
     assert_eq!(mode(&folder.path("film.reel")), 0o640);
     assert_eq!(folder.names(), ["film", "film.reel"]);
-    // What the message says.
+    // As the message says.
     folder.write("copy.reel", &before);
     assert!(opens(&folder, "copy.reel", Passphrase("old")));
 }
@@ -159,7 +159,7 @@ fn slots_are_added_listed_changed_in_their_place_and_removed() {
     assert_eq!(list(&folder, "film.reel"), format!("1: {phrase}\n2: key file, 76 bytes\n3: {phrase}\n"));
     assert!(!opens(&folder, "film.reel", KeyFile("key")) && opens(&folder, "film.reel", KeyFile("other")));
 
-    // By number, with a secret that opens another slot; then the one that the secret opens.
+    // By number, with a secret that opens another slot; then the slot that the secret opens.
     let removed = passwd(&folder, &["--remove=1", "film.reel"], KeyFile("other"), None);
     assert_done(&removed);
     assert_eq!(text(&removed.stderr), STILL_OPENS);
@@ -277,7 +277,7 @@ fn many_files_change_in_one_run_and_one_that_fails_does_not_stop_the_rest() {
     {
         assert!(opens(&folder, name, secret), "{name}");
     }
-    // One salt for the run: scrypt ran once for the new slots.
+    // One salt for the whole run: scrypt ran once for the new slots.
     let salt = |name: &str| folder.read(name)[64..96].to_vec();
     assert_eq!(salt("film.reel"), salt("three.reel"));
 
@@ -311,7 +311,7 @@ fn a_file_that_may_not_be_written_is_refused() {
     for (name, permissions) in [("", 0o755), ("key", 0o644), ("film.reel", 0o444)] {
         fs::set_permissions(folder.path(name), Permissions::from_mode(permissions)).unwrap();
     }
-    // A copy where everybody may run it.
+    // A copy in a place where everybody may run it.
     let program = folder.path("reelseal");
     fs::copy(support::reelseal(), &program).unwrap();
     let mut command = Command::new("setpriv");
@@ -320,7 +320,7 @@ fn a_file_that_may_not_be_written_is_refused() {
     assert_refused(&command.output().unwrap(), 1, "film.reel: cannot open: permission denied");
 }
 
-/// The files a kill may find: each opens with `old`, and none with `older`.
+/// The files that a kill may find: each opens with `old`, and none with `older`.
 fn starting_states(folder: &Folder) -> [(&'static str, Vec<u8>); 4] {
     for name in ["older", "old", "new"] {
         key(folder, name);
@@ -345,8 +345,8 @@ fn starting_states(folder: &Folder) -> [(&'static str, Vec<u8>); 4] {
 
 const CHANGE: [&str; 6] = ["passwd", "film.reel", "--key-file", "old", "--new-key-file", "new"];
 
-/// Every system call that the command makes from the locking of the file on, each with its number among those of its
-/// name.
+/// Every system call that the command makes, starting with the one that locks the file, each with its number among
+/// those of its name.
 fn system_calls(folder: &Folder) -> Vec<(String, usize)> {
     let mut command = Command::new("strace");
     command.args(["-qq", "-e", "signal=none", "-o", "log", support::reelseal()]).args(CHANGE);
@@ -358,14 +358,14 @@ fn system_calls(folder: &Folder) -> Vec<(String, usize)> {
     (first..names.len()).map(|at| (names[at].to_owned(), number(at))).collect()
 }
 
-/// Runs the change under strace, which does `injection` to it.
+/// Runs the change under strace with this `injection`.
 fn injected(folder: &Folder, injection: &str) -> Output {
     let mut command = Command::new("strace");
     command.args(["-qq", "-o", "/dev/null", "-e", "signal=none", "-e", &format!("inject={injection}")]);
     command.arg(support::reelseal()).args(CHANGE).current_dir(folder.path("")).output().unwrap()
 }
 
-/// The call at which the command is killed is not made: the file is as the call before left it.
+/// The call at which the command is killed is not made, so the file is as the call before left it.
 #[test]
 #[ignore = "needs strace"]
 fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
@@ -377,7 +377,7 @@ fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
         for (name, count) in [("pwrite64", 2), ("fsync", 2)] {
             assert_eq!(calls.iter().filter(|(call, _)| call == name).count(), count, "{calls:?}");
         }
-        // What is read back is what the disk holds.
+        // What is read back comes from the disk.
         let last = |name: &str| calls.iter().rposition(|(call, _)| call == name).unwrap();
         assert!(last("fsync") < last("fadvise64") && last("fadvise64") < last("pread64"), "{calls:?}");
         let (mut killed, mut opened_with_old, mut opened_with_new) = (0, 0, 0);
@@ -393,7 +393,7 @@ fn killed_at_any_system_call_the_file_opens_with_the_old_secret_or_the_new() {
             opened_with_old += usize::from(old);
             opened_with_new += usize::from(new);
 
-            // And whatever is left can be rewritten.
+            // Whatever is left can be rewritten.
             let left = if old { "old" } else { "new" };
             assert_done(&passwd(&folder, &["film.reel"], KeyFile(left), Some(KeyFile("key"))));
             assert!(opens(&folder, "film.reel", KeyFile("key")), "{moment}");

@@ -23,7 +23,7 @@ fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sample.mp4")
 }
 
-/// A folder with the encrypted clip, and a player called `name` that is this script of bash.
+/// A folder with the encrypted clip, and a player called `name` that consists of this bash script.
 fn with_player(name: &str, script: &str) -> Folder {
     let folder = Folder::new();
     fs::copy(sample(), folder.path("film.mp4")).unwrap();
@@ -41,7 +41,7 @@ fn play(folder: &Folder, arguments: &[&str]) -> Command {
     command
 }
 
-/// Keeps the film that it is to play, and what it was started with.
+/// Saves the film that it is given to play, and what it was started with.
 const FETCH: &str = r#"
 printf '%s\n' "$@" > arguments
 [[ $1 == http* ]] && url=$1 || { read -r head; read -r url; echo "$head" > head; }
@@ -63,7 +63,7 @@ fn a_player_that_reads_playlists_gets_the_address_on_its_standard_input() {
 }
 
 #[test]
-fn damage_that_the_player_met_is_a_failure_though_the_player_says_nothing() {
+fn damage_that_the_player_met_is_a_failure_even_if_the_player_says_nothing() {
     let folder = with_player("mpv", FETCH);
     let mut sealed = folder.read("film.mp4.reel");
     let last = sealed.len() - 100;
@@ -80,7 +80,7 @@ fn any_other_player_gets_it_as_an_argument() {
 }
 
 #[test]
-fn a_player_that_fails_or_is_not_there_is_a_failure() {
+fn a_player_that_fails_or_does_not_exist_is_a_failure() {
     let folder = with_player("mpv", "exit 7");
     assert_refused(&play(&folder, &[]).output().unwrap(), 5, "mpv: failed with exit code 7");
     assert_refused(&play(&folder, &["--", "nosuchplayer"]).output().unwrap(), 5, "nosuchplayer: command not found");
@@ -127,7 +127,7 @@ fn a_film_whose_end_is_missing_was_not_played_to_its_end() {
     assert_refused(&play(&folder, &[]).output().unwrap(), 4, "the end of what was played is missing");
 }
 
-/// Writes down what it was started with, and goes on for long.
+/// Writes down what it was started with, and runs for a long time.
 const OPENER: &str = r#"
 while read -r name value; do [[ $name == SigBlk: ]] && blocked=$value; done < /proc/$$/status
 read -r -a stat < /proc/$$/stat
@@ -151,7 +151,7 @@ fn the_program_that_opens_the_browser_gets_no_secret_and_is_not_waited_for() {
     kill(Pid::from_raw(playing.id().cast_signed()), Signal::SIGTERM).unwrap();
     assert_eq!(playing.wait().unwrap().code(), Some(0));
     let opener = Pid::from_raw(text(&folder.read("process")).trim().parse().unwrap());
-    // It goes on, and would end by this signal.
+    // It is still running, and is ended by this signal.
     assert_eq!(kill(opener, Signal::SIGTERM), Ok(()));
     let opened = text(&folder.read("opened"));
     assert!(opened.contains("blocked 0000000000000000\n") && opened.contains("group 1\n"), "{opened}");
@@ -179,7 +179,7 @@ fn ffmpeg_seeks_in_every_container_as_in_the_plain_file() {
     let sample = sample();
     let sample = sample.to_str().unwrap();
     fs::create_dir(folder.path("films")).unwrap();
-    // In MPEG-TS, ffmpeg seeks to frames that begin a group: there must be many.
+    // In MPEG-TS, ffmpeg seeks to frames that begin a group, so there must be many.
     let many_groups = "-c:a copy -c:v libx264 -preset ultrafast -g 4 -f mpegts";
     for (name, how) in [
         ("last.mp4", "-c copy"),

@@ -1,4 +1,4 @@
-//! For any length, frame size, number of workers and way in which readers and writers take pieces: the same bytes.
+//! For any length, frame size, number of workers and way in which readers and writers split the data: the same bytes.
 
 mod support;
 
@@ -70,7 +70,7 @@ impl<T: Write> Write for Pieces<'_, T> {
     }
 }
 
-/// Ways to take pieces, each with at least one that is not an interruption.
+/// Ways to split the data, each with at least one piece that is not an interruption.
 fn pieces() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![
         Just(vec![1]),

@@ -41,8 +41,8 @@ fn frame(chain: &Chain, frame_size: FrameSize, tag: FrameTag, payload: &[u8]) ->
     chain.seal(Frame::clear(buffer, tag)).wire().to_vec()
 }
 
-/// `clock.reel`: a live stream with one frame per minute from ten o'clock on, each holding its number in words; then the
-/// end.
+/// `clock.reel`: a live stream with one frame per minute from ten o'clock on, each holding its number in words; then
+/// the end.
 fn clock() -> Folder {
     let folder = Folder::new();
     let (size, features) = (FrameSize::MIN, Features::LIVE.union(Features::TIMED));
@@ -249,7 +249,7 @@ fn a_mebibyte_from_the_middle_of_a_hundred_gigabytes_reads_little_more_than_that
     let stream = new_stream(&folder, size, Features::NONE);
     let chain = Chain::new(&stream.keys, &stream.header.prefix);
     let layout = stream.header.layout();
-    // All hole, except the header, the frames of the range, and the final one.
+    // A hole, except for the header, the frames of the range, and the final one.
     let file = File::create(folder.path("film.reel")).unwrap();
     file.write_all_at(&stream.keys.seal_header(&stream.header).unwrap(), 0).unwrap();
     let (payload, last) = (size.payload() as u64, 100_000_000_000 / size.payload() as u64);

@@ -1,4 +1,4 @@
-//! Public keys: what is locked with one opens with its private key, here and in age, and what does not is refused.
+//! Public keys: what is locked with one opens with its private key, here and in age; what does not open is refused.
 
 #![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -114,7 +114,7 @@ fn a_stream_from_a_pipe_ranges_and_inspect_take_identities_too() {
 }
 
 #[test]
-fn slots_of_recipients_are_added_removed_and_take_the_place_of_a_passphrase() {
+fn slots_of_recipients_are_added_removed_and_replace_a_passphrase() {
     let folder = folder(&["one", "two"]);
     assert_done(&folder.run(&["encrypt", "film"]));
     let frames = folder.read("film.reel")[8192..].to_vec();
@@ -125,7 +125,7 @@ fn slots_of_recipients_are_added_removed_and_take_the_place_of_a_passphrase() {
     assert_done(&removed);
     assert!(text(&removed.stderr).contains("the old identity still opens copies"), "{removed:?}");
     assert_refused(&run(&folder, &["verify", "-i", "one", "film.reel"]), 3, "none of the identities");
-    // A recipient instead of the key file.
+    // A recipient in place of the key file.
     assert_done(&folder.run(&["passwd", "-R", "one.pub", "film.reel"]));
     let kinds: Vec<_> = listed(&folder, "film.reel").iter().map(|slot| slot["kind"].clone()).collect();
     assert_eq!(kinds, ["recipient", "recipient"]);
@@ -144,7 +144,7 @@ fn slots_of_recipients_are_added_removed_and_take_the_place_of_a_passphrase() {
 }
 
 #[test]
-fn the_header_is_as_long_as_many_recipients_take_and_32_are_the_most() {
+fn the_header_is_as_long_as_its_recipients_need_and_32_are_the_most() {
     let folder = folder(&["one", "last"]);
     let list = |count: usize| {
         let one = text(&folder.read("one.pub"));
@@ -165,7 +165,7 @@ fn the_header_is_as_long_as_many_recipients_take_and_32_are_the_most() {
 }
 
 #[test]
-fn what_is_not_what_it_should_be_is_refused_with_what_to_do_and_no_secret_is_shown() {
+fn unsuitable_recipients_and_identities_are_refused_with_what_to_do_and_no_secret_is_shown() {
     let folder = folder(&["one"]);
     fs::create_dir(folder.path("clips")).unwrap();
     let secret = text(&folder.read("one")).lines().last().unwrap().to_owned();
@@ -248,7 +248,7 @@ fn a_new_identity_is_private_and_its_recipient_is_printed_where_the_secret_is_no
 }
 
 #[test]
-fn an_ssh_key_opens_what_its_public_key_locked_and_one_under_a_passphrase_needs_a_terminal() {
+fn an_ssh_key_opens_what_its_public_key_locked_and_one_with_a_passphrase_needs_a_terminal() {
     let folder = folder(&[]);
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     for name in ["ssh-key", "ssh-key-locked"] {
@@ -269,7 +269,7 @@ fn kinds(folder: &Folder, name: &str) -> Vec<String> {
     listed(folder, name).iter().map(|slot| slot["kind"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A file of this repository's tests/data, copied for its owner alone.
+/// A file from this repository's tests/data, copied so that only its owner can read it.
 fn copy_of_data(folder: &Folder, name: &str) {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     fs::copy(data, folder.path(name)).unwrap();
@@ -294,7 +294,7 @@ fn an_rsa_key_is_warned_of_where_it_encrypts_and_where_it_decrypts() {
 }
 
 #[test]
-fn tagged_recipients_and_post_quantum_ones_get_slots_and_the_list_says_how_they_fare() {
+fn tagged_and_post_quantum_recipients_get_slots_and_the_list_says_how_safe_they_are() {
     let folder = folder(&["one"]);
     copy_of_data(&folder, "age1tag.pub");
     copy_of_data(&folder, "age1tagpq.pub");
@@ -313,7 +313,7 @@ fn tagged_recipients_and_post_quantum_ones_get_slots_and_the_list_says_how_they_
 }
 
 #[test]
-fn a_passphrase_is_changed_to_a_recipient_in_its_place() {
+fn a_passphrase_is_replaced_by_a_recipient_in_the_same_slot() {
     let folder = folder(&["one"]);
     folder.write("phrase", b"sesame\n");
     fs::set_permissions(folder.path("phrase"), Permissions::from_mode(0o600)).unwrap();
@@ -331,7 +331,7 @@ fn a_passphrase_is_changed_to_a_recipient_in_its_place() {
 }
 
 #[test]
-fn what_a_header_without_room_would_need_is_said_before_a_slot_is_made() {
+fn what_a_header_without_room_would_need_is_reported_before_a_slot_is_made() {
     let folder = folder(&["one"]);
     assert_done(&folder.run(&["encrypt", "film"]));
     let crowd = |count: usize| folder.write("crowd", text(&folder.read("one.pub")).repeat(count).as_bytes());
@@ -372,7 +372,7 @@ fn python(folder: &Folder, script: &str, arguments: &[&str]) -> Output {
     python.output().unwrap()
 }
 
-/// Takes the bodies of the recipient slots out of a stream: 1.age, 2.age and so on.
+/// Extracts the bodies of the recipient slots from a stream: 1.age, 2.age and so on.
 fn take_bodies_out(folder: &Folder, stream: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/age_slot.py");
     let taken = Command::new("python3").arg(script).arg(stream).current_dir(folder.path(".")).output().unwrap();
@@ -412,7 +412,7 @@ fn bodies_of_slots_are_age_files_that_age_and_pyrage_open_to_one_file_key() {
         keys.push(python(&folder, script, &[identity, &body]).stdout);
     }
     assert!(keys.iter().all(|key| key.len() == 32 && *key == keys[0]), "{keys:?}");
-    // The public key of an identity of ours, as age-keygen finds it.
+    // The public key of one of our identities, as age-keygen computes it.
     assert_eq!(text(&tool(&folder, "age-keygen", &["-y", "ours"]).stdout), of("ours"));
 }
 
@@ -430,7 +430,7 @@ fn slots_that_age_and_pyrage_wrapped_open_here() {
     let wrap = "import sys, pyrage; r = pyrage.x25519.Recipient.from_str(open('ours.pub').read().strip()); \
                 open('by-pyrage', 'wb').write(pyrage.encrypt(open('file-key', 'rb').read(), [r]))";
     assert_done(&python(&folder, wrap, &[]));
-    // A header with that body instead, authenticated again by the independent reader's means.
+    // A header with that body in place of the old one, authenticated again with the independent reader's code.
     let replace = "
 import sys, reelseal
 from blake3 import blake3
@@ -448,8 +448,8 @@ open('replaced.reel', 'wb').write(header * 2 + stream[2 * copy.length:])";
     }
 }
 
-/// A plugin in the folder `bin`, which wraps with XOR, writes a line to `runs` when it is run, and fails if the file `fails`
-/// is there.
+/// A plugin in the folder `bin`, which wraps with XOR, adds a line to `runs` whenever it is run, and fails if the file
+/// `fails` exists.
 fn write_plugin(folder: &Folder) -> PathBuf {
     let bin = folder.path("bin");
     fs::create_dir(&bin).unwrap();
@@ -531,7 +531,7 @@ fn a_plugin_runs_for_what_the_user_gave_and_for_nothing_else() {
     let failed = with_plugin(&["verify", "film.reel", "-i", "plugin-identity"]);
     assert_refused(&failed, 1, "plugin-identity: its plugin failed: ");
     assert!(text(&failed.stderr).contains("no device") && !failed.stderr.contains(&0x1b), "{failed:?}");
-    // Another identity opens it all the same.
+    // Another identity opens it nevertheless.
     assert_done(&with_plugin(&["verify", "film.reel", "-i", "plugin-identity", "-i", "one"]));
     let failed = with_plugin(&["encrypt", "film", "-o", "none.reel", "-r", &recipient]);
     assert_refused(&failed, 1, "the plugin of a recipient failed: ");

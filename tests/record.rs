@@ -1,4 +1,4 @@
-//! Recordings made by the command, however they end, and what is said of them afterwards.
+//! Recordings made by the command, however they end, and what is reported about them afterwards.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -27,20 +27,20 @@ const RECORD: [&str; 5] = ["record", "--output-dir", "cam", "--key-file", "key"]
 /// A recorder of what is written to the pipe.
 fn recorder(folder: &Folder, arguments: &[&str]) -> (Child, PipeWriter) {
     let (input, writer) = pipe().unwrap();
-    // A follower may be there first.
+    // A follower may start first.
     fs::create_dir_all(folder.path("cam")).unwrap();
     let mut command = folder.reelseal(&[&RECORD, arguments].concat());
     (command.stdin(input).stderr(Stdio::piped()).spawn().unwrap(), writer)
 }
 
-/// A follower of the recording in `cam`, and what it gives.
+/// A follower of the recording in `cam`, and its output.
 fn follower(folder: &Folder, arguments: &[&str]) -> (Child, PipeReader) {
     let (output, writer) = pipe().unwrap();
     let mut command = folder.reelseal(&[&["decrypt", "--follow", "--key-file", "key"], arguments].concat());
     (command.stdout(writer).spawn().unwrap(), output)
 }
 
-/// The segments in a folder, by their names as they are numbered.
+/// The segments in a folder, in the order of their numbers.
 fn segments(folder: &Folder, name: &str) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(folder.path(name))
         .unwrap()
@@ -50,7 +50,7 @@ fn segments(folder: &Folder, name: &str) -> Vec<String> {
     names
 }
 
-/// Waits until so much of the recording has come out of `follower`.
+/// Waits until `follower` has delivered these bytes.
 #[track_caller]
 fn assert_comes_out(follower: &mut PipeReader, expected: &[u8]) {
     let mut area = vec![0; expected.len()];
@@ -77,7 +77,7 @@ fn recorded(folder: &Folder) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_piped_in_comes_back_from_the_segments_together() {
+fn what_is_piped_in_comes_back_when_the_segments_are_joined() {
     let folder = Folder::new();
     let film = recorded(&folder);
     let names = segments(&folder, "cam");
@@ -106,7 +106,7 @@ fn what_is_piped_in_comes_back_from_the_segments_together() {
     assert_eq!((&inspected["segment"]["number"], &inspected["segment"]["offset"]), (&2.into(), &36_864.into()));
     let alone = folder.run(&["decrypt", "cam"]);
     assert_refused(&alone, 2, "cam: is the folder of a recording, and its segments need one output");
-    // The first and the last may be any.
+    // Neither the first nor the last segment need be included.
     let part = folder.run(&[&["decrypt"], &names[1..3], &["-o", "-"]].concat());
     assert_done(&part);
     assert!(film.windows(part.stdout.len()).step_by(1).any(|window| window == part.stdout));
@@ -142,7 +142,7 @@ fn what_a_command_still_writes_when_it_is_asked_to_end_is_recorded() {
     assert_comes_out(&mut output, b"begun\n");
     signal(&recorder, Signal::SIGTERM);
     let (status, reported) = wait(recorder);
-    // The shell says of its sleep that it was ended, too.
+    // The shell, too, reports that its sleep was terminated.
     let said: Vec<_> = reported.lines().filter(|line| line.starts_with("reelseal: ")).collect();
     assert!(status.success(), "{reported}");
     assert_eq!(said, ["reelseal: waiting for sh to end, 10s at most; a second signal ends it at once"]);
@@ -169,7 +169,7 @@ fn a_command_reads_nothing_and_has_no_secret() {
 }
 
 #[test]
-fn what_a_command_wrote_that_fails_is_kept_and_marked() {
+fn what_a_failed_command_wrote_is_kept_and_marked() {
     let folder = Folder::new();
     let output = folder.reelseal(&[&RECORD[..], &["--", "sh", "-c", "echo begun; exit 3"]].concat()).output().unwrap();
     assert_refused(&output, 5, "sh: failed with exit code 3\nreelseal: hint: 6 bytes were recorded, and are kept");
@@ -197,7 +197,7 @@ fn a_file_as_input_and_an_empty_one_are_recorded_too() {
 }
 
 #[test]
-fn a_device_that_does_not_say_what_is_there_is_cut_and_ends_when_asked() {
+fn a_device_that_does_not_say_what_is_pending_is_cut_and_ends_when_asked() {
     let folder = Folder::new();
     fs::create_dir(folder.path("cam")).unwrap();
     let mut command = folder.reelseal(&[&RECORD[..], &["--segment-size", "1M"]].concat());
@@ -270,7 +270,7 @@ fn what_cannot_be_recorded_is_refused_before_the_command_runs() {
 }
 
 #[test]
-fn a_folder_that_was_made_for_nothing_is_removed_again() {
+fn a_folder_that_was_created_in_vain_is_removed_again() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     for arguments in [
@@ -294,7 +294,7 @@ fn a_folder_that_was_made_for_nothing_is_removed_again() {
     signal(&recorder, Signal::SIGTERM);
     assert!(!recorder.wait().unwrap().success());
     assert_eq!(folder.names(), ["film"]);
-    // One that was there stays, and so does what was in it.
+    // A folder that was there before stays, and so does its content.
     fs::create_dir(folder.path("cam")).unwrap();
     let refused = folder.reelseal(&["record", "--output-dir", "cam/new", "--key-file", "no-key"]).output().unwrap();
     assert!(!refused.status.success());
@@ -369,7 +369,7 @@ fn a_follower_of_a_recorder_that_is_killed_ends_and_says_so() {
         assert_eq!(status.code(), Some(4), "{reported}");
         assert!(reported.contains(" is unfinished, and its recorder is gone: "), "{reported}");
         assert!(reported.contains("reelseal salvage cam/"), "{reported}");
-        // Of a recorder that was gone before, nobody knows whether it is: what is here may be a copy that is still made.
+        // If the recorder was gone before, this cannot be known: what is here may be a copy that is still being made.
         let (output, follower_end) = pipe().unwrap();
         let mut command = folder.reelseal(&["decrypt", "--follow", "cam", "-o", "-", "--key-file", "key"]);
         let mut follower = command.stdout(follower_end).stderr(Stdio::piped()).spawn().unwrap();
@@ -384,7 +384,7 @@ fn a_follower_of_a_recorder_that_is_killed_ends_and_says_so() {
 }
 
 #[test]
-fn while_a_segment_grows_it_is_copied_verified_salvaged_and_given_another_secret() {
+fn while_a_segment_grows_it_can_be_copied_verified_salvaged_and_given_another_secret() {
     let folder = Folder::new();
     let (recorder, mut writer) = recorder(&folder, &[]);
     let (mut follower, mut output) = follower(&folder, &["cam", "-o", "-"]);
@@ -405,7 +405,7 @@ fn while_a_segment_grows_it_is_copied_verified_salvaged_and_given_another_secret
     assert_eq!(found.stdout, b"frames and more");
 }
 
-/// A segment that claims to come after the one in `name`, by somebody who has only what locks new streams.
+/// A segment that claims to follow the one in `name`, made by somebody who has only what locks new streams.
 fn forged_after(folder: &Folder, name: &str) -> Vec<u8> {
     let key_file = KeyFile::parse(&folder.read("key")).unwrap();
     let segment = folder.read(name);
@@ -455,7 +455,7 @@ fn a_segment_that_is_damaged_in_the_middle_is_refused_by_name_with_or_without_ga
         assert_eq!(found.status.code(), Some(4), "{reported}");
         assert!(reported.contains("cam/%-2.ts.reel: "), "{reported}");
         assert!(reported.contains("reelseal salvage cam/%-2.ts.reel -o cam/%-2.ts"), "{reported}");
-        // What comes before it is true.
+        // What comes before the damage is authentic.
         assert!(film.starts_with(&found.stdout) && found.stdout.len() == 36_864 + 2 * 4096, "{}", found.stdout.len());
         let found = folder.run(&[&["decrypt", "-o", "film"], arguments].concat());
         assert_eq!(found.status.code(), Some(4));
@@ -463,7 +463,7 @@ fn a_segment_that_is_damaged_in_the_middle_is_refused_by_name_with_or_without_ga
     }
 }
 
-/// A recorder that is killed once `film` has come out of a follower; the follower is killed, too.
+/// Kills a recorder once `film` has come out of a follower, and the follower, too.
 fn killed(folder: &Folder, film: &[u8]) {
     let (mut recorder, mut writer) = recorder(folder, &["--frame-size", "4K"]);
     let (mut follower, mut output) = follower(folder, &["cam", "-o", "-"]);
@@ -476,7 +476,7 @@ fn killed(folder: &Folder, film: &[u8]) {
 }
 
 #[test]
-fn of_a_recorder_that_is_killed_all_that_was_written_is_there_and_its_end_is_unknown() {
+fn all_that_a_killed_recorder_had_written_is_there_and_its_end_is_unknown() {
     let folder = Folder::new();
     let film = plaintext(30_000);
     killed(&folder, &film);
@@ -494,7 +494,7 @@ fn of_a_recorder_that_is_killed_all_that_was_written_is_there_and_its_end_is_unk
     assert!(folder.read("film") == film);
 }
 
-/// `verify` and `decrypt` of the folder `cam`: what each says, and what decrypt gives out.
+/// Checks `verify` and `decrypt` of the folder `cam`: what each reports, and what decrypt delivers.
 #[track_caller]
 fn assert_answers(folder: &Folder, code: i32, verify: &str, decrypt: Option<(i32, &str)>) {
     let verified = folder.run(&["verify", "cam"]);
@@ -512,7 +512,7 @@ fn assert_answers(folder: &Folder, code: i32, verify: &str, decrypt: Option<(i32
 }
 
 #[test]
-fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
+fn each_thing_that_can_be_wrong_with_the_segments_is_reported_for_what_it_is() {
     let with = |change: &dyn Fn(&Folder, &[PathBuf])| {
         let folder = Folder::new();
         recorded(&folder);
@@ -538,7 +538,7 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
     let doubled = "has the same number in the recording as";
     assert_answers(&folder, 4, doubled, Some((2, doubled)));
 
-    // The name says nothing: segments are known by their headers.
+    // The name does not matter: segments are recognised by their headers.
     let folder = with(&|folder, paths| {
         fs::rename(&paths[1], folder.path("cam/aside")).unwrap();
         fs::rename(&paths[2], &paths[1]).unwrap();
@@ -556,7 +556,7 @@ fn of_each_thing_that_can_be_wrong_with_the_segments_that_very_thing_is_said() {
     assert_done(&found);
     assert_eq!(found.stdout.len(), 200_000 - 4096);
 
-    // A segment of another recording in the place of one.
+    // A segment of another recording in place of one.
     let other = Folder::new();
     let film = recorded(&other);
     let folder = with(&|folder, paths| {
@@ -609,7 +609,7 @@ fn a_follower_goes_on_from_segment_to_segment_to_the_end_of_the_recording() {
     assert!(follower.wait().unwrap().success());
     assert!(wait(recorder).0.success());
     assert!(segments(&folder, "cam").len() > 5);
-    // What has ended is followed to its end, from any of its segments.
+    // A recording that has ended is followed to its end, from any of its segments.
     let first = segments(&folder, "cam").remove(0);
     let from_start = folder.run(&["decrypt", "--follow", &first, "-o", "-"]);
     assert_done(&from_start);
@@ -718,7 +718,7 @@ fn changing_the_secret_of_segments_keeps_them_linked() {
 }
 
 #[test]
-fn a_folder_without_an_end_of_its_recording_is_put_together_with_a_warning() {
+fn a_recording_without_its_end_is_joined_with_a_warning() {
     let folder = Folder::new();
     let film = recorded(&folder);
     fs::remove_file(folder.path("cam/%.ts.reel")).unwrap();
@@ -733,7 +733,7 @@ fn a_folder_without_an_end_of_its_recording_is_put_together_with_a_warning() {
 }
 
 #[test]
-fn two_recordings_in_a_folder_are_put_together_only_if_gaps_are_allowed() {
+fn two_recordings_in_a_folder_are_joined_only_if_gaps_are_allowed() {
     let folder = Folder::new();
     let film = recorded(&folder);
     let later = plaintext(30_000);

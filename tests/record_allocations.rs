@@ -1,5 +1,5 @@
-//! Once a recording is under way, no frame costs an allocation, and neither does a sync. The recorder runs in a process of its
-//! own: this test, started again.
+//! Once a recording is under way, frames cost no allocations, and neither do syncs. The recorder runs in a process of
+//! its own, which is this test started again.
 
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -21,7 +21,7 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 const FRAME: usize = 4096;
 const CHILD: &str = "REELSEAL_TEST_RECORDER";
 
-/// How many allocations a recording of so many frames in one segment makes.
+/// How many allocations it takes to record this many frames in one segment.
 fn allocations(frames: usize, more: &str) -> u64 {
     let folder = Folder::new();
     let mut test = Command::new(env::current_exe().unwrap());
@@ -40,7 +40,7 @@ fn allocations(frames: usize, more: &str) -> u64 {
     count
 }
 
-/// The recorder, if this process is to be one.
+/// The recorder, in the process that is to be one.
 #[test]
 fn recorder() {
     let Ok(line) = env::var(CHILD) else { return };

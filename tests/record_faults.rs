@@ -1,4 +1,4 @@
-//! Recordings on disks that are full, fail or lose their power, and recorders that are killed at any moment.
+//! Recordings on disks that are full, fail or lose power, and recorders that are killed at any moment.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -20,7 +20,7 @@ use support::{Folder, assert_done, assert_refused, feed, plaintext, text};
 
 const RECORD: &str = "record --output-dir cam --key-file key --frame-size 4K";
 
-/// A file system of so many KiB at `cam` in a folder, unmounted when it is dropped.
+/// A file system of this many KiB at `cam` in a folder, unmounted when it is dropped.
 struct Mounted(PathBuf);
 
 impl Mounted {
@@ -28,7 +28,7 @@ impl Mounted {
         Self::at(folder, &["-t", "tmpfs", "-o", &format!("size={kib}k"), "none"])
     }
 
-    /// One of ext4, whose image is `image`.
+    /// An ext4 file system in the image `image`.
     fn ext4(folder: &Folder, kib: u64) -> Self {
         fs::File::create(folder.path("image")).unwrap().set_len(kib << 10).unwrap();
         let image = folder.path("image");
@@ -67,7 +67,7 @@ fn segments(folder: &Folder) -> Vec<PathBuf> {
     paths
 }
 
-/// What of the recording can be read, one segment after the other.
+/// What can be read of the recording, one segment after another.
 fn readable(folder: &Folder) -> Vec<u8> {
     if segments(folder).is_empty() {
         return Vec::new();
@@ -103,12 +103,12 @@ fn on_a_full_disk_the_recording_ends_well_and_uses_all_of_it() {
     let film = plaintext(8 << 20);
     let output = feed(&mut folder.reelseal(&RECORD.split(' ').collect::<Vec<_>>()), &film);
     assert_ended_well_on_a_full_disk(&folder, &output, &film, 1 << 20);
-    // Another process takes the rest while it records: what was reserved is there all the same.
+    // Another process takes the rest of the disk during the recording: what was reserved is still there.
     segments(&folder).iter().for_each(|path| fs::remove_file(path).unwrap());
     let (input, mut writer) = pipe().unwrap();
     let mut command = folder.reelseal(&RECORD.split(' ').collect::<Vec<_>>());
     let recorder = command.stdin(input).stderr(Stdio::piped()).spawn().unwrap();
-    // It holds an end of the pipe, too.
+    // The command holds an end of the pipe, too.
     drop(command);
     let (output, follower_end) = pipe().unwrap();
     let arguments = ["decrypt", "--follow", "cam", "-o", "-", "--key-file", "key"];
@@ -158,7 +158,7 @@ fn a_quota_that_is_used_up_ends_a_recording_well() {
         let output = feed(&mut traced(&folder, &["-e", &inject], ""), &film);
         assert_ended_well_on_a_full_disk(&folder, &output, &film, 900_000);
     }
-    // Nothing is left of a recording for which there is no room at all.
+    // If there is no room for a recording at all, nothing is left of it.
     let folder = Folder::new();
     let output = feed(&mut traced(&folder, &["-e", "inject=fallocate:error=EDQUOT"], ""), b"frames");
     let fact = "cannot make the segment: disk quota exceeded\nreelseal: hint: nothing was recorded; make room, ";
@@ -168,7 +168,7 @@ fn a_quota_that_is_used_up_ends_a_recording_well() {
 
 #[test]
 #[ignore = "needs strace"]
-fn what_is_left_of_the_reserve_is_given_back_and_a_file_system_that_cannot_reserve_will_do() {
+fn what_is_left_of_the_reserve_is_released_and_a_file_system_need_not_be_able_to_reserve() {
     use std::os::unix::fs::MetadataExt;
     let folder = Folder::new();
     assert_done(&feed(&mut traced(&folder, &[], ""), b"frames"));
@@ -185,7 +185,7 @@ fn what_is_left_of_the_reserve_is_given_back_and_a_file_system_that_cannot_reser
 #[test]
 #[ignore = "needs strace"]
 fn a_sync_that_fails_begins_another_segment_and_that_is_reported() {
-    // The first is of the header; then those of frames, as each is synced.
+    // The first sync is of the header; those after it are of frames, as each is synced.
     for when in [2, 3, 5] {
         let folder = Folder::new();
         let inject = format!("inject=fdatasync:error=EIO:when={when}");
@@ -216,7 +216,7 @@ fn a_sync_that_fails_begins_another_segment_and_that_is_reported() {
     }
 }
 
-/// How many syncs have begun, as the log has them.
+/// How many syncs have begun, according to the log.
 fn syncs(folder: &Folder) -> usize {
     fs::read_to_string(folder.path("log")).unwrap_or_default().matches(" fdatasync(").count()
 }
@@ -226,7 +226,7 @@ fn syncs(folder: &Folder) -> usize {
 fn while_a_disk_takes_minutes_to_sync_frames_are_still_written() {
     let folder = Folder::new();
     fs::create_dir(folder.path("cam")).unwrap();
-    // The second of the thread that syncs takes longer than this test; strace counts for each thread.
+    // The second sync of the syncing thread takes longer than this test; strace counts for each thread separately.
     let inject = "inject=fdatasync:delay_enter=900000000:when=2";
     let (input, mut writer) = pipe().unwrap();
     let mut command = traced(&folder, &["-e", "trace=fdatasync", "-e", inject], "--sync 0 --max-delay 10ms");
@@ -247,7 +247,7 @@ fn while_a_disk_takes_minutes_to_sync_frames_are_still_written() {
     follower.kill().unwrap();
     follower.wait().unwrap();
     assert!(found == film);
-    // Of the header, the first of that thread, and the one that does not return.
+    // The header's sync, the first of that thread, and the one that does not return.
     assert!(log.matches(" fdatasync(").count() == 3 && log.matches("= 0").count() == 2, "{log}");
 }
 
@@ -264,7 +264,7 @@ fn a_write_that_fails_begins_another_segment_with_the_same_bytes() {
     }
 }
 
-/// How often the thread that makes a call most often has begun it: strace counts for each by itself.
+/// How often the thread that makes a call most often has begun it: strace counts for each thread separately.
 fn made_by_one(log: &str, name: &str) -> usize {
     let mut made = HashMap::new();
     for line in log.lines().filter(|line| line.contains(&format!(" {name}("))) {
@@ -273,7 +273,7 @@ fn made_by_one(log: &str, name: &str) -> usize {
     made.into_values().max().unwrap_or_default()
 }
 
-/// How often a thread of the recorder makes each of these calls.
+/// How often one thread of the recorder makes each of these calls, at most.
 fn calls(folder: &Folder, film: &[u8], names: &[&str]) -> Vec<(String, usize)> {
     assert_done(&feed(&mut traced(folder, &["-e", &format!("trace={}", names.join(","))], ARGUMENTS), film));
     let log = text(&folder.read("log"));
@@ -295,14 +295,14 @@ fn a_recorder_that_is_killed_at_any_call_leaves_what_it_had_written() {
             let inject = format!("inject={name}:signal=KILL:when={when}");
             let killed = feed(&mut traced(&folder, &["-e", &inject], ARGUMENTS), &film);
             if killed.status.success() {
-                // How often some calls are made differs a little from run to run.
+                // The number of some calls differs a little from run to run.
                 assert!(made_by_one(&text(&folder.read("log")), &name) < when, "{name} {when}");
                 continue;
             }
             if !folder.path("cam").exists() {
                 continue;
             }
-            // A header that was not written makes no segment.
+            // A file whose header was not written is not a segment.
             segments(&folder)
                 .iter()
                 .filter(|path| path.metadata().unwrap().len() == 0)
@@ -322,20 +322,20 @@ fn a_recorder_that_is_killed_at_any_call_leaves_what_it_had_written() {
     }
 }
 
-/// The recorder on an ext4 image, stopped by strace before call `when` of `name`; returns how much had been synced before
-/// that, and what the image holds at that moment, as after a power cut, mounted and read.
+/// Runs the recorder on an ext4 image, stopped by strace before call `when` of `name`. Returns how much had been synced
+/// before that, and what can be read from the image as it was at that moment, as after a power failure.
 fn cut_power(name: &str, when: usize, film: &[u8]) -> Option<(usize, Vec<u8>)> {
     let folder = Folder::new();
     let mounted = Mounted::ext4(&folder, 8192);
     let inject = format!("inject={name}:delay_enter=3000000:when={when}");
     let (input, mut writer) = pipe().unwrap();
-    // Each frame but the last is full, however slow the machine.
+    // Every frame but the last is full, however slow the machine is.
     let arguments = format!("{ARGUMENTS} --max-delay 1h");
     let mut command = traced(&folder, &["-e", "trace=pwrite64,fdatasync,fsync", "-e", &inject], &arguments);
     let mut strace = command.process_group_of_its_own().stdin(input).stderr(Stdio::null()).spawn().unwrap();
     let writes = film.to_vec();
     let feeding = std::thread::spawn(move || drop(writer.write_all(&writes)));
-    // The log names a call once it has begun.
+    // The log shows a call as soon as it has begun.
     let log = loop {
         let log = fs::read_to_string(folder.path("log")).unwrap_or_default();
         let begun = made_by_one(&log, name);
@@ -345,7 +345,7 @@ fn cut_power(name: &str, when: usize, film: &[u8]) -> Option<(usize, Vec<u8>)> {
         }
     };
     if log.is_some() {
-        // While the recorder is held at a write, a sync that is under way ends.
+        // While the recorder is held at a write, a sync that is under way comes to its end.
         while name != "fdatasync" && is_sync_under_way(&folder) {
             std::thread::yield_now();
         }
@@ -360,7 +360,7 @@ fn cut_power(name: &str, when: usize, film: &[u8]) -> Option<(usize, Vec<u8>)> {
     fs::copy(folder.path("key"), restored.path("key")).unwrap();
     fs::rename(folder.path("copy"), restored.path("image")).unwrap();
     let mounted = Mounted::at(&restored, &["-o", "loop", restored.path("image").to_str().unwrap()]);
-    // A frame of 4 KiB counts as synced once a sync after it has returned.
+    // A frame of 4 KiB counts as synced once a sync that began after it has returned.
     let synced = synced_frames(&log);
     let found = readable_after_a_power_cut(&restored);
     drop(mounted);
@@ -383,7 +383,7 @@ fn is_sync_under_way(folder: &Folder) -> bool {
     count("<unfinished") > count("resumed>")
 }
 
-/// How many full frames had been written before the last sync began that has returned.
+/// How many full frames had been written when the last sync that has returned began.
 fn synced_frames(log: &str) -> usize {
     let (mut written, mut begun, mut synced) = (0, 0, 0);
     for line in log.lines() {
@@ -401,7 +401,7 @@ fn synced_frames(log: &str) -> usize {
 }
 
 fn readable_after_a_power_cut(folder: &Folder) -> Vec<u8> {
-    // A name may have been synced before the header that it was given to.
+    // A name may have been synced before the header in its file.
     let has_header = |path: &Path| fs::read(path).unwrap().starts_with(b"\x89RSL");
     segments(folder).iter().filter(|path| !has_header(path)).for_each(|path| fs::remove_file(path).unwrap());
     readable(folder)
@@ -431,14 +431,14 @@ fn holes_among_frames_that_were_not_synced_confuse_nobody() {
     assert_done(&folder.pipe(&RECORD.split(' ').take(3).chain(["--frame-size", "4K"]).collect::<Vec<_>>(), &film));
     let path = segments(&folder).remove(0);
     let file = fs::File::options().write(true).open(&path).unwrap();
-    // Frame 5 is zeros, and the end is not there.
+    // Frame 5 is zeros, and the end is missing.
     file.write_all_at(&[0; 4160], 8192 + 5 * 4160).unwrap();
     file.set_len(8192 + 8 * 4160).unwrap();
     let verified = folder.run(&["verify", "cam"]);
     assert_refused(&verified, 4, "20480 bytes of it are there, and the end is unknown");
     assert_refused(&folder.run(&["decrypt", "cam", "-o", "-"]), 4, "is unfinished");
     assert!(folder.run(&["decrypt", "cam", "-o", "-", "--allow-gaps"]).stdout == film[..20_480]);
-    // Zeros to a length that the file system made up.
+    // Zeros up to a length that the file system made up.
     file.set_len(8192 + 5 * 4160).unwrap();
     file.set_len(8192 + 9 * 4160 + 77).unwrap();
     assert!(folder.run(&["decrypt", "cam", "-o", "-", "--allow-gaps"]).stdout == film[..20_480]);
@@ -446,7 +446,7 @@ fn holes_among_frames_that_were_not_synced_confuse_nobody() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_follower_and_a_recorder_that_wait_do_nothing_meanwhile() {
+fn a_follower_and_a_recorder_do_nothing_while_they_wait() {
     let folder = Folder::new();
     let (input, mut writer) = pipe().unwrap();
     let mut recorder = traced(&folder, &[], "").stdin(input).spawn().unwrap();
@@ -459,7 +459,7 @@ fn a_follower_and_a_recorder_that_wait_do_nothing_meanwhile() {
     drop(strace);
     writer.write_all(b"frames").unwrap();
     output.read_exact(&mut [0; 6]).unwrap();
-    // Beyond the sync of what has just come.
+    // Long enough for the sync of what was just written.
     std::thread::sleep(std::time::Duration::from_secs(2));
     let lines = |name: &str| text(&folder.read(name)).lines().count();
     let before = [lines("log"), lines("follow-log")];

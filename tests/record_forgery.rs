@@ -1,5 +1,5 @@
-//! Recordings that are locked with a public key, and somebody who has that key, the folder and no secret: whatever they put
-//! into it does not pass for the recorder's.
+//! Recordings that are locked with a public key, and an attacker who has that key and the folder but no secret: nothing
+//! that the attacker puts into the folder passes for the recorder's.
 
 #![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -51,7 +51,7 @@ fn forged(header: &Header, record: &SegmentRecord, recipient: &str, file_key: &K
 }
 
 #[test]
-fn prefix_record_and_link_of_a_segment_that_are_copied_do_not_make_it_one() {
+fn copying_the_prefix_record_and_link_of_a_segment_does_not_make_one() {
     let (folder, recipient) = recording(40_000);
     let names = segments(&folder);
     assert_eq!(names.len(), 3, "{names:?}");
@@ -63,7 +63,7 @@ fn prefix_record_and_link_of_a_segment_that_are_copied_do_not_make_it_one() {
     let copied = forged(&header, &record, &recipient, &key);
     assert_eq!(copied[..32], second[..32]);
 
-    // One more follows it, with keys that are all the forger's.
+    // Another forged segment follows it, with keys that are all the forger's.
     let mut next_header = header.clone();
     next_header.prefix.iv = [7; IV_LENGTH];
     let next_key = Key::from_bytes([67; 32]);
@@ -94,14 +94,14 @@ fn prefix_record_and_link_of_a_segment_that_are_copied_do_not_make_it_one() {
         assert_refused(&refused, 4, "forged/2.reel: was not made by the recorder of forged/1.reel");
         assert_eq!(refused.stdout, b"", "{arguments:?}");
     }
-    // A follower has given out what came before it, and goes no further.
+    // A follower delivers what came before it, and goes no further.
     let followed = run(&["decrypt", "--follow", "forged", "-o", "-", "--allow-gaps"]);
     assert_refused(&followed, 4, "forged/2.reel: was not made by the recorder of forged/1.reel");
     assert!(followed.stdout == plaintext(record.offset as usize));
 }
 
 #[test]
-fn after_a_gap_it_is_said_that_whoever_has_the_public_key_may_have_made_the_rest() {
+fn after_a_gap_a_warning_says_that_whoever_has_the_public_key_may_have_made_the_rest() {
     let (folder, recipient) = recording(40_000);
     let names = segments(&folder);
     let first = fs::read(folder.path("cam").join(&names[0])).unwrap();

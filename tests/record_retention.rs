@@ -1,4 +1,4 @@
-//! What becomes of finished segments: removed when they are to be, and nothing else; passed to a program.
+//! What happens to finished segments: those that are due are removed, and nothing else; a program is run for each.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -21,7 +21,7 @@ use support::{
 const RECORD: [&str; 9] =
     ["record", "--output-dir", "cam", "--key-file", "key", "--segment-size", "50000", "--frame-size", "4K"];
 
-/// Records so many bytes, in segments of 50,000 at most; gives what was reported.
+/// Records this many bytes, in segments of at most 50,000; returns what was reported.
 #[track_caller]
 fn record(folder: &Folder, bytes: usize, arguments: &[&str]) -> String {
     let output = feed(&mut folder.reelseal(&[&RECORD[..], arguments].concat()), &plaintext(bytes));
@@ -47,7 +47,7 @@ fn the_oldest_segments_are_removed_across_restarts_until_the_rest_is_small_enoug
     assert_eq!(all.len(), 6, "{all:?}");
     let largest = all.iter().map(|name| folder.path(&format!("cam/{name}")).metadata().unwrap().len()).max().unwrap();
     record(&folder, 100_000, &["--keep-size", "250K", "--name", "b-%s"]);
-    // The first ones of the first run are gone, and no more of them than had to go.
+    // The first segments of the first run are gone, and no more of them than necessary.
     let numbers = |of: &str| {
         let names = segments(&folder).into_iter().filter(|name| name.starts_with(of));
         let mut numbers: Vec<_> = names.map(|name| number(&folder, &name)).collect();
@@ -63,14 +63,14 @@ fn the_oldest_segments_are_removed_across_restarts_until_the_rest_is_small_enoug
 }
 
 #[test]
-fn a_recording_without_what_was_removed_is_whole_only_where_the_recorders_word_is_to_be_taken() {
+fn a_recording_without_what_was_removed_is_whole_only_if_the_recorders_word_is_to_be_taken() {
     let folder = Folder::new();
     record(&folder, 200_000, &["--keep-size", "150K", "--name", "a-%s"]);
     let first = segments(&folder).iter().map(|name| number(&folder, name)).min().unwrap();
     assert!(first > 2, "{first}");
     let missing = format!("segments 1 to {} are missing at the start", first - 1);
     let refused = folder.run(&["verify", "cam"]);
-    // Whoever can delete segments can write that they were removed.
+    // Whoever can delete segments can also write that they were removed.
     let noted =
         format!("cam: {missing}: removed by its recorder, according to .reelseal-recorder (not authenticated)\n");
     assert_refused(&refused, 4, &noted);
@@ -80,21 +80,21 @@ fn a_recording_without_what_was_removed_is_whole_only_where_the_recorders_word_i
     assert_done(&allowed);
     let whole = format!(": whole but for segments 1 to {}, removed by its recorder, ", first - 1);
     assert!(text(&allowed.stdout).contains(&whole), "{allowed:?}");
-    // Of one more it does not say that.
+    // The note does not cover one more segment.
     let oldest = segments(&folder).into_iter().find(|name| number(&folder, name) == first).unwrap();
     let taken = folder.read(&format!("cam/{oldest}"));
     fs::remove_file(folder.path(&format!("cam/{oldest}"))).unwrap();
     assert_refused(&verify(), 4, &format!("cam: segments 1 to {first} are missing at the start: expired or removed"));
     folder.write(&format!("cam/{oldest}"), &taken);
     assert_done(&verify());
-    // A later run still knows, and without its note nobody does.
+    // A later run still knows what was removed; without its ledger, nobody does.
     record(&folder, 10, &["--keep-size", "150K", "--name", "b-%s"]);
     fs::remove_file(folder.path("cam/.reelseal-recorder")).unwrap();
     assert_refused(&verify(), 4, "missing at the start: expired or removed");
 }
 
 #[test]
-fn what_is_known_of_segments_and_is_damaged_is_kept_and_reported() {
+fn a_damaged_ledger_is_kept_and_reported() {
     let folder = Folder::new();
     record(&folder, 100_000, &["--keep-size", "1M", "--name", "a-%s"]);
     let kept = segments(&folder);
@@ -111,9 +111,9 @@ fn what_is_known_of_segments_and_is_damaged_is_kept_and_reported() {
 }
 
 #[test]
-fn nothing_that_is_anothers_is_removed_whatever_its_name() {
+fn nothing_of_another_recorder_is_removed_whatever_its_name() {
     let folder = Folder::new();
-    // Another recorder's, and what was recorded before anything was to be removed.
+    // Another recorder's segments, and what was recorded before anything was to be removed.
     record(&folder, 100_000, &["--name", "other"]);
     let others = segments(&folder);
     fs::write(folder.path("cam/0.reel"), b"no stream").unwrap();
@@ -124,7 +124,7 @@ fn nothing_that_is_anothers_is_removed_whatever_its_name() {
     let all = || fs::read_dir(folder.path("cam")).unwrap().count();
     let before = all();
     let reported = record(&folder, 200_000, &["--keep-free", "1000000T", "--name", "other-%s", "--verbose"]);
-    // All of this recorder's is gone but the newest, and that there is still too little room is said.
+    // All of this recorder's segments but the newest are gone, and it is reported that there is still too little room.
     assert_eq!(reported.matches("removed for --keep-free").count(), 5, "{reported}");
     assert!(reported.contains("is free, and there is no segment left that may be removed"), "{reported}");
     assert_eq!(all(), before + 2, "{:?}", segments(&folder));
@@ -133,7 +133,7 @@ fn nothing_that_is_anothers_is_removed_whatever_its_name() {
 }
 
 #[test]
-fn the_segment_that_grows_is_never_removed() {
+fn the_growing_segment_is_never_removed() {
     let folder = Folder::new();
     let arguments = [&RECORD[5..], &["--keep-size", "1"]].concat();
     let (mut recorder, mut writer) = Recorder::start(&folder, &arguments);
@@ -142,7 +142,7 @@ fn the_segment_that_grows_is_never_removed() {
         let removed = recorder.wait_for("retention", &[("reason", json!("size"))]);
         assert_eq!((&removed["state"], &removed["is_handled"]), (&json!("removed"), &json!(true)));
     }
-    // Larger than all that is to be kept, and still there.
+    // Larger than everything that is to be kept, and still there.
     writer.write_all(&[7; 10_000]).unwrap();
     let mut reported = recorder.events.iter().rev();
     let begun = reported.find(|event| event["event"] == "segment" && event["state"] == "begun").unwrap();
@@ -180,7 +180,7 @@ fn two_recorders_do_not_remove_in_one_folder() {
         folder.reelseal(&[&RECORD[..], &["--keep-size", "1G", "--", "touch", "ran"]].concat()).output().unwrap();
     assert_refused(&refused, 1, "cam: another recorder manages the segments in this folder");
     assert!(!folder.path("ran").exists());
-    // One that removes nothing is welcome.
+    // A recorder that removes nothing is welcome.
     record(&folder, 10, &[]);
     recorder.stop();
 }
@@ -222,7 +222,7 @@ fn a_program_is_run_for_each_segment_in_order_with_its_path() {
     let order: Vec<_> = reported.lines().filter_map(|line| line.strip_suffix(": cp succeeded for it")).collect();
     names.iter_mut().for_each(|name| *name = format!("reelseal: cam/{name}"));
     assert_eq!(order, names);
-    // The path is the last argument, if it has no other place; it is absolute, and there is no shell.
+    // The path is the last argument, unless it has another place; it is absolute, and there is no shell.
     fs::remove_dir_all(folder.path("cam")).unwrap();
     folder.write(
         "list",
@@ -235,7 +235,7 @@ fn a_program_is_run_for_each_segment_in_order_with_its_path() {
     assert_eq!(listed, format!("2\n-x $HOME\n{}\nnone\n", path.display()));
 }
 
-/// Records, ships each segment with the script of that name, and has retention remove all of them but the newest.
+/// Records, ships each segment with the script of that name, and makes the recorder remove all of them but the newest.
 fn ship_and_remove(folder: &Folder, script: &str, to: &str) {
     let script = format!("{}/examples/{script}", env!("CARGO_MANIFEST_DIR"));
     let hook = ["--on-segment", &script, "--on-segment-arg", to, "--name", "cam-%s", "--keep-size", "1"];
@@ -254,7 +254,7 @@ fn ship_and_remove(folder: &Folder, script: &str, to: &str) {
 
 #[test]
 #[ignore = "needs rsync"]
-fn segments_are_shipped_with_rsync_and_removed_after_that() {
+fn segments_are_shipped_with_rsync_and_then_removed() {
     let folder = Folder::new();
     ship_and_remove(&folder, "ship-with-rsync.sh", "vault");
     // What cannot be shipped stays.
@@ -266,7 +266,7 @@ fn segments_are_shipped_with_rsync_and_removed_after_that() {
 
 #[test]
 #[ignore = "needs rclone"]
-fn segments_are_shipped_with_rclone_and_removed_after_that() {
+fn segments_are_shipped_with_rclone_and_then_removed() {
     ship_and_remove(&Folder::new(), "ship-with-rclone.sh", ":local:vault");
 }
 
@@ -283,7 +283,7 @@ fn a_program_that_waits_does_not_hold_up_the_recording() {
     assert!(!folder.path("ran").exists());
     recorder.signal(Signal::SIGTERM);
     recorder.wait_for("done", &[]);
-    // What is left is worked off, one at a time.
+    // What is left is handled one at a time.
     for count in 1..=6 {
         File::options().write(true).open(folder.path("gate")).unwrap().write_all(b"go\n").unwrap();
         recorder.wait_for("on_segment", &[("state", json!("done"))]);
@@ -311,9 +311,9 @@ fn once_the_recording_has_ended_a_signal_leaves_the_rest_to_the_next_recorder() 
 }
 
 #[test]
-fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() {
+fn segments_that_a_program_fails_for_are_reported_kept_and_passed_to_it_after_a_restart() {
     let folder = Folder::new();
-    // Nothing may be removed that it has not succeeded for.
+    // Nothing may be removed that the program has not succeeded for.
     let hook = [
         "--on-segment",
         "cp",
@@ -339,7 +339,7 @@ fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() 
     // The newest stays, however little may be kept.
     assert_eq!(segments(&folder).len(), 1, "{reported}");
     fs::remove_file(folder.path(&format!("cam/{}", segments(&folder)[0]))).unwrap();
-    // What it has succeeded for is not passed to it again.
+    // What the program has succeeded for is not passed to it again.
     fs::remove_dir_all(folder.path("shipped")).unwrap();
     fs::create_dir(folder.path("shipped")).unwrap();
     let kept = [&hook[..6], &["--keep-size", "1G"]].concat();
@@ -353,14 +353,14 @@ fn what_a_program_fails_for_is_reported_kept_and_passed_to_it_after_a_restart() 
 }
 
 #[test]
-fn for_want_of_room_what_a_program_failed_for_is_removed_too_and_that_is_said() {
+fn for_want_of_room_segments_that_a_program_failed_for_are_removed_too_and_that_is_reported() {
     let folder = Folder::new();
     let hook = ["--on-segment", "false", "--keep-free", "1000000T"];
     let reported = record(&folder, 100_000, &hook);
     assert_eq!(segments(&folder).len(), 1, "{reported}");
     let fact = ".bin.reel: removed for --keep-free, before false succeeded for it";
     assert_eq!(reported.matches(fact).count(), 2, "{reported}");
-    // No name is given again, though it is free.
+    // No name is used again, even if it is free.
     let names: std::collections::HashSet<_> = reported.lines().filter(|line| line.contains(fact)).collect();
     assert_eq!(names.len(), 2, "{reported}");
 }
@@ -380,7 +380,7 @@ fn a_segment_that_a_killed_recorder_left_is_passed_on_after_a_restart() {
 }
 
 #[test]
-fn a_program_that_hangs_is_ended_and_one_that_is_not_there_is_refused() {
+fn a_program_that_hangs_is_ended_and_one_that_does_not_exist_is_refused() {
     let folder = Folder::new();
     let hang = ["--on-segment", "sh", "--on-segment-arg", "-c", "--on-segment-arg", "exec sleep 1000"];
     let reported = record(&folder, 10, &[&hang[..], &["--on-segment-timeout", "100ms", "--name", "1"]].concat());

@@ -1,4 +1,5 @@
-//! A camera that is recorded for long, killed again and again, cut, asked and followed: nothing is lost, and nothing grows.
+//! A camera that is recorded for a long time, killed again and again, cut, queried and followed: nothing is lost, and
+//! nothing grows.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -24,18 +25,18 @@ use support::{
     text,
 };
 
-/// What it takes, in seconds, unless the environment says otherwise.
+/// How long the test takes, in seconds, unless the environment says otherwise.
 const SECONDS: u64 = 120;
 const VARIABLE: &str = "REELSEAL_SOAK_SECONDS";
 
-/// ffmpeg's test source at real rate. What it writes goes to a plain file, too: a new one for each start. That writes on when
-/// the group is asked to end, until ffmpeg has.
+/// ffmpeg's test source in real time. Its output also goes to a plain file, a new one for each start. The tee that
+/// writes it goes on until ffmpeg has ended, even when the group is asked to end.
 const CAMERA: &str = "\
 n=$(ls truth | wc -l)
 ffmpeg -nostdin -v quiet -re -f lavfi -i testsrc2=size=640x360:rate=25 -c:v mpeg2video -b:v 2M -f mpegts - |
     (trap '' TERM; exec tee truth/$(printf %06d $n))";
 
-/// The ffmpeg in the group of this process, if it runs.
+/// The ffmpeg in the process group of this process, if it is running.
 fn ffmpeg_of(group: i64) -> Option<Pid> {
     fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
         let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
@@ -51,7 +52,7 @@ fn digest(mut input: impl io::Read) -> (u64, blake3::Hash) {
     (hasher.count(), hasher.finalize())
 }
 
-/// The most memory that the process has had, in bytes, and how many descriptors it has.
+/// The most memory that the process has used, in bytes, and how many descriptors it has.
 fn usage(process: Pid) -> (u64, usize) {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
@@ -62,7 +63,7 @@ fn usage(process: Pid) -> (u64, usize) {
 #[ignore = "needs ffmpeg, and takes minutes"]
 fn nothing_is_lost_but_what_a_killed_producer_had_not_written() {
     let seconds = env::var(VARIABLE).map_or(SECONDS, |text| text.parse().unwrap());
-    // A cut each minute, or more often in a short run.
+    // A cut every minute, or more often in a short run.
     let cut_each = (seconds / 20).clamp(5, 60);
     let folder = Folder::new();
     fs::create_dir(folder.path("truth")).unwrap();
@@ -87,7 +88,7 @@ fn nothing_is_lost_but_what_a_killed_producer_had_not_written() {
         let (passed, known) = (began.elapsed().as_secs(), status(&socket));
         used.push(usage(process));
         if known["pid"].is_null() {
-            // One that has just come back is to write something first.
+            // A camera that has just come back should first write something.
             next_kill = next_kill.max(passed + 5);
         }
         if passed >= next_kill
@@ -97,7 +98,7 @@ fn nothing_is_lost_but_what_a_killed_producer_had_not_written() {
             kills += 1;
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             next_kill = passed + 5 + (random >> 33) % 30;
-            // Half of the time it is left to come back by itself.
+            // Half of the time, the restart is requested; otherwise the camera is left to come back by itself.
             if random >> 63 == 0 {
                 assert_eq!(post(&socket, "/restart"), "HTTP/1.1 202 Accepted");
             }
@@ -141,12 +142,12 @@ fn nothing_is_lost_but_what_a_killed_producer_had_not_written() {
     assert_eq!(recorded, truth, "{verified}");
     assert_eq!(followed.join().unwrap(), truth);
     assert_eq!(truths.len() as u64, known["restarts"].as_u64().unwrap() + 1);
-    // Each that wrote anything has a segment of its own; one that was killed before that has none.
+    // Each producer that wrote anything has a segment of its own; one that was killed before that has none.
     let wrote = truths.iter().filter(|path| path.metadata().unwrap().len() > 0).count();
     assert!(segments(&folder).len() >= wrote && kills > 0 && cuts > 0, "{wrote}");
-    // Flat: what a quarter of the time took is what all of it took, but for what a page more or less makes.
+    // Flat: the whole run takes no more memory than its first quarter did, give or take a few pages.
     assert!(most <= 12 << 20 && most <= used[used.len() / 4].0 + (1 << 20), "{used:?}");
-    // A program for a segment, a client and a guardian have some for a moment.
+    // The program for a segment, a client and a guardian each have some for a moment.
     assert!(highest <= 50 && used.last().unwrap().1 <= used[used.len() / 4].1 + 10, "{used:?}");
     let done = events.iter().filter(|event| event["event"] == "on_segment" && event["state"] == "done").count();
     assert_eq!(done, segments(&folder).len());

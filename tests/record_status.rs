@@ -1,4 +1,5 @@
-//! A recorder's status over HTTP: who gets it, what it says, what can be asked for, and that nobody can hold it up.
+//! A recorder's status over HTTP: who gets it, what it says, what can be requested, and that nobody can hold up the
+//! recorder.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -24,7 +25,7 @@ use support::{
     text,
 };
 
-/// A recorder of what is written to the pipe, with a socket, and that.
+/// A recorder of what is written to the pipe, with the pipe and the path of its status socket.
 fn recorder(folder: &Folder) -> (Recorder, PipeWriter, PathBuf) {
     let (mut recorder, mut writer) = Recorder::start(folder, &["--status", "cam.sock"]);
     writer.write_all(b"first").unwrap();
@@ -32,7 +33,7 @@ fn recorder(folder: &Folder) -> (Recorder, PipeWriter, PathBuf) {
     (recorder, writer, folder.path("cam.sock"))
 }
 
-/// Waits until so many bytes have arrived.
+/// Waits until this many bytes have arrived.
 fn wait_for_bytes(socket: &std::path::Path, bytes: u64) -> Value {
     loop {
         let status = status(socket);
@@ -117,7 +118,7 @@ fn clients_that_say_nothing_or_never_stop_hold_up_neither_the_recording_nor_the_
     }
     let descriptors = fs::read_dir(format!("/proc/{}/fd", recorder.process())).unwrap().count();
     assert!(descriptors < 50, "{descriptors}");
-    // One sends without end: it is answered once, and then left.
+    // One client never stops sending: it is answered once, and then disconnected.
     let mut endless = UnixStream::connect(&socket).unwrap();
     while endless.write_all(&[b'x'; 1000]).is_ok() {}
     let mut answer = Vec::new();
@@ -141,7 +142,7 @@ fn a_request_for_another_host_is_refused() {
 }
 
 #[test]
-fn a_socket_is_taken_only_from_nobody() {
+fn a_socket_is_taken_over_only_if_nobody_listens_on_it() {
     let folder = Folder::new();
     let record = |address: &str| {
         let arguments = ["record", "--output-dir", "cam", "--key-file", "key", "--status", address];
@@ -173,7 +174,7 @@ fn a_socket_is_taken_only_from_nobody() {
     assert_eq!((folder.read("film"), segments(&folder).len()), (b"a film".to_vec(), 1));
 }
 
-/// The port at which a recorder answers.
+/// The port on which a recorder answers.
 fn port(recorder: &mut Recorder) -> String {
     recorder.wait_for("status", &[])["address"].as_str().unwrap().to_owned()
 }
@@ -192,7 +193,7 @@ fn a_loopback_address_answers_our_own_user() {
 }
 
 #[test]
-fn the_port_that_the_system_chose_is_said_to_people_unless_they_want_quiet() {
+fn the_port_that_the_system_chose_is_reported_unless_quiet() {
     let folder = Folder::new();
     let record = ["record", "--output-dir", "cam", "--key-file", "key", "--status", "127.0.0.1:0"];
     let said = text(&feed(&mut folder.reelseal(&record), b"film").stderr);
@@ -247,7 +248,7 @@ fn prometheus_reads_the_metrics() {
     assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
     assert_eq!(metrics.matches("# TYPE ").count(), 10, "{metrics}");
     let checked = feed(Command::new("promtool").args(["check", "metrics"]).stdout(Stdio::piped()), metrics.as_bytes());
-    // It finds fault with exit code 3, and says so.
+    // It would report faults, with exit code 3.
     assert!(checked.status.success() && checked.stderr.is_empty(), "{}\n{metrics}", text(&checked.stderr));
     recorder.stop();
 }

@@ -1,4 +1,4 @@
-//! The command of a recording is looked after: started again, ended when it stalls, and reported on.
+//! The supervision of a recording's command: it is started again, ended when it stalls, and reported on.
 
 mod support;
 
@@ -34,11 +34,11 @@ fn a_command_is_started_again_and_each_start_begins_a_segment_of_the_same_record
         "{}",
         text(&verified.stdout)
     );
-    // The first segment grows until the next has something in it.
+    // The first segment grows until the next one has something in it.
     let run = ["exit", "restart", "start", "segment", "segment"];
     let expected = [&["start", "segment"][..], &run, &run, &["exit", "segment"]].concat();
     let mut found = kinds(&events);
-    // How the last segment is finished, and how the last exit is seen, has no order.
+    // The end of the last segment and the last exit are reported in any order.
     found[12..].sort_unstable();
     assert_eq!(found, expected, "{events:#?}");
     let exits: Vec<_> = events.iter().filter(|event| event["event"] == "exit").collect();
@@ -51,7 +51,7 @@ fn a_command_is_started_again_and_each_start_begins_a_segment_of_the_same_record
 }
 
 #[test]
-fn whoever_does_not_read_what_is_reported_does_not_stop_the_recording() {
+fn a_reader_that_does_not_read_the_reports_does_not_stop_the_recording() {
     for flag in [&["--verbose"][..], &["--progress", "json"]] {
         let folder = Folder::new();
         let (unread, stderr) = std::io::pipe().unwrap();
@@ -100,13 +100,13 @@ fn a_command_that_takes_too_much_memory_is_ended() {
     assert!(reported.contains("sh: took ") && reported.contains(" of memory and was stopped"), "{reported}");
 }
 
-/// Whether the process has ended; one that has and was not waited for counts.
+/// Whether the process has ended, including one that has not been waited for.
 fn has_ended(process: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.trim()));
     stat.map_or(true, |stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")))
 }
 
-/// Waits for the file, and gives what is in it.
+/// Waits for the file, and returns its content.
 fn wait_for_file(folder: &Folder, name: &str) -> String {
     loop {
         match std::fs::read_to_string(folder.path(name)) {
@@ -116,7 +116,7 @@ fn wait_for_file(folder: &Folder, name: &str) -> String {
     }
 }
 
-/// A command that starts two processes that leave its group, one of them detached, and which write their numbers.
+/// A command that starts two processes that leave its group, one of them detached; they write down their process ids.
 const SCATTERS: &str = "setsid sh -c 'echo $$ > left; exec sleep 1000' > /dev/null 2>&1 & \
     (setsid sh -c 'echo $$ > detached; trap \"\" TERM; while :; do sleep 0.05; done' > /dev/null 2>&1 &); \
     while ! test -s left || ! test -s detached; do sleep 0.01; done; echo begun; ";
@@ -137,7 +137,7 @@ fn what_has_left_the_group_of_a_command_ends_with_it_however_it_ends() {
 }
 
 #[test]
-fn what_has_left_the_group_of_a_command_ends_also_when_the_recorder_is_killed() {
+fn what_has_left_the_group_of_a_command_ends_even_if_the_recorder_is_killed() {
     let folder = Folder::new();
     let script = format!("{SCATTERS}exec sleep 1000");
     let (mut recorder, _) = Recorder::start(&folder, &["--kill-after", "200ms", "--", "sh", "-c", &script]);
@@ -150,9 +150,9 @@ fn what_has_left_the_group_of_a_command_ends_also_when_the_recorder_is_killed() 
 }
 
 #[test]
-fn memory_that_is_taken_outside_of_the_group_of_a_command_counts() {
+fn memory_that_is_taken_outside_the_group_of_a_command_counts() {
     let folder = Folder::new();
-    // Far more than the shell takes, and the sleep.
+    // Far more than the shell and its sleep take.
     let script = "setsid sh -c 'exec head -c 150000000 /dev/zero | exec tail -c 140000000 | sleep 1000' > /dev/null & \
         echo begun; exec sleep 1000";
     let arguments = ["--max-memory", "100M", "--kill-after", "100ms", "--", "sh", "-c", script];
@@ -172,7 +172,7 @@ fn a_second_signal_kills_the_command_and_what_was_written_is_sealed() {
     recorder.signal(Signal::SIGINT);
     let waiting = recorder.wait_for("note", &[]);
     assert_eq!(waiting["message"], "waiting for sh to end, 1h at most; a second signal ends it at once");
-    // The same signal once more may be the same request, but not for long.
+    // Sent again at once, the same signal may count as the same request, so it is repeated.
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let process = recorder.process();
     let again = std::thread::spawn(move || {
@@ -190,7 +190,7 @@ fn a_second_signal_kills_the_command_and_what_was_written_is_sealed() {
 }
 
 #[test]
-fn how_the_command_ended_is_reported_also_where_nothing_more_can_be_stored() {
+fn how_the_command_ended_is_reported_even_if_nothing_more_can_be_stored() {
     let folder = Folder::new();
     let recorder = [support::reelseal(), &RECORD.join(" "), "--progress json -- yes"].join(" ");
     let mut shell = std::process::Command::new("bash");
@@ -214,14 +214,14 @@ fn a_recording_ends_well_while_its_command_waits_to_be_started_again() {
 }
 
 #[test]
-fn a_command_that_was_never_there_is_the_callers_mistake_and_not_tried_again() {
+fn a_command_that_never_existed_is_the_callers_mistake_and_is_not_tried_again() {
     let folder = Folder::new();
     let arguments = ["--restarts", "always", "--", "./no-such-command"];
     assert_refused(&folder.reelseal(&[&RECORD[..], &arguments].concat()).output().unwrap(), 5, "command not found");
 }
 
 #[test]
-fn a_command_that_vanishes_between_two_starts_is_said_to_be_gone() {
+fn a_command_that_vanishes_between_two_starts_is_reported_as_gone() {
     let folder = Folder::new();
     let script = folder.write("camera", b"#!/bin/sh\nrm camera\nexit 1\n");
     std::fs::set_permissions(script, PermissionsExt::from_mode(0o755)).unwrap();
@@ -245,7 +245,7 @@ fn supervision_needs_a_command() {
 }
 
 #[test]
-fn a_signal_has_a_line_printed_that_says_how_the_recorder_is_doing() {
+fn a_signal_prints_a_line_that_says_how_the_recorder_is_doing() {
     let folder = Folder::new();
     let (mut recorder, _) = Recorder::start(&folder, &["--", "sh", "-c", "echo begun; exec sleep 1000"]);
     let started = recorder.wait_for("start", &[])["pid"].clone();

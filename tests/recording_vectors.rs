@@ -1,6 +1,6 @@
-//! Segments of recordings, frozen in tests/vectors/recording, and series of them with a line each in its INDEX of what must be
-//! said: the segments in order, and whether they are whole or which of them does not continue the one before, and why. With
-//! REELSEAL_WRITE_VECTORS=1, this file, which makes them all, writes them again.
+//! Segments of recordings, frozen in tests/vectors/recording, and series of them, each with a line in its INDEX of what
+//! must be reported: the segments in order, and whether they are whole or which of them does not continue the one
+//! before, and why. With REELSEAL_WRITE_VECTORS=1, this file, which makes them all, writes them again.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -37,8 +37,9 @@ struct Segment {
 }
 
 impl Segment {
-    /// Segment `number` of the recording `recording`: a full frame, one that is not, and the final one. `before` is the
-    /// segment that it follows, with the frames of it that its recorder knew of, and whether the last is the final one.
+    /// Segment `number` of the recording `recording`: a full frame, a shorter one, and the final one. `before` is the
+    /// segment that it follows, with the number of its frames that its recorder knew of, and whether the last of those
+    /// is the final one.
     fn new(recording: u8, number: u64, offset: usize, is_last: bool, before: Option<(&Self, usize, bool)>) -> Self {
         let mut fields = vec![recording; 16];
         fields.extend(number.to_le_bytes());
@@ -99,8 +100,8 @@ impl Segment {
         Self { file_key: *maker.file_key.bytes(), prefix: maker.prefix.encode(), record, offset, header, frames }
     }
 
-    /// What can be made of this segment without its file key: a stream with its prefix and its whole record, but another
-    /// file key.
+    /// What can be made of this segment without its file key: a stream with the same prefix and the same whole record,
+    /// but another file key.
     fn copied(&self, file_key: u8, is_last: bool) -> Self {
         let iv = *self.prefix.last_chunk().unwrap();
         Self::sealed(&maker([file_key; 32], iv, SEGMENT_FEATURES), self.offset, is_last, self.record.clone())
@@ -112,7 +113,7 @@ impl Segment {
         Self::linked(&maker, self.offset, false, &self.record[..76], Some(before))
     }
 
-    /// The first `frames` frames of it, and nothing after them.
+    /// The first `frames` frames of the segment, and nothing after them.
     fn bytes(&self, frames: usize) -> Vec<u8> {
         [self.header.clone(), self.frames[..frames].concat()].concat()
     }
@@ -137,7 +138,7 @@ fn segments() -> Vec<(&'static str, Vec<u8>)> {
     let third = second.next(1, 3, true);
     let other_first = Segment::new(2, 1, 0, false, None);
     let other_second = other_first.next(2, 2, true);
-    // All that can be known without the file key of the first segment is right.
+    // Everything that can be known without the file key of the first segment is right.
     let forged = {
         let forger = Segment::new(3, 1, 0, false, None);
         let mut fields = vec![1; 16];
@@ -150,11 +151,11 @@ fn segments() -> Vec<(&'static str, Vec<u8>)> {
     };
     let copied = second.copied(99, false);
     let after_copied = copied.next(1, 3, true);
-    // The recorder could not write the final frame of the second, nor its last but one.
+    // The recorder could not write the final frame of the second segment, or not even the frames before it.
     let after_unfinished = Segment::new(1, 3, SEGMENT_LENGTH * 2, true, Some((&second, 2, false)));
     let after_one_frame = Segment::new(1, 3, SEGMENT_LENGTH + PAYLOAD, true, Some((&second, 1, false)));
     let after_no_frame = Segment::new(1, 3, SEGMENT_LENGTH, true, Some((&second, 0, false)));
-    // Linked to the second, but to another state of it.
+    // Linked to the second segment, but to another state of it.
     let after_another_state = Segment::new(1, 3, SEGMENT_LENGTH * 2, true, Some((&second, 2, true)));
     let at_another_offset = Segment::new(1, 3, SEGMENT_LENGTH, true, Some((&second, 3, true)));
     vec![
@@ -180,7 +181,7 @@ fn segments() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Series of segments: their names, the outcome, and how many bytes are given out.
+/// Series of segments: their names, the outcome, and how many bytes are delivered.
 fn series() -> Vec<(&'static str, &'static str, usize)> {
     vec![
         ("first second third", "whole", 3 * SEGMENT_LENGTH),
@@ -249,7 +250,7 @@ fn decrypt(folder: &Folder, names: &str, more: &[&str]) -> Output {
 }
 
 #[test]
-fn the_command_says_of_each_series_what_its_line_says_and_gives_out_all_or_nothing() {
+fn the_command_reports_on_each_series_what_its_line_says_and_delivers_all_or_nothing() {
     let folder = Folder::new();
     for (names, outcome, length) in series() {
         let output = decrypt(&folder, names, &[]);
@@ -284,7 +285,7 @@ fn gaps_are_passed_over_only_if_that_is_asked_for_and_forgeries_never() {
         assert_eq!(output.status.success(), is_passed_over, "{names}: {}", text(&output.stderr));
         assert_eq!(output.stdout.is_empty(), !is_passed_over, "{names}");
     }
-    // What was written again in the next segment is not doubled.
+    // What was written again in the next segment is not repeated.
     let doubled = decrypt(&folder, "second-unfinished third-after-one-frame", &["--allow-gaps"]);
     let start = SEGMENT_LENGTH;
     assert!(doubled.stdout == plaintext(start + PAYLOAD + SEGMENT_LENGTH)[start..]);
@@ -311,7 +312,7 @@ fn a_segment_after_a_gap_takes_nothing_from_the_one_before_it_whatever_it_says_o
 
 #[test]
 #[ignore = "needs python3 with cryptography and blake3"]
-fn an_independent_reader_says_the_same_of_each_series() {
+fn an_independent_reader_says_the_same_about_each_series() {
     let reader = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference/recording.py");
     let folder = Folder::new();
     fs::write(folder.path("vector-key"), key_file().to_text().as_bytes()).unwrap();

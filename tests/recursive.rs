@@ -1,4 +1,4 @@
-//! Folders: what in them is taken, what is passed over and said to be, and that their shape is kept.
+//! Folders: what is taken from them, what is passed over and reported, and that their structure is kept.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use support::{Folder, assert_done, assert_refused, plaintext, text};
 
-/// A folder of clips in which there are a file, a stream and one of each kind of thing that is no file.
+/// A folder of clips that also holds a plain file, a stream and one of each kind of thing that is not a file.
 fn mixed() -> (Folder, UnixListener) {
     let folder = Folder::new();
     fs::create_dir(folder.path("clips")).unwrap();
@@ -60,7 +60,7 @@ fn what_is_passed_over_is_an_event_for_programs() {
 }
 
 #[test]
-fn a_stream_is_one_by_its_magic_and_not_by_its_name() {
+fn a_stream_is_recognised_by_its_magic_and_not_by_its_name() {
     let folder = Folder::new();
     fs::create_dir(folder.path("clips")).unwrap();
     folder.write("clips/a", b"frames");
@@ -73,7 +73,7 @@ fn a_stream_is_one_by_its_magic_and_not_by_its_name() {
     assert_eq!(text(&output.stderr), "reelseal: 1 passed over: 1 plaintext named .reel\n");
     assert_eq!(folder.read("back/clips/x.reel"), b"plaintext, whatever its name");
     assert!(!folder.path("back/clips/y").exists());
-    // To verify is to find out whether all is well, and a stream that has lost its beginning is not.
+    // `verify` is meant to find out whether all is well, and a stream that has lost its beginning is not well.
     assert_refused(&folder.run(&["verify", "--recursive", "out"]), 4, "out/clips/y.reel: not a reelseal stream");
 }
 
@@ -96,7 +96,7 @@ fn empty_folders_are_mirrored_and_not_in_themselves() {
 }
 
 #[test]
-fn no_empty_folder_is_mirrored_by_a_run_that_came_to_nothing() {
+fn no_empty_folder_is_mirrored_by_a_run_that_produced_nothing() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path("clips/empty")).unwrap();
     folder.write("clips/a", b"frames");

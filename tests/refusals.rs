@@ -1,4 +1,4 @@
-//! What a refusal costs: a stream that is refused, whatever it asks for, takes neither time nor memory before it is.
+//! What a refusal costs: a stream that is refused takes little time and memory before that, whatever it asks for.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -33,7 +33,7 @@ fn spent_by_children() -> (Duration, i64) {
     (Duration::from_micros(microseconds.sum::<i64>() as u64), usage.max_rss() << 10)
 }
 
-/// Runs `command` and holds what it took against the limits.
+/// Runs `command` and checks what it used against the limits.
 #[track_caller]
 fn cheaply(name: &str, command: &mut Command) -> Output {
     let (before, _) = spent_by_children();
@@ -49,7 +49,7 @@ fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
-/// A stream with a place for a sound second copy at every length, each of which only its checksum refutes.
+/// A stream that seems to have a sound second copy at every length, each refuted only by its checksum.
 fn a_second_copy_everywhere() -> Vec<u8> {
     let whole = Maker::plain().header();
     (0..2 * HeaderLength::MAX.bytes() / 64)
@@ -57,14 +57,14 @@ fn a_second_copy_everywhere() -> Vec<u8> {
             let mut bytes = [0; 64];
             bytes[..48].copy_from_slice(&whole[..48]);
             bytes[32..34].copy_from_slice(&u16::try_from(unit).unwrap().to_le_bytes());
-            // The first is damaged, so that the others count.
+            // The first copy is damaged, so that the others matter.
             bytes[0] ^= u8::from(unit == 0);
             bytes
         })
         .collect()
 }
 
-/// The longest header, full of slots that all unwrap, under a MAC that fails.
+/// The longest header, full of slots that all unwrap, with a MAC that fails.
 fn slots_that_unwrap_in_vain() -> Vec<u8> {
     let slot = Slot::KeyFile(new_key_file_slot(&file_key(), &key_file(), [3; 32]));
     let record = Record::from(&slot);
@@ -74,7 +74,7 @@ fn slots_that_unwrap_in_vain() -> Vec<u8> {
     checked(flipped(header.encode(|_| [0; 32]).unwrap(), &[40])).repeat(2)
 }
 
-// One test, as the counters are the whole process's.
+// A single test, since the counters are for the whole process.
 #[test]
 fn every_refusal_takes_at_most_100_ms_of_processor_time_and_16_mib() {
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! `reelseal salvage`: what is sound at its place, a list and a map of what is missing, and new streams of the rest.
+//! `reelseal salvage`: what is sound in its place, a list and a map of what is missing, and new streams from the rest.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -17,7 +17,7 @@ const WIRE: usize = PAYLOAD + 64;
 const FRAMES_START: usize = 8192;
 const LENGTH: usize = 20 * PAYLOAD + 5;
 
-/// A folder with a stream of 20 full frames and a final one of 5 bytes, of which these are damaged.
+/// A folder with a stream of 20 full frames and a final one of 5 bytes; the frames `damaged` are damaged.
 fn prepared(damaged: &[usize]) -> Folder {
     let folder = Folder::new();
     folder.write("film", &plaintext(LENGTH));
@@ -32,7 +32,7 @@ fn damage(folder: &Folder, damaged: &[usize]) {
     folder.write("film.reel", &stream);
 }
 
-/// The plaintext with zeros for these frames.
+/// The plaintext, with zeros in place of these frames.
 fn with_zeros(damaged: &[usize]) -> Vec<u8> {
     let mut expected = plaintext(LENGTH);
     damaged.iter().for_each(|frame| expected[frame * PAYLOAD..(frame + 1) * PAYLOAD].fill(0));
@@ -85,7 +85,7 @@ fn what_is_missing_takes_no_space_in_a_file() {
 }
 
 #[test]
-fn a_whole_stream_is_salvaged_with_success_also_with_something_after_its_end() {
+fn a_whole_stream_is_salvaged_with_success_even_with_something_after_its_end() {
     let folder = prepared(&[]);
     let whole = folder.run(&["salvage", "film.reel", "-o", "out"]);
     assert_salvaged(&whole, 0);
@@ -123,7 +123,7 @@ fn a_stream_that_is_cut_or_unfinished_gives_its_whole_frames() {
         let piped = folder.pipe(&["salvage", "-o", "-"], &stream[..cut]);
         assert!(piped.status.code() == Some(4) && piped.stdout == plaintext(frames * PAYLOAD), "{cut}");
     }
-    // As a recorder leaves it whose machine lost power.
+    // As left by a recorder on a machine that lost power.
     let zeros = [&stream[..FRAMES_START + 5 * WIRE], &[0; 3 * WIRE + 70]].concat();
     let output = folder.pipe(&["salvage", "-o", "-"], &zeros);
     assert!(output.status.code() == Some(4) && output.stdout == plaintext(5 * PAYLOAD));
@@ -193,7 +193,7 @@ fn events_have_each_range_as_data() {
 }
 
 #[test]
-fn one_header_copy_is_enough_and_with_none_one_that_was_kept() {
+fn one_header_copy_is_enough_and_so_is_a_saved_header() {
     let folder = prepared(&[5]);
     assert_done(&folder.run(&["inspect", "film.reel", "--save-header", "saved"]));
     assert_eq!((mode(&folder.path("saved")), folder.read("saved").len()), (0o600, FRAMES_START));
@@ -224,7 +224,7 @@ fn one_header_copy_is_enough_and_with_none_one_that_was_kept() {
 }
 
 #[test]
-fn a_header_that_was_kept_opens_with_the_old_secret() {
+fn a_saved_header_opens_with_the_old_secret() {
     let folder = prepared(&[]);
     assert_done(&folder.run(&["inspect", "film.reel", "--save-header", "saved"]));
     assert_done(&folder.reelseal(&["keygen", "-o", "new"]).output().unwrap());
@@ -248,7 +248,7 @@ fn a_resealed_stream_is_whole_opens_with_the_new_secret_alone_and_says_what_was_
     let missing = r#""resealed":[{"end_lost":false,"left_out":false,"missing":[{"first":12288,"end":20480},{"first":36864,"end":40960}],"unlisted":0}]"#;
     assert!(shown.contains(missing), "{shown}");
 
-    // Damaged and resealed again, it still says what was missing at first.
+    // Damaged and resealed again, it still says what was missing the first time.
     fs::rename(folder.path("resealed.reel"), folder.path("film.reel")).unwrap();
     damage(&folder, &[6]);
     let stream = folder.read("film.reel");
@@ -283,7 +283,7 @@ fn a_resealed_recording_keeps_its_times() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_before_anything_is_written() {
+fn impossible_requests_are_refused_before_anything_is_written() {
     let folder = prepared(&[3]);
     folder.write("there", b"precious");
     for (arguments, fact) in [
@@ -382,7 +382,7 @@ fn a_bad_sector_costs_the_frames_that_touch_it() {
 #[ignore = "needs strace"]
 fn a_bad_sector_in_one_header_copy_costs_nothing() {
     let folder = prepared(&[]);
-    // A read fails, and that of its first sector again.
+    // A read fails, and so does reading its first sector again.
     let output = with_failing_reads(&folder, &["pread64:error=EIO:when=1..2"], &["salvage", "film.reel", "-o", "out"]);
     assert_refused(&output, 0, "the first of the two header copies is damaged");
     assert!(folder.read("out") == plaintext(LENGTH));
@@ -390,7 +390,7 @@ fn a_bad_sector_in_one_header_copy_costs_nothing() {
 
 #[test]
 #[ignore = "needs strace"]
-fn where_a_pipe_cannot_be_read_on_what_came_before_is_kept() {
+fn if_reading_a_pipe_fails_what_came_before_is_kept() {
     let folder = prepared(&[]);
     let stream = fs::File::open(folder.path("film.reel")).unwrap();
     let fifo = folder.path("fifo");
@@ -423,14 +423,14 @@ fn ddrescuelog_reads_the_map() {
     assert!(status.contains("mapfile extent:    81925 B,  in      5 area(s)"), "{status}");
     assert!(status.contains("bad-sector:    12288 B,  in      2 area(s)"), "{status}");
     assert_eq!(ddrescuelog(&["--list-blocks=-", "--block-size=4096", "map"]), "3\n4\n9\n");
-    // Finished, if nothing is missing.
+    // The status is finished if nothing is missing.
     folder.write("film", &plaintext(LENGTH));
     assert_done(&folder.run(&["encrypt", "film", "--force"]));
     assert_done(&folder.run(&["salvage", "film.reel", "-o", "out", "--map", "map", "--force"]));
     ddrescuelog(&["--done-status", "map"]);
 }
 
-/// How many frames of video ffmpeg decodes of a file.
+/// How many frames of video ffmpeg decodes from a file.
 fn decoded(folder: &Folder, name: &str) -> usize {
     let arguments = ["-v", "quiet", "-i", name, "-map", "0:v", "-f", "null", "-progress", "-", "-"];
     let output = Command::new("ffmpeg").args(arguments).current_dir(folder.path("")).output().unwrap();

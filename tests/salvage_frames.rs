@@ -1,5 +1,5 @@
-//! What a salvage gives out: whatever was done to a stream, every byte that is called sound is the plaintext's at that place,
-//! every frame that nothing touched is there, and tags that lie put nothing at a place that contradicts others.
+//! What a salvage delivers: whatever was done to a stream, every byte that is called sound is that of the plaintext at
+//! its place, every untouched frame is there, and false tags put nothing in a place that contradicts other frames.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -39,11 +39,11 @@ impl StretchListener for Told {
     }
 }
 
-/// What came of a salvage.
+/// The result of a salvage.
 struct Outcome {
     salvaged: Salvaged,
     stretches: Vec<Stretch>,
-    /// With zeros, and without anything, for what is missing.
+    /// The outputs with zeros in place of what is missing, and with nothing in its place.
     outputs: [Vec<u8>; 2],
 }
 
@@ -52,7 +52,7 @@ fn new_stream(features: Features) -> NewStream {
     lock.new_stream(Layout { frame_size: SIZE, ..Layout::default() }, features).unwrap()
 }
 
-/// A stream of frames of these lengths, the last of them final, whose tags `lie` may change.
+/// A stream of frames of these lengths, the last of them final; `lie` may change their tags.
 fn forged(features: Features, lengths: &[usize], lie: impl Fn(&mut FrameTag)) -> Known {
     let new = new_stream(features);
     let chain = chain(&new);
@@ -68,7 +68,7 @@ fn forged(features: Features, lengths: &[usize], lie: impl Fn(&mut FrameTag)) ->
         let mut tag = FrameTag { index: index as u64, time, offset: offset as u64, length: length as u32, flags };
         lie(&mut tag);
         let sealed = chain.seal(Frame::clear(buffer, tag));
-        // A final frame before others is followed by whatever fills its place.
+        // The rest of the place of a final frame that is not the last is filled up.
         let mut bytes = sealed.wire().to_vec();
         if index + 1 < lengths.len() {
             bytes.resize(WIRE, 0x55);
@@ -87,8 +87,8 @@ fn chain(new: &NewStream) -> Chain {
     Chain::new(&new.keys, &new.header.prefix)
 }
 
-/// Salvages `wire`, the frames of a stream of these keys: from a file and in order, on one worker and on several, which must
-/// all come to the same.
+/// Salvages `wire`, the frames of a stream with these keys, from a file and in order, on one worker and on several; the
+/// results must be the same.
 fn salvaged(new: &NewStream, wire: &[u8]) -> Outcome {
     let chain = chain(new);
     let file = tempfile::tempfile().unwrap();
@@ -140,7 +140,7 @@ fn sound(outcome: &Outcome) -> Vec<Range<u64>> {
     sound.collect()
 }
 
-/// Asserts that the stretches go through the stream without a hole, and that the outputs are just what they say.
+/// Asserts that the stretches cover the stream without a gap, and that the outputs are just what they say.
 fn assert_consistent(outcome: &Outcome) {
     let [zeros, left_out] = &outcome.outputs;
     let (mut frame, mut offset, mut kept) = (0, 0, Vec::<u8>::new());
@@ -202,7 +202,7 @@ fn harm() -> impl Strategy<Value = Harm> {
     ]
 }
 
-/// Harms `wire`.
+/// Damages `wire`.
 fn harmed(wire: &[u8], harms: &[Harm]) -> Vec<u8> {
     let mut harmed = wire.to_vec();
     for harm in harms {
@@ -251,8 +251,8 @@ proptest! {
     }
 }
 
-/// What is given out of a live stream of ten frames of 100 bytes of which `lie` changes the tags and `damaged` frames do not
-/// verify. No output may be longer than what the frames can hold.
+/// Salvages a live stream of ten frames of 100 bytes; `lie` changes the tags, and the frames `damaged` do not verify.
+/// No output may be longer than what the frames can hold.
 fn lying(damaged: &[usize], lie: impl Fn(&mut FrameTag)) -> (Vec<u64>, Outcome) {
     let known = forged(live(), &[100; 10], lie);
     let mut wire = known.wire;
@@ -288,7 +288,8 @@ fn an_offset_of_exabytes_or_a_gap_that_is_longer_than_the_missing_frames_can_hol
             assert_eq!(sound, expected.collect::<Vec<_>>(), "{offset}, {damaged:?}");
         }
     }
-    // As much as one frame can hold may have been in it; then those that follow at their old places overlap.
+    // The missing frame may have held as much as one frame can; the frames that follow in their old places then
+    // overlap.
     let (sound, outcome) = lying(&[3], |tag| {
         if tag.index == 4 {
             tag.offset = 300 + PAYLOAD as u64
@@ -323,7 +324,7 @@ fn a_final_frame_before_sound_ones_is_damaged_and_ends_nothing() {
     }
 }
 
-/// A salvage into a new stream, and what a reader of that says.
+/// Salvages into a new stream; returns what a reader of that finds.
 fn resealed(known: &Known, wire: &[u8], filling: Filling) -> (Vec<FrameTag>, Vec<u8>) {
     let features = known.new.header.prefix.features;
     let (new, file) = (new_stream(features), tempfile::tempfile().unwrap());
@@ -383,7 +384,7 @@ fn a_resealed_stream_whose_end_was_lost_is_whole_and_says_that_it_was_interrupte
 }
 
 #[test]
-fn of_nothing_sound_nothing_is_given() {
+fn where_nothing_is_sound_nothing_is_delivered() {
     struct Untouched;
     impl SalvageOutput for Untouched {
         const IN_TURN: bool = true;

@@ -687,7 +687,7 @@ fn a_source_that_is_truncated_still_gives_what_is_left() {
     }
 }
 
-/// One stream, and after a switch another of the same keys.
+/// One stream, and after a switch another one with the same keys.
 struct Replaced {
     streams: [Vec<u8>; 2],
     is_replaced: AtomicBool,
@@ -720,7 +720,7 @@ fn a_frame_replaced_by_one_of_another_offset_gives_no_byte_at_a_wrong_offset_and
         let mut whole = vec![0; plaintext.len()];
         file.read_exact_at(&mut whole, 0).unwrap();
         source.is_replaced.store(true, Ordering::Relaxed);
-        // Its tag is remembered, the frame itself is no longer cached.
+        // Its tag is remembered, but the frame itself is no longer cached.
         let read = file.read_at(&mut [0; 10], offset);
         let expected = FrameFault::Offset(offset);
         assert!(matches!(read, Err(StreamError::Frame { index: 1, fault }) if fault == expected), "{offset}: {read:?}");

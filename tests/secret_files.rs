@@ -49,7 +49,7 @@ fn the_first_line_of_a_passphrase_file_is_the_passphrase_and_more_of_them_get_a_
 }
 
 #[test]
-fn a_new_passphrase_file_is_read_and_warned_of_likewise() {
+fn a_new_passphrase_file_is_read_and_warned_about_in_the_same_way() {
     let folder = folder_with(&[("film", b"frames"), ("new", b"shut it\nby night\n")]);
     assert_done(&folder.run(&["encrypt", "film"]));
     let arguments = [["passwd", "film.reel", "--quiet", "--new-passphrase-file", "new"].as_slice(), &CHEAP].concat();
@@ -70,7 +70,7 @@ fn a_passphrase_file_of_one_line_gets_no_warning_however_the_line_ends() {
 }
 
 #[test]
-fn a_secret_that_others_can_read_is_warned_of_once_however_many_files_it_seals() {
+fn a_secret_that_others_can_read_is_warned_about_once_however_many_files_it_seals() {
     let folder = folder_with(&[("one", b"1"), ("two", b"2"), ("phrase", b"open sesame\n")]);
     for (mode, others_can) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
         for name in ["key", "phrase"] {
@@ -106,7 +106,7 @@ fn stderr_of_shell(folder: &Folder, script: &str) -> String {
 }
 
 #[test]
-fn a_passphrase_on_a_descriptor_is_warned_of_only_if_it_comes_from_a_file() {
+fn a_passphrase_on_a_descriptor_is_warned_about_only_if_it_comes_from_a_file() {
     let folder = folder_with(&[("film", b"frames"), ("phrase", b"open sesame\n")]);
     set_mode(&folder, "phrase", 0o644);
     let encrypt = "$reelseal encrypt film --force --scrypt-log-n 14 --passphrase-fd";

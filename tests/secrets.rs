@@ -1,4 +1,4 @@
-//! Secrets do not stay in memory longer than they are needed, and do not show.
+//! Secrets do not stay in memory longer than they are needed, and are not shown.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -27,7 +27,7 @@ fn header(stream: &[u8]) -> ParsedHeader {
     found.copy.parse(Features::TIMED).unwrap()
 }
 
-/// What must not stay in memory, by name, and a key that a run needs to its end.
+/// The secrets that must not stay in memory, by name, and the keys that a run needs until its end.
 type Secrets = (Vec<(&'static str, Vec<u8>)>, StageKeys);
 
 /// The secrets of a stream that `passphrase` opens.
@@ -85,8 +85,8 @@ const KEY_FILE_LABEL: usize = 16;
 const HEADER: usize = 8192;
 const FRAME: usize = 65_600;
 
-/// Starts the command and gives it `input`, the beginning of its input; gives the first `length` bytes of its output,
-/// with the command in the middle of its work.
+/// Starts the command and gives it `input`, the beginning of its input; returns the first `length` bytes of its output,
+/// while the command is in the middle of its work.
 fn in_the_middle(command: &mut Command, input: &[u8], length: usize) -> (Child, ChildStdin, Vec<u8>) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
@@ -121,8 +121,8 @@ fn the_passphrase_and_what_is_derived_from_it_are_wiped_once_frames_move() {
     child.wait().unwrap();
 }
 
-/// Encrypts from one pipe to another with a passphrase from the prompt, which `answer` gives and returns; it and what
-/// comes of it are then looked for while frames move.
+/// Encrypts from one pipe to another with a passphrase from the prompt, which `answer` gives and returns; while frames
+/// move, the memory is then searched for it and for what is derived from it.
 fn assert_forgotten_after_the_prompt(answer: impl FnOnce(&mut PtySession) -> String) {
     let folder = Folder::new();
     for name in ["in", "out"] {
@@ -238,7 +238,7 @@ fn another_process_of_the_same_user_reads_neither_memory_nor_environment_and_doe
 }
 
 #[test]
-fn what_is_wrong_with_a_secret_is_reported_without_showing_it() {
+fn a_problem_with_a_secret_is_reported_without_showing_it() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let wrong = |secret: &[u8], way: &str| {

@@ -1,4 +1,4 @@
-//! `reelseal serve`: what it answers, to whom, and what becomes of clients that misbehave.
+//! `reelseal serve`: what it answers, to whom, and what happens to clients that misbehave.
 
 #![cfg(feature = "serve")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -25,11 +25,11 @@ use support::{
     text,
 };
 
-/// The bytes of a stream's frame, and where the first begins.
+/// The size of a stream's frame, and where the first one begins.
 const WIRE: u64 = 65_536 + 64;
 const FRAMES_START: u64 = 2 * 4096;
 
-/// A folder with films/film.mp4 of so many bytes, encrypted.
+/// A folder with films/film.mp4 of this many bytes, encrypted.
 fn film(length: usize) -> Folder {
     let folder = Folder::new();
     fs::create_dir(folder.path("films")).unwrap();
@@ -59,7 +59,7 @@ fn ranges_conditions_and_methods_are_answered_as_rfc_9110_says() {
 
     let is = |condition: &str| condition.replace("ETAG", etag).replace("DATE", modified);
     let old = "Sun, 06 Nov 1994 08:49:37 GMT";
-    // What is asked, the status, and the bytes of one range.
+    // The request headers, the status, and the bytes of one range.
     type Case<'a> = (&'a [&'a str], u16, Option<(usize, usize)>);
     let cases: [Case<'_>; 23] = [
         (&["Range: bytes=0-0"], 206, Some((0, 1))),
@@ -187,7 +187,7 @@ fn nothing_is_answered_without_the_token_to_another_host_or_outside_the_tree() {
     for name in ["../outside.mp4", "%2e%2e/outside.mp4", "..%2foutside.mp4", "link.mp4", "up/", "up/films/film.mp4"] {
         assert_eq!(raw(&format!("{root}{name}"), &here), 404, "{name}");
     }
-    // One that takes a film's place later does not lead out of the tree either.
+    // Nor does a link that later takes the place of a film lead out of the tree.
     fs::remove_file(folder.path("films/film.mp4.reel")).unwrap();
     symlink("../outside.mp4.reel", folder.path("films/film.mp4.reel")).unwrap();
     assert_eq!(raw(&format!("{root}film.mp4"), &here), 404);
@@ -304,7 +304,7 @@ fn an_address_that_nobody_can_learn_is_refused() {
 }
 
 #[test]
-fn generated_names_go_before_files_of_the_same_name_which_keep_theirs_and_nothing_is_below_a_file() {
+fn generated_names_take_precedence_over_files_of_the_same_name_and_nothing_is_below_a_file() {
     let folder = film(100);
     for name in ["index.json", "index.m3u"] {
         folder.write(name, b"forged");
@@ -348,7 +348,7 @@ fn a_recording_with_a_gap_has_ended_before_it() {
 }
 
 #[test]
-fn an_unfinished_stream_can_be_sought_in_and_never_ends_well() {
+fn an_unfinished_stream_allows_seeking_and_never_ends_well() {
     let (folder, film_bytes) = (film(400_000), plaintext(400_000));
     let file = File::options().write(true).open(folder.path("films/film.mp4.reel")).unwrap();
     file.set_len(FRAMES_START + 3 * WIRE + 500).unwrap();
@@ -398,7 +398,7 @@ fn a_folder_has_an_index_a_playlist_and_pages_of_its_folders() {
     assert_eq!((moved.status, moved.header("location")), (301, Some(format!("{root}day%20one/").as_str())));
     let page = serving.get("day%20one/", &[]).text();
     assert!(page.contains(&format!("src=\"{root}day%20one/a%26b.webm\"")) && page.contains("a&amp;b.webm"), "{page}");
-    // What is put there later is found.
+    // A file that is added later is found.
     folder.write("later.mp4", b"later");
     assert_done(&folder.run(&["encrypt", "later.mp4", "-o", "films/later.mp4.reel"]));
     while serving.get("later.mp4", &[]).status == 404 {
@@ -460,7 +460,7 @@ fn a_viewer_of_a_recording_that_grows_gets_every_packet_and_what_is_listed_never
             assert_done(&output);
             let lines = text(&output.stdout);
             let lines = lines.lines().filter(|line| !line.starts_with('#'));
-            // Their sizes and sums.
+            // Their sizes and checksums.
             lines.map(|line| line.split(',').skip(4).take(2).collect::<String>()).collect::<Vec<_>>()
         }
     };
@@ -525,7 +525,7 @@ fn cost(process: u32) -> (usize, usize, u64) {
 }
 
 #[test]
-fn clients_that_say_nothing_or_leave_cost_nothing_lasting_and_too_many_are_told_so() {
+fn clients_that_say_nothing_or_leave_have_no_lasting_cost_and_surplus_ones_are_told_so() {
     let folder = film(8 << 20);
     let serving = Serving::start(&folder, &["films"]);
     let leave_in_the_middle = || {
@@ -533,13 +533,13 @@ fn clients_that_say_nothing_or_leave_cost_nothing_lasting_and_too_many_are_told_
         connection.write_all(serving.request("GET", "film.mp4", &[]).as_bytes()).unwrap();
         connection.read_exact(&mut [0; 1000]).unwrap();
     };
-    // Once, so that whatever is kept is there.
+    // Done once, so that whatever is kept for later is there already.
     leave_in_the_middle();
     assert_eq!(serving.get("film.mp4", &[]).status, 200);
     let (descriptors, ..) = cost(serving.process());
     {
         let half_open: Vec<_> = (0..1000).map(|_| serving.connect()).collect();
-        // Those that are not among the first are told to come again, or nothing.
+        // Clients that come too late are told to try again, or get nothing.
         let mut told = String::new();
         half_open.iter().rev().find(|connection| {
             told.clear();
@@ -557,7 +557,7 @@ fn clients_that_say_nothing_or_leave_cost_nothing_lasting_and_too_many_are_told_
     for _ in 0..200 {
         leave_in_the_middle();
     }
-    // The last of them are noticed in their own time.
+    // It takes some time until the last of them are noticed.
     while cost(serving.process()).0 > descriptors {
         thread::yield_now();
     }
@@ -583,7 +583,7 @@ fn thirty_two_readers_take_little_memory_however_large_the_frames_are() {
             BufReader::new(connection)
         };
         let mut readers: Vec<_> = (0..32).map(ask).collect();
-        // Each has got something, and waits for room to send more.
+        // Each has received something, and waits for more to be sent.
         readers.iter_mut().for_each(|reader| reader.read_exact(&mut [0; 100_000]).unwrap());
         let status = fs::read_to_string(format!("/proc/{}/status", serving.process())).unwrap();
         let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
@@ -652,7 +652,7 @@ fn the_head_of_a_request_that_never_ends_is_not_waited_for() {
     let mut connection = serving.connect();
     connection.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
     let mut rest = Vec::new();
-    // Ends only when the server closes it.
+    // The read ends only when the server closes the connection.
     connection.read_to_end(&mut rest).unwrap();
     let mut silent = serving.connect();
     silent.read_to_end(&mut rest).unwrap();
@@ -675,7 +675,7 @@ fn another_user_of_the_machine_is_not_answered_whichever_address_is_used() {
     }
 }
 
-/// Serves with every read of a file, from the second one on, taking this many microseconds; each is a line of `reads`.
+/// Serves while every read of a file, from the second one on, takes this many microseconds; each is a line in `reads`.
 fn serving_slowly(folder: &Folder, microseconds: u32) -> Serving {
     let mut strace = Command::new("strace");
     let inject = format!("inject=pread64:delay_enter={microseconds}:when=2+");
@@ -696,7 +696,7 @@ fn the_head_of_an_answer_waits_for_no_more_of_a_slow_file_than_for_its_first_byt
     let mut connection = serving.connect();
     connection.write_all(serving.request("GET", "film.mp4", &[]).as_bytes()).unwrap();
     connection.read_exact(&mut [0; 100]).unwrap();
-    // The first batch alone is 64 frames.
+    // A full first batch would be 64 frames.
     let for_the_head = reads() - before;
     assert!(for_the_head < 30, "{for_the_head} reads");
     drop(connection);

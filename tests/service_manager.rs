@@ -1,4 +1,4 @@
-//! What a recorder says to systemd, and the unit that comes with it.
+//! What a recorder reports to systemd, and the unit that comes with it.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -17,7 +17,7 @@ use nix::{
 };
 use support::{Folder, text};
 
-/// What was said next.
+/// The next message.
 fn said(socket: &UnixDatagram) -> String {
     let mut area = [0; 4096];
     let length = socket.recv(&mut area).unwrap();
@@ -25,7 +25,7 @@ fn said(socket: &UnixDatagram) -> String {
 }
 
 #[test]
-fn a_service_manager_is_told_of_the_beginning_of_life_and_of_the_end() {
+fn a_service_manager_hears_of_the_start_of_signs_of_life_and_of_the_end() {
     let folder = Folder::new();
     let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
     let script = "echo ${NOTIFY_SOCKET-none} ${WATCHDOG_USEC-none}; exec sleep 1000";
@@ -33,7 +33,7 @@ fn a_service_manager_is_told_of_the_beginning_of_life_and_of_the_end() {
     let mut command = folder.reelseal(&arguments);
     command.env("NOTIFY_SOCKET", folder.path("notify")).env("WATCHDOG_USEC", "200000");
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-    // The status line may come first: it is another thread's.
+    // The status line may come first, since another thread sends it.
     let (mut ready, mut watched, mut line) = (false, 0, String::new());
     while !ready || watched < 3 || !line.contains("10 B received") {
         let said = said(&socket);
@@ -53,15 +53,15 @@ fn a_service_manager_is_told_of_the_beginning_of_life_and_of_the_end() {
     while let Ok(length) = socket.recv(&mut area) {
         assert_ne!(text(&area[..length]), "STOPPING=1\n", "said twice");
     }
-    // None of it is the command's.
+    // None of this is passed to the command.
     assert_eq!(folder.run(&["decrypt", "cam", "-o", "-"]).stdout, b"none none\n");
 }
 
 #[test]
-fn a_service_manager_that_listens_no_more_holds_nothing_up() {
+fn a_service_manager_that_no_longer_listens_holds_nothing_up() {
     let folder = Folder::new();
     let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
-    // Until its queue is full.
+    // Filled until its queue is full.
     let sender = UnixDatagram::unbound().unwrap();
     sender.set_nonblocking(true).unwrap();
     while sender.send_to(b"STATUS=full\n", folder.path("notify")).is_ok() {}
@@ -103,10 +103,10 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
         (output.status.success(), text(&output.stderr))
     };
     assert_eq!(verify(&path), (true, String::new()));
-    // It would find what is wrong.
+    // It would find a fault.
     let wrong = folder.write("wrong@front.service", unit.replace("KillMode=mixed", "KillMode=sometimes").as_bytes());
     assert!(verify(&wrong).1.contains("kill mode"), "{:?}", verify(&wrong));
-    // What it has systemd run is a command line that is understood, up to the folder and the key.
+    // Its command line is valid, apart from the folder and the key.
     let start = unit.replace("\\\n", " ");
     let start = start.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     let line = start.replace("-- ffmpeg", "--help -- ffmpeg");

@@ -1,5 +1,5 @@
-//! What goes with the command in a shell: completions that shells take, pages that `man` takes, figures that programs
-//! take.
+//! What goes with the command in a shell: completions that shells accept, pages that `man` accepts, and figures for
+//! programs.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -19,7 +19,7 @@ fn print(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Runs `script` with the completions for that shell in its standard input.
+/// Runs `script` with the completions for that shell on its standard input.
 fn with_completions(shell: &str, script: &str) -> Output {
     let output = feed(Command::new(shell).args(["-c", script]), &print(&["completions", shell]));
     assert_done(&output);
@@ -27,7 +27,7 @@ fn with_completions(shell: &str, script: &str) -> Output {
 }
 
 #[test]
-fn bash_takes_its_completions_and_completes_commands_and_flags() {
+fn bash_accepts_its_completions_and_completes_commands_and_flags() {
     assert_eq!(text(&with_completions("bash", "bash -n /dev/stdin").stderr), "");
     for (words, expected) in [
         ("reelseal key", "keygen"),
@@ -49,7 +49,7 @@ fn bash_takes_its_completions_and_completes_commands_and_flags() {
 
 #[test]
 #[ignore = "needs zsh, fish"]
-fn zsh_and_fish_take_their_completions() {
+fn zsh_and_fish_accept_their_completions() {
     let loaded = with_completions(
         "zsh",
         "autoload -U compinit && compinit -D -u; source /dev/stdin; print -- ${_comps[reelseal]}; whence -w _reelseal",
@@ -75,14 +75,14 @@ fn every_command_has_a_page_of_its_own_that_names_its_flags() {
 
 #[test]
 #[ignore = "needs groff, mandoc"]
-fn groff_and_mandoc_take_every_page_without_a_warning() {
+fn groff_and_mandoc_accept_every_page_without_a_warning() {
     for page in [vec!["man"]].into_iter().chain(COMMANDS.map(|command| vec!["man", command])) {
         let source = print(&page);
         let groff = feed(Command::new("groff").args(["-man", "-z", "-ww", "-Kutf8"]), &source);
         assert_done(&groff);
         assert_eq!(text(&groff.stderr), "", "{page:?}");
         let mandoc = feed(Command::new("mandoc").args(["-Tlint", "-W", "warning"]), &source);
-        // Blank lines among the examples, which the generator brackets with breaks.
+        // Ignores blank lines among the examples, which the generator surrounds with breaks.
         let reported = text(&mandoc.stdout);
         let reported: Vec<_> = reported.lines().filter(|line| !line.contains("skipping paragraph macro: br")).collect();
         assert_eq!(reported, Vec::<&str>::new(), "{page:?}");
@@ -99,7 +99,7 @@ fn a_closed_standard_output_is_a_failure() {
 }
 
 #[test]
-fn rust_30972_every_command_reports_a_closed_pipe_alike() {
+fn rust_30972_every_command_reports_a_closed_pipe_in_the_same_way() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     assert!(folder.run(&["encrypt", "film"]).status.success());

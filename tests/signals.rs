@@ -1,4 +1,5 @@
-//! Signals at many moments, chosen by system call: never a partial file under the final name, and no temporary one.
+//! Signals at many moments, chosen by system call: there is never a partial file under the final name, or a temporary
+//! one.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -21,24 +22,24 @@ use serde_json::{Value, json};
 use support::{Folder, plaintext, text};
 
 const LENGTH: usize = 300_000;
-/// Long enough for a signal to come in between, most times.
+/// Long enough for a signal to arrive in the meantime, most of the time.
 const DELAY: &str = "50ms";
 
 /// The command under strace.
 struct Traced {
     command: Child,
-    /// Whether it is held in a system call, or was; otherwise it has ended by itself.
+    /// Whether it is or was held in a system call; otherwise it has ended by itself.
     held: bool,
 }
 
 impl Traced {
-    /// Starts the command; a thread of it that comes to its `when`th `call` is held there for `delay`, as by a file
-    /// system that is slow to answer. strace does `injection` to it, too.
+    /// Starts the command; a thread that makes its `when`th `call` is held there for `delay`, as by a file system that
+    /// is slow to answer. strace also performs `injection`.
     fn held_at(folder: &Folder, at: (&str, usize, &str), injection: Option<&str>, arguments: &[&str]) -> Self {
         Self::with_threads_held_at(folder, 1, at, injection, arguments)
     }
 
-    /// As [`Traced::held_at`], until so many threads are held.
+    /// Like [`Traced::held_at`], but waits until this many threads are held.
     fn with_threads_held_at(
         folder: &Folder,
         threads: usize,
@@ -47,7 +48,7 @@ impl Traced {
         arguments: &[&str],
     ) -> Self {
         let mut strace = Command::new("strace");
-        // As a grandchild, so that the child is the command itself.
+        // strace runs as a grandchild, so that the child is the command itself.
         strace.args(["-D", "-f", "-qq", "-o", "|cat >&2", "-e", "signal=none"]);
         strace.args(["-e", &format!("trace=openat,{call}")]);
         strace.args(["-e", &format!("inject={call}:delay_enter={delay}:when={when}")]);
@@ -71,7 +72,7 @@ impl Traced {
     }
 }
 
-/// How many threads have come to their `when`th `call`. Each entry is on a line after the thread's number.
+/// How many threads have made their `when`th `call`. Each entry is on a line that begins with the thread's number.
 fn threads_at(log: &str, call: &str, when: usize) -> usize {
     let mut counts = HashMap::<&str, usize>::new();
     for (thread, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
@@ -88,7 +89,8 @@ fn prepared() -> Folder {
     folder
 }
 
-/// Sends `signal` to the command where it is held, and says whether it died of it: else it must be done.
+/// Sends `signal` to the command where it is held, and returns whether the command died of it; otherwise it must have
+/// succeeded.
 #[track_caller]
 fn ends_by(mut traced: Traced, signal: Signal, moment: &str) -> bool {
     if traced.held {
@@ -116,7 +118,7 @@ fn assert_whole_or_absent(folder: &Folder, output: &str, moment: &str) {
     }
 }
 
-/// The signals that a thread has blocked, a bit each.
+/// The signals that a thread has blocked, as one bit each.
 fn blocked_signals(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
     u64::from_str_radix(mask.trim(), 16).unwrap()
@@ -137,7 +139,7 @@ fn signals_go_to_a_thread_of_their_own_which_no_file_system_holds() {
     };
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let taking = || masks().iter().filter(|&mask| mask & (1 << (signal as i32 - 1)) == 0).count();
-        // The thread that takes them may only just have started.
+        // The thread that receives them may only just have started.
         let taking = std::iter::repeat_with(taking).find(|&threads| threads > 0);
         assert_eq!(taking, Some(1), "{signal}");
     }
@@ -147,14 +149,14 @@ fn signals_go_to_a_thread_of_their_own_which_no_file_system_holds() {
 
 #[test]
 #[ignore = "needs strace"]
-fn interrupts_end_a_run_that_a_file_system_holds_while_it_names_its_output() {
+fn interrupts_end_a_run_that_a_file_system_holds_up_while_it_names_its_output() {
     let folder = prepared();
     for arguments in [["encrypt", "film", "-o", "new.reel"].as_slice(), &["encrypt", "film", "--force"]] {
         let before = folder.read("film.reel");
         let mut traced = Traced::held_at(&folder, ("linkat", 1, "5s"), None, arguments);
         let status = loop {
-            // As an impatient user does it: the first may wait for the file system, the others must not. Were they to,
-            // it would name the output in the end.
+            // As an impatient user does it: the first signal may wait for the file system, but the others must not. If
+            // they did, the output would be named in the end.
             traced.send(Signal::SIGINT);
             thread::sleep(Duration::from_millis(10));
             if let Some(status) = traced.command.try_wait().unwrap() {
@@ -223,12 +225,12 @@ fn clips_and_outputs(folder: &Folder, moment: &str) -> (Vec<usize>, Vec<usize>) 
 }
 
 const SEAL_CLIPS: [&str; 5] = ["encrypt", "--recursive", "clips", "--output-dir", "out"];
-/// As on a disk, whatever the test's own is: many files are in hand at once.
+/// As on a disk, whatever the test itself uses, so that many files are in hand at once.
 const ON_A_DISK: Option<&str> = Some("fstatfs:error=ENOSYS");
 
 #[test]
 #[ignore = "needs strace"]
-fn a_signal_while_many_files_wait_for_the_disk_leaves_of_each_the_input_or_a_whole_output() {
+fn a_signal_while_many_files_wait_for_the_disk_leaves_the_input_or_a_whole_output_of_each() {
     let mut ended_by_signal = 0;
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
         for call in ["fsync", "linkat", "unlink", "close"] {
@@ -253,7 +255,7 @@ fn a_signal_while_many_files_wait_for_the_disk_leaves_of_each_the_input_or_a_who
 fn a_file_that_waits_for_the_disk_is_reported_as_under_way() {
     let folder = clips();
     std::fs::create_dir_all(folder.path("out/clips")).unwrap();
-    // Each thread waits long for the disk with its second file.
+    // Each thread waits a long time for the disk with its second file.
     let mut traced = Traced::with_threads_held_at(&folder, 4, ("fsync", 3, "3s"), ON_A_DISK, &SEAL_CLIPS);
     traced.send(Signal::SIGINT);
     let mut reported = String::new();
@@ -272,7 +274,7 @@ fn a_file_that_waits_for_the_disk_is_reported_as_under_way() {
     assert!(under_way >= 4, "{reported}");
 }
 
-/// Which of the main thread's openings is that of a file without a name.
+/// The number, among the calls of the main thread that open a file, of the one that opens a file without a name.
 fn unnamed_opening(folder: &Folder, arguments: &[&str]) -> usize {
     let mut command = Command::new("strace");
     command.args(["-qq", "-e", "trace=openat", "-e", "signal=none", "-o", "log", support::reelseal()]);
@@ -288,7 +290,7 @@ fn restic_1427_a_request_for_the_status_is_answered_and_the_run_goes_on() {
     let folder = Folder::new();
     let encrypt = &mut folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key"]);
     let mut child = encrypt.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // More than the pipe holds: when it is written, frames are under way.
+    // More than the pipe holds: once it is written, frames are under way.
     let mut pipe = child.stdin.take().unwrap();
     pipe.write_all(&plaintext(4 << 20)).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
@@ -301,7 +303,7 @@ fn restic_1427_a_request_for_the_status_is_answered_and_the_run_goes_on() {
     assert!(folder.run(&["decrypt", "film.reel", "-o", "-"]).stdout == plaintext(4 << 20));
 }
 
-/// A pipe that takes no more.
+/// A full pipe, which accepts no more.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -317,7 +319,7 @@ fn a_status_that_nobody_reads_keeps_no_signal_waiting() {
     let (_unread, errors) = full_pipe();
     let encrypt = &mut folder.reelseal(&["encrypt", "-o", "film.reel", "--key-file", "key"]);
     let mut child = encrypt.stdin(Stdio::piped()).stderr(errors).spawn().unwrap();
-    // More than the pipe holds: when it is written, frames are under way.
+    // More than the pipe holds: once it is written, frames are under way.
     child.stdin.as_mut().unwrap().write_all(&plaintext(4 << 20)).unwrap();
     let process = Pid::from_raw(child.id() as i32);
     for signal in [Signal::SIGUSR1, Signal::SIGUSR1, Signal::SIGTERM] {
@@ -325,7 +327,7 @@ fn a_status_that_nobody_reads_keeps_no_signal_waiting() {
     }
     // The input stays open: the signal alone can end the process.
     let _open = child.stdin.take();
-    // If the one waited for the other, this would wait for ever.
+    // If one of them waited for the other, this would wait for ever.
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
     assert_eq!(folder.names(), Vec::<String>::new());
 }
@@ -335,7 +337,7 @@ fn a_request_for_the_status_is_answered_with_an_object_for_programs() {
     let folder = Folder::new();
     let arguments = ["encrypt", "-o", "film.reel", "--key-file", "key", "--progress", "json"];
     let mut child = folder.reelseal(&arguments).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // More than the pipe holds: when it is written, frames are under way.
+    // More than the pipe holds: once it is written, frames are under way.
     let mut pipe = child.stdin.take().unwrap();
     pipe.write_all(&plaintext(4 << 20)).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
@@ -365,7 +367,7 @@ fn the_status_of_many_files_tells_what_is_done_from_what_failed() {
     ] {
         let verify = &mut folder.reelseal(&[arguments.as_slice(), &["--progress", form]].concat());
         let mut child = verify.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        // Once it is opened for reading, the files before it have ended.
+        // Once the fifo is opened for reading, the files before it have ended.
         let mut fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
         kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
         let mut reported = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -418,7 +420,7 @@ fn where_files_must_have_names_a_signal_removes_the_temporary_one() {
 }
 
 #[test]
-fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_what_became_of_each_file() {
+fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_how_each_file_ended() {
     let folder = prepared();
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key", "--threads", "1"];

@@ -13,7 +13,7 @@ const OUTPUT_CLOSED: &str = "reelseal: standard output is closed, or is /dev/nul
 const INPUT_CLOSED: &str = "reelseal: standard input is closed, or is /dev/null opened read-write\n\
                             reelseal: hint: for an empty input, redirect it: </dev/null\n";
 
-/// A shell script in a folder with a `film` and what it encrypts to; `$reelseal` is the command.
+/// A shell script in a folder with `film` and its encrypted form; `$reelseal` is the command.
 fn sh(folder: &Folder, script: &str) -> Output {
     let mut command = Command::new("sh");
     command.args(["-c", script]).current_dir(folder.path("")).env("reelseal", support::reelseal());
@@ -71,7 +71,7 @@ fn a_redirection_to_or_from_dev_null_is_taken_at_its_word() {
 }
 
 #[test]
-fn a_closed_stream_that_carries_no_data_of_the_run_is_no_failure() {
+fn a_closed_stream_that_carries_no_data_of_the_run_is_not_a_failure() {
     let folder = folder_with_film();
     for script in [
         "$reelseal encrypt film -o new --key-file key <&- >&- 2>&-",

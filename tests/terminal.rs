@@ -23,7 +23,7 @@ const AGAIN: &str = "Passphrase to encrypt film, again: ";
 const NO_PASSPHRASE: &str = "reelseal: no passphrase, and no terminal to ask for one\n\
                              reelseal: hint: give one with --passphrase-file FILE, with --passphrase-fd N, or in the \
                              environment variable REELSEAL_PASSPHRASE";
-// Until it gives up on what never comes; nothing is measured by it.
+// The time until a wait for something that never comes is given up; nothing is measured by it.
 const GUARD_MILLISECONDS: Option<u64> = Some(60_000);
 
 /// The command on a terminal that echoes, as terminals do.
@@ -44,7 +44,7 @@ fn spawn(folder: &Folder, script: &str, arguments: &[&str]) -> PtySession {
     spawn_command(command, GUARD_MILLISECONDS).unwrap()
 }
 
-/// That the terminal is as a terminal starts: it echoes, edits lines and makes signals of keys.
+/// Asserts that the terminal is in its initial state: it echoes, edits lines and turns keys into signals.
 #[track_caller]
 fn assert_terminal_restored(session: &PtySession) {
     let terminal = session.process().get_file_handle().unwrap();
@@ -60,7 +60,7 @@ fn exit_code(session: &mut PtySession) -> i32 {
     }
 }
 
-/// Characters of a session as the bytes that they are.
+/// The characters of a session as the bytes that they stand for.
 fn bytes(shown: &str) -> Vec<u8> {
     shown.chars().map(|byte| byte as u8).collect()
 }
@@ -70,14 +70,14 @@ fn screen(columns: u16) -> vt100::Parser {
     vt100::Parser::new(NonZero::new(24).unwrap(), NonZero::new(columns).unwrap(), 0)
 }
 
-/// The lines that are left on a screen of 80 columns by what a session has shown.
+/// The lines that remain on a screen of 80 columns after what a session has shown.
 fn left_on_screen(shown: &str) -> Vec<String> {
     let mut screen = screen(80);
     screen.process(&bytes(shown));
     screen.screen().contents().lines().map(str::to_owned).collect()
 }
 
-/// Asserts that `lines` are these, each with a beginning and an end.
+/// Asserts that `lines` are these, each given by its beginning and its end.
 #[track_caller]
 fn assert_lines(lines: &[String], expected: &[(&str, &str)]) {
     let is_as_expected =
@@ -96,7 +96,8 @@ fn make_fifo(folder: &Folder, name: &str) {
     assert!(Command::new("mkfifo").arg(folder.path(name)).status().unwrap().success());
 }
 
-/// Makes `film.reel`, and a pipe, `fifo`, through which it can come in these two parts: with the first, a bar is shown.
+/// Makes `film.reel`, and a pipe, `fifo`, through which it can come in these two parts: after the first, a bar is
+/// shown.
 fn stream_in_two_parts(folder: &Folder) -> [Vec<u8>; 2] {
     folder.write("film", &plaintext(4 << 20));
     assert_done(&folder.run(&["encrypt", "film"]));
@@ -197,9 +198,9 @@ fn why_an_identity_s_passphrase_was_not_given_is_reported() {
 
 #[cfg(feature = "age")]
 #[test]
-fn what_a_plugin_asks_for_that_is_no_secret_shows_as_it_is_typed() {
+fn an_answer_to_a_plugin_that_is_not_secret_is_shown_as_it_is_typed() {
     let folder = locked_with_ssh();
-    // Asks for the name, and keeps the answer, which comes in base64.
+    // Asks for the name, and saves the answer, which comes in base64.
     let script = "#!/bin/sh\n\
                   while read -r line; do case \"$line\" in '-> done'*) read -r _; break;; esac; done\n\
                   printf -- '-> request-public\\nTmFtZQ\\n'; read -r _; read -r answer\n\
@@ -303,7 +304,7 @@ fn a_mistyped_second_passphrase_asks_again_and_neither_of_the_two_counts() {
 }
 
 #[test]
-fn of_two_commands_in_one_pipe_each_prompt_says_which_it_is() {
+fn each_prompt_of_two_commands_in_one_pipe_says_which_it_is() {
     let folder = Folder::new();
     encrypt_film(&folder);
     for (script, question) in [
@@ -420,7 +421,7 @@ fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
     }
 }
 
-/// The eight words that stand on a line of their own.
+/// The eight words that are on a line of their own.
 fn shown_passphrase(screen: &str) -> &str {
     let mut lines = screen.lines().map(str::trim).filter(|line| line.split('-').count() == 8);
     let (passphrase, more) = (lines.next(), lines.next());
@@ -429,7 +430,7 @@ fn shown_passphrase(screen: &str) -> &str {
 }
 
 #[test]
-fn an_empty_answer_makes_a_passphrase_up_and_shows_it_once_and_on_the_terminal_alone() {
+fn an_empty_answer_generates_a_passphrase_and_shows_it_once_and_only_on_the_terminal() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let mut session = shell(&folder, "exec $reelseal encrypt film --scrypt-log-n 14 2>errors");
@@ -453,7 +454,7 @@ fn an_empty_answer_makes_a_passphrase_up_and_shows_it_once_and_on_the_terminal_a
 }
 
 #[test]
-fn a_weak_passphrase_is_warned_of_on_the_terminal_and_taken_when_typed_again() {
+fn a_weak_passphrase_is_warned_about_on_the_terminal_and_accepted_when_typed_again() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let mut session = shell(&folder, "exec $reelseal encrypt film --scrypt-log-n 14 2>errors");
@@ -471,7 +472,7 @@ fn a_weak_passphrase_is_warned_of_on_the_terminal_and_taken_when_typed_again() {
 }
 
 #[test]
-fn an_empty_answer_to_the_warning_makes_a_passphrase_up() {
+fn an_empty_answer_to_the_warning_generates_a_passphrase() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let mut session = on_terminal(&folder, &[["encrypt", "film"].as_slice(), &CHEAP].concat());
@@ -486,7 +487,7 @@ fn an_empty_answer_to_the_warning_makes_a_passphrase_up() {
 }
 
 #[test]
-fn a_weak_passphrase_that_was_not_typed_here_is_not_warned_of() {
+fn a_weak_passphrase_that_was_not_typed_here_is_not_warned_about() {
     let folder = Folder::new();
     folder.write("film", b"frames");
     let weak = folder.write("weak", b"password1");
@@ -557,7 +558,7 @@ fn a_second_signal_does_not_keep_the_terminal_from_being_restored() {
         let mut session = on_terminal(&folder, &["encrypt", "film"]);
         session.exp_string(NEW_PASSPHRASE).unwrap();
         session.process_mut().signal(Signal::SIGHUP).unwrap();
-        // It may have ended by now.
+        // It may have ended already.
         let _ = session.process_mut().signal(Signal::SIGTERM);
         session.exp_eof().unwrap();
         assert_terminal_restored(&session);
@@ -658,7 +659,8 @@ fn a_warning_while_a_bar_is_shown_has_a_line_of_its_own() {
     for name in ["one", "two"] {
         let warning = format!("reelseal: warning: {name}.reel: the first of the two header copies");
         let (before, after) = shown.split_once(&warning).unwrap();
-        // At the start of the output, after a line if no bar is drawn yet, or after a movement to a line that was cleared.
+        // At the start of the output, after a line if no bar has been drawn yet, or after moving to a line that was
+        // cleared.
         let starts_a_line = ["\n", "\u{1b}[2K", "A"].iter().any(|end| before.ends_with(end));
         assert!(before.is_empty() || starts_a_line, "{name}: {shown:?}");
         assert!(after.starts_with(" is damaged; the other one is used\r\n"), "{name}");
@@ -666,7 +668,7 @@ fn a_warning_while_a_bar_is_shown_has_a_line_of_its_own() {
 }
 
 #[test]
-fn colour_goes_when_it_is_not_wanted() {
+fn there_is_no_colour_when_it_is_not_wanted() {
     const CYAN: &str = "\u{1b}[36m";
     let folder = Folder::new();
     make_fifo(&folder, "gate");
@@ -687,7 +689,7 @@ fn a_bar_is_one_line_on_a_terminal_of_any_width_and_nothing_is_left_of_it() {
     let folder = Folder::new();
     make_fifo(&folder, "gate");
     let (long, wide) = ("x".repeat(200), "\u{6620}".repeat(80));
-    // One emoji where the terminal can, and five characters where it cannot.
+    // One emoji if the terminal supports it, and five characters otherwise.
     let shrug = "\u{1f937}\u{1f3fd}\u{200d}\u{2642}\u{fe0f}".repeat(8);
     for name in ["film", &long, &wide, &shrug] {
         folder.write(name, &plaintext(4 << 20));
@@ -715,7 +717,7 @@ fn a_bar_is_one_line_on_a_terminal_of_any_width_and_nothing_is_left_of_it() {
                 );
                 widest = rows.iter().map(|row| console::measure_text_width(row)).fold(widest, usize::max);
             }
-            // A bar takes all columns; the last is a space while no time left is known.
+            // A bar takes all columns; the last one is a space while the time left is unknown.
             let has_bar = bars.chars().any(|byte| byte == '\u{e2}');
             assert!(name != "film" || !has_bar || widest + 1 >= columns.into(), "{columns}: {widest}");
             assert!(name != "film" || has_bar == (columns > 20), "{columns}");
@@ -729,7 +731,7 @@ fn a_bar_is_one_line_on_a_terminal_of_any_width_and_nothing_is_left_of_it() {
 }
 
 #[test]
-fn of_many_files_the_bar_counts_what_is_done_and_one_line_at_the_end_takes_its_place() {
+fn the_bar_for_many_files_counts_what_is_done_and_is_replaced_by_one_line_at_the_end() {
     let folder = Folder::new();
     let [first, rest] = stream_in_two_parts(&folder);
     let arguments = ["verify", "film.reel", "missing.reel", "fifo", "--key-file", "key"];
@@ -754,7 +756,7 @@ fn of_many_files_the_bar_counts_what_is_done_and_one_line_at_the_end_takes_its_p
 }
 
 #[test]
-fn of_verify_and_of_a_failure_the_last_line_is_what_was_found() {
+fn the_last_line_of_verify_and_of_a_failure_is_what_was_found() {
     let folder = Folder::new();
     let [first, rest] = stream_in_two_parts(&folder);
     let mut damaged = rest.clone();
@@ -795,7 +797,7 @@ fn an_interrupted_batch_leaves_its_summary_and_no_bar() {
 }
 
 #[test]
-fn a_result_is_told_once_however_many_options_ask_for_it_and_not_if_quiet() {
+fn a_result_is_reported_once_however_many_options_ask_for_it_and_not_if_quiet() {
     let folder = Folder::new();
     ["film", "clip"].iter().for_each(|name| drop(folder.write(name, b"frames")));
     let film = ("reelseal: film -> film.reel: 6 B in ", "/s");
@@ -854,7 +856,7 @@ fn passwd_asks_once_for_the_old_passphrase_and_twice_for_the_new_however_many_fi
 }
 
 #[test]
-fn what_passwd_refuses_without_a_secret_it_refuses_before_the_prompt() {
+fn passwd_refuses_before_the_prompt_what_it_can_refuse_without_a_secret() {
     let folder = Folder::new();
     encrypt_film(&folder);
     for (arguments, code, fact) in [

@@ -32,7 +32,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// What ffprobe says of the clip itself.
+/// What ffprobe reports about the clip itself.
 fn expected_probe() -> String {
     let probed = Command::new("ffprobe").args(PROBE).arg(sample()).output().unwrap();
     let streams = text(&probed.stdout);
@@ -61,9 +61,9 @@ fn a_camera_is_watched_through_nc_while_it_films() {
     let port = free_port().to_string();
     let recipe = recipe("nc -N");
     let [receive, send] = recipe.as_slice() else { panic!("{recipe:?}") };
-    // -v, to know when it listens.
+    // -v shows when it is listening.
     let receive = replace(receive, "nc -l 9000", "nc -lv 127.0.0.1 $port");
-    // Instead of a window, a line for each frame of the video once it is decoded.
+    // In place of a window, a line for each frame of the video once it is decoded.
     let receive = replace(&receive, "ffplay -", "ffmpeg -v error -i - -map v -flush_packets 1 -f framemd5 -");
     let mut receiver = recipe_shell(&folder, &receive);
     receiver.env("port", &port).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -72,7 +72,7 @@ fn a_camera_is_watched_through_nc_while_it_films() {
     let listening = reported.next().unwrap();
     assert!(listening.starts_with("Listening"), "{listening}");
 
-    // The camera has filmed all of the clip, and then neither goes on nor ends.
+    // The camera has filmed the whole clip, and then neither continues nor ends.
     let send = replace(send, "host 9000", "127.0.0.1 $port");
     let camera = "(ffmpeg -v error -i $sample -c copy -f mpegts -; cat)";
     let send = replace(&send, "ffmpeg -f v4l2 -i /dev/video0 -f mpegts -", camera);
@@ -123,7 +123,8 @@ fn a_clip_goes_up_and_down_with_curl() {
     serving.join().unwrap();
 }
 
-/// The lines of README's code that hold `marker` and those next to them; a comment or a blank line separates recipes.
+/// The lines of README's code that contain `marker`, with the adjacent ones; a comment or a blank line separates
+/// recipes.
 fn recipe(marker: &str) -> Vec<&'static str> {
     let lines: Vec<_> = include_str!("../README.md").lines().collect();
     let blocks = lines.split(|line| !line.starts_with("    ") || line.starts_with("    # "));
@@ -132,13 +133,13 @@ fn recipe(marker: &str) -> Vec<&'static str> {
     found[0].iter().map(|line| &line[4..]).collect()
 }
 
-/// A line of a recipe with a place of the test's own in it.
+/// A line of a recipe in which `place` is replaced by the test's `own`.
 fn replace(line: &str, place: &str, own: &str) -> String {
     assert!(line.contains(place), "{line}");
     line.replace(place, own)
 }
 
-/// A shell command in the folder, where a recipe's `reelseal` and `home.key` are.
+/// A shell command in the folder, which has a recipe's `reelseal` and `home.key`.
 fn recipe_shell(folder: &Folder, script: &str) -> Command {
     let key = folder.path("home.key");
     if !key.exists() {
@@ -181,8 +182,8 @@ impl Drop for Service {
     }
 }
 
-/// An sshd on the loopback that takes a key of its own and works in the subfolder `far`; the folder's `ssh_config` knows
-/// it as `host`.
+/// An sshd on the loopback interface that uses a key of its own and works in the subfolder `far`; the folder's
+/// `ssh_config` calls it `host`.
 fn ssh_host(folder: &Folder) -> Service {
     let (root, port) = (folder.path("").display().to_string(), free_port());
     for key in ["host_key", "user_key"] {
@@ -244,12 +245,12 @@ impl<'a> Postgres<'a> {
         let server = Self { folder, programs };
         run(server.owned("initdb").args(["-A", "trust", "--no-sync", "-E", "UTF8"]));
         let options = format!("-c listen_addresses= -k {}", folder.path("server").display());
-        // With a log, pg_ctl does not leave its output open to the server; otherwise its end would never come.
+        // With a log, pg_ctl does not leave its output open to the server; otherwise the output would never end.
         run(server.owned("pg_ctl").args(["start", "-w", "-o", &options, "-l"]).arg(folder.path("server/log")));
         server
     }
 
-    /// One of the server's programs, run by its owner, as root may not.
+    /// One of the server's programs, run by the server's owner, since root may not run it.
     fn owned(&self, program: &str) -> Command {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(self.programs.join(program)).arg("-D");
@@ -290,7 +291,7 @@ fn a_database_is_dumped_and_restored() {
 
 #[test]
 #[ignore = "needs root, PostgreSQL"]
-fn of_a_damaged_dump_psql_sees_no_end_and_commits_nothing() {
+fn psql_sees_no_end_of_a_damaged_dump_and_commits_nothing() {
     let folder = Folder::new();
     let server = Postgres::start(&folder);
     let rows = "create table film as select i as id, md5(i::text) as title from generate_series(1, 50000) i";
@@ -330,7 +331,7 @@ fn a_folder_is_packed_by_tar_and_unpacked() {
 
 #[test]
 #[ignore = "needs ffmpeg"]
-fn what_ffmpeg_makes_is_encrypted_and_of_what_it_fails_to_make_there_is_nothing() {
+fn what_ffmpeg_makes_is_encrypted_and_nothing_is_left_if_it_fails() {
     let folder = Folder::new();
     fs::copy(sample(), folder.path("film.mp4")).unwrap();
     let recipe = recipe("-f matroska").concat();
@@ -350,7 +351,7 @@ fn what_ffmpeg_makes_is_encrypted_and_of_what_it_fails_to_make_there_is_nothing(
 
 #[test]
 #[ignore = "needs ffmpeg"]
-fn a_camera_is_recorded_followed_verified_and_put_together() {
+fn a_camera_is_recorded_followed_verified_and_joined() {
     let folder = Folder::new();
     let recipe = recipe("decrypt --follow cam");
     let [record, follow, verify, together] = recipe[..] else { panic!("{recipe:?}") };
@@ -369,7 +370,7 @@ fn a_camera_is_recorded_followed_verified_and_put_together() {
 
 #[test]
 #[ignore = "needs mpv"]
-fn mpv_plays_an_encrypted_film_to_its_end_and_takes_no_half_of_one_for_the_whole() {
+fn mpv_plays_an_encrypted_film_to_its_end_and_does_not_take_half_of_one_for_the_whole() {
     let folder = Folder::new();
     fs::copy(sample(), folder.path("film.mp4")).unwrap();
     assert_done(&folder.run(&["encrypt", "--frame-size", "4K", "film.mp4"]));
@@ -390,7 +391,7 @@ fn mpv_plays_an_encrypted_film_to_its_end_and_takes_no_half_of_one_for_the_whole
     assert!(!text(&output.stdout).contains("End of file"));
 }
 
-/// A Slurm cluster of this machine alone, its daemons in the folder.
+/// A Slurm cluster consisting of this machine alone, with its daemons in the folder.
 struct Slurm<'a> {
     folder: &'a Folder,
     _daemons: Vec<Service>,
@@ -460,7 +461,7 @@ impl Drop for Slurm<'_> {
 
 #[test]
 #[ignore = "needs root, Slurm, munge"]
-fn a_slurm_array_encrypts_a_library_and_takes_up_again_what_is_missing() {
+fn a_slurm_array_encrypts_a_library_and_resumes_with_what_is_missing() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path("library/old")).unwrap();
     let films: Vec<_> =

@@ -1,5 +1,5 @@
-//! Streams frozen in tests/vectors, each with a line in its INDEX of what must happen: the name, the secret, the outcome,
-//! the bytes released. With REELSEAL_WRITE_VECTORS=1, this file, which makes them all, writes them again.
+//! Streams frozen in tests/vectors, each with a line in its INDEX of what must happen: the name, the secret, the
+//! outcome and the bytes released. With REELSEAL_WRITE_VECTORS=1, this file, which makes them all, writes them again.
 
 #![cfg(feature = "age")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -34,7 +34,7 @@ use support::Folder;
 /// A vector: its name, the secret to open it with, the outcome, how much plaintext is released, its bytes.
 type Vector = (&'static str, &'static str, &'static str, usize, Vec<u8>);
 
-/// The body of a record of kind 0x81: the end was missing, and bytes 4096 to 8191, and three more ranges.
+/// The body of a record of kind 0x81: the end was missing, as were bytes 4096 to 8191 and three more ranges.
 const RESEALED: [u8; 28] = [
     1, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, //
     0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0,
@@ -51,7 +51,7 @@ fn live_frame(live: &Maker, index: u64, offset: usize, length: usize, time: i64,
     live.frame(index, tag, &field)
 }
 
-/// The frames of a live stream with times as a writer makes it: one that was flushed, one that is full, the rest, and the
+/// The frames of a live stream with times, as a writer makes it: one that was flushed, a full one, the rest, and the
 /// empty final one.
 fn live_frames(live: &Maker) -> [Vec<u8>; 4] {
     [
@@ -382,7 +382,7 @@ fn bad_headers() -> Vec<Vector> {
         ),
         ("recipient-one-column", "identity", "recipient-slot", 0, of_slots(vec![crafted_slot("-> a\nA\n", 64)])),
         ("recipient-not-canonical", "identity", "recipient-slot", 0, of_slots(vec![crafted_slot("-> a\nAB\n", 64)])),
-        // age refuses it as a whole, for its first stanza.
+        // age refuses it as a whole because of its first stanza.
         (
             "recipient-malformed-stanza",
             "identity",
@@ -499,7 +499,7 @@ fn bad_frames() -> Vec<Vector> {
     ]
 }
 
-/// What is done to the plain stream above, done to a live one with times.
+/// The same changes that are made to the plain stream above, made to a live one with times.
 fn bad_live_frames() -> Vec<Vector> {
     let live = Maker::new(Features::LIVE.union(Features::TIMED));
     let frames = live_frames(&live);
@@ -520,7 +520,7 @@ fn bad_live_frames() -> Vec<Vector> {
         let mut field = plaintext(109)[100..].to_vec();
         field.resize(length, 0);
         let frame = live.frame(1, tag, &field);
-        // After a short frame, anything would be read as more of it.
+        // After a short frame, anything would be read as the rest of it.
         if length < PAYLOAD { of(&[first, &frame]) } else { of(&[first, &frame, last]) }
     };
     vec![
@@ -702,7 +702,7 @@ fn exit_code(name: &str, outcome: &str) -> i32 {
     match outcome {
         "whole" | "whole-but-a-copy" => 0,
         "cost" => 2,
-        // Another kind of secret opens the one, nothing the other.
+        // A secret of another kind opens the one stream, and nothing opens the other.
         "no-slot" => {
             if name == "no-slots" {
                 4
@@ -770,7 +770,8 @@ fn random_access_to_each_vector_gives_the_plaintext_at_its_offset_or_nothing() {
     }
 }
 
-/// The path of a secret of the vectors, which only its owner can read from now on: a clone does not keep that.
+/// The path of one of the vectors' secrets, which from now on only its owner can read: a clone does not preserve that
+/// mode.
 fn private(name: &str) -> PathBuf {
     let path = folder().join(name);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -778,7 +779,7 @@ fn private(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
+fn the_command_does_with_each_vector_what_its_line_says_for_a_file_and_for_a_pipe() {
     let folder = Folder::new();
     for (name, secret, outcome, length, bytes) in vectors() {
         let command = |arguments: &[&str]| {
@@ -810,7 +811,7 @@ fn the_command_does_so_too_for_a_file_and_for_a_pipe() {
 }
 
 #[test]
-fn verify_says_whole_of_those_that_are_and_of_no_other() {
+fn verify_calls_only_whole_vectors_whole() {
     let folder = Folder::new();
     for (name, secret, outcome, length, bytes) in vectors() {
         let verify = |input: &str| {
@@ -875,7 +876,7 @@ fn a_header_with_an_unknown_critical_record_is_not_rewritten() {
 
 #[test]
 #[ignore = "needs python3 with cryptography and blake3"]
-fn an_independent_reader_says_the_same_of_each() {
+fn an_independent_reader_says_the_same_about_each_vector() {
     let reader = independent_reader();
     for (name, secret, outcome, length, _) in vectors() {
         let command = &mut Command::new("python3");

@@ -43,7 +43,7 @@ fn verify_both(folder: &Folder, stream: &[u8]) -> [(Output, String); 2] {
     [(file, file_reported), (pipe, pipe_reported)]
 }
 
-/// Asserts what is reported of a damaged `stream`, from a file and from a pipe.
+/// Asserts what is reported about a damaged `stream`, from a file and from a pipe.
 #[track_caller]
 fn assert_damaged(folder: &Folder, stream: &[u8], lines: &[&str]) {
     for verified in verify_both(folder, stream) {
@@ -51,7 +51,7 @@ fn assert_damaged(folder: &Folder, stream: &[u8], lines: &[&str]) {
     }
 }
 
-/// Asserts that a damaged end is reported once: of a file first, of a pipe where it is reached.
+/// Asserts that a damaged end is reported once: first for a file, and where it is reached for a pipe.
 #[track_caller]
 fn assert_damaged_end(folder: &Folder, stream: &[u8], before: &str, end: &str, summary: &str) {
     let [file, pipe] = verify_both(folder, stream);
@@ -177,7 +177,7 @@ fn one_passphrase_from_a_descriptor_serves_all_files() {
 }
 
 #[test]
-fn damage_that_is_everywhere_is_counted_in_bounded_room() {
+fn damage_everywhere_is_counted_in_bounded_memory() {
     let folder = Folder::new();
     folder.write("film", &vec![0; 20_100 * PAYLOAD]);
     assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
@@ -214,7 +214,7 @@ fn an_authentic_frame_in_the_wrong_place_is_reported_by_its_fault() {
     assert_refused(&verify_vector("falling-time"), 4, fault);
 }
 
-/// Runs the command on `it` under strace, where those readings of it at a place that `failing` counts fail.
+/// Runs the command on `it` under strace; the positioned reads of `it` that `failing` counts fail.
 fn with_failing_reads(folder: &Folder, failing: &str, arguments: &[&str]) -> Output {
     let it = folder.path("it");
     let mut command = Command::new("strace");
@@ -224,7 +224,7 @@ fn with_failing_reads(folder: &Folder, failing: &str, arguments: &[&str]) -> Out
     command.current_dir(folder.path("")).output().unwrap()
 }
 
-/// The first reading is that of the final frame.
+/// The first read is that of the final frame.
 #[test]
 #[ignore = "needs strace"]
 fn frames_that_cannot_be_read_are_ranges_like_others_and_the_frames_after_them_are_checked() {
@@ -282,7 +282,7 @@ fn files_that_are_verified_at_the_same_time_are_reported_in_their_order() {
     let folder = Folder::new();
     let names: Vec<_> = (0..30).map(|number| format!("clip-{number:02}")).collect();
     let sealed: Vec<_> = names.iter().map(|name| format!("{name}.reel")).collect();
-    // The first takes longest.
+    // The first file takes longest.
     names.iter().enumerate().for_each(|(at, name)| drop(folder.write(name, &plaintext(3_000_000 >> at.min(9)))));
     let inputs: Vec<_> = ["encrypt"].into_iter().chain(names.iter().map(String::as_str)).collect();
     assert_done(&folder.run(&inputs));

@@ -1,7 +1,7 @@
-//! Plaintext is wiped from memory with the frame that held it.
+//! Plaintext is wiped from memory along with the frame that held it.
 //!
 //! The test starts itself as a second process, which reads a stream at several offsets, and searches that process's
-//! memory. That process holds the marker only in the frames that it decrypts.
+//! memory. That process holds each marker only in the frames that it decrypts.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -63,7 +63,7 @@ fn stream() -> Vec<u8> {
     stream
 }
 
-/// A source that gives only half of each frame while it fails.
+/// A source that delivers only half of each frame while it fails.
 struct Failing<'a>(&'a [u8], AtomicBool);
 
 impl ReadAt for Failing<'_> {
@@ -88,7 +88,7 @@ fn pause(step: &str) {
     io::stdin().lock().read_line(&mut String::new()).unwrap();
 }
 
-/// What the other process does.
+/// The work of the other process.
 fn read_at_places(path: &Path) {
     let stream = fs::read(path).unwrap();
     let source = Failing(&stream, AtomicBool::new(false));

@@ -1,4 +1,4 @@
-//! The program against a world that fails: full disks, folders that may not be written, limits, missing terminals.
+//! The program in a world that fails: full disks, folders that may not be written, limits, missing terminals.
 
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
 
@@ -17,7 +17,7 @@ const PAYLOAD: usize = 4096;
 const WIRE: usize = PAYLOAD + 64;
 const FRAMES_START: usize = 2 * 4096;
 
-/// A small file system of its own, on a folder.
+/// A small file system, mounted on a folder.
 struct Mounted<'a>(&'a Folder);
 
 impl<'a> Mounted<'a> {
@@ -81,7 +81,7 @@ fn a_user_without_permission_gets_an_error() {
     fs::set_permissions(folder.path(""), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(folder.path("key"), Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(folder.path("film"), Permissions::from_mode(0o644)).unwrap();
-    // A copy where everybody may run it.
+    // A copy in a place where everybody may run it.
     let program = folder.path("reelseal");
     fs::copy(support::reelseal(), &program).unwrap();
     let as_nobody = |arguments: &[&str]| {
@@ -100,7 +100,7 @@ fn a_user_without_permission_gets_an_error() {
     assert_eq!(fs::read_dir(folder.path("open")).unwrap().count(), 1);
 }
 
-/// A block device over a file of the folder.
+/// A block device backed by a file in the folder.
 struct Device(String);
 
 impl Device {
@@ -135,7 +135,7 @@ fn a_block_device_is_read_whole_and_written_directly() {
 }
 
 #[test]
-fn what_goes_to_the_null_device_is_done_and_leaves_it_one() {
+fn writing_to_the_null_device_succeeds_and_leaves_it_a_device() {
     let folder = Folder::new();
     folder.write("film", &plaintext(300_000));
     assert_done(&folder.run(&["encrypt", "film", "-o", "/dev/null"]));
@@ -167,7 +167,8 @@ fn a_peer_that_goes_silent_after_a_damaged_frame_does_not_hold_the_end() {
 
 #[test]
 fn a_consumer_that_hangs_up_ends_the_wait_for_a_silent_producer() {
-    // The pipe between the two is the shell's own: of one of the test's, a fork for another test may hold an end.
+    // The pipe between the two belongs to the shell: if it belonged to the test, a process forked for another test
+    // might hold an end.
     const SCRIPT: &str = "exec 3>&1; { \"$0\" encrypt --threads \"$1\" --key-file key; echo $? >&3; } | \
                           { head -c \"$2\" >/dev/null; exec <&-; echo gone >&3; }";
     let folder = Folder::new();
@@ -183,7 +184,7 @@ fn a_consumer_that_hangs_up_ends_the_wait_for_a_silent_producer() {
         let mut line = String::new();
         reported.read_line(&mut line).unwrap();
         assert_eq!(line, "gone\n");
-        // The workers wait for more.
+        // The workers are waiting for more.
         silent.write_all(&frame).unwrap();
         reported.read_line(&mut line).unwrap();
         assert_eq!(line, "gone\n1\n");
@@ -249,7 +250,7 @@ fn a_socket_as_output_is_refused() {
 }
 
 #[test]
-fn of_two_runs_on_one_output_one_wins_and_the_other_says_so() {
+fn of_two_runs_with_the_same_output_one_wins_and_the_other_reports_that() {
     let folder = Folder::new();
     folder.write("film", &plaintext(1 << 20));
     let start = || {

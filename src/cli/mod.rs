@@ -1,4 +1,4 @@
-//! The command: what a person types and sees. Not an interface for programs; those use the rest of the library.
+//! The command: what a person types and sees. It is not an interface for programs, which use the rest of the library.
 
 mod arguments;
 mod commands;
@@ -26,13 +26,13 @@ use secrets::hardening;
 
 use crate::{process, signals::Startup};
 
-/// Runs as a process that guards a command, if the arguments say so; they are none that a person types.
+/// Runs as a process that guards a command, if the arguments say so; a person never types these.
 pub fn run_hidden(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let first = arguments.by_ref().nth(1)?;
     process::hidden(&first, arguments)
 }
 
-/// Does what the arguments ask for, reports it on standard error, and gives the exit code.
+/// Does what the arguments ask for, reports it on standard error, and returns the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {
     hardening::harden();
     let startup = Startup::new(progress::report_status);

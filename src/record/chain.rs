@@ -1,4 +1,4 @@
-//! Whether segments follow one another, and what can be said of a recording of which some are here.
+//! Whether segments follow one another, and what can be said of a recording when only some of its segments are here.
 
 use std::ops::RangeInclusive;
 
@@ -21,16 +21,17 @@ pub(crate) enum Break {
     /// It comes before it.
     #[error("comes earlier in the recording")]
     OutOfOrder,
-    /// Others are between the two.
+    /// Others belong between the two.
     #[error("does not come next")]
     Gap(RangeInclusive<u64>),
-    /// Its link does not verify: whoever made it did not make the one before, or one of them was replaced.
+    /// Its link does not verify: it was made by someone who did not make the one before it, or one of them was
+    /// replaced.
     #[error("was not made by the recorder of the segment before it")]
     NotLinked,
     /// The one before it is not as it was when this one was begun.
     #[error("was begun after a different version of the segment before it")]
     Altered,
-    /// The one before it never got its final frame. All that was written to it is here.
+    /// The one before it never got its final frame. Everything that was written to it is here.
     #[error("comes after an unfinished segment")]
     Unfinished,
     /// The end of the one before it is gone.
@@ -47,7 +48,7 @@ impl Break {
         matches!(self, Self::Unfinished | Self::EndMissing { .. })
     }
 
-    /// Whether only something is missing, and what is there is what it should be.
+    /// Whether something is merely missing, and everything that is there is as it should be.
     pub fn is_gap(&self) -> bool {
         matches!(self, Self::OtherRecording | Self::Gap(_) | Self::Unfinished | Self::EndMissing { .. })
     }
@@ -57,7 +58,7 @@ impl Break {
 ///
 /// # Errors
 ///
-/// [`Break`]: the first of these reasons, in their order, why it does not.
+/// [`Break`]: why it does not; of several reasons, the first that is found.
 pub(crate) fn continues(segment: &SegmentFacts, next: &SegmentFacts) -> Result<(), Break> {
     let (record, before) = (&next.record, &next.record.predecessor);
     if record.recording != segment.record.recording {
@@ -91,38 +92,38 @@ pub(crate) fn continues(segment: &SegmentFacts, next: &SegmentFacts) -> Result<(
     }
 }
 
-/// How a segment and the next one are put together.
+/// How a segment and the next one are joined.
 #[derive(Debug)]
 pub(crate) struct Joint {
-    /// How many bytes of the first are given out.
+    /// How many bytes of the first one are released.
     pub length: u64,
     /// What is missing between the two, if anything is.
     pub gap: Option<Break>,
 }
 
-/// How `next` is put after `segment`; `allows_gaps` says whether something may be missing.
+/// How `next` is joined to `segment`; `allows_gaps` says whether something may be missing.
 ///
 /// # Errors
 ///
-/// [`Break`]: why it is not.
+/// [`Break`]: why they cannot be joined.
 pub(crate) fn join(segment: &SegmentFacts, next: &SegmentFacts, allows_gaps: bool) -> Result<Joint, Break> {
     let Err(why) = continues(segment, next) else { return Ok(Joint { length: segment.length, gap: None }) };
     if !(allows_gaps && why.is_gap()) {
         return Err(why);
     }
-    // More may be there than its recorder knew of, which is in the next one, too. Where no link has verified, the next
-    // one's offset is anybody's claim.
+    // The segment may hold more than its recorder knew of; the next one then holds those bytes, too. Where no link has
+    // verified, the next one's offset cannot be trusted.
     let until_next = next.record.offset.saturating_sub(segment.record.offset);
     let length = if why.is_linked() { segment.length.min(until_next) } else { segment.length };
     Ok(Joint { length, gap: Some(why) })
 }
 
-/// What can be said of one recording by those of its segments that are here.
+/// What can be said of one recording from those of its segments that are here.
 #[derive(Debug)]
 pub(crate) struct RecordingState {
-    /// The segments, in the order of their numbers, by their place in what was given.
+    /// The segments in the order of their numbers, as indices into the slice that was given.
     pub segments: Vec<usize>,
-    /// Why a segment does not continue the one before it: the places of both, and the reason.
+    /// Where a segment does not continue the one before it: the indices of both, and the reason.
     pub breaks: Vec<(usize, usize, Break)>,
     /// How many segments are missing before the first.
     pub missing_before: u64,
@@ -134,11 +135,11 @@ pub(crate) struct RecordingState {
 /// How the last segment that is here ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
-    /// The recording ended there; by an interruption, if that is so.
+    /// The recording ended there; `interrupted` says whether by an interruption.
     Ended { interrupted: bool },
-    /// The segment of this number follows, and is not here.
+    /// The segment with this number follows, and is not here.
     Continued(u64),
-    /// Nobody knows: the segment is unfinished.
+    /// Not known: the segment is unfinished.
     Unknown,
 }
 
@@ -148,14 +149,14 @@ impl RecordingState {
         self.missing_before == 0 && self.breaks.is_empty() && matches!(self.tail, Tail::Ended { .. })
     }
 
-    /// The segments that are missing before the first; `None` if there are none, or anything else is wrong.
+    /// The segments that are missing before the first; `None` if none are, or if anything else is wrong.
     pub fn missing_start_alone(&self) -> Option<RangeInclusive<u64>> {
         let rest = self.breaks.is_empty() && matches!(self.tail, Tail::Ended { .. });
         (rest && self.missing_before > 0).then_some(1..=self.missing_before)
     }
 }
 
-/// The recordings that `segments` are of, in the order in which their first segments come.
+/// The recordings that `segments` belong to, in the order in which their first segments appear.
 pub(crate) fn recordings(segments: &[SegmentFacts]) -> Vec<RecordingState> {
     let places = (0..).zip(segments);
     let recordings = by_recording(places, |(_, segment)| &segment.record);
@@ -203,8 +204,8 @@ mod tests {
         StageKeys::derive(&Key::from_bytes([iv; 32]), &prefix(iv)).link
     }
 
-    /// A recording of `count` segments, of two frames and `100 · number` bytes each, those at `unfinished` without their
-    /// final frame.
+    /// A recording of `count` segments, each of two frames and `100 · number` bytes; those listed in `unfinished` lack
+    /// their final frame.
     fn recorded(id: u8, count: u8, unfinished: &[u8]) -> Vec<SegmentFacts> {
         let mut lineage = Lineage::new([id; 16]);
         (1..=count)
@@ -242,13 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_recording_without_its_start_or_its_tail_that_is_said() {
+    fn a_missing_start_or_tail_of_a_recording_is_reported() {
         let segments = recorded(1, 5, &[]);
         let without_start = only(&segments[2..]);
         assert_eq!((without_start.missing_before, without_start.tail), (2, Tail::Ended { interrupted: false }));
         assert!(!without_start.is_whole() && without_start.breaks.is_empty());
         assert_eq!(without_start.missing_start_alone(), Some(1..=2));
-        // Where more is missing, nothing links what is here.
+        // With more missing, no link connects the segments that are here.
         let with_gap = only(&[&segments[1..2], &segments[3..]].concat());
         assert_eq!((with_gap.missing_before, with_gap.missing_start_alone()), (1, None));
         assert_eq!((only(&segments).missing_start_alone(), only(&segments[1..3]).missing_start_alone()), (None, None));
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_of_another_recording_is_none_of_this_one() {
+    fn a_segment_of_another_recording_is_not_part_of_this_one() {
         let (one, other) = (recorded(1, 3, &[]), recorded(2, 3, &[]));
         assert_eq!(continues(&one[0], &other[1]), Err(Break::OtherRecording));
         let states = recordings(&[&one[..1], &other[1..2], &one[1..]].concat());
@@ -280,9 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_not_know_the_file_key_before_cannot_make_the_next_segment() {
+    fn the_next_segment_cannot_be_made_without_the_previous_file_key() {
         let segments = recorded(1, 3, &[]);
-        // Prefix and record, and the link with it, can be read without a secret. The keys are those of another file key.
+        // The prefix and the record, including the link, can be read without a secret. The keys are those of another
+        // file key.
         let mut copied = segments[1].clone();
         copied.link = StageKeys::derive(&Key::from_bytes([99; 32]), &copied.prefix).link;
         assert_eq!(continues(&segments[0], &copied), Err(Break::NotLinked));
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_unfinished_segment_in_the_middle_it_is_known_what_is_missing() {
+    fn what_an_unfinished_segment_in_the_middle_lacks_is_known() {
         let segments = recorded(1, 3, &[2]);
         assert_eq!(breaks(&segments), [Break::Unfinished]);
         let mut cut = segments.clone();
@@ -348,7 +350,7 @@ mod tests {
             let mut bytes = segments[1].record.linked_fields().to_vec();
             bytes[at] ^= 1 << bit;
             let record: [u8; 76] = bytes.try_into().unwrap();
-            // Flags have no other form than two, and are not read back here.
+            // Flags have only two forms, and are not read back here.
             if at < 72 {
                 let field = |from: usize| u64::from_le_bytes(record[from..from + 8].try_into().unwrap());
                 let changed = SegmentRecord {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::container::{FRAME_OVERHEAD, Layout};
 
-/// When a recording goes on in another segment; never, if nothing is said.
+/// When a recording goes on in another segment; never, if neither limit is set.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cutting {
-    /// After this time.
+    /// After this long.
     pub time: Option<Duration>,
     /// Before the file is longer than this, in bytes.
     pub size: Option<u64>,
@@ -19,13 +19,13 @@ impl Cutting {
         layout.frame_position(2) + FRAME_OVERHEAD as u64
     }
 
-    /// Whether a segment that has been recorded into for `elapsed` is long enough.
+    /// Whether a segment that has been recorded to for `elapsed` is long enough.
     pub fn is_due_by_time(&self, elapsed: Duration) -> bool {
         self.time.is_some_and(|time| elapsed >= time)
     }
 
-    /// Whether a segment that has `frames` frames is long enough: it has room for one more, into which what is left of a
-    /// packet goes, but not for two.
+    /// Whether a segment of `frames` frames is long enough: it has room for one more, which takes the rest of a packet,
+    /// but not for two.
     pub fn is_due_by_size(&self, layout: Layout, frames: u64) -> bool {
         let length = layout.frame_position(frames.saturating_add(2)).saturating_add(FRAME_OVERHEAD as u64);
         frames > 0 && self.size.is_some_and(|size| length > size)

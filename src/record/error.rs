@@ -1,4 +1,4 @@
-//! Why a recording ended though nobody asked for it.
+//! Why a recording ended although nobody asked it to.
 
 use std::{ffi::OsString, io};
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::segment_name::SegmentNameError;
 
-/// Why a recording ended. What had been written before stays, and is whole unless an event said otherwise.
+/// Why a recording ended. What had been written before remains, and is whole unless an event said otherwise.
 #[derive(Debug, Error)]
 pub(crate) enum JournalError {
     /// The source failed.
@@ -19,14 +19,14 @@ pub(crate) enum JournalError {
         #[source]
         error: io::Error,
     },
-    /// A segment cannot be made.
+    /// A segment cannot be created.
     #[error("cannot make the segment")]
     Create {
         segment: OsString,
         #[source]
         error: io::Error,
     },
-    /// One segment after another fails.
+    /// Several segments in a row have failed.
     #[error("one segment after another fails")]
     Failing {
         segment: OsString,

@@ -14,9 +14,9 @@ use rustix::{
 
 use crate::system;
 
-/// How long a wait takes at most: a folder on another machine may change without notice.
+/// The longest wait: a folder on another machine may change without notice.
 const NO_LONGER_THAN: Duration = Duration::from_secs(1);
-/// The same where the system reports no changes.
+/// The longest wait where the system reports no changes.
 const WITHOUT_NOTICE: Duration = Duration::from_millis(200);
 
 /// Notices changes in a folder.
@@ -34,15 +34,15 @@ pub(crate) enum Woken {
 impl FolderWatch {
     /// Watches the folder at `path` from now on. What happens before the first wait is not missed.
     pub fn new(path: &Path) -> Self {
-        // Where there are too many watches already, we look by ourselves.
+        // If there are too many watches already, the folder is polled.
         Self(system::watch_folder(path).ok())
     }
 
-    /// Waits until something has changed, or for a while, or until nobody reads the `output`.
+    /// Waits until something has changed, for a limited time, or until nobody reads the `output`.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The error that the system reports.
     pub fn wait(&self, output: Option<BorrowedFd<'_>>) -> io::Result<Woken> {
         let limit = if self.0.is_some() { NO_LONGER_THAN } else { WITHOUT_NOTICE };
         let limit = Timespec::try_from(limit).ok();
@@ -61,7 +61,7 @@ impl FolderWatch {
         Ok(Woken::Changed)
     }
 
-    /// Reads the events that are there: what they say is looked up anyway.
+    /// Discards the pending events: the caller looks at the folder anyway.
     fn forget(&self) {
         let mut events = [0; 4096];
         while self.0.as_ref().is_some_and(|watch| rustix::io::read(watch, &mut events).is_ok_and(|read| read > 0)) {}

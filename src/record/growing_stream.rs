@@ -6,11 +6,11 @@ use crate::{
     stream::{Continuity, OpenedStream, ReadAt, StreamError, StreamFile},
 };
 
-/// How often a complete frame is read again before it counts as damaged: a network file system may show its bytes one
-/// after the other.
+/// How often a complete frame is read again before it counts as damaged: on a network file system its bytes may appear
+/// one after another.
 const MOST_TRIES: u32 = 5;
 
-/// The frames of a stream, as far as they are there.
+/// The frames of a stream, as far as they have been written.
 pub(crate) struct GrowingStream<R> {
     source: R,
     stream: OpenedStream,
@@ -40,11 +40,11 @@ impl<R: ReadAt> GrowingStream<R> {
         self.last.as_ref()
     }
 
-    /// The next frame, verified; `None` if it is not there yet. Must not be called after the final one.
+    /// The next frame, verified; `None` if it is not there yet. Must not be called after the final frame.
     ///
     /// # Errors
     ///
-    /// [`StreamError`]: it is there, and damaged.
+    /// [`StreamError`]: the frame is there, but damaged.
     pub fn next_frame(&mut self) -> Result<Option<Frame<Verified>>, StreamError> {
         let (index, header) = (self.next_index, self.stream.header());
         let refused = |fault| StreamError::Frame { index, fault };
@@ -56,14 +56,14 @@ impl<R: ReadAt> GrowingStream<R> {
         }
         let buffer = self.buffer.take().unwrap_or_else(|| FrameBuffer::new(header.prefix.frame_size));
         let frame = match file.read(buffer, index) {
-            // It has become shorter.
+            // The file has become shorter.
             Err(StreamError::EndBeforeFinalFrame { .. } | StreamError::CutFrame { .. }) => return Ok(None),
             frame => frame?,
         };
         let is_full = frame.wire_length() == header.prefix.frame_size.wire();
         let frame = match self.stream.chain().open(frame) {
             Ok(frame) => frame,
-            // Part of a frame that is being written.
+            // The frame is only partly written.
             Err(FrameFault::Mac) if !is_full => return Ok(None),
             Err(FrameFault::Mac) if self.tries < MOST_TRIES => {
                 self.tries += 1;
@@ -80,7 +80,7 @@ impl<R: ReadAt> GrowingStream<R> {
         Ok(Some(frame))
     }
 
-    /// How long the plaintext is up to the last frame that was given.
+    /// How long the plaintext is, up to the last frame that was given.
     pub fn length(&self) -> u64 {
         self.last.as_ref().and_then(|(tag, _)| tag.end()).unwrap_or(0)
     }
@@ -90,7 +90,7 @@ impl<R: ReadAt> GrowingStream<R> {
         (self.source, self.stream)
     }
 
-    /// Takes the buffer of a frame back, for the next one.
+    /// Takes back the buffer of a frame, to reuse it for the next one.
     pub fn give_back(&mut self, frame: Frame<Verified>) {
         self.buffer = Some(frame.into_buffer());
     }

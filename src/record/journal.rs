@@ -1,5 +1,5 @@
-//! The journal itself: what arrives becomes frames, frames become segments, and whatever ends it, the segment that grows is
-//! finished.
+//! The journal itself: input becomes frames, frames become segments, and whatever ends the recording, the growing
+//! segment is finished.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -33,7 +33,7 @@ use crate::{
 /// How many segments in a row may fail. More of them would only litter a disk that is failing.
 const MOST_FAILURES: u32 = 3;
 
-/// What happened, for whoever reports it. Segments are named as in their folder.
+/// What happened, to be reported. Segments are named as in their folder.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     Began(&'a OsStr),
@@ -43,17 +43,17 @@ pub(crate) enum Event<'a> {
         bytes: u64,
         is_synced: bool,
     },
-    /// What was written to it lately may be lost by a power cut; the recording goes on in another.
+    /// What was written to it recently may be lost in a power failure; the recording goes on in another segment.
     NotSynced(&'a OsStr, &'a io::Error),
-    /// It could not be written or synced when it was made, and is removed; another is made.
+    /// It could not be written or synced when it was created, and has been removed; another is created.
     NotMade(&'a OsStr, &'a io::Error),
-    /// Somebody has removed it; the recording goes on in another.
+    /// Somebody has removed it; the recording goes on in another segment.
     Removed(&'a OsStr),
-    /// A frame could not be written to it, or its final frame; it stays unfinished.
+    /// A frame, or its final frame, could not be written to it; it stays unfinished.
     Unfinished(&'a OsStr, &'a io::Error),
     /// The wall clock was set, or the machine slept.
     ClockStepped,
-    /// So many bytes arrived and could not be stored.
+    /// This many bytes arrived and could not be stored.
     Lost(u64),
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct Journal<'a, D, S, T> {
     /// Makes the keys and the header of another stream, live and with times.
     pub streams: &'a mut dyn FnMut() -> io::Result<NewStream>,
     pub report: &'a mut dyn FnMut(Event<'_>),
-    /// Counts the bytes that are written.
+    /// Counts the bytes that have been written.
     pub delivered: &'a AtomicU64,
 }
 
@@ -88,17 +88,17 @@ struct Recorder<'a, D: SegmentFolder, S, T> {
     packets: Packets,
     clocks: Clocks,
     frame: OpenFrame,
-    /// `None` before the first, where one has failed, and at the end.
+    /// `None` before the first segment, after one has failed, and at the end.
     segment: Option<Segment<D::File>>,
-    /// The segment before that, until there is a next one: whoever follows sees by its lock that there may be.
+    /// The previous segment, kept until there is a next one: a follower sees from its lock that more may come.
     before: Option<Arc<D::File>>,
     segment_began: Instant,
-    /// Whether another segment begins at the next place where one can.
+    /// Whether another segment begins at the next place where one can begin.
     cut_is_due: bool,
-    /// When what was written is to be synced, if anything was.
+    /// When the unsynced data is to be synced, if there is any.
     sync_due: Option<Instant>,
     syncer: Syncer<D::File>,
-    /// How many segments have failed since something was last synced.
+    /// How many segments have failed since the last successful sync.
     failures: u32,
     is_doubtful: bool,
 }
@@ -152,7 +152,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 Readiness::Ready => {}
             }
             self.take_cut();
-            // Nothing is begun for the end of the source, where that can be seen.
+            // No segment is begun just for the end of the source, where that end can be seen.
             if self.is_to_be_cut() && self.journal.source.pending() != Some(0) {
                 self.cut()?;
             }
@@ -160,13 +160,13 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
                 break;
             }
         }
-        // How it ended may take long to be known.
+        // It may take a long time to learn how the source ended.
         self.flush()?;
         self.sync()?;
         Ok(self.journal.source.end())
     }
 
-    /// Reads what is there already, and no more.
+    /// Reads what has already arrived, and no more.
     fn drain(&mut self) -> Result<(), JournalError> {
         let mut left = self.journal.source.pending().unwrap_or(0);
         while left > 0 {
@@ -200,7 +200,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         Ok(())
     }
 
-    /// Notes whether another segment is asked for.
+    /// Notes whether another segment was asked for.
     fn take_cut(&mut self) {
         let Some(cut) = self.journal.source.takes_cut() else { return };
         if cut == Cut::Here {
@@ -219,7 +219,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         self.cut_is_due && self.packets.to_boundary() == 0
     }
 
-    /// Reads once, at most `most` bytes, which can all be stored.
+    /// Reads once, at most `most` bytes, all of which can be stored.
     fn read(&mut self, most: usize) -> Result<Found, JournalError> {
         if self.frame.filled == 0
             && let Some(segment) = &mut self.segment
@@ -229,7 +229,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         }
         let until_cut = self.packets.to_boundary();
         let most = if self.cut_is_due && until_cut > 0 { most.min(until_cut) } else { most };
-        // Before the first segment, no more is read than its name needs: there may be no room for it.
+        // Before the first segment, only as much is read as its name depends on: there may be no room for the segment.
         let most =
             if self.segment.is_none() { most.min(ENOUGH.saturating_sub(self.frame.filled).max(1)) } else { most };
         let frame_size = self.journal.plan.layout.frame_size;
@@ -250,14 +250,14 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         Ok(Found::Bytes(read))
     }
 
-    /// So many bytes have been read into the frame.
+    /// This many bytes have been read into the frame.
     fn took(&mut self, read: usize) -> Result<(), JournalError> {
         let filled = self.frame.filled + read;
         if mem::replace(&mut self.frame.filled, filled) == 0 {
             self.frame.due = self.journal.time.now().checked_add(self.journal.plan.max_delay);
             self.frame.arrived = Some(self.segment.as_mut().map_or_else(wall_clock, Segment::arrived));
         }
-        // The first segment is named by what is in it.
+        // The name of the first segment depends on what is in it.
         if self.segment.is_none() && is_transport_stream(self.frame.payload()).is_some() {
             self.begin()
         } else {
@@ -265,7 +265,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         }
     }
 
-    /// Writes what there is of a frame, if need be to another segment.
+    /// Writes what there is of a frame, to another segment if need be.
     fn flush(&mut self) -> Result<(), JournalError> {
         self.frame.due = None;
         while self.frame.filled > 0 {
@@ -287,11 +287,12 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         Ok(())
     }
 
-    /// A frame could not be written: its segment stays as it is, and the frame goes to another one, unless there is no room.
+    /// Handles a frame that could not be written: its segment is left as it is, and the frame goes to another one,
+    /// unless there is no room.
     fn not_written(&mut self, Unwritten { error, buffer, length }: Unwritten) -> Result<(), JournalError> {
         (self.frame.buffer, self.frame.filled) = (Some(buffer), length);
         let Some(mut segment) = self.segment.take() else { return Ok(()) };
-        // Its end is doubtful, however that sync went.
+        // The end of the segment is doubtful, whatever the result of that sync.
         drop(self.syncer.wait());
         segment.abandon();
         self.leave_unfinished(&segment, &error);
@@ -302,7 +303,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         self.count_failure(name, error)
     }
 
-    /// Waits until all that was written is synced.
+    /// Waits until everything that was written is synced.
     fn sync(&mut self) -> Result<(), JournalError> {
         if let Some(outcome) = self.syncer.wait() {
             self.synced(outcome)?;
@@ -319,14 +320,14 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         }
     }
 
-    /// A sync that was begun has ended.
+    /// A sync that was under way has ended.
     fn synced(&mut self, outcome: io::Result<()>) -> Result<(), JournalError> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let Err(error) = outcome else {
             self.failures = 0;
             return if segment.is_removed() { self.replace_removed() } else { Ok(()) };
         };
-        // What the kernel has of the file cannot be trusted any more.
+        // What the kernel holds of the file can no longer be trusted.
         let name = segment.name().to_owned();
         self.is_doubtful = true;
         (self.journal.report)(Event::NotSynced(&name, &error));
@@ -337,7 +338,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         self.go_on(true)
     }
 
-    /// Goes on in another segment, as somebody has removed the one that grows.
+    /// Goes on in another segment, since somebody has removed the growing one.
     fn replace_removed(&mut self) -> Result<(), JournalError> {
         self.is_doubtful = true;
         if let Some(segment) = &self.segment {
@@ -349,14 +350,14 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
     /// Goes on in another segment at a place where one can begin.
     fn cut(&mut self) -> Result<(), JournalError> {
         self.flush()?;
-        // Where the frame could not be written, another has begun.
+        // If the frame could not be written, another segment has already begun.
         if !self.cut_is_due {
             return Ok(());
         }
         self.go_on(false)
     }
 
-    /// Ends the segment, which is continued if there is room for another, and begins that. `is_known` as for
+    /// Ends the segment, marked as continued if there is room for another, and begins that one. `is_known` is as for
     /// [`Recorder::finish`].
     fn go_on(&mut self, is_known: bool) -> Result<(), JournalError> {
         let next = self.prepare().and_then(|next| self.with_room(next));
@@ -364,7 +365,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         self.begin_with(next?)
     }
 
-    /// Gives `next` back, if there is room for it after the segment that grows.
+    /// Returns `next` if there is room for it after the growing segment.
     fn with_room(&mut self, next: NextSegment<D::File>) -> Result<NextSegment<D::File>, JournalError> {
         match self.segment.as_mut().map_or(Ok(()), |segment| segment.make_room_for(&next)) {
             Err(error) => Err(JournalError::Create { segment: next.name().into(), error }),
@@ -377,7 +378,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         self.begin_with(next)
     }
 
-    /// Makes all that another segment needs and that can fail for want of room, but for how the one before it ended.
+    /// Makes everything that another segment needs and that can fail for want of room, except its link to the end of
+    /// the one before it.
     fn prepare(&mut self) -> Result<NextSegment<D::File>, JournalError> {
         if self.packets == Packets::Unknown {
             self.packets = Packets::of(self.frame.payload());
@@ -410,7 +412,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         Ok(())
     }
 
-    /// Ends the segment, if there is one. `is_known` says that it is reported already that it cannot be synced.
+    /// Ends the segment, if there is one. `is_known` says that a failure to sync it has already been reported.
     fn finish(&mut self, ending: Ending, is_known: bool) {
         let Some(mut segment) = self.segment.take() else { return };
         let frame_size = self.journal.plan.layout.frame_size;
@@ -450,7 +452,7 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         (self.journal.report)(Event::Unfinished(segment.name(), error));
     }
 
-    /// Notes how a segment ended, and gives its name.
+    /// Notes how a segment ended, and returns its name.
     fn close(&mut self, segment: Segment<D::File>) -> OsString {
         let (name, length) = (segment.name().to_owned(), segment.plaintext());
         let (end, key, file) = segment.into_end();
@@ -464,7 +466,8 @@ impl<D: SegmentFolder, S: Source, T: Time> Recorder<'_, D, S, T> {
         if self.failures > MOST_FAILURES { Err(JournalError::Failing { segment, error }) } else { Ok(()) }
     }
 
-    /// Ends the last segment. An input of nothing makes an empty one; where nothing came of a failure, there is none.
+    /// Ends the last segment. An empty input makes an empty segment; if the recording failed before its first byte,
+    /// there is none.
     fn end(&mut self, recorded: Result<SourceEnd, JournalError>) -> Result<SourceEnd, JournalError> {
         let is_finished = matches!(recorded, Ok(SourceEnd::Finished));
         let can_go_on = matches!(recorded, Ok(_) | Err(JournalError::Read(_)));

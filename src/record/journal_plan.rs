@@ -9,9 +9,9 @@ use crate::container::{Features, Layout};
 #[derive(Clone, Debug)]
 pub(crate) struct JournalPlan {
     pub layout: Layout,
-    /// The longest that a byte waits for its frame to be written.
+    /// The longest that a byte may wait for its frame to be written.
     pub max_delay: Duration,
-    /// The longest that what was written waits until it is synced.
+    /// The longest that written data may wait to be synced.
     pub sync: Duration,
     pub cutting: Cutting,
     pub name: SegmentName,

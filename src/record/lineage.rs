@@ -12,7 +12,7 @@ pub(super) struct Lineage {
     recording: [u8; RECORDING_ID_LENGTH],
     /// How many segments there are.
     segments: u64,
-    /// The length of their plaintexts together.
+    /// The total length of their plaintexts.
     offset: u64,
     /// The name of the last of them.
     name: Option<OsString>,
@@ -37,7 +37,7 @@ impl Lineage {
         }
     }
 
-    /// The segment that was next has ended so, with this name and `length` bytes of plaintext.
+    /// Notes how the segment that was next has ended, with its name, the `length` of its plaintext and its `key`.
     pub fn ended(&mut self, name: OsString, length: u64, end: Predecessor, key: LinkKey) {
         self.name = Some(name);
         self.segments += 1;
@@ -50,7 +50,7 @@ impl Lineage {
         self.name.as_deref()
     }
 
-    /// How many segments have ended, and the length of their plaintexts together.
+    /// How many segments have ended, and the total length of their plaintexts.
     pub fn sums(&self) -> (u64, u64) {
         (self.segments, self.offset)
     }

@@ -1,12 +1,12 @@
 //! Recordings: a journal of segments, each a stream of its own that grows under its final name.
 //!
-//! [`Journal`] reads a [`Source`], writes live frames, syncs them, and goes on in another segment where it is to be cut, or
-//! where a segment fails. Whatever ends it, the growing segment gets its final frame, for which room was reserved before the
-//! bytes in front of it were read. Each segment is linked to the one before it: `lineage` makes the links, and [`chain`]
+//! [`Journal`] reads a [`Source`], writes live frames, syncs them, and goes on in another segment when one is to be cut
+//! or fails. However the recording ends, the growing segment gets its final frame: room for that was reserved before
+//! the last bytes were read. Each segment is linked to the one before it: `lineage` makes the links, and [`chain`]
 //! checks them.
 //!
-//! A recording's producer is looked after by `supervisor`; `status` says how it goes, over HTTP too, and `service_manager` says
-//! it to systemd; `retention` does what is to be done with finished segments.
+//! `supervisor` looks after a recording's producer; `status` reports how the recording is going, over HTTP too, and
+//! `service_manager` reports it to systemd; `retention` does what is to be done with finished segments.
 //!
 //! [`GrowingStream`] reads what is still being written.
 

@@ -1,4 +1,4 @@
-//! A source whose bytes are counted for whoever watches the recorder, and at which segments are cut on request.
+//! A source whose bytes are counted, so that the recorder can be watched, and at which segments are cut on request.
 
 use std::{
     io,
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::stream::{Readiness, Wake};
 
-/// Counts on `board` what comes of `source`.
+/// Counts on `board` what `source` delivers.
 pub(crate) struct ObservedSource<'a, S, T> {
     pub source: &'a mut S,
     pub time: &'a T,
     pub board: &'a Board,
     pub control: &'a Control,
-    /// The longest wait, after which it is counted that the recorder is alive.
+    /// The longest wait, after which another sign of life is counted.
     pub beat: Option<Duration>,
 }
 
@@ -48,7 +48,7 @@ impl<S: Source, T: Time> Source for ObservedSource<'_, S, T> {
     }
 
     fn takes_cut(&mut self) -> Option<Cut> {
-        // Where another begins anyway, that is the one that was asked for.
+        // Where another segment begins anyway, it also answers the request.
         let asked = self.control.takes_cut().then_some(Cut::AtPacket);
         self.source.takes_cut().or(asked)
     }

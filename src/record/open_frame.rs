@@ -7,12 +7,13 @@ use crate::stage::FrameBuffer;
 /// The frame that is being filled.
 #[derive(Default)]
 pub(super) struct OpenFrame {
-    /// `None` while it is written.
+    /// `None` while it is being written.
     pub buffer: Option<FrameBuffer>,
     pub filled: usize,
     /// When it is to be written, however full it is.
     pub due: Option<Instant>,
-    /// When its first byte arrived, in Unix microseconds, also where it goes to another segment than it was meant for.
+    /// When its first byte arrived, in Unix microseconds, even if it goes to a segment other than the one it was meant
+    /// for.
     pub arrived: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! Packets of MPEG-TS: whether the input is made of them, and where they begin.
+//! MPEG-TS packets: whether the input is made of them, and where they begin.
 
 const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
@@ -6,13 +6,13 @@ const SYNC: u8 = 0x47;
 pub(super) const ENOUGH: usize = 2 * PACKET + 1;
 const SURE: u8 = 3;
 
-/// Where the next byte of the input is in its packets; an input of other bytes can be cut anywhere.
+/// Where in a packet the next byte of the input is; an input of other bytes can be cut anywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Packets {
     /// Nothing has arrived.
     #[default]
     Unknown,
-    /// So many bytes into a packet, if they are packets: of these, so many have begun as they should.
+    /// At this offset in a packet, if the input consists of packets: this many of them have begun as they should.
     Within {
         at: usize,
         begun: u8,
@@ -29,14 +29,14 @@ pub(super) fn is_transport_stream(front: &[u8]) -> Option<bool> {
 }
 
 impl Packets {
-    /// Those of an input that begins with `front`.
+    /// The state after an input that begins with `front`.
     pub fn of(front: &[u8]) -> Self {
         let mut packets = Self::Within { at: 0, begun: 0 };
         packets.pass(front);
         packets
     }
 
-    /// Whether they are packets: two have begun as they should, or one is whole.
+    /// Whether the input consists of packets: two have begun as they should, or one is whole.
     pub fn are_there(self) -> bool {
         matches!(self, Self::Within { at: 0, begun: 1 } | Self::Within { begun: 2.., .. })
     }
@@ -49,15 +49,15 @@ impl Packets {
         }
     }
 
-    /// Another source goes on with the same kind of bytes: the next one begins a packet, if they are packets.
+    /// Another source continues with the same kind of input: if that is packets, its first byte begins one.
     pub fn begin_anew(&mut self) {
         if let Self::Within { at, .. } = self {
             *at = 0;
         }
     }
 
-    /// Goes past `bytes`. Where no packet begins where one should, as after a loss, it goes on from the next byte that may
-    /// begin one; early on, the input is something else.
+    /// Advances past `bytes`. Where no packet begins where one should, as after a loss, the next byte that may begin
+    /// one is sought; early on, the input counts as something else.
     pub fn pass(&mut self, bytes: &[u8]) {
         self.pass_with(bytes, begins_packet);
     }
@@ -74,7 +74,7 @@ impl Packets {
             } else if let Some(next) = (start..bytes.len()).find(|&next| begins(bytes, next)) {
                 start = next;
             } else {
-                // The search goes on with what comes next.
+                // The search continues in the bytes that follow.
                 start = bytes.len();
                 break;
             }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_packets_come_again_each_byte_is_looked_at_once() {
+    fn where_no_packets_follow_each_byte_is_examined_once() {
         let mut lost = Packets::of(&packets(3));
         let noise = vec![0; 100 * PACKET];
         for rounds in 1..4 {

@@ -1,4 +1,4 @@
-//! Room for what is yet to be written, taken before anything is read that could not be stored otherwise.
+//! Room for what is yet to be written, reserved before anything is read that could not be stored otherwise.
 
 use std::io;
 
@@ -6,24 +6,25 @@ use rustix::io::Errno;
 
 use super::store::{SegmentFile, is_no_room};
 
-/// Reserved at once, where there is room for it: a system call for each frame would be wasted.
+/// Reserved at once, where there is room for it: a system call for each frame would be wasteful.
 const AHEAD: u64 = 1 << 20;
 
-/// What of a file is reserved.
+/// How much of a file is reserved.
 #[derive(Default)]
 pub(super) struct Reserve {
     until: u64,
-    /// Whether the file system has no such thing.
+    /// Whether the file system cannot reserve room.
     is_impossible: bool,
 }
 
 impl Reserve {
-    /// Reserves at least `length` bytes of `file` from `from` on, unless they are reserved or the file system cannot.
+    /// Reserves at least `length` bytes of `file` from `from` on, unless they are reserved already or the file system
+    /// cannot reserve.
     ///
     /// # Errors
     ///
-    /// There is no room: the disk is full, a quota is used up, or no file may be so long. Reserving does not notice the
-    /// last of these on every file system, so that is compared.
+    /// There is no room: the disk is full, a quota is used up, or no file may be so long. Not every file system notices
+    /// the last of these when it reserves, so the length is checked here.
     pub fn ensure(&mut self, file: &impl SegmentFile, from: u64, length: u64) -> io::Result<()> {
         let (end, most) = (from.saturating_add(length), file.most_bytes());
         if end > most {

@@ -19,7 +19,7 @@ use crate::{
     stream::{Clock, Ending, FrameMaker, StreamError},
 };
 
-/// A segment that grows. It is not finished when it is dropped.
+/// A growing segment. Dropping it does not finish it.
 pub(super) struct Segment<F> {
     name: OsString,
     file: Arc<F>,
@@ -30,11 +30,11 @@ pub(super) struct Segment<F> {
     reserve: Reserve,
     /// How the stream ends so far.
     end: Predecessor,
-    /// How many bytes are written.
+    /// How many bytes have been written.
     length: u64,
     has_unsynced: bool,
-    /// A frame was sealed that could not be written. Its index is spent: another frame that is sealed there would give both
-    /// away, and one that is sealed after it could not be reached.
+    /// A frame was sealed that could not be written. Its index is used up: sealing another frame under it would reveal
+    /// both, and a frame sealed after it could not be reached.
     is_spent: bool,
 }
 
@@ -42,13 +42,14 @@ pub(super) struct Segment<F> {
 pub(super) struct NextSegment<F> {
     name: String,
     stream: NewStream,
-    /// `None` where the file system has no files without a name: these can be made only once the one before has ended.
+    /// `None` where the file system has no files without a name: the file can then be created only once the one before
+    /// has ended.
     file: Option<F>,
     reserve: Reserve,
 }
 
 impl<F: SegmentFile> NextSegment<F> {
-    /// One that is to have this `name`, with room for its header, a frame and the final one.
+    /// A segment that is to have this `name`, with room for its header, one frame and the final one.
     pub fn new<D: SegmentFolder<File = F>>(folder: &D, name: String, stream: NewStream) -> Result<Self, NotMade> {
         let mut next = Self { name, stream, file: None, reserve: Reserve::default() };
         let length = next.least_length();
@@ -62,7 +63,7 @@ impl<F: SegmentFile> NextSegment<F> {
         }
     }
 
-    /// The length of its header, a frame and the final one.
+    /// The length of its header, one frame and the final one.
     fn least_length(&self) -> u64 {
         self.stream.header.layout().frame_position(1).saturating_add(FRAME_OVERHEAD as u64)
     }
@@ -75,7 +76,7 @@ impl<F: SegmentFile> NextSegment<F> {
 /// A frame that was not written.
 pub(super) struct Unwritten {
     pub error: io::Error,
-    /// Its plaintext, which has these many bytes.
+    /// Its plaintext, of this many bytes.
     pub buffer: FrameBuffer,
     pub length: usize,
 }
@@ -84,14 +85,14 @@ pub(super) struct Unwritten {
 pub(super) struct NotMade {
     pub name: OsString,
     pub error: io::Error,
-    /// Whether it was there, and could not be written or synced.
+    /// Whether the file was created, but could not be written or synced.
     pub was_there: bool,
 }
 
 impl<F: SegmentFile> Segment<F> {
-    /// Makes the `next` segment of `lineage` in `folder`, by its name or, where that is taken, by its name and a number. It
-    /// has its header, room for a frame and the final one, and is synced with its folder. The first byte of its first frame
-    /// arrived at `arrived`, in Unix microseconds.
+    /// Creates the `next` segment of `lineage` in `folder`, under its name or, where that is taken, its name with a
+    /// number. It has its header, and room for a frame and the final one, and is synced together with its folder. The
+    /// first byte of its first frame arrived at `arrived`, in Unix microseconds.
     pub fn create<D: SegmentFolder<File = F>>(
         folder: &D,
         next: NextSegment<F>,
@@ -145,13 +146,13 @@ impl<F: SegmentFile> Segment<F> {
 
     fn not_made<D: SegmentFolder<File = F>>(self, folder: &D, is_named: bool, error: io::Error) -> NotMade {
         if is_named {
-            // There is nothing in it.
+            // It holds no data.
             let _ = folder.remove(&self.name);
         }
         NotMade { name: self.name, error, was_there: true }
     }
 
-    /// Its layout: the header is as long as its key slots need.
+    /// Its layout: the length of the header depends on the key slots.
     pub fn layout(&self) -> Layout {
         self.layout
     }
@@ -168,12 +169,12 @@ impl<F: SegmentFile> Segment<F> {
         &self.name
     }
 
-    /// How many frames are written.
+    /// How many frames have been written.
     pub fn frames(&self) -> u64 {
         self.end.frames
     }
 
-    /// The plaintext bytes of the frames that are written.
+    /// The plaintext bytes of the frames that have been written.
     pub fn plaintext(&self) -> u64 {
         self.maker.offset()
     }
@@ -184,8 +185,8 @@ impl<F: SegmentFile> Segment<F> {
         self.reserve.ensure(&*self.file, self.length, length as u64)
     }
 
-    /// Makes sure of room for the `next` segment after this one, unless that has taken its room already. What is reserved is
-    /// given back with the rest of the reserve.
+    /// Makes sure of room for the `next` segment as well, unless that has reserved its room already. What is reserved
+    /// is released with the rest of the reserve.
     pub fn make_room_for(&mut self, next: &NextSegment<F>) -> io::Result<()> {
         if next.file.is_some() {
             return Ok(());
@@ -194,13 +195,13 @@ impl<F: SegmentFile> Segment<F> {
         self.reserve.ensure(&*self.file, self.length, length as u64 + next.least_length())
     }
 
-    /// Notes that the first byte of the next frame has just arrived; returns when, in Unix microseconds.
+    /// Notes that the first byte of the next frame has just arrived; returns the time, in Unix microseconds.
     pub fn arrived(&mut self) -> i64 {
         self.maker.arrived();
         self.maker.clock().now()
     }
 
-    /// Writes a frame with the first `length` payload bytes of `buffer`, and gives the buffer back.
+    /// Writes a frame with the first `length` payload bytes of `buffer`, and returns the buffer.
     pub fn append(&mut self, buffer: FrameBuffer, length: usize) -> Result<FrameBuffer, Unwritten> {
         let before = self.maker.clone();
         match self.write(buffer, |maker, buffer| maker.next(buffer, length)) {
@@ -212,7 +213,7 @@ impl<F: SegmentFile> Segment<F> {
         }
     }
 
-    /// Writes the final frame, which is empty, and gives the buffer for it back.
+    /// Writes the final frame, which is empty, and returns its buffer.
     pub fn finish(&mut self, buffer: FrameBuffer, ending: Ending) -> (FrameBuffer, io::Result<()>) {
         match self.write(buffer, |maker, buffer| maker.last(buffer, 0, ending)) {
             Ok(buffer) => {
@@ -223,21 +224,21 @@ impl<F: SegmentFile> Segment<F> {
         }
     }
 
-    /// Gives back what is left of the reserve.
+    /// Releases what is left of the reserve.
     pub fn give_back(&self) {
-        // What is not given back is lost to others until the file is removed.
+        // If this fails, the room stays unavailable to others until the file is removed.
         let _ = self.file.truncate(self.length);
     }
 
-    /// Takes away what was written of a frame after the last whole one. The segment stays unfinished.
+    /// Removes what was written of a frame after the last whole one. The segment stays unfinished.
     pub fn abandon(&mut self) {
         self.is_spent = true;
         self.give_back();
-        // What could not be written is reported anyway.
+        // The failure to write is reported anyway.
         let _ = self.sync();
     }
 
-    /// Waits until all that was written is on the disk.
+    /// Waits until everything that was written is on the disk.
     pub fn sync(&mut self) -> io::Result<()> {
         if self.has_unsynced {
             sync(&*self.file)?;
@@ -246,7 +247,7 @@ impl<F: SegmentFile> Segment<F> {
         Ok(())
     }
 
-    /// Its file, if there is anything to sync: that is for the caller to do then.
+    /// Its file, if there is anything to sync, which is then up to the caller.
     pub fn take_unsynced(&mut self) -> Option<Arc<F>> {
         mem::take(&mut self.has_unsynced).then(|| Arc::clone(&self.file))
     }
@@ -256,7 +257,7 @@ impl<F: SegmentFile> Segment<F> {
         self.file.is_removed()
     }
 
-    /// How it ends, as it is now, what links another segment to it, and its file.
+    /// How it ends now, the key that links another segment to it, and its file.
     pub fn into_end(self) -> (Predecessor, LinkKey, Arc<F>) {
         (self.end, self.link, self.file)
     }
@@ -291,8 +292,8 @@ impl<F: SegmentFile> Segment<F> {
     }
 }
 
-/// Gives a file the first of the names that is not taken, as `take` does it. Those up to the one that was given `before` are
-/// not given again, also where they are free: a copy elsewhere would be taken for another segment.
+/// Gives a file the first name that is free, by calling `take`. Names up to the one that was given `before` are not
+/// used again, even if they are free: a copy elsewhere would be taken for another segment.
 fn take_name<T>(
     name: &str,
     before: Option<&OsStr>,
@@ -310,7 +311,7 @@ fn take_name<T>(
     Err(NotMade { name: last, error: io::ErrorKind::AlreadyExists.into(), was_there: false })
 }
 
-/// Writes all of `bytes` at `position`. After a short write, the rest of the same bytes follows it.
+/// Writes all of `bytes` at `position`. After a short write, the rest of the same bytes follows.
 fn write_all(file: &impl SegmentFile, mut bytes: &[u8], mut position: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write_at(bytes, position) {

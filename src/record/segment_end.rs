@@ -1,4 +1,4 @@
-//! What a segment that is opened says of itself, as far as that is authentic.
+//! What an opened segment says about itself, as far as that is authentic.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -18,11 +18,11 @@ pub(crate) struct SegmentFacts {
     pub prefix: Prefix,
     pub link: LinkKey,
     pub end: SegmentEnd,
-    /// How many frames there are; of an unfinished segment, those that verify in order.
+    /// How many frames there are; in an unfinished segment, those that verify in order.
     pub frames: u64,
     /// The plaintext bytes in them.
     pub length: u64,
-    /// The MACs of some frames, by how many frames there are up to them.
+    /// The MACs of some frames; each key is the number of frames up to and including that one.
     pub(super) macs: BTreeMap<u64, [u8; MAC_LENGTH]>,
 }
 
@@ -36,9 +36,9 @@ pub(crate) enum SegmentEnd {
 }
 
 impl SegmentFacts {
-    /// The facts about the segment with this `record` that was opened as `stream` and is in `file`. Of an unfinished one,
-    /// all frames are read, up to one that the disk has lost; the MACs of its frames are noted where there are as many as
-    /// `wanted` says.
+    /// The facts about the segment with this `record` that was opened as `stream` and is in `file`. If it is
+    /// unfinished, all its frames are read, up to one that the disk has lost, and the MAC of the last of the first n
+    /// frames is noted for each n in `wanted`.
     ///
     /// # Errors
     ///
@@ -96,7 +96,8 @@ impl SegmentFacts {
         }
     }
 
-    /// The facts about a segment of which all frames up to the one with this tag and MAC were read, or none.
+    /// The facts about a segment whose frames were read up to the one with this tag and MAC, or of which none were
+    /// read.
     pub fn read_up_to(
         record: SegmentRecord,
         stream: &OpenedStream,
@@ -111,7 +112,7 @@ impl SegmentFacts {
         Self { end, frames, length: tag.end().unwrap_or(u64::MAX), macs: BTreeMap::from([(frames, *mac)]), ..missing }
     }
 
-    /// The MAC of the last of the first `frames` frames, if it is noted.
+    /// The MAC of the last of the first `frames` frames, if it was noted.
     pub fn mac_after(&self, frames: u64) -> Option<[u8; MAC_LENGTH]> {
         self.macs.get(&frames).copied()
     }
@@ -136,7 +137,7 @@ impl SegmentFacts {
     }
 }
 
-/// Whether the disk cannot give a frame back: what comes before it can still be had.
+/// Whether the disk cannot return a frame; what comes before the frame can still be read.
 fn is_lost(error: &StreamError) -> bool {
     matches!(error, StreamError::ReadFrame { error, .. } if error.raw_os_error() == Some(Errno::IO.raw_os_error()))
 }

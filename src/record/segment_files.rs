@@ -1,4 +1,4 @@
-//! Which files of a folder are segments, as their headers say; nothing of that is authenticated.
+//! Which files in a folder are segments, according to their headers; none of this is authenticated.
 
 use std::{
     collections::HashMap,
@@ -15,28 +15,29 @@ use crate::{
     stream::{DescriptorInput, StreamHeader},
 };
 
-/// What the header of the file at `path` says of its place in a recording; `None` if it says nothing, or has no header yet.
+/// What the header of the file at `path` says about its place in a recording; `None` if it says nothing, or cannot be
+/// read yet.
 pub(crate) fn segment_at(path: &Path) -> Option<SegmentRecord> {
     record_at(path).flatten()
 }
 
-/// Whether `streams`, of which there are some, may all be segments: none has a header that can be read.
+/// Whether `streams` is not empty and may consist of segments: none has a header that can be read.
 pub(crate) fn may_be_segments(streams: &[PathBuf]) -> bool {
     !streams.is_empty() && streams.iter().all(|path| record_at(path).is_none())
 }
 
-/// The record of a segment in the header of the file at `path`, if it has one; `None` if there is no header that can be read.
+/// The segment record in the header of the file at `path`, if the header has one; `None` if no header can be read.
 fn record_at(path: &Path) -> Option<Option<SegmentRecord>> {
-    // A pipe would make us wait.
+    // Opening a pipe would block.
     let file = path.metadata().ok().filter(|metadata| metadata.is_file()).and_then(|_| File::open(path).ok())?;
     Some(StreamHeader::read(DescriptorInput::new(&file).ok()?, Vec::new()).ok()?.header().segment())
 }
 
-/// The streams that are directly in `folder`, in the order of their names.
+/// The streams directly in `folder`, in the order of their names.
 ///
 /// # Errors
 ///
-/// What the system says of the folder.
+/// The error that the system reports for the folder.
 pub(crate) fn streams_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -49,8 +50,8 @@ pub(crate) fn streams_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The segments of a folder in which more may appear. Of each file the header is read once; of what is no segment, again when
-/// that has changed.
+/// The segments in a folder in which more may appear. The header of each file is read once; that of a file that is not
+/// a segment, again when the file has changed.
 pub(crate) struct SegmentFiles {
     folder: PathBuf,
     known: HashMap<PathBuf, Known>,
@@ -61,7 +62,7 @@ struct Known {
     identity: FileIdentity,
     length: u64,
     modified: Option<SystemTime>,
-    /// `None` for what is no segment, or has no whole header yet.
+    /// `None` if it is not a segment, or has no complete header yet.
     record: Option<SegmentRecord>,
 }
 
@@ -72,7 +73,7 @@ impl Known {
     }
 }
 
-/// What tells a file from another that got its name, or its inode, after it was removed.
+/// Tells a file from another one that got its name, or its inode, after it was removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct FileIdentity {
     inode: u64,
@@ -86,7 +87,7 @@ impl FileIdentity {
 }
 
 impl SegmentFiles {
-    /// Those of `folder`, nothing of which has been read.
+    /// The segments of `folder`, nothing of which has been read yet.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), known: HashMap::new() }
     }
@@ -95,7 +96,7 @@ impl SegmentFiles {
     ///
     /// # Errors
     ///
-    /// What the system says of the folder.
+    /// The error that the system reports for the folder.
     pub fn look(&mut self) -> io::Result<Vec<(PathBuf, SegmentRecord)>> {
         let (mut segments, mut known) = (Vec::new(), HashMap::new());
         for entry in fs::read_dir(&self.folder)? {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_segment_is_read_again_only_when_it_has_changed() {
+    fn a_file_that_is_not_a_segment_is_read_again_only_when_it_has_changed() {
         let vector = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recording/first.reel");
         let segment = fs::read(vector).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -149,7 +150,7 @@ mod tests {
         };
         let times = [1, 2].map(|seconds| Some(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)));
         assert_eq!(write(&vec![0; segment.len()], times[0]), 0);
-        // A change that does not show: it is not read again.
+        // A change that does not show: the file is not read again.
         assert_eq!(write(&segment, times[0]), 0);
         assert_eq!(write(&segment, times[1]), 1);
         assert_eq!(write(&segment[..100], None), 1, "a segment stays one");

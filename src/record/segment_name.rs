@@ -8,16 +8,16 @@ use thiserror::Error;
 use crate::files::naming::SUFFIX;
 
 const DEFAULT: &str = "%Y-%m-%dT%H-%M-%SZ";
-/// Longer names are refused by most file systems, and a number may come on top.
+/// Most file systems do not allow much longer names, and a number may be added.
 const MOST_BYTES: usize = 240;
 
-/// A pattern for the names of segments, as strftime(3) has them.
+/// A pattern for the names of segments, in the notation of strftime(3).
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentName {
     pattern: Option<String>,
 }
 
-/// Why a pattern gives no name.
+/// Why a pattern does not give a name.
 #[derive(Debug, Error)]
 pub(crate) enum SegmentNameError {
     #[error("is not a valid pattern for a name: {0}")]
@@ -27,7 +27,7 @@ pub(crate) enum SegmentNameError {
 }
 
 impl SegmentName {
-    /// Names by `pattern`, or else by the second in which a segment begins, in UTC, and by what is in it.
+    /// Names by `pattern`, or else by the second in which a segment begins, in UTC, and by the kind of its content.
     pub fn new(pattern: Option<&str>) -> Self {
         Self { pattern: pattern.map(str::to_owned) }
     }
@@ -41,16 +41,16 @@ impl SegmentName {
         self.name(wall, false).map(drop)
     }
 
-    /// Whether segments that begin at different seconds, around the time `wall`, have different names, whatever became of the
-    /// earlier ones.
+    /// Whether segments that begin at different seconds, around the time `wall`, have different names, even if the
+    /// earlier ones are gone.
     pub fn says_the_second(&self, wall: i64) -> bool {
         let name = |seconds: i64| self.name(wall.saturating_add(seconds * 1_000_000), false).ok();
         let days = [1, 7, 28, 30, 31, 365].map(|days| days * 86_400);
         [1, 60, 3600].into_iter().chain(days).all(|later| name(later) != name(0))
     }
 
-    /// The name of a segment that begins at the time `wall`, in Unix microseconds; `is_transport_stream` says whether it
-    /// holds MPEG-TS.
+    /// The name of a segment that begins at the time `wall`, in Unix microseconds; `is_transport_stream` says whether
+    /// it holds MPEG-TS.
     ///
     /// # Errors
     ///
@@ -70,7 +70,8 @@ impl SegmentName {
     }
 }
 
-/// A conversion in `pattern` that the library has and no strftime(3): the name of a time zone, which is always UTC here.
+/// A conversion in `pattern` that the library supports and strftime(3) does not: the name of a time zone, which is
+/// always UTC here.
 fn names_time_zone(pattern: &str) -> Option<&str> {
     let mut rest = pattern;
     while let Some(start) = rest.find('%') {
@@ -87,7 +88,7 @@ fn names_time_zone(pattern: &str) -> Option<&str> {
     None
 }
 
-/// `name`, and after that what it becomes where it is taken: numbered from 2 on, before what its end says of its kind.
+/// `name`, and then the names to use where it is taken: with a number, from 2 on, before the extension.
 pub(super) fn numbered(name: &str) -> impl Iterator<Item = OsString> {
     let whole = name.strip_suffix(SUFFIX).unwrap_or(name);
     let (stem, kind) = match whole.rsplit_once('.') {
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_no_name_of_a_file_is_refused() {
+    fn a_pattern_that_gives_no_file_name_is_refused() {
         for pattern in ["", ".", "..", ".reel", "a/b", "%D", "%F/%T", &"x".repeat(241)] {
             assert!(matches!(named(pattern), Err(SegmentNameError::NotAName(_))), "{pattern}");
         }

@@ -1,4 +1,4 @@
-//! What is said to systemd, where it started us and listens.
+//! What is reported to systemd, if it started us and listens.
 
 use std::{
     env,
@@ -19,19 +19,19 @@ use crate::system;
 
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// How often the status line is brought up to date.
+/// How often the status line is updated.
 const STATUS: Duration = Duration::from_secs(10);
-/// What of a watchdog's time passes at most until the recorder is heard of.
+/// The recorder is heard from at least this many times in the watchdog's period.
 const PART: u32 = 4;
 
-/// What the service manager hands us in the environment; none of it is for the command.
+/// What the service manager passes us in the environment; none of it is for the command.
 pub(crate) const SERVICE_VARIABLES: [&str; 3] = [SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID"];
 
-/// The service manager that started this process and wants to hear of it.
+/// The service manager that started this process and wants to hear from it.
 #[derive(Clone)]
 pub(crate) struct ServiceManager {
     watchdog: Option<Duration>,
-    /// Said once, whoever says it.
+    /// Makes sure that this is reported once only, from whichever thread.
     stopping: Arc<Once>,
 }
 
@@ -43,7 +43,7 @@ impl ServiceManager {
         Some(Self { watchdog, stopping: Arc::new(Once::new()) })
     }
 
-    /// The longest that the recording thread may wait, so that it is seen to be alive.
+    /// The longest that the recording thread may wait if it is to be seen to be alive.
     pub fn beat(&self) -> Option<Duration> {
         self.watchdog.map(|limit| limit / PART)
     }
@@ -58,9 +58,9 @@ impl ServiceManager {
         self.stopping.call_once(|| say(&[NotifyState::Stopping]));
     }
 
-    /// Says how things are, as `line` has it, until the other end of `ended` is dropped. The watchdog is for the recording
-    /// thread: it is heard of as long as that comes by, as it does with or without data, but not while a disk holds it up. A
-    /// camera that is silent is the supervisor's business.
+    /// Reports the status, as `line` formats it, until the other end of `ended` is dropped. The watchdog watches the
+    /// recording thread: it is notified as long as that thread keeps taking turns, which it does with or without data,
+    /// but not while a disk blocks it. A silent camera is the supervisor's business.
     pub fn run(&self, board: &Board, line: impl Fn(&Snapshot) -> String, ended: &Receiver<()>) {
         let interval = self.watchdog.map_or(STATUS, |limit| (limit / PART).min(STATUS));
         let mut turns = board.turns();
@@ -83,7 +83,7 @@ impl ServiceManager {
     }
 }
 
-/// A service manager that does not listen misses it: it is never waited for.
+/// Never waits for the service manager: if it does not listen, it misses the report.
 fn say(states: &[NotifyState<'_>]) {
     if let Some(path) = env::var_os(SOCKET) {
         let _ = send(&path, states);

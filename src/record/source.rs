@@ -16,11 +16,12 @@ use crate::stream::{DescriptorInput, Input, Readiness, Stop, Wait, Wake};
 
 /// Where a recording comes from.
 pub(crate) trait Source {
-    /// Waits until a read would not block, until the recording is to end without waiting for more, or until the moment
+    /// Waits until a read would not block, until the recording is to end without waiting for more, or until the time
     /// `until`.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness>;
 
-    /// What ends a wait when it is set, as [`Readiness::NotReady`], from any thread; `None` if nothing does.
+    /// Ends a wait when it is set, from any thread; the wait then returns [`Readiness::NotReady`]. `None` if nothing
+    /// can.
     fn wake(&self) -> Option<Arc<Wake>> {
         None
     }
@@ -28,18 +29,18 @@ pub(crate) trait Source {
     /// Reads some bytes; none at the end.
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize>;
 
-    /// How many bytes are there already; `None` where the system does not say.
+    /// How many bytes have arrived already; `None` where the system does not say.
     fn pending(&self) -> Option<usize>;
 
-    /// Whether another segment is to begin; says so once. Asked before each read.
+    /// Whether another segment is to begin; each request is returned once. Called before each read.
     fn takes_cut(&mut self) -> Option<Cut> {
         None
     }
 
-    /// How it ended; waits for that. Asked once it has, or was stopped.
+    /// How the source ended; waits for that. Called once it has ended, or was stopped.
     fn end(&mut self) -> SourceEnd;
 
-    /// The recording is over, however it ended: so is what still writes for it.
+    /// The recording is over, however it ended: whatever still writes for it is ended, too.
     fn close(&mut self) {}
 }
 
@@ -48,26 +49,26 @@ pub(crate) trait Source {
 pub(crate) enum Cut {
     /// With the next byte that can begin one.
     AtPacket,
-    /// With the next byte: it has nothing to do with those before it.
+    /// With the next byte, which is unrelated to those before it.
     Here,
 }
 
 /// How a source ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SourceEnd {
-    /// With all that it was to give.
+    /// With everything that it was to deliver.
     Finished,
     /// Because it was asked to.
     Asked,
-    /// By itself, and too early.
+    /// By itself, too early.
     Failed,
 }
 
-/// Standard input, or another file that is open.
+/// Standard input, or another open file.
 pub(crate) struct StandardInputSource<'a> {
     file: &'a File,
     input: DescriptorInput<&'a File>,
-    /// `None` where there is none to be had.
+    /// `None` if it could not be created.
     wake: Option<Arc<Wake>>,
     asked: Arc<AtomicBool>,
 }
@@ -77,7 +78,7 @@ impl<'a> StandardInputSource<'a> {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The error that the system reports.
     pub fn new(file: &'a File) -> io::Result<Self> {
         let mut input = DescriptorInput::new(file)?;
         let wake = Wake::new().ok().map(Arc::new);
@@ -85,7 +86,7 @@ impl<'a> StandardInputSource<'a> {
         Ok(Self { file, input, wake, asked: Arc::default() })
     }
 
-    /// What ends it: what is there is still read.
+    /// Returns a function that ends it; what has already arrived is still read.
     pub fn ender(&self) -> impl Fn() + Send + 'static {
         let (asked, stop) = (Arc::clone(&self.asked), self.input.stop());
         move || {
@@ -97,7 +98,7 @@ impl<'a> StandardInputSource<'a> {
 
 impl Source for StandardInputSource<'_> {
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
-        // A regular file does not wait, and so is not woken.
+        // A wait for a regular file returns at once, and so is never woken.
         if self.asked.load(Ordering::Acquire) {
             return Ok(Readiness::Stopped);
         }
@@ -113,7 +114,7 @@ impl Source for StandardInputSource<'_> {
     }
 
     fn pending(&self) -> Option<usize> {
-        // All of a regular file is there, however long it is: whoever asks for the end does not mean its end.
+        // All of a regular file is available, however long it is: a request to end does not mean reading to its end.
         if self.input.stop().is_none() && self.asked.load(Ordering::Acquire) {
             return Some(0);
         }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_device_that_does_not_say_it_is_not_known_what_is_there() {
+    fn what_is_pending_in_a_device_that_does_not_say_is_unknown() {
         let zeros = File::open("/dev/zero").unwrap();
         assert_eq!(StandardInputSource::new(&zeros).unwrap().pending(), None);
     }

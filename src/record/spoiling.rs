@@ -1,5 +1,5 @@
-//! Segments of recordings, spoilt as arbitrary bytes say, and what must be said of them and may be given out: for a fuzz
-//! target and a property test.
+//! Segments of recordings, damaged as arbitrary bytes direct, with checks of what is reported about them and what is
+//! released: for a fuzz target and a property test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "it panics when it fails")]
 
@@ -24,19 +24,20 @@ const MOST_OPERATIONS: usize = 12;
 const MOST_SEGMENTS: usize = 10;
 const HEADER: usize = LAYOUT.frames_start() as usize;
 
-/// A segment that still opens, and which one that is.
+/// A segment that still opens, and the original that it comes from.
 struct Opened<'a> {
     bytes: &'a [u8],
     original: &'static Original,
     facts: SegmentFacts,
 }
 
-/// Takes segments, drops, doubles, swaps, cuts and alters them as `input` says, and checks what is said of the rest: as
-/// `reelseal verify FOLDER` and `reelseal decrypt SEGMENTS` do.
+/// Takes segments; drops, doubles, swaps, cuts and alters them as `input` says; and checks what is reported about the
+/// result, as `reelseal verify FOLDER` and `reelseal decrypt SEGMENTS` do.
 ///
 /// # Panics
 ///
-/// If anything is called whole that is not, given out that was not recorded there, or not called by its name.
+/// If something incomplete or altered is called whole, something is released that was not recorded there, or a fault is
+/// not reported for what it is.
 pub fn check_spoilt_recording(input: &[u8]) {
     let [choice, operations @ ..] = input else { return };
     let recording = [choice % 4 + 1; 16];
@@ -78,11 +79,11 @@ fn spoil(segments: &mut Vec<Vec<u8>>, [kind, one, other, low, high, byte]: &[u8;
         6 if at < length => segments[one][at] ^= byte,
         7 => segments[one][at..].fill(0),
         8 => segments[one].extend_from_slice(&copy[..usize::from(*byte).min(copy.len())]),
-        // The frames of one under the header of another.
+        // The frames of one segment under the header of another.
         9 if length > HEADER && copy.len() > HEADER => {
             segments[one].splice(..HEADER, copy[..HEADER].iter().copied()).for_each(drop)
         }
-        // Two frames change places.
+        // Two frames swap places.
         10 => {
             let (first, second) = (frame(place % 4), frame(usize::from(*byte) % 4));
             if first.end <= second.start && second.end <= length {
@@ -90,7 +91,7 @@ fn spoil(segments: &mut Vec<Vec<u8>>, [kind, one, other, low, high, byte]: &[u8;
                 front[first].swap_with_slice(&mut back[..FrameSize::MIN.wire()]);
             }
         }
-        // A frame is gone, or comes twice.
+        // A frame is missing, or is doubled.
         11 if frame(place % 4).end <= length => {
             let frame = frame(place % 4);
             match byte % 2 {
@@ -113,7 +114,7 @@ impl<'a> Opened<'a> {
         Self { bytes, original, facts }
     }
 
-    /// How many frames of the original it has, if it is that, or its front.
+    /// How many frames of the original it has, if it is the original or a beginning of it.
     fn front(&self) -> Option<usize> {
         let frames = self.original.bytes[HEADER..].strip_prefix(self.bytes.get(HEADER..)?)?;
         let cut = frames.len();
@@ -131,7 +132,7 @@ impl<'a> Opened<'a> {
         self.original.bytes[HEADER..] == self.bytes[HEADER.min(self.bytes.len())..]
     }
 
-    /// What comes out of it, at most `length` bytes, and whether all of these did.
+    /// What is released of it, at most `length` bytes, and whether that many were.
     fn release(&self, length: u64) -> (Vec<u8>, bool) {
         let mut frames = GrowingStream::new(self.bytes, open(self.bytes).unwrap(), 0);
         let mut released = Vec::new();
@@ -161,7 +162,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// Why `next` does not continue `segment`, if both are, or begin as, what somebody made.
+/// Why `next` should not continue `segment`, if each is an original or the beginning of one.
 fn expected(segment: &Opened<'_>, next: &Opened<'_>) -> Option<Result<(), Break>> {
     let (front, _) = (segment.front()?, next.front()?);
     let (one, other) = (segment.original, next.original);
@@ -237,7 +238,7 @@ fn check_decrypt(opened: &[Opened<'_>], allows_gaps: bool) {
             let is_allowed = expected.as_ref().err().is_none_or(|why| allows_gaps && why.is_gap());
             assert_eq!(joint.is_ok(), is_allowed);
         }
-        // Refused before the first byte.
+        // Refused before the first byte is released.
         let Ok(joint) = joint else { return };
         lengths.push(joint.length);
     }
@@ -257,13 +258,13 @@ fn check_decrypt(opened: &[Opened<'_>], allows_gaps: bool) {
         }
     }
     if !allows_gaps {
-        // All are of one recording, one after the other.
+        // All belong to one recording, one after another.
         let recorded = opened.iter().flat_map(|segment| segment.original.frames.concat());
         let recorded: Vec<_> = recorded.collect();
         assert!(recorded.starts_with(&released));
         assert!(!is_whole || recorded == released, "something is missing, and that was not said");
     }
-    // Nothing comes twice, however much of a segment there is.
+    // Nothing is repeated, however much of a segment there is.
     for pair in opened.windows(2).filter(|_| allows_gaps && is_whole) {
         let (one, other) = (pair[0].original, pair[1].original);
         let is_next = one.record.number + 1 == other.record.number && one.record.recording == other.record.recording;
@@ -287,11 +288,11 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_spoil_a_recording_is_called_by_its_name() {
+    fn each_way_to_spoil_a_recording_is_reported_for_what_it_is() {
         checked(&[]);
         for one in 0..5 {
             for other in 0..u8::try_from(ORIGINALS.len()).unwrap() {
-                // Added, and in the place of another.
+                // Added, and in place of another.
                 checked(&[[0, one, other, 0, 0, 0]]);
                 checked(&[[0, one, other, 0, 0, 0], [1, one + 1, 0, 0, 0, 0]]);
             }

@@ -1,4 +1,4 @@
-//! Where segments are stored: a folder, and the files in it.
+//! Where segments are stored: a folder and the files in it.
 
 use std::{
     ffi::OsStr,
@@ -23,32 +23,32 @@ use crate::{
     system,
 };
 
-/// A file that grows.
+/// A growing file.
 pub(crate) trait SegmentFile {
     /// Writes some of `bytes` at `position`, and returns how many.
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize>;
 
-    /// Reserves `length` bytes of room from `from` on, without making the file longer.
+    /// Reserves `length` bytes from `from` on, without making the file longer.
     fn reserve(&self, from: u64, length: u64) -> io::Result<()>;
 
     /// The length that no file may exceed.
     fn most_bytes(&self) -> u64;
 
-    /// Cuts it to `length` bytes, and gives back what is reserved after them.
+    /// Cuts the file to `length` bytes, and releases what is reserved after them.
     fn truncate(&self, length: u64) -> io::Result<()>;
 
-    /// Waits until what was written is on the disk.
+    /// Waits until everything that was written is on the disk.
     fn sync(&self) -> io::Result<()>;
 
-    /// Whether it has no name any more: what is written to it is lost once it is closed.
+    /// Whether it no longer has a name: what is written to it is lost once it is closed.
     fn is_removed(&self) -> bool;
 }
 
-/// Waits until what was written to `file` is on the disk, also where signals interrupt that.
+/// Waits until what was written to `file` is on the disk, even if signals interrupt the wait.
 ///
 /// # Errors
 ///
-/// What the system says. The kernel says it once, and forgets what it could not write.
+/// The error that the system reports. The kernel reports it once, and then forgets what it could not write.
 pub(super) fn sync(file: &impl SegmentFile) -> io::Result<()> {
     loop {
         match file.sync() {
@@ -62,15 +62,15 @@ pub(super) fn sync(file: &impl SegmentFile) -> io::Result<()> {
 pub(crate) trait SegmentFolder {
     type File: SegmentFile + Send + Sync + 'static;
 
-    /// Makes the file `name`.
+    /// Creates the file `name`.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::AlreadyExists`] if anything has that name.
     fn create(&self, name: &OsStr) -> io::Result<Self::File>;
 
-    /// Makes a file that has no name yet, and is gone if it is closed before it gets one; `None` where the file system has no
-    /// such files.
+    /// Creates a file that has no name yet, and disappears if it is closed before it gets one; `None` where the file
+    /// system has no such files.
     ///
     /// # Errors
     ///
@@ -84,31 +84,31 @@ pub(crate) trait SegmentFolder {
     /// [`io::ErrorKind::AlreadyExists`] if anything has that name.
     fn give_name(&self, file: &Self::File, name: &OsStr) -> io::Result<()>;
 
-    /// Waits until the names in it, that of `file` among them, are on the disk.
+    /// Waits until the names in it, including that of `file`, are on the disk.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
 
     /// Removes the file `name`.
     fn remove(&self, name: &OsStr) -> io::Result<()>;
 }
 
-/// A folder that is held open: should it be moved, the recording moves with it. If it was made for the recording, it is removed when
-/// this is dropped, or a signal ends the process, before there is a segment in it.
+/// A folder that is held open: if it is moved, the recording moves with it. If it was created for the recording, it is
+/// removed when this is dropped, or a signal ends the process, before there is a segment in it.
 pub(crate) struct RecordingFolder {
     folder: Folder,
     path: PathBuf,
-    /// What was made for it, the innermost first.
+    /// The folders that were created for it, the innermost first.
     made: Vec<PathBuf>,
     _before_death: Option<EndedBeforeDeath>,
-    /// How many segments were made in it and not removed again.
+    /// How many segments were created in it and not removed again.
     segments: AtomicUsize,
 }
 
 impl RecordingFolder {
-    /// Opens the folder at `path`, which is made if it is missing, and checks that files can be made in it.
+    /// Opens the folder at `path`, creating it if it is missing, and checks that files can be created in it.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The error that the system reports.
     pub fn open(path: &Path) -> io::Result<Self> {
         let (folder, made) = Folder::open_and_say_what_was_made(path)?;
         let for_death = made.clone();
@@ -125,7 +125,7 @@ impl RecordingFolder {
         &self.folder
     }
 
-    /// As it was named.
+    /// The path that was given.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -139,12 +139,12 @@ impl Drop for RecordingFolder {
     }
 }
 
-/// Removes `folders`, up to the first in which something is.
+/// Removes `folders`, up to the first that is not empty.
 fn remove_if_empty(folders: &[PathBuf]) {
     let _ = folders.iter().try_for_each(fs::remove_dir);
 }
 
-/// Whether `error` is that there is no room.
+/// Whether `error` means that there is no room.
 pub(super) fn is_no_room(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].iter().any(|known| number == Some(known.raw_os_error()))
@@ -188,7 +188,7 @@ impl SegmentFolder for RecordingFolder {
     }
 }
 
-/// By which `file` can be linked, where /proc is mounted.
+/// A path by which `file` can be linked, where /proc is mounted.
 fn proc_path(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }

@@ -1,4 +1,4 @@
-//! Syncing while frames go on being written: on a thread of its own, one file at a time.
+//! Syncing while frames go on being written: in a thread of its own, one file at a time.
 
 use std::{
     io, mem,
@@ -9,12 +9,12 @@ use std::{
 use super::store::{SegmentFile, sync};
 use crate::stream::Wake;
 
-/// Syncs a file, and says how that went when it is asked.
+/// Syncs a file, and reports the result when asked.
 pub(super) struct Syncer<F> {
-    /// `None` where there is no thread: then a file is synced at once.
+    /// `None` if there is no thread: a file is then synced at once.
     shared: Option<Arc<Shared<F>>>,
     is_under_way: bool,
-    /// How it went without a thread.
+    /// The result of a sync without a thread.
     done: Option<io::Result<()>>,
 }
 
@@ -30,7 +30,7 @@ enum State<F> {
     Wanted(Arc<F>),
     UnderWay,
     Ended(io::Result<()>),
-    /// Nobody wants anything any more.
+    /// The syncer was dropped.
     Left,
 }
 
@@ -45,8 +45,8 @@ impl<F> Shared<F> {
 }
 
 impl<F: SegmentFile + Send + Sync + 'static> Syncer<F> {
-    /// One that sets `wake` when a sync has ended. Without a wake, or if the system has no thread to spare, there is nothing
-    /// to wait for: a file is synced at once.
+    /// A syncer that sets `wake` when a sync has ended. Without a wake, or if the system has no thread to spare, files
+    /// are synced at once, so there is nothing to wait for.
     pub fn new(wake: Option<Arc<Wake>>) -> Self {
         Self { shared: wake.and_then(Self::start), is_under_way: false, done: None }
     }
@@ -71,12 +71,12 @@ impl<F: SegmentFile + Send + Sync + 'static> Syncer<F> {
         }
     }
 
-    /// Whether a sync was begun whose outcome has not been taken yet.
+    /// Whether a sync was begun whose result has not been taken yet.
     pub fn is_under_way(&self) -> bool {
         self.is_under_way
     }
 
-    /// How the sync went that was under way, if it has ended.
+    /// The result of the sync that was under way, if it has ended.
     pub fn take(&mut self) -> Option<io::Result<()>> {
         if !self.is_under_way {
             return None;
@@ -99,7 +99,7 @@ impl<F: SegmentFile + Send + Sync + 'static> Syncer<F> {
         outcome
     }
 
-    /// Waits for the sync that is under way, if there is one, and says how it went.
+    /// Waits for the sync that is under way, if there is one, and returns its result.
     pub fn wait(&mut self) -> Option<io::Result<()>> {
         if let Some(shared) = self.shared.as_ref().filter(|_| self.is_under_way) {
             let mut state = shared.state();

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-/// A difference between the clocks that is no drift.
+/// A difference between the clocks that is too large to be drift.
 const STEP: Duration = Duration::from_secs(2);
 
-/// Where a recorder's times come from.
+/// Where a recorder gets its times from.
 pub(crate) trait Time {
-    /// The time that only goes on: durations are differences of it.
+    /// A clock that never goes back: durations are differences of its times.
     fn now(&self) -> Instant;
 
     /// The wall clock, in Unix microseconds.
@@ -39,7 +39,7 @@ impl Clocks {
         Self { now: time.now(), wall: time.wall() }
     }
 
-    /// Reads them again; returns whether the wall clock was set meanwhile, or the machine slept.
+    /// Reads them again; returns whether the wall clock was set in the meantime, or the machine slept.
     pub fn have_parted(&mut self, time: &impl Time) -> bool {
         let before = std::mem::replace(self, Self::read(time));
         let passed = self.now.saturating_duration_since(before.now);

@@ -1,7 +1,8 @@
 //! Streams that are offered to other programs, decrypted while they are read.
 //!
-//! `tree` has the names and opens what they stand for; `http` offers a tree to players and browsers, and `player` knows how
-//! to give them its address; `fuse` mounts a tree as a file system. `mount_table` is the system's.
+//! `tree` has the names and opens what they stand for; `http` offers a tree to players and browsers, and `player` knows
+//! how to give them its address; `fuse` mounts a tree as a file system. `mount_table` reads the system's table of
+//! mounts.
 
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub(crate) mod fuse;

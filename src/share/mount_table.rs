@@ -28,8 +28,8 @@ pub(super) fn mounts() -> io::Result<Vec<MountEntry>> {
     Ok(table.split(|&byte| byte == b'\n').filter_map(MountEntry::parse).collect())
 }
 
-/// The mount that has the name `place` now, the topmost if there are several, held open by the descriptor. The mounted
-/// file system itself is not asked anything.
+/// The mount that is now at `place`, the topmost if there are several, held open by the descriptor. Nothing is asked of
+/// the mounted file system itself.
 #[cfg(feature = "mount")]
 pub(super) fn mount_at(place: &std::path::Path) -> io::Result<(MountId, fs::File)> {
     use rustix::{
@@ -49,7 +49,7 @@ impl MountEntry {
         let mut fields = line.split(|&byte| byte == b' ');
         let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
         let place = PathBuf::from(OsString::from_vec(unescape(fields.nth(3)?)));
-        // Some optional fields end with a hyphen.
+        // The list of optional fields ends with a hyphen.
         let mut rest = fields.skip_while(|field| *field != b"-").skip(1);
         let mut text = || rest.next().map(|field| String::from_utf8_lossy(&unescape(field)).into_owned());
         Some(Self { id: MountId(id), place, kind: text()?, source: text()? })
@@ -62,7 +62,7 @@ impl MountEntry {
     }
 }
 
-/// Blanks and backslashes are written as a backslash and three octal digits.
+/// Undoes the escapes: blanks and backslashes are written as a backslash and three octal digits.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;

@@ -31,24 +31,25 @@ pub(crate) fn handover(program: &OsStr) -> Handover {
     }
 }
 
-/// Whether the player `program`, which exited with `code`, says with it that the user has interrupted it.
+/// Whether the exit code `code` of the player `program` means that the user has interrupted it.
 pub(crate) fn was_interrupted(program: &OsStr, code: i32) -> bool {
     match Path::new(program).file_name().and_then(OsStr::to_str) {
         Some("mpv") => code == 4,
         Some("ffplay") => code == 123,
-        // That of a shell whose command was.
+        // The code of a shell that ran a command which was interrupted.
         _ => code == 130,
     }
 }
 
 impl Handover {
-    /// The arguments after those of the user, and what is written to standard input, to play what is at `addresses`.
+    /// The arguments to add after those of the user, and what to write to standard input, to play what is at
+    /// `addresses`.
     pub fn hand_over(self, addresses: &[String]) -> (Vec<OsString>, String) {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect();
         match self {
             Self::Playlist(arguments) => (words(arguments), format!("#EXTM3U\n{}\n", addresses.join("\n"))),
             Self::Concat(arguments) => {
-                // Addresses contain no quotes: these are percent-encoded.
+                // Addresses contain no quotes: those are percent-encoded.
                 let files: Vec<_> = addresses.iter().map(|address| format!("file '{address}'\n")).collect();
                 (words(arguments), format!("ffconcat version 1.0\n{}", files.concat()))
             }

@@ -18,7 +18,7 @@ pub struct Chromium {
     last: u64,
 }
 
-/// Descriptors 3 and 4 are what Chromium is driven by.
+/// Descriptors 3 and 4 carry the protocol that drives Chromium.
 const START: &str = "exec chromium --headless=new --remote-debugging-pipe --no-sandbox --disable-gpu --mute-audio \
                      --disable-background-networking --disable-component-update --disable-dev-shm-usage --no-first-run \
                      --disable-default-apps --disable-sync --autoplay-policy=no-user-gesture-required \
@@ -39,7 +39,7 @@ impl Chromium {
         browser
     }
 
-    /// What the `method` of the protocol answers.
+    /// The answer to the protocol's `method`.
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": parameters });
@@ -57,20 +57,20 @@ impl Chromium {
         }
     }
 
-    /// Goes to `url`, and waits until it is loaded. Gives why that failed, if it did.
+    /// Goes to `url`, and waits until it is loaded. Returns why that failed, if it did.
     pub fn go(&mut self, url: &str) -> Option<String> {
         let gone = self.call("Page.navigate", json!({ "url": url }));
         if let Some(error) = gone["errorText"].as_str().filter(|error| !error.is_empty()) {
             return Some(error.to_owned());
         }
-        // A page without scripts runs no promise either.
+        // A page without scripts does not run promises either.
         while self.run("document.readyState") != "complete" {
             thread::yield_now();
         }
         None
     }
 
-    /// What the script gives, once that is there.
+    /// The result of the script, once it is available.
     pub fn run(&mut self, script: &str) -> Value {
         let parameters = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
         let result = self.call("Runtime.evaluate", parameters);

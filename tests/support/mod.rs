@@ -22,11 +22,11 @@ use std::{
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-/// The smallest cost that the command allows: tests are not about guessing.
+/// The lowest cost that the command allows: the tests are not about guessing.
 pub const CHEAP: [&str; 2] = ["--scrypt-log-n", "14"];
 
-/// The command that the tests run: the one that was built with them, or the one that this variable names, such as a release
-/// build, for which the tests need not be built again.
+/// The command that the tests run: the one that was built with them, or the one that this variable names, such as a
+/// release build, for which the tests need not be built again.
 pub fn reelseal() -> &'static str {
     static PATH: LazyLock<String> = LazyLock::new(|| match env::var_os("REELSEAL_UNDER_TEST") {
         // Tests run it in folders of their own.
@@ -93,8 +93,8 @@ impl Folder {
     }
 }
 
-/// Lets the processes that tests start receive the signals that tests send. `cargo test &` and nohup make us ignore some;
-/// ignored signals are inherited, handled ones are not. This process handles them by doing nothing.
+/// Lets the processes that tests start receive the signals that tests send. `cargo test &` and nohup make us ignore
+/// some signals; ignored signals are inherited, handled ones are not. This process handles them by doing nothing.
 fn pass_no_ignored_signal_on() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! A folder that the command has mounted, for the tests that read it with other programs.
+//! A folder that the command has mounted, for tests that read it with other programs.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
@@ -14,7 +14,7 @@ use nix::{
     unistd::Pid,
 };
 
-/// A mount; it is taken away with the test, however that ends.
+/// A mount; it is unmounted when the test ends, however that happens.
 pub struct Mount {
     child: Child,
     reported: Option<BufReader<ChildStderr>>,
@@ -28,7 +28,7 @@ impl Mount {
         Self::try_start(command, place).unwrap_or_else(|said| panic!("not mounted: {said}"))
     }
 
-    /// The same, or what it says if it mounts nothing.
+    /// Likewise, or returns what the command reports if it mounts nothing.
     pub fn try_start(command: &mut Command, place: &Path) -> Result<Self, String> {
         assert!(
             Path::new("/dev/fuse").exists(),
@@ -46,7 +46,7 @@ impl Mount {
         Err(format!("{:?}: {said}", child.wait()))
     }
 
-    /// What is at `name`.
+    /// The path of `name` in the mount.
     pub fn path(&self, name: &str) -> PathBuf {
         self.place.join(name)
     }
@@ -59,12 +59,12 @@ impl Mount {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
-    /// Waits for the command to end; what it has mounted may be left.
+    /// Waits for the command to end; what it has mounted may remain.
     pub fn wait_for_end(&mut self) {
         self.child.wait().unwrap();
     }
 
-    /// Waits for the command to end, and gives what it said since it has mounted.
+    /// Waits for the command to end, and returns its status and what it has reported since mounting.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let mut said = String::new();
         if let Some(mut reported) = self.reported.take() {
@@ -73,7 +73,7 @@ impl Mount {
         (self.child.wait().unwrap(), said)
     }
 
-    /// Has it unmounted, and fails unless it ends well; gives what it said.
+    /// Makes the command unmount, and fails unless it ends well; returns what it reported.
     #[track_caller]
     pub fn end(self) -> String {
         self.signal(Signal::SIGTERM);
@@ -103,7 +103,8 @@ pub fn is_mounted(place: &Path) -> bool {
     !types_mounted_at(place).is_empty()
 }
 
-/// The types of what is mounted at `place`, as the system's table says: of several, what is seen comes last.
+/// The types of what is mounted at `place`, according to the system's table: if there are several, the visible one
+/// comes last.
 fn types_mounted_at(place: &Path) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let of_place = table.lines().filter(|line| line.split(' ').nth(4) == place.to_str());

@@ -1,4 +1,4 @@
-//! A recorder that runs, what it reports, and its status.
+//! A running recorder, what it reports, and its status.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![expect(clippy::unwrap_used, reason = "a test panics when it fails")]
@@ -29,7 +29,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// One that is started with these arguments; and where what it records is written, unless a command does that.
+    /// Starts a recorder with these arguments; also returns the pipe to which its input is written, unless a command
+    /// writes it.
     pub fn start(folder: &Folder, arguments: &[&str]) -> (Self, PipeWriter) {
         let (reports, stderr) = pipe().unwrap();
         let (input, writer) = pipe().unwrap();
@@ -56,7 +57,7 @@ impl Recorder {
     fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
         while self.reports.read_line(&mut line).unwrap() > 0 {
-            // A command says on the same standard error what it likes.
+            // A command writes whatever it likes to the same standard error.
             if let Ok(event) = serde_json::from_str::<Value>(&line) {
                 self.events.push(event.clone());
                 return Some(event);
@@ -70,14 +71,14 @@ impl Recorder {
         kill(self.process(), signal).unwrap();
     }
 
-    /// Waits for its end, and gives all that it reported.
+    /// Waits for it to end, and returns everything that it reported.
     pub fn end(mut self) -> (ExitStatus, Vec<Value>) {
         while self.next().is_some() {}
         let status = self.child.wait().unwrap();
         (status, std::mem::take(&mut self.events))
     }
 
-    /// Has it end, and checks that it does so well.
+    /// Makes it end, and checks that it ends well.
     #[track_caller]
     pub fn stop(self) -> Vec<Value> {
         self.signal(Signal::SIGTERM);
@@ -103,7 +104,7 @@ pub fn segments(folder: &Folder) -> Vec<String> {
     names
 }
 
-/// What the plaintexts of the segments in `cam` are together.
+/// The plaintexts of the segments in `cam`, joined.
 #[track_caller]
 pub fn recorded(folder: &Folder) -> Vec<u8> {
     let output = folder.run(&["decrypt", "cam", "-o", "-"]);
@@ -121,14 +122,14 @@ pub fn ask(socket: &Path, request: &str, headers: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// What the recorder says of itself.
+/// What the recorder reports about itself.
 pub fn status(socket: &Path) -> Value {
     let (head, body) = ask(socket, "GET /status", "");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     serde_json::from_str(&body).unwrap()
 }
 
-/// Asks for a change, and gives the first line of the answer.
+/// Requests a change, and returns the first line of the answer.
 pub fn post(socket: &Path, path: &str) -> String {
     let (head, _) = ask(socket, &format!("POST {path}"), "X-Reelseal: 1\r\n");
     head.lines().next().unwrap_or_default().to_owned()

@@ -26,7 +26,7 @@ pub struct Serving {
     reported: Arc<(Mutex<Vec<String>>, Condvar)>,
 }
 
-/// An answer, as far as it came.
+/// An answer, as far as it was received.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -67,7 +67,7 @@ impl Serving {
         TcpStream::connect(("127.0.0.1", self.port)).unwrap()
     }
 
-    /// The answer to a request for what is called `name` below the root.
+    /// The answer to a request for `name` below the root.
     pub fn get(&self, name: &str, headers: &[&str]) -> Answer {
         self.ask("GET", name, headers)
     }
@@ -83,7 +83,7 @@ impl Serving {
         format!("{method} {}{name} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}\r\n", self.root, self.port)
     }
 
-    /// What was reported on standard error so far.
+    /// What has been reported on standard error so far.
     pub fn reported(&self) -> Vec<String> {
         self.reported.0.lock().unwrap().clone()
     }
@@ -108,7 +108,7 @@ impl Drop for Serving {
 }
 
 impl Answer {
-    /// Reads one answer to `method` from a connection, as its length says, or as far as it comes.
+    /// Reads one answer to `method` from a connection, up to its announced length or as far as it comes.
     pub fn read(connection: &mut impl BufRead, method: &str) -> Self {
         let mut line = String::new();
         connection.read_line(&mut line).unwrap();
@@ -123,7 +123,7 @@ impl Answer {
         let mut answer = Self { status, headers, body: Vec::new() };
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         if method != "HEAD" && status != 304 {
-            // A connection that is cut ends it, too.
+            // A connection that is cut ends the answer, too.
             let _ = connection.take(length).read_to_end(&mut answer.body);
         }
         answer

@@ -40,7 +40,7 @@ pub fn file_key() -> Key {
     Key::from_bytes([9; 32])
 }
 
-/// A stream under construction: all of it fixed, any of it wrong where a vector wants it so.
+/// A stream under construction: everything in it is fixed, and anything can be made wrong where a vector needs that.
 pub struct Maker {
     pub prefix: Prefix,
     pub file_key: Key,
@@ -110,7 +110,7 @@ impl Maker {
         self.altered(|copy| copy[start..start + record.len()].copy_from_slice(&record))
     }
 
-    /// A frame of any tag and field: sealed here, by other means than the library's chain.
+    /// A frame with any tag and field: sealed here, without using the library's chain.
     pub fn frame(&self, index: u64, tag: FrameTag, field: &[u8]) -> Vec<u8> {
         let keys = self.keys();
         let block = index as u128 * ((PAYLOAD + 32) / 16) as u128;
@@ -154,7 +154,7 @@ pub fn plaintext(length: usize) -> Vec<u8> {
     crate::support::plaintext(length)
 }
 
-/// `copy` with its checksum made right.
+/// `copy` with its checksum corrected.
 pub fn checked(mut copy: Vec<u8>) -> Vec<u8> {
     let start = copy.len() - 16;
     let checksum = blake3::hash(&copy[..start]);
@@ -175,7 +175,7 @@ pub fn recipient_slot(body: &[u8]) -> Slot {
     Slot::Recipient(RecipientSlot { body: body.to_vec() })
 }
 
-/// A recipient's slot that opens with nothing: the stanzas, a MAC, and so many bytes of payload.
+/// A recipient's slot that opens with nothing: the stanzas, a MAC, and this many bytes of payload.
 pub fn crafted_slot(stanzas: &str, payload: usize) -> Slot {
     let header = format!("age-encryption.org/v1\n{stanzas}--- {}\n", "A".repeat(43));
     recipient_slot(&[header.into_bytes(), vec![6; payload]].concat())

@@ -1,4 +1,4 @@
-//! Durations, written as timeout(1) and systemd have them.
+//! Durations, in the notation of timeout(1) and systemd.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn parse(text: &str) -> Option<Duration> {
-    // The parser takes more than is documented here: signs, words such as `ago`, and commas.
+    // The parser accepts more than is documented here: signs, words such as `ago`, and commas.
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b' ' | b'\xc2' | b'\xb5');
     if !text.starts_with(|first: char| first.is_ascii_digit()) || !text.bytes().all(is_plain) || text.contains("ago") {
         return None;

@@ -62,7 +62,7 @@ with --threads 1, one after another. --recursive passes over files that are not 
 over symbolic links, pipes, sockets and devices. One line at the end counts what was passed over, and --verbose names \
 each. Empty folders are mirrored below --output-dir.";
 
-/// For `encrypt`, of a command after `--`.
+/// For `encrypt`, about a command after `--`.
 const PRODUCER: &str = "\
 A command after --: if it fails, is killed or cannot be found, there is no output file; a pipe gets no final frame, so \
 that every reader refuses it. The same happens when --timeout expires: the command and its process group get SIGTERM, \
@@ -70,7 +70,7 @@ and SIGKILL after --kill-after. The passphrase is asked for before the command s
 terminal, the keyboard and Ctrl-C go to the command, Ctrl-Z stops both, and fg continues both; after Ctrl-C, the \
 command's exit code decides. The command inherits no secrets and no open files from reelseal.";
 
-/// For `decrypt`, of a command after `--`.
+/// For `decrypt`, about a command after `--`.
 const CONSUMER: &str = "\
 A command after --: if a frame fails, the command never sees the end of its input. It and its process group get \
 SIGTERM, and SIGKILL after --kill-after. The same happens when --timeout expires or reelseal itself is killed, even by \
@@ -86,7 +86,7 @@ const LIVE: &str = "\
 Live streams: however slowly bytes arrive, and even if no more do, none waits longer than --max-delay. At the \
 defaults, a stream grows by 82 KB each second even if only a trickle comes in; with --frame-size 4K, by 21 KB.";
 
-/// For `decrypt`, of a part.
+/// For `decrypt`, about decrypting a part.
 const PARTS: &str = "\
 Parts: from a file, only the header, the final frame and the frames of the part are read; a pipe is read up to the end \
 of the part, and all of that is authenticated. A stream made from a pipe carries times, one made from a file only with \
@@ -103,17 +103,17 @@ ended.
 
 Exit codes: 0 whole; 4 damaged or incomplete.";
 
-/// Of the files that hold secrets.
+/// About the files that hold secrets.
 const SECRET_FILES: &str = "\
 Secrets in files: further lines of a passphrase file cause a warning, and so does a passphrase or key file of yours that others \
 can read. Other processes of the same user can read the environment: prefer a file or a descriptor.";
 
-/// Of new passphrases.
+/// About new passphrases.
 const NEW_PASSPHRASES: &str = "\
 At the prompt, press Enter to have a passphrase of eight random words (88 bits) generated; it is shown once. A typed \
 passphrase that is easy to guess causes a warning; one from a file, a descriptor or the environment never does.";
 
-/// Of age's plugins.
+/// About age's plugins.
 #[cfg(feature = "age")]
 const PLUGINS: &str = "\
 age plugins inherit the environment and open descriptors: if you use one, do not keep REELSEAL_PASSPHRASE or \
@@ -123,13 +123,13 @@ several runs.";
 #[cfg(not(feature = "age"))]
 const PLUGINS: &str = "";
 
-/// For `passwd`, of how a header is rewritten.
+/// For `passwd`, about how a header is rewritten.
 const REWRITING: &str = "\
 The file holds two copies of the header, and the one that counts is written last: no matter when passwd is killed, the \
 file still opens with the old secret or the new one. A damaged copy is repaired. The last key slot cannot be removed. \
 The file's modification time is updated, so that backups notice the change.";
 
-/// For `passwd`, of which slots last.
+/// For `passwd`, about which kinds of slots withstand quantum computers.
 #[cfg(feature = "age")]
 const QUANTUM: &str = "\
 --list says which slots a future quantum computer could open, if somebody keeps the file until then: those of X25519 and ssh \

@@ -1,4 +1,4 @@
-//! Ranges of bytes, written as curl has them.
+//! Ranges of bytes, in curl's notation.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ pub(in crate::cli) enum ByteRange {
     FromTo(u64, u64),
     /// `FIRST-`: from a byte to the end.
     From(u64),
-    /// `-COUNT`: so many bytes before the end, 1 at least.
+    /// `-COUNT`: this many bytes before the end, at least 1.
     Last(u64),
 }
 
@@ -31,7 +31,7 @@ pub(super) fn parse_range(text: &str) -> Result<ByteRange, String> {
     let number = |digits: &str| match digits.parse() {
         _ if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(form()),
         Ok(number) => Ok(number),
-        // Digits alone fail only by their number.
+        // Digits alone can only fail to parse because the number is too large.
         Err(_) => Err(format!("{digits} is more than 64 bits can count")),
     };
     match text.split_once('-').ok_or_else(form)? {

@@ -1,4 +1,4 @@
-//! How the command of a recording is looked after.
+//! How the command of a recording is supervised.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Times, written as journalctl has them.
+//! Times, in journalctl's notation.
 
 use jiff::{
     SpanRelativeTo, Timestamp,
@@ -40,7 +40,7 @@ fn time(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         _ => {}
     }
     let signed = text.strip_prefix(['-', '+']);
-    // The parsers take more than is documented here: signs in a year and in a span, names of zones, a `T` in front.
+    // The parsers accept more than is documented here: signs in a year and in a span, names of zones, a `T` in front.
     if !signed.unwrap_or(text).starts_with(|first: char| first.is_ascii_digit()) || text.contains('[') {
         return None;
     }
@@ -52,7 +52,7 @@ fn time(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     if let Ok(timestamp) = DATES.parse_timestamp(text) {
         return Some(timestamp);
     }
-    // What has an offset is a timestamp or nothing: the parser of local times would pass over the offset.
+    // A text with an offset can only be a timestamp: the parser of local times would ignore the offset.
     match text.split_once(':') {
         _ if text.contains(['Z', 'z', '+']) => None,
         Some((_, after)) if after.contains('-') => None,
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    /// Central European Time, with the rules it has: no zone of the machine is needed.
+    /// Central European Time with its rules, so that no time zone data of the machine is needed.
     fn berlin() -> TimeZone {
         TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
     }

@@ -19,7 +19,7 @@ pub(super) fn long_version() -> &'static str {
     &LONG_VERSION
 }
 
-/// Those that make AES (aes, vaes), BLAKE3 and scrypt (the rest) fast, and that their crates look for at run time.
+/// The features that make AES (aes, vaes), BLAKE3 and scrypt (the rest) fast, and that their crates detect at run time.
 fn cpu_features() -> Vec<&'static str> {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     let known = [

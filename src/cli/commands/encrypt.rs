@@ -74,7 +74,7 @@ impl Encryption<'_> {
 
         let (layout, size) = (stream.header.layout(), access.length(&input.metadata));
         let admitted = self.admission.admit(size, layout.frame_size);
-        // How many frames a live stream will have is not known.
+        // The number of frames of a live stream is not known.
         let length = size.filter(|_| self.plan.max_delay.is_none()).and_then(|size| layout.stream_length(size));
         let delivery = Delivery::open(&input.label, destination, layout, length, input.carried())?;
         self.admission.note_output(&delivery);

@@ -28,7 +28,7 @@ pub(in crate::cli) fn man(command: Option<&str>) -> Result<(), Failure> {
     let mut text = Vec::new();
     let page = Man::new(page.clone()).date(DATE).source(concat!("reelseal ", env!("CARGO_PKG_VERSION")));
     page.render(&mut text).map_err(|error| Failure::new(Exit::InputOutput, describe(&error)))?;
-    // The generator's own title for what follows the options.
+    // Replaces the generator's own title for what follows the options.
     let text = String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH NOTES\n");
     standard_output::text(text.as_bytes())
 }

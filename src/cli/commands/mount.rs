@@ -45,7 +45,7 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
         hasten: None,
         ignores_interrupts: plan.ignores_interrupts,
     };
-    // From here on, only SIGKILL, or the death of a process for want of memory, leaves a dead mount.
+    // From here on, a dead mount remains only if the process is killed by SIGKILL or for want of memory.
     let unmounter = Unmounter::new();
     let last = unmounter.clone();
     let unmounted_before_death = signals::before_death(Box::new(move || drop(last.unmount())));

@@ -55,7 +55,7 @@ pub(in crate::cli) fn passwd(plan: PasswdPlan, startup: Startup) -> Result<(), E
     }
 }
 
-/// One object; or one line per slot, preceded by the file's name if there are several files.
+/// Prints one object, or one line per slot, preceded by the file's name if there are several files.
 fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
     let input = InputFile::open(Some(path))?;
     let header = InputHeader::read(&input, |_| {})?;
@@ -104,8 +104,8 @@ fn described(slot: &KeySlot) -> String {
     key_slot::described(&SlotFindings::of(slot.slot()))
 }
 
-/// First everything that can be refused without a secret, then the prompts, once, then the work. Each file is opened,
-/// locked and checked once; with very many files, the last of them only after the prompts.
+/// First does everything that can be refused without a secret, then prompts, once, then does the work. Each file is
+/// opened, locked and checked once; if there are very many files, the last of them only after the prompts.
 fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: Startup) -> Result<(), Exit> {
     if plan.verbose {
         report::show_details();
@@ -142,7 +142,7 @@ fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: Sta
     batch.finish()
 }
 
-/// The `files`, each only once, whatever names it was given by.
+/// The `files`, each only once, even if it was given under several names.
 fn distinct(files: &[PathBuf]) -> Vec<&PathBuf> {
     let mut known = HashSet::new();
     let is_new =
@@ -169,7 +169,7 @@ impl Sources {
     }
 }
 
-/// A file that is open and locked, and that its header alone gives no reason to refuse.
+/// A file that is open and locked, and whose header alone gives no reason to refuse it.
 struct Prepared {
     label: Label,
     rewrite: HeaderRewrite,

@@ -95,7 +95,7 @@ fn play_with(
     }
 }
 
-/// Whether a player that ended so was interrupted by the user, who knows.
+/// Whether a player that ended in this way was interrupted by the user, who need not be told.
 fn is_interruption(line: &CommandLine, end: CommandEnd) -> bool {
     end.signal == Some("SIGINT") || end.exit_code.is_some_and(|code| was_interrupted(&line.program, code))
 }

@@ -1,5 +1,5 @@
-//! Which files are processed at the same time: several small ones, or a large one alone. Most of the small ones are
-//! waiting for the disk at any moment.
+//! Which files are processed at the same time: several small ones, or a large one alone. At any moment, most of the
+//! small ones are waiting for the disk.
 
 use std::{
     num::NonZero,
@@ -52,7 +52,7 @@ impl Admission {
         }
     }
 
-    /// Notes that there are files whose results go to such an output.
+    /// Notes whether `delivery` goes to an output that waits for a disk.
     pub fn note_output(&self, delivery: &Delivery<'_>) {
         if delivery.waits_for_disk() {
             self.disk_waits.store(true, Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Admission {
 }
 
 impl Admitted<'_> {
-    /// The workers that such a file gets of `all`.
+    /// How many of `all` workers such a file gets.
     pub fn workers(&self, all: NonZero<usize>) -> NonZero<usize> {
         match self {
             Self::Beside(..) => NonZero::<usize>::MIN,
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_files_in_hand_as_many_are_at_work_as_there_are_threads_or_a_large_one_alone() {
+    fn as_many_files_are_at_work_as_there_are_threads_or_a_large_one_alone() {
         let (admission, at_work) = (Admission::new(Threads::exactly(NonZero::new(2).unwrap())), AtomicUsize::new(0));
         let one = |size: u64| {
             let admitted = admission.admit(Some(size), FrameSize::MIN);

@@ -1,4 +1,5 @@
-//! Which output each input is assigned. Every reason against it is found before anything is asked or written.
+//! Which output each input is assigned. Every reason against it is found before the user is asked anything or anything
+//! is written.
 
 use std::{
     fs::{self, Metadata},
@@ -67,7 +68,7 @@ impl<'a> Assignments<'a> {
     ) -> Self {
         let mut protected = Protected::default();
         secrets.iter().for_each(|metadata| protected.add(metadata));
-        // What the system does not let us see is reported when its turn comes.
+        // What the system does not let us see is reported when it is that input's turn.
         inputs.iter().flatten().filter_map(NamedInput::metadata).for_each(|metadata| protected.add(&metadata));
         Self { placement, secrets, protected, passed_over, several: false }
     }
@@ -105,8 +106,8 @@ impl<'a> Assignments<'a> {
         Ok(Some(Job { input, access, destination }))
     }
 
-    /// Creates the empty `folders` in the output folder, too, after the files have `ended`. If none of the files got an
-    /// output, nothing is created.
+    /// Creates the empty `folders` in the output folder as well, after the files have `ended`. If none of the files got
+    /// an output, nothing is created.
     pub fn mirror(&self, folders: &[EmptyFolder], ended: Result<(), Exit>) -> Result<(), Exit> {
         let OutputChoice::Folder(output) = &self.placement.output else { return ended };
         if ended.is_err() && self.protected.outputs().is_empty() {

@@ -1,4 +1,4 @@
-//! Many files, one after the other or in parallel. A failure does not stop the rest, and is reported again at the end.
+//! Many files, one after another or in parallel. A failure does not stop the rest, and is reported again at the end.
 
 use std::{
     collections::BTreeSet,
@@ -27,7 +27,7 @@ struct Outcomes {
 }
 
 impl Batch {
-    /// Does `work` on each of `items`, one after the other, and reports each failure as it happens.
+    /// Does `work` on each of `items`, one after another, and reports each failure as it happens.
     ///
     /// # Errors
     ///
@@ -51,7 +51,8 @@ impl Batch {
     }
 
     /// Does `work` on each of `items`, on up to `most` of them at once, which may grow; `work` gets the item's position
-    /// in the batch. The first ones go one by one until one is done: by then, every prompt has been answered.
+    /// in the batch. The first ones are done one at a time until one has succeeded: by then, every prompt has been
+    /// answered.
     #[must_use]
     pub fn side_by_side<T: Send>(
         watching: &Watching,
@@ -106,8 +107,8 @@ impl Batch {
                 let (heading, failures) = {
                     let mut outcomes = lock(&outcomes);
                     let summary = (outcomes.interrupted(), mem::take(&mut outcomes.failures));
-                    // Locked until the end, so that nothing else starts, or is reported as failed because of what is
-                    // being removed now.
+                    // Stays locked until the end, so that nothing else starts, or is reported as failed because of what
+                    // is being removed now.
                     mem::forget(outcomes);
                     summary
                 };
@@ -181,7 +182,7 @@ impl Outcomes {
     }
 }
 
-/// One part of a list after its first, as in ", 2 failed"; nothing if there are none.
+/// A part of a list other than the first, such as ", 2 failed"; empty if there are none.
 fn counted(count: usize, what: &str) -> String {
     if count > 0 { format!(", {count} {what}") } else { String::new() }
 }
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn side_by_side_all_are_done_once() {
+    fn side_by_side_each_item_is_done_once() {
         let done = Mutex::new(Vec::new());
         let items: Vec<_> = (0..100).collect();
         let ended = Batch::side_by_side(&Watching::nothing(), items.clone(), five, |item, _| {
@@ -303,14 +304,14 @@ mod tests {
     }
 
     #[test]
-    fn more_are_worked_on_at_once_as_soon_as_more_may_be() {
+    fn more_items_are_worked_on_at_once_as_soon_as_that_is_allowed() {
         let (most, all_at_once) = (AtomicUsize::new(1), Barrier::new(3));
         let now = || NonZero::new(most.load(Ordering::Relaxed)).unwrap();
         let ended = Batch::side_by_side(&Watching::nothing(), vec![0, 1, 2, 3], now, |item, _| {
             if item == 0 {
                 most.store(3, Ordering::Relaxed);
             } else {
-                // If they went one by one, the first would wait for ever.
+                // If they were done one at a time, the first would wait for ever.
                 all_at_once.wait();
             }
             Ok(())

@@ -64,7 +64,7 @@ impl<'a> Delivery<'a> {
         matches!(&self.output, Output::Atomic(file) if file.is_on_disk())
     }
 
-    /// Writes what comes before the frames.
+    /// Writes the header, before the frames.
     pub fn write_header(&self, header: &[u8]) -> Result<(), Failure> {
         let written = match &self.output {
             Output::Direct(file) => DescriptorOutput::new(file).write_all(header),

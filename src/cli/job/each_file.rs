@@ -1,5 +1,5 @@
-//! The work on every file of a command, several of them at once, with progress and a secret that is wiped as soon as the
-//! last file is open.
+//! The work on every file of a command, several of them at once, with progress and a secret that is wiped as soon as
+//! the last file is open.
 
 use std::{num::NonZero, sync::Arc};
 

@@ -25,7 +25,7 @@ pub(in crate::cli) type FrameInput<'a> = Resumed<DescriptorInput<&'a File>>;
 pub(in crate::cli) enum InputFrames<'a> {
     /// Each is read at its own place.
     AtPlaces(StreamFile<&'a File>),
-    /// They are read one after the other; of a file, the end can be read before that.
+    /// They are read one after another; if the input is a file, its end can be read first.
     InOrder(FrameInput<'a>, Option<StreamFile<&'a File>>),
 }
 
@@ -81,7 +81,7 @@ pub(in crate::cli) fn warn_of_damaged_copy(label: &Label, damaged: Option<CopyNu
 }
 
 impl<'a> InputFrames<'a> {
-    /// The frames of `input`, which has this `header` and is read through `rest` from there on.
+    /// The frames of `input`, which has this `header`; `rest` reads the input from the end of the header on.
     fn of(input: &'a InputFile, access: Access, header: &Header, rest: FrameInput<'a>) -> Self {
         let file = |start| StreamFile::new(&input.file, input.metadata.len(), start, header.layout());
         match access {

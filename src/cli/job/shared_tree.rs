@@ -27,7 +27,7 @@ use crate::{
     stream::{DescriptorInput, OpenedStream, StreamHeader},
 };
 
-/// Streams that are tried at the start: a mistyped passphrase should be noticed before anybody asks for a film.
+/// How many streams are tried at the start: a mistyped passphrase should be noticed before anybody asks for a film.
 const TRIED: usize = 3;
 
 impl Unlock for Keyring {
@@ -43,7 +43,8 @@ impl Unlock for Keyring {
     }
 }
 
-/// The tree of the paths of `plan`, offered beside what is `generated`. Asks for the secret, once, and tries it.
+/// The tree of the paths of `plan`, in which no stream gets a name that is `generated`. Asks for the secret, once, and
+/// tries it.
 pub(in crate::cli) fn open(
     plan: &Sharing,
     generated: Generated,
@@ -56,7 +57,7 @@ pub(in crate::cli) fn open(
     let trying = Arc::new(AtomicBool::new(true));
     let is_trying = Arc::clone(&trying);
     let listener = move |event: Event<'_>| {
-        // What does not open at the start is reported once it is clear whether the command goes on.
+        // A stream that does not open at the start is reported once it is clear whether the command goes on.
         if !(matches!(event, Event::NotOpened { .. }) && is_trying.load(Ordering::Relaxed)) {
             report_event(event);
         }
@@ -67,8 +68,8 @@ pub(in crate::cli) fn open(
     Ok((tree, watching))
 }
 
-/// Opens the first stream that opens. If the secret is wrong for all that are tried, it is wrong; any other problem
-/// with one of them is reported, and does not concern the others.
+/// Tries streams until one opens. If the secret is wrong for all that are tried, it is wrong; any other problem with
+/// one of them is reported, and does not affect the others.
 fn try_secret(tree: &Tree) -> Result<(), Failure> {
     let listing = tree.listing();
     let files: Vec<_> = listing.files().into_iter().filter_map(|node| node.file()).collect();

@@ -1,4 +1,4 @@
-//! The removal of an input once its output was read back: the stream must open, and its plaintext must equal the file.
+//! Removing an input once its output has been read back: the stream must open, and its plaintext must equal the file.
 
 use std::{
     fs::{self, File},
@@ -58,7 +58,7 @@ pub(in crate::cli) fn remove_input(
     {
         Ok(true) => {}
         Ok(false) => return Err(kept(job, "does not read back as it was written")),
-        // The sink reads, too: it compares.
+        // The sink reads as well, in order to compare.
         Err(StreamError::Read(error) | StreamError::Write(error)) => {
             return Err(kept(job, &format!("cannot be read back: {}", describe(&error))));
         }
@@ -74,7 +74,7 @@ fn delete_unchanged(job: &Job, input: &Path) -> Result<(), Failure> {
     delete(job, input)
 }
 
-/// Whether a stream that was written begins with the header that it was given.
+/// Whether a stream that was written begins with the header that was meant for it.
 fn begins_as_written(stream: &File, direction: &Direction<'_>) -> Result<bool, StreamError> {
     let Direction::Encrypted { header } = direction else { return Ok(true) };
     let mut front = vec![0; header.len()];
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_goes_only_if_it_is_what_it_was_and_its_output_reads_back() {
+    fn an_input_is_removed_only_if_it_is_unchanged_and_its_output_reads_back() {
         let folder = tempfile::tempdir().unwrap();
         let [film, sealed] = ["film", "film.reel"].map(|name| folder.path().join(name));
         let new = Lock::with_key_file(&KeyFile::random().unwrap()).new_stream(layout(), Features::NONE).unwrap();

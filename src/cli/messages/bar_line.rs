@@ -5,13 +5,14 @@ use std::{fmt, time::Duration};
 use console::measure_text_width;
 use indicatif::{HumanDuration, ProgressState, ProgressStyle};
 
-/// What a line has besides the name: its template, and the columns that it takes at most.
+/// The figures on a line, next to the name: their template, and the most columns that they take.
 struct Form {
     template: &'static str,
     columns: usize,
 }
 
-// The widest form of each figure, with the space before it. The bar gets at least this much, and whatever is left over.
+// The widest form of each figure, with the space before it. The bar gets at least this much, plus whatever is left
+// over.
 const BAR: usize = 6;
 const SPINNER: usize = 2;
 const PERCENT: usize = " 100%".len();
@@ -34,7 +35,7 @@ const KNOWN: [Form; 4] = [
     Form { template: "{msg} {percent}%", columns: PERCENT },
 ];
 
-/// The forms where it is not known.
+/// The forms where the total is not known.
 const UNKNOWN: [Form; 2] = [
     Form { template: "{msg} {spinner:.cyan} {binary_bytes} {binary_bytes_per_sec}", columns: SPINNER + BYTES + RATE },
     Form { template: "{msg} {binary_bytes}", columns: BYTES },
@@ -57,7 +58,7 @@ pub(super) fn fitting(width: usize, name: &str, is_known: bool) -> (ProgressStyl
     (style.with_key("left", time_left), room)
 }
 
-/// As much of the end of `name` as `room` columns hold: names that are much alike differ there.
+/// As much of the end of `name` as fits into `room` columns: names that are much alike differ there.
 pub(super) fn shortened(name: &str, room: usize) -> String {
     let name: String = name.chars().filter(|&character| !joins(character)).collect();
     if columns(&name) <= room {
@@ -73,7 +74,7 @@ pub(super) fn shortened(name: &str, room: usize) -> String {
     if room > 0 { format!("…{end}") } else { String::new() }
 }
 
-/// Whether `character` makes one emoji of several characters. Terminals disagree on how wide that is.
+/// Whether `character` joins several characters into one emoji. Terminals disagree on how wide that is.
 fn joins(character: char) -> bool {
     matches!(character, '\u{200d}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
@@ -86,7 +87,7 @@ fn columns_of(character: char) -> usize {
     measure_text_width(character.encode_utf8(&mut [0; 4]))
 }
 
-/// Before anything has arrived, the time left is unknown.
+/// The time left, which is unknown until something has arrived.
 fn time_left(state: &ProgressState, out: &mut dyn fmt::Write) {
     if state.pos() > 0 || state.len() == Some(0) {
         // If it cannot be written, there is nothing to show.
@@ -105,10 +106,10 @@ mod tests {
 
     use super::*;
 
-    /// A shrugging man, in one emoji of five characters.
+    /// A shrugging man: one emoji of five characters.
     const SHRUG: &str = "\u{1f937}\u{1f3fd}\u{200d}\u{2642}\u{fe0f}";
 
-    /// A terminal of this width, and what was written to it.
+    /// A terminal of this width, and what has been written to it.
     #[derive(Clone, Debug)]
     struct Terminal(u16, Arc<Mutex<String>>);
 
@@ -144,7 +145,7 @@ mod tests {
         }
     }
 
-    /// What is drawn of `bytes` on a terminal of this width.
+    /// What is drawn for `bytes` on a terminal of this width.
     fn drawn(width: u16, name: &str, bytes: u64, total: Option<u64>) -> String {
         let written = Arc::default();
         let terminal = Terminal(width, Arc::clone(&written));
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
-        // The widest that sizes become.
+        // Sizes in their widest form.
         let widest = (1 << 20) - 1;
         let [long, wide, narrow, joined] = ["x", "映画", "e\u{301}", SHRUG].map(|part| part.repeat(100));
         let names = ["a", "film.mp4", "28 of 30 files", &long, &wide, &narrow, &joined];
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn with_less_room_a_line_has_less_on_it() {
+    fn with_less_room_a_line_shows_less() {
         let known = |width| drawn(width, "film", 512, Some(1024));
         assert!(known(80).contains("film ██") && known(80).contains("░ 512 B/1.00 KiB ") && known(80).contains("/s "));
         assert!(known(50).contains("░ 512 B/1.00 KiB ") && !known(50).contains("/s") && known(50).contains(" left"));
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_name_the_end_is_kept() {
+    fn the_end_of_a_long_name_is_kept() {
         assert_eq!(shortened("film.mp4", 8), "film.mp4");
         assert_eq!(shortened("film.mp4", 5), "….mp4");
         assert_eq!(["映画.mp4", "映画.mp4"].map(|name| shortened(name, 7)), ["…画.mp4", "…画.mp4"]);

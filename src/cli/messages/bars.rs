@@ -32,7 +32,7 @@ struct Bars {
 /// A bar, laid out for a terminal of a certain width.
 struct Bar {
     bar: ProgressBar,
-    /// How many columns its name may take; none before it is laid out.
+    /// How many columns its name may take; `None` before it is laid out.
     room: Option<usize>,
 }
 
@@ -96,12 +96,12 @@ impl Bars {
 }
 
 impl Bar {
-    /// A bar that `place` gives its place on the screen.
+    /// A bar that `place` puts on the screen.
     fn new(total: Option<u64>, place: impl FnOnce(ProgressBar) -> ProgressBar) -> Self {
         Self { bar: place(ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden())), room: None }
     }
 
-    /// Draws it with this name, which may grow to the length of `longest`.
+    /// Draws the bar with this name, which may grow to the length of `longest`.
     fn update(&mut self, columns: usize, name: &str, longest: &str, bytes: u64) {
         let room = *self.room.get_or_insert_with(|| {
             let (style, room) = fitting(columns, longest, self.bar.length().is_some());

@@ -20,7 +20,7 @@ pub(in crate::cli) fn command_failure(program: &OsStr, failure: &CommandFailure)
         CommandFailure::CannotRun(number) => {
             let error = io::Error::from_raw_os_error(*number);
             let fact = match error.kind() {
-                // The file itself is there: that was checked.
+                // The file itself exists: that was checked.
                 io::ErrorKind::NotFound => {
                     "cannot run: the interpreter that its first line names is missing".to_owned()
                 }

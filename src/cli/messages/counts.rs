@@ -10,7 +10,7 @@ use std::{
 
 use crate::files::label::Label;
 
-/// What is counted of all the files of a command.
+/// What is counted for all the files of a command.
 pub(super) struct Counts {
     /// How many files there are.
     pub files: usize,
@@ -33,10 +33,10 @@ pub(super) struct EndedFiles {
     pub delivered: u64,
 }
 
-/// What is counted of one file.
+/// What is counted for one file.
 pub(super) struct FileCount {
     pub input: Label,
-    /// As it is shown.
+    /// The name, as it is shown.
     pub name: String,
     /// The payload bytes expected, if that is known.
     pub total: Option<u64>,
@@ -58,13 +58,13 @@ impl Counts {
         lock(&self.in_hand).push(Arc::clone(file));
     }
 
-    /// Finishes with `file`, which has failed unless it is done.
+    /// Ends the count of `file`, which has failed unless it is done.
     pub fn let_go(&self, file: &Arc<FileCount>) {
         file.has_ended.store(true, Ordering::Release);
         lock(&self.in_hand).retain(|other| !Arc::ptr_eq(other, file));
     }
 
-    /// The file is done.
+    /// Notes that the file is done.
     pub fn done(&self, file: &FileCount) {
         file.has_ended.store(true, Ordering::Release);
         lock(&self.ended).delivered += file.bytes();
@@ -116,7 +116,7 @@ impl FileCount {
     }
 }
 
-/// Bytes a second.
+/// Bytes per second.
 pub(super) fn rate(bytes: u64, elapsed: Duration) -> u64 {
     (bytes as f64 / elapsed.as_secs_f64()) as u64
 }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_is_what_ended_and_what_is_in_hand_without_what_is_read_again() {
+    fn the_whole_counts_ended_and_current_files_but_not_what_is_read_again() {
         let counts = Counts::new(3, Some(60));
         let [film, again] = [true, false].map(|counts_in_whole| {
             Arc::new(FileCount::new(&Label::StandardInput, "film".to_owned(), None, counts_in_whole))
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_passed_and_not_done() {
+    fn a_failed_file_is_passed_and_not_done() {
         let counts = Counts::new(3, Some(60));
         let file = Arc::new(FileCount::new(&Label::StandardInput, "film".to_owned(), None, true));
         counts.begin(&file);

@@ -45,7 +45,8 @@ pub(in crate::cli) fn frames(input: &Label, header: &Header, damaged: &DamagedFr
     })
 }
 
-/// The frames `part` of `input` that are missing between sound ones, and `plaintext` with them.
+/// The frames `part` of `input` that are missing between sound ones, and the range `plaintext` that is missing with
+/// them.
 pub(in crate::cli) fn missing(input: &Label, header: &Header, part: &MissingFrames, plaintext: &Range<u64>) -> Message {
     let shown = match plaintext.end.checked_sub(1).filter(|_| !plaintext.is_empty()) {
         Some(last) => format!("plaintext {} to {last}", plaintext.start),
@@ -62,7 +63,7 @@ pub(in crate::cli) fn missing(input: &Label, header: &Header, part: &MissingFram
 }
 
 /// The end of `input`, which is missing from the frame `first` and the plaintext byte `plaintext` on; the frames `part`
-/// of it are there, but damaged.
+/// of it are present, but damaged.
 pub(in crate::cli) fn lost_end(
     input: &Label,
     header: &Header,
@@ -88,7 +89,7 @@ fn named(part: &MissingFrames) -> String {
     }
 }
 
-/// The first byte of `part` in the stream, and the first after it.
+/// The first byte of `part` in the stream, and the first byte after it.
 fn wire_bytes(header: &Header, part: &MissingFrames) -> (u64, u64) {
     let layout = header.layout();
     let last = layout.frame_position(part.frames.end.saturating_sub(1));
@@ -160,7 +161,7 @@ pub(in crate::cli) fn unreadable(error: Option<&io::Error>) -> String {
     format!("cannot be read{why}")
 }
 
-/// The plaintext that damaged frames would hold; in a live stream, only the frames themselves say.
+/// The plaintext that damaged frames would hold; in a live stream, only the frames themselves say which that is.
 fn plaintext(header: &Header, damaged: &DamagedFrames) -> Option<Span> {
     if header.prefix.features.contains(Features::LIVE) {
         return None;

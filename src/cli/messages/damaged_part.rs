@@ -18,7 +18,7 @@ pub(in crate::cli) struct DamagedPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::cli) struct Span {
     pub first: u64,
-    /// The first that is not in it, if that is known.
+    /// The end, which is not included, if it is known.
     pub end: Option<u64>,
 }
 

@@ -4,7 +4,7 @@ use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
 use crate::files::label::Label;
 
-/// What `label` says, as it is shown.
+/// The name of `label`, as it is shown.
 pub(in crate::cli) fn display_name(label: &Label) -> String {
     match label {
         Label::StandardInput => "standard input".to_owned(),

@@ -11,7 +11,7 @@ use crate::files::label::Label;
 /// The fields of an event or of another object for programs.
 pub(in crate::cli) type Fields = Map<String, Value>;
 
-/// The `event` that says `message`.
+/// The `event` that reports `message`.
 pub(super) fn saying(event: &str, message: &Message) -> Fields {
     let mut fields = of(event);
     fields.insert("message".to_owned(), json!(message.to_string()));
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_as_it_is_and_one_that_is_not_utf_8_can_be_had_from_its_bytes() {
+    fn a_name_is_given_as_it_is_and_one_that_is_not_utf_8_also_as_bytes() {
         let named = |label: Label| {
             let mut fields = Fields::new();
             name(&mut fields, "file", &label);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_about_a_file_names_none() {
+    fn a_message_that_is_not_about_a_file_names_none() {
         let about = |subject: Subject| Value::Object(saying("error", &Message::about(subject, "no")));
         assert_eq!(about("the prompt".into()), json!({"event": "error", "message": "the prompt: no"}));
         let output = about((&Label::StandardOutput).into());

@@ -25,11 +25,11 @@ pub(in crate::cli) struct Failure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct CommandEnd {
     pub exit_code: Option<i32>,
-    /// As in `SIGKILL`.
+    /// For example `SIGKILL`.
     pub signal: Option<&'static str>,
 }
 
-/// The exit codes of the command; of several, the highest is the worst.
+/// The exit codes of the command; when there are several, the highest is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Exit {
     /// Reading or writing failed; a closed pipe counts.
@@ -67,14 +67,14 @@ impl Failure {
         }
     }
 
-    /// It is about `subject`.
+    /// Says that it is about `subject`.
     #[must_use]
     pub fn about(mut self, subject: impl Into<Subject>) -> Self {
         self.message.subject = Some(subject.into());
         self
     }
 
-    /// It is in this part of the stream.
+    /// Says that it is in this part of the stream.
     #[must_use]
     pub fn in_part(mut self, part: DamagedPart) -> Self {
         self.message = self.message.in_part(part);
@@ -94,14 +94,14 @@ impl Failure {
         self
     }
 
-    /// It would happen to every other file of the batch, too.
+    /// Says that it would happen to every other file of the batch, too.
     #[must_use]
     pub fn for_all(mut self) -> Self {
         self.concerns_all = true;
         self
     }
 
-    /// It is about a command that ended in this way.
+    /// Says that it is about a command that ended in this way.
     #[must_use]
     pub fn with_command_end(mut self, end: CommandEnd) -> Self {
         self.command_end = Some(end);

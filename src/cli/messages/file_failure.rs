@@ -83,12 +83,12 @@ impl From<OutputError> for Failure {
     }
 }
 
-/// A standard stream that is closed.
+/// The failure that a standard stream is closed.
 fn closed(label: &Label, fact: &str) -> Failure {
     Failure::new(Exit::InputOutput, format!("{} {fact}", display_name(label)))
 }
 
-/// Warns if the output `label` could not take over its input's mode and time.
+/// Warns if the output `label` could not be given its input's mode and time.
 pub(in crate::cli) fn warn_unless_carried(label: &Label, carried: Carried) {
     if carried == Carried::NotSupported {
         report::warning(&Message::about(label, "its file system does not keep the input's mode or time"));

@@ -7,7 +7,7 @@ use std::{
 
 use super::failure::Failure;
 
-/// Failures of one kind that are listed in a summary.
+/// The most failures of one kind that are listed in a summary.
 const MOST_OF_A_KIND: usize = 10;
 
 static HINTS: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);

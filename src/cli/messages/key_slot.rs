@@ -1,4 +1,4 @@
-//! What opens a stream, as a person reads it.
+//! What opens a stream, described for people.
 
 use super::display_name::display_name;
 use crate::{
@@ -11,12 +11,12 @@ use crate::{
     keys::KeySlot,
 };
 
-/// The `slot` opened `input`.
+/// The message that `slot` opened `input`.
 pub(in crate::cli) fn opened_with(input: &Label, slot: &KeySlot) -> String {
     format!("{}: opened with key slot {} ({})", display_name(input), slot.number(), slot.kind())
 }
 
-/// A slot of this kind.
+/// The description of a slot.
 pub(in crate::cli) fn described(slot: &SlotFindings) -> String {
     let slot = match slot {
         SlotFindings::Known(slot) => slot,
@@ -42,7 +42,7 @@ fn scrypt_text(ScryptParameters { log2_n, r, p, memory }: &ScryptParameters) -> 
     format!(", scrypt with N = 2^{log2_n}, r = {r}, p = {p}: {memory}")
 }
 
-/// Rounded: scrypt takes a little more than a power of two.
+/// The rounded number of mebibytes: scrypt takes a little more than a power of two.
 fn mebibytes(bytes: u64) -> u64 {
     (bytes.saturating_add(1 << 19) >> 20).max(1)
 }
@@ -53,7 +53,7 @@ mod tests {
     use crate::container::{RecipientSlot, Slot};
 
     #[test]
-    fn a_slot_with_grease_alone_names_no_stanza() {
+    fn a_slot_with_only_grease_names_no_stanza() {
         let body = format!("age-encryption.org/v1\n-> x-grease\n\n--- {}\n{}", "A".repeat(43), "x".repeat(64));
         let slot = Slot::Recipient(RecipientSlot { body: body.into_bytes() });
         let text = described(&SlotFindings::of(&slot));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_rounded_to_mebibytes_and_never_none() {
+    fn memory_is_rounded_to_mebibytes_and_never_to_zero() {
         assert_eq!([1, (16 << 20) + 2048, (24 << 20) - 1].map(mebibytes), [1, 16, 24]);
     }
 }

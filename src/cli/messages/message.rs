@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use super::{damaged_part::DamagedPart, display_name::display_name};
 use crate::files::label::Label;
 
-/// A fact, about a subject where it has one.
+/// A fact, about a subject if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Message {
     pub subject: Option<Subject>,
@@ -29,7 +29,7 @@ impl Message {
         Self { subject: Some(subject.into()), fact: fact.into(), part: None }
     }
 
-    /// It concerns this part of the stream.
+    /// Says that it is about this part of the stream.
     #[must_use]
     pub fn in_part(self, part: DamagedPart) -> Self {
         Self { part: Some(Box::new(part)), ..self }

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_is_counted_by_itself_and_in_the_whole() {
+    fn each_reason_is_counted_separately_and_in_the_total() {
         let counts = [(Unfit::Pipe, 1), (Unfit::Link, 1), (Unfit::Stream, 10_000)];
         let counts = counts.into_iter().map(|(unfit, count)| (Reason::Unfit(unfit), count)).collect();
         assert_eq!(summed_up(&counts), "10002 passed over: 1 symbolic link, 10000 streams, 1 pipe");

@@ -145,7 +145,7 @@ impl Drop for Progress {
 }
 
 impl FileProgress<'_> {
-    /// It was opened by this key slot.
+    /// Notes which key slot opened it.
     pub fn opened_by(mut self, slot: &KeySlot) -> Self {
         self.slot = Some((slot.number(), slot.kind()));
         self
@@ -156,7 +156,7 @@ impl FileProgress<'_> {
         &self.file.delivered
     }
 
-    /// The file is done, and its `output` written, if it has one.
+    /// Notes that the file is done, and its `output` written, if it has one.
     pub fn finish(self, output: Option<&Label>) {
         let Self { file, progress, form, slot } = &self;
         progress.counts.done(file);

@@ -18,10 +18,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 static STATE: Mutex<State> = Mutex::new(State::Direct);
 
 enum State {
-    /// The thread that has a line writes it.
+    /// Each thread writes its own lines.
     Direct,
     Queued(Queue),
-    /// The thread is stuck waiting for a reader, and nobody waits for it.
+    /// The writing thread is stuck waiting for a reader; nobody waits for it any more.
     Stuck,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn take(line: impl FnOnce() -> String, about_lost: impl FnOnce(u64) -
     true
 }
 
-/// Waits a short time until all lines are written.
+/// Waits a short time for all lines to be written.
 pub(super) fn end() {
     let mut state = state();
     if let State::Queued(Queue { lines, end, .. }) = mem::replace(&mut *state, State::Direct) {

@@ -20,7 +20,7 @@ use crate::{
     record::{Event, KeeperEvent, LEDGER_NAME, ProducerEnd, Reason, Snapshot, SupervisorEvent, Why},
 };
 
-/// What has become of the command that runs `program`.
+/// Reports what has happened to the command that runs `program`.
 pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) {
     let label = Label::Command(program.to_owned());
     let again = |after: &Duration| match after.is_zero() {
@@ -41,7 +41,7 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
                     (format!("was stopped as asked; {}", again(after)), Importance::Detail)
                 }
                 Some(after) => (format!("{fact}; {}", again(after)), Importance::Warning),
-                // What ends the recording is reported at its end.
+                // An exit that ends the recording is reported at its end.
                 None => (fact.to_owned(), Importance::Detail),
             };
             tell(&Message::about(&label, fact), importance, || {
@@ -72,13 +72,14 @@ pub(in crate::cli) fn report_producer(program: &OsStr, event: &SupervisorEvent) 
     }
 }
 
-/// The recording is to end, and its command `what` has been asked to; it is killed after `limit`.
+/// Reports that the recording is to end and that its command, `what`, has been asked to end; it is killed after
+/// `limit`.
 pub(in crate::cli) fn report_waiting(what: &str, limit: Duration) {
     let limit = format_duration(limit);
     report::note(&format!("waiting for {what} to end, {limit} at most; a second signal ends it at once"));
 }
 
-/// Why the end of the command is a failure; `None` if it is none.
+/// Why the end of the command is a failure; `None` if it is not one.
 pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Option<Failure> {
     let fact = match (end.why, &end.how) {
         (Why::Itself, Ok(())) => return None,
@@ -90,12 +91,12 @@ pub(in crate::cli) fn producer_failure(program: &OsStr, end: &ProducerEnd) -> Op
         (Why::Memory(bytes), _) => format!("took {} of memory and was stopped", display_bytes(bytes)),
         (Why::ClosedOutput, _) => "closed its output but went on, and was stopped".to_owned(),
     };
-    // How it ended then is reported as for any command.
+    // The way in which it then ended is reported as for any command.
     let how = end.how.as_ref().err().cloned().unwrap_or(CommandFailure::Exited(0));
     Some(command_failure(program, &how).saying(fact))
 }
 
-/// How a program failed that has been there before.
+/// How a program that used to be there has failed.
 fn fact_of(program: &OsStr, failure: &CommandFailure) -> String {
     match failure {
         CommandFailure::NotFound => "is no longer there".to_owned(),
@@ -110,7 +111,7 @@ fn command_end(program: &OsStr, how: &Result<(), CommandFailure>) -> CommandEnd 
     }
 }
 
-/// What has become of a segment in `folder`.
+/// Reports what has happened to a segment in `folder`.
 pub(in crate::cli) fn report_segment(folder: &Path, event: &Event<'_>) {
     let about = |name: &OsStr, fact: String| Message::about(folder.join(name).as_path(), fact);
     let segment = |name: &OsStr, state: &str, bytes: Option<u64>| {
@@ -150,7 +151,7 @@ pub(in crate::cli) fn report_segment(folder: &Path, event: &Event<'_>) {
     }
 }
 
-/// What was done to a finished segment in `folder`, for which `program` is run, if one is.
+/// Reports what was done with a finished segment in `folder`; `program` is run for such segments, if there is one.
 pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, event: &KeeperEvent<'_>) {
     let about = |name: &OsStr, fact: String| Message::about(folder.join(name).as_path(), fact);
     let shown = program.map(|program| display_path(Path::new(program))).unwrap_or_default();
@@ -245,7 +246,7 @@ pub(in crate::cli) fn report_keeping(folder: &Path, program: Option<&OsStr>, eve
     }
 }
 
-/// A recorder's status is asked for at this `address`, whose port the system may have chosen.
+/// Reports the `address` at which the recorder's status can be queried: the system may have chosen its port.
 pub(in crate::cli) fn report_status_address(address: SocketAddr, quiet: bool) {
     if report::is_json() {
         let mut fields = event::of("status");
@@ -256,7 +257,7 @@ pub(in crate::cli) fn report_status_address(address: SocketAddr, quiet: bool) {
     }
 }
 
-/// How a recorder of `what` is doing, in a line.
+/// One line on how a recorder of `what` is doing.
 pub(in crate::cli) fn status_line(what: &str, known: &Snapshot) -> String {
     let mut line = format!("{what}: {} received", display_bytes(known.bytes));
     if let Some(segment) = &known.segment {
@@ -281,7 +282,7 @@ enum Importance {
     Warning,
 }
 
-/// Reports `message` to people, or the object to programs, to whom nothing is too small.
+/// Reports `message` to people, or the object to programs, which are told even what is of little importance.
 fn tell(message: &Message, importance: Importance, object: impl FnOnce() -> Value) {
     if report::is_json() {
         return report::event(object);

@@ -25,7 +25,7 @@ const PUT_TOGETHER: &str =
 /// Why segments are missing, according to the recorder.
 const REMOVED: &str = ": removed by its recorder, according to .reelseal-recorder (not authenticated)";
 
-/// A segment at `path` does not continue the one at `before`: they are not joined.
+/// The segment at `path` does not continue the one at `before`, so they are not joined.
 pub(in crate::cli) fn not_continued(before: &Path, path: &Path, why: &Break) -> Failure {
     let shown = display_path(before);
     let usage = |fact: String| Failure::usage(fact).about(path);
@@ -57,7 +57,8 @@ pub(in crate::cli) fn replaced(segment: impl Into<Subject>) -> Failure {
     Failure::new(Exit::InputOutput, "was replaced while it was being read").about(segment).with_hint("try again")
 }
 
-/// A segment at `path`, which a slot of this kind opened, does not continue the one at `before`, and they are joined all the same.
+/// The segment at `path`, which a slot of this kind opened, does not continue the one at `before`, but they are joined
+/// all the same.
 pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break, opened_by: SlotKind) -> Message {
     let shown = display_path(before);
     match why {
@@ -73,7 +74,7 @@ pub(in crate::cli) fn gap_allowed(before: &Path, path: &Path, why: &Break, opene
     }
 }
 
-/// What a gap takes away, of a segment that a slot of this kind opened.
+/// What is lost by a gap before a segment that a slot of this kind opened.
 fn unlinked(opened_by: SlotKind) -> &'static str {
     match opened_by {
         SlotKind::Recipient => "; nothing links it to that one, and whoever knows the public key may have made it",
@@ -81,12 +82,12 @@ fn unlinked(opened_by: SlotKind) -> &'static str {
     }
 }
 
-/// `path` is the first segment that is here, and not the first of the recording.
+/// `path` is the first segment that is here, but not the first of the recording.
 pub(in crate::cli) fn missing_start(path: &Path, number: u64) -> Message {
     Message::about(path, format!("{} at the start: expired or removed", are_missing(&(1..=number.saturating_sub(1)))))
 }
 
-/// The segment at `path` is the last that is here, and not the last of the recording.
+/// The segment at `path` is the last that is here, but not the last of the recording.
 pub(in crate::cli) fn missing_next(path: &Path, next: u64) -> Message {
     Message::about(path, format!("is continued, but the next segment, {next}, is not here"))
 }
@@ -98,7 +99,8 @@ pub(in crate::cli) fn unfinished_at_the_end(path: &Path, bytes: u64) -> Failure 
         .with_hint(or_salvage("--allow-gaps decrypts what is there; --follow waits for more", &Label::from(path)))
 }
 
-/// The recorder is gone, and the recording does not end with this segment, which has the flags `end` if it is finished.
+/// The recorder is gone, and the recording does not end with this segment; `end` holds its final flags if it is
+/// finished.
 pub(in crate::cli) fn recorder_left(
     segment: &Label,
     record: &SegmentRecord,
@@ -133,8 +135,8 @@ pub(in crate::cli) fn of_several_recordings(folder: &Path) -> Failure {
         .with_hint("name the segments of one; --allow-gaps decrypts one recording after the other")
 }
 
-/// What is wrong with a recording in `folder`, one fact each; `segments` are those that are there, at `paths`. `was_removed`
-/// says whether the recorder has noted that it removed segments with these numbers.
+/// What is wrong with a recording in `folder`, one fact each; `segments` are those that are there, at `paths`.
+/// `was_removed` says whether the recorder has noted that it removed the segments with these numbers.
 pub(in crate::cli) fn findings(
     folder: &Path,
     paths: &[&Path],
@@ -197,7 +199,7 @@ fn are_missing(numbers: &RangeInclusive<u64>) -> String {
     format!("{} {verb} missing", segments_of(numbers))
 }
 
-/// The segments of these numbers, by name.
+/// The segments with these numbers, in words.
 pub(in crate::cli) fn segments_of(numbers: &RangeInclusive<u64>) -> String {
     match (numbers.start(), numbers.end()) {
         (first, last) if first == last => format!("segment {first}"),

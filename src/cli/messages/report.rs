@@ -35,7 +35,7 @@ pub(in crate::cli) fn show_details() {
     VERBOSE.store(true, Ordering::Relaxed);
 }
 
-/// Reports `failure`, and gives its exit code.
+/// Reports `failure`, and returns its exit code.
 pub(in crate::cli) fn failure(failure: &Failure) -> Exit {
     let exit = failure.exit();
     if is_json() {
@@ -72,7 +72,7 @@ pub(in crate::cli) fn summary(heading: &str, failures: &[Arc<Failure>]) {
     }
 }
 
-/// Something worth knowing that requires no action.
+/// Reports something worth knowing that requires no action.
 pub(in crate::cli) fn note(text: &str) {
     say(&text, || json!({"event": "note", "message": text}));
 }
@@ -81,14 +81,14 @@ pub(in crate::cli) fn warning(message: &Message) {
     say(&format_args!("warning: {message}"), || event::saying("warning", message).into());
 }
 
-/// A detail, for users who asked for details.
+/// Reports a detail, to users who asked for details.
 pub(in crate::cli) fn detail(text: &str) {
     if VERBOSE.load(Ordering::Relaxed) {
         say(&text, || json!({"event": "detail", "message": text}));
     }
 }
 
-/// Progress: the line `text`, or the object.
+/// Reports progress: the line `text`, or the object.
 pub(super) fn progress(text: &str, object: impl FnOnce() -> Value) {
     say(&text, object);
 }
@@ -112,7 +112,7 @@ pub(super) fn line(text: &dyn Display) {
     raw_line(&format_args!("reelseal: {text}"));
 }
 
-/// One of several problems, before the failure that sums them up.
+/// Reports one of several problems, before the failure that sums them up.
 pub(in crate::cli) fn finding(message: &Message) {
     say(message, || event::saying("damage", message).into());
 }
@@ -141,10 +141,10 @@ fn raw_line(text: &dyn Display) {
     }
 }
 
-/// Standard error may be closed; there is nobody left to report that to.
+/// Ignores errors: if standard error is closed, there is nobody left to report that to.
 fn write_line(text: &dyn Display) {
     screen::give_way(|| {
-        // In one piece: the commands that run write there, too.
+        // Written in one piece, since commands that we run write there, too.
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     });
 }

@@ -26,10 +26,10 @@ pub(super) fn give_way<T>(write: impl FnOnce() -> T) -> T {
     write()
 }
 
-/// Takes the bars down for good: what is written next is the last.
+/// Takes the bars down for good: what is written next is the last output.
 pub(super) fn take_down() {
     if let Some(bars) = lock().take() {
-        // If the terminal cannot be written to, there are none.
+        // If the terminal cannot be written to, there are no bars.
         let _ = bars.clear();
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_that_are_taken_down_are_changed_no_more() {
+    fn bars_that_were_taken_down_no_longer_change() {
         let shown = show(&MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
         let mut changes = 0;
         shown.change(|| changes += 1);

@@ -8,12 +8,12 @@ use crate::{
     keys::{IdentityFailure, IdentityFileError, ListedRecipientError, RecipientError, RecipientFailure},
 };
 
-/// An invalid passphrase from `source`.
+/// The failure that a passphrase from `source` is invalid.
 pub(in crate::cli) fn passphrase(source: impl Into<Subject>, error: PassphraseError) -> Failure {
     Failure::usage(error.to_string()).about(source).with_hint("a passphrase is 1 to 1024 bytes of text")
 }
 
-/// The `text` of --recipient is not a recipient. It is not shown: it may be a secret.
+/// The failure that the `text` of --recipient is not a recipient. It is not shown, since it may be a secret.
 #[cfg(feature = "age")]
 pub(in crate::cli) fn recipient(text: &str, error: &RecipientError) -> Failure {
     let path = std::path::Path::new(text);
@@ -29,7 +29,7 @@ pub(in crate::cli) fn recipient(text: &str, error: &RecipientError) -> Failure {
     }
 }
 
-/// A line of a file of recipients, or all of it, that is refused.
+/// The failure of a line in a file of recipients, or of the whole file.
 #[cfg(feature = "age")]
 pub(in crate::cli) fn listed_recipient(source: Subject, error: &ListedRecipientError) -> Failure {
     let refused = Failure::usage(error.to_string()).about(source);
@@ -58,7 +58,7 @@ fn recipient_hint(error: &RecipientError, text: &str) -> &'static str {
     }
 }
 
-/// A recipient for which no slot could be made.
+/// The failure of a recipient for which no slot could be made.
 #[cfg(feature = "age")]
 pub(in crate::cli) fn failed_recipient(error: &RecipientFailure) -> Failure {
     let failure = Failure::new(Exit::InputOutput, error.to_string());
@@ -68,7 +68,7 @@ pub(in crate::cli) fn failed_recipient(error: &RecipientFailure) -> Failure {
     }
 }
 
-/// A `source` that is not an identity file.
+/// The failure that `source` is not an identity file.
 #[cfg(feature = "age")]
 pub(in crate::cli) fn identity_file(source: Subject, error: &IdentityFileError) -> Failure {
     Failure::usage(error.to_string()).about(source).with_hint(identity_file_hint(error))

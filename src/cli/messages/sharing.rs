@@ -61,7 +61,7 @@ pub(in crate::cli) fn not_opened(path: &Path, failure: &OpenFailure) -> Failure 
     }
 }
 
-/// What of what was played could not be had, the worst of it, if something could not.
+/// The worst reason why part of what was played could not be read, if there was one.
 #[cfg(feature = "serve")]
 pub(in crate::cli) fn not_all_played(losses: &Losses) -> Option<Failure> {
     let [is_damaged, has_no_end, was_replaced, is_unreadable] =

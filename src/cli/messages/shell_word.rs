@@ -28,7 +28,8 @@ pub(super) fn shell_word(path: &Path) -> String {
     }
 }
 
-/// `character` within single quotes. fish has escapes there, others do not: a backslash is put outside, as a quote is.
+/// `character` within single quotes. fish has escapes there, other shells do not, so a backslash is put outside, as a
+/// quote is.
 fn in_quotes(character: char) -> String {
     match character {
         '\'' | '\\' => format!(r"'\{character}'"),

@@ -17,7 +17,7 @@ use crate::{
     stream::{HeaderReadError, HeaderRewriteError, StreamError},
 };
 
-/// A header that could not be read from `input`.
+/// The failure that a header could not be read from `input`.
 pub(in crate::cli) fn header_read(input: &Label, error: &HeaderReadError) -> Failure {
     match error {
         HeaderReadError::Read(error) => Failure::system(input, "cannot read", error),
@@ -26,7 +26,7 @@ pub(in crate::cli) fn header_read(input: &Label, error: &HeaderReadError) -> Fai
     }
 }
 
-/// A header in `input` that is refused.
+/// The failure that a header in `input` is refused.
 pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
     let failure = Failure::new(Exit::BadStream, error.to_string()).about(input);
     match error {
@@ -53,7 +53,7 @@ pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
     }
 }
 
-/// Key slots of `input` that do not open.
+/// The failure that no key slot of `input` opens.
 pub(in crate::cli) fn unlock(input: &Label, error: &UnlockError) -> Failure {
     let refused = |exit| Failure::new(exit, error.to_string()).about(input);
     match error {
@@ -84,7 +84,7 @@ pub(in crate::cli) fn unlock(input: &Label, error: &UnlockError) -> Failure {
     }
 }
 
-/// What opens a stream that has slots of the kinds `present`, and not of the one that was `wanted`.
+/// What opens a stream that has slots of the kinds `present`, but not of the kind that was `wanted`.
 fn what_opens_instead(wanted: SlotKind, present: &[SlotKind]) -> String {
     let ways = present.iter().map(|kind| match kind {
         SlotKind::Passphrase => "a passphrase",
@@ -100,7 +100,7 @@ fn what_opens_instead(wanted: SlotKind, present: &[SlotKind]) -> String {
     }
 }
 
-/// scrypt was not run for `subject`.
+/// The failure that scrypt was not run for `subject`.
 pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Failure {
     let mebibytes = |bytes: &u64| bytes.div_ceil(1 << 20);
     let raise = |bytes: &u64| format!("allow it with --max-kdf-memory {}M", mebibytes(bytes));
@@ -126,13 +126,13 @@ pub(in crate::cli) fn kdf(subject: impl Into<Subject>, error: &KdfError) -> Fail
     failure.about(subject)
 }
 
-/// What is wrong with `input`, of which nothing is written anywhere; `layout` says where a frame is in the stream.
+/// The failure of reading `input` when nothing of it is written anywhere; `layout` says where a frame is in the stream.
 pub(in crate::cli) fn reading(input: &Label, layout: Layout, error: &StreamError) -> Failure {
     pipeline(input, &Label::StandardOutput, false, layout, error)
 }
 
-/// A transfer from `input` to `output` that ended early; `layout` says where a frame is in the stream, `released`
-/// whether the frames before it were written.
+/// The failure of a transfer from `input` to `output` that ended early; `layout` says where a frame is in the stream,
+/// `released` whether the frames before it were written.
 pub(in crate::cli) fn pipeline(
     input: &Label,
     output: &Label,
@@ -189,7 +189,7 @@ fn damaged_from(layout: Layout, index: u64) -> DamagedPart {
     DamagedPart { frames: Span::from(index), bytes: Span::from(layout.frame_position(index)), plaintext: None }
 }
 
-/// Key slots of `input` that are left as they are.
+/// The failure that the key slots of `input` are left as they are.
 pub(in crate::cli) fn slot_change(input: &Label, error: &SlotChangeError) -> Failure {
     let refused = || Failure::usage(error.to_string()).about(input);
     match error {
@@ -212,7 +212,7 @@ pub(in crate::cli) fn slot_change(input: &Label, error: &SlotChangeError) -> Fai
     }
 }
 
-/// A header of `input` that could not be rewritten.
+/// The failure that a header of `input` could not be rewritten.
 pub(in crate::cli) fn header_rewrite(input: &Label, error: &HeaderRewriteError) -> Failure {
     let refused = |exit| Failure::new(exit, error.to_string()).about(input);
     match error {
@@ -241,7 +241,7 @@ const OTHER_DISK: &str = "the disk may be failing; use another copy of the strea
 const REMOVE_FIRST: &str = "remove a slot first, with --remove";
 const HALF_WRITTEN: &str = "the file opens with the old secret or with the new one; try both before you try again";
 
-/// `input` is a pipe or a device, whose header cannot be rewritten.
+/// The failure that `input` is a pipe or a device, whose header cannot be rewritten.
 pub(in crate::cli) fn not_regular(input: &Label) -> Failure {
     Failure::usage("not a regular file")
         .about(input)

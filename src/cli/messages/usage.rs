@@ -49,7 +49,7 @@ fn report_text(text: &str, hint: Option<&str>) {
 fn without_tip_of_dashes(text: &str) -> String {
     let is_tip = |line: &str| line.trim_start().starts_with("tip: ") && line.contains("'-- ");
     let mut lines: Vec<_> = text.lines().filter(|line| !is_tip(line)).collect();
-    // The blank lines before and after it.
+    // Joins the blank lines before and after the tip.
     lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_are_asked_for_by_the_option_and_by_nothing_that_looks_like_it() {
+    fn only_the_option_itself_asks_for_objects_and_nothing_that_looks_like_it() {
         let wants = |line: &str| wants_json(line.split(' ').map(OsString::from));
         assert!(wants("encrypt --progress json film") && wants("--progress=json"));
         for line in ["encrypt json", "--progress always json", "--progress", "-- --progress json", "--json"] {

@@ -1,4 +1,4 @@
-//! What to do about a command line that clap refuses, where clap's own tips do not say it.
+//! What to do about a command line that clap refuses, where clap's own tips do not help.
 
 use std::error::Error;
 
@@ -49,7 +49,7 @@ fn address_hint(error: &AddressError) -> &'static str {
     }
 }
 
-/// Whether it is one of these arguments that is not known.
+/// Whether the unknown argument is one of these.
 fn names(error: &clap::Error, arguments: &[&str]) -> bool {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => arguments.contains(&argument.as_str()),

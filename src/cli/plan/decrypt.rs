@@ -98,13 +98,13 @@ impl TryFrom<&DecryptArguments> for DecryptPlan {
     }
 }
 
-/// Whether the inputs go to one output, one after the other: several of them, or those of a folder.
+/// Whether the inputs go to one output, one after another: several of them, or those in a folder.
 fn is_recording(inputs: &Inputs, placement: &Placement) -> bool {
     let is_several = || inputs.named.len() > 1 || inputs.named.iter().any(|path| path.is_dir());
     placement.output.is_one_place() && inputs.below_folders.is_none() && is_several()
 }
 
-/// Refuses what a part cannot have: several inputs, or the default output name, which is that of the whole.
+/// Refuses what does not go with a part: several inputs, or the default output name, which is that of the whole.
 fn place_part(part: &str, inputs: &Inputs, placement: &mut Placement) -> Result<(), Failure> {
     if inputs.named.len() > 1 {
         return Err(

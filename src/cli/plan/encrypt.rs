@@ -63,8 +63,8 @@ impl TryFrom<&EncryptArguments> for EncryptPlan {
     }
 }
 
-/// Refuses what a live stream cannot have: several inputs, of which all but the first would wait for their turn, or no
-/// times.
+/// Refuses what does not go with a live stream: several inputs, of which all but the first would have to wait, or
+/// frames without times.
 fn check_live(arguments: &EncryptArguments, inputs: &Inputs) -> Result<(), Failure> {
     if inputs.named.len() > 1 {
         let refused = Failure::usage("--live takes one input, since others would wait for it to end");

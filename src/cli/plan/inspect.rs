@@ -20,7 +20,7 @@ pub(in crate::cli) struct InspectPlan {
     pub limits: KdfLimits,
 }
 
-/// Where the secret of `inspect` comes from. By itself, inspecting does not prompt for one.
+/// Where the secret of `inspect` comes from. Unless asked to, `inspect` does not prompt for one.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum InspectSecret {
     /// Asked for, because of `--ask`.

@@ -63,7 +63,8 @@ impl<Wanted> Many<Wanted> {
 }
 
 impl Inputs {
-    /// The inputs that are `named`. Standard input, which is meant by no name and by `-`, must be the only one.
+    /// The inputs that are `named`. Standard input, which is meant if there are no names and by `-`, must be the only
+    /// one.
     pub fn of(named: &[PathBuf], below_folders: Option<FileKind>) -> Result<Self, Failure> {
         let names_standard_input = named.iter().any(|path| is_standard(Some(path)));
         if names_standard_input && named.len() > 1 {

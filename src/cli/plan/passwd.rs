@@ -23,19 +23,19 @@ pub(in crate::cli) struct PasswdPlan {
 
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum PasswdMode {
-    /// The key slots are listed, for people or as JSON.
+    /// List the key slots, for people or as JSON.
     List { json: bool },
-    /// The key slots are changed.
+    /// Change the key slots.
     Rewrite(SlotChange<LockRequest>),
 }
 
-/// The change to a header's key slots. `New` is the new secret, or what stands for it so far.
+/// The change to a header's key slots. `New` is the new secret, or at first the request for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum SlotChange<New> {
     Add(New),
-    /// Instead of the slot that opens.
+    /// In place of the slot that opens.
     Replace(New),
-    /// The slot of this number, or the one that opens.
+    /// The slot with this number, or the one that opens.
     Remove(Option<NonZero<usize>>),
 }
 

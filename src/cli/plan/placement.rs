@@ -19,7 +19,7 @@ pub(in crate::cli) struct Placement {
     pub spares_terminals: bool,
     /// Whether an existing file is replaced.
     pub replaces: bool,
-    /// Whether an input whose output file exists is passed over.
+    /// Whether an input whose output file exists is skipped.
     pub skips_existing: bool,
     /// Whether an input is removed once its result has been verified.
     pub removes: bool,
@@ -48,14 +48,14 @@ pub(in crate::cli) enum Naming {
 }
 
 impl Placement {
-    /// Where ciphertext goes, which a terminal could not show.
+    /// The placement of ciphertext, which a terminal could not show.
     pub fn of_streams(arguments: &FilesArguments) -> Self {
         let placement = Self::of(arguments, Naming::AddSuffix);
         let spares_terminals = matches!(placement.output, OutputChoice::BesideInput | OutputChoice::Folder(_));
         Self { spares_terminals, ..placement }
     }
 
-    /// Where plaintext goes.
+    /// The placement of plaintext.
     pub fn of_plaintext(arguments: &FilesArguments) -> Self {
         Self::of(arguments, Naming::RemoveSuffix)
     }

@@ -23,10 +23,10 @@ use crate::{
 /// Shorter segments would only litter the folder.
 const LEAST_TIME: Duration = Duration::from_secs(1);
 
-/// How long a command that is looked after may be silent.
+/// How long a supervised command may be silent.
 const STALL: Duration = Duration::from_secs(30);
 
-/// What no command sees of the environment.
+/// The environment variables that no command gets to see.
 const HIDDEN_VARIABLES: &[&str] = {
     let [socket, watchdog, process] = SERVICE_VARIABLES;
     &[PASSPHRASE_VARIABLE, NEW_PASSPHRASE_VARIABLE, socket, watchdog, process]
@@ -47,7 +47,7 @@ pub(in crate::cli) struct RecordPlan {
     pub supervision: Supervision,
     pub status: Option<StatusAddress>,
     pub retention: Retention,
-    /// What is run for each segment that is finished.
+    /// What is run for each finished segment.
     pub hook: Option<SegmentHook>,
 }
 

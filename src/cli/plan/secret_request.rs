@@ -39,9 +39,9 @@ pub(in crate::cli) struct LockRequest {
 #[cfg(feature = "age")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum RecipientRequest {
-    /// One, as it was typed.
+    /// A single one, as it was typed.
     Text(String),
-    /// All in a file.
+    /// All those in a file.
     File(PathBuf),
 }
 
@@ -51,7 +51,7 @@ impl SecretRequest {
         if let Self::PassphraseDescriptor(number) = self { Some(*number) } else { None }
     }
 
-    /// Refuses `new` as the new secret beside this one, if both are on one descriptor.
+    /// Refuses `new` as the new secret next to this one, if both are on the same descriptor.
     pub fn check_apart_from(&self, new: &LockRequest) -> Result<(), Failure> {
         if new.descriptor().is_some() && self.descriptor() == new.descriptor() {
             return Err(Failure::usage("one descriptor cannot hold both the old passphrase and the new one")
@@ -85,7 +85,7 @@ impl LockRequest {
         self.secrets == [SecretRequest::Unnamed]
     }
 
-    /// A passphrase, a key file and recipients. If no passphrase is named, there is one only if there is nothing else.
+    /// A passphrase, a key file and recipients. If no passphrase is named, there is one only if nothing else is given.
     fn of(
         passphrase: SecretRequest,
         key_file: &Option<PathBuf>,

@@ -33,12 +33,12 @@ pub(in crate::cli) struct PlayPlan {
     pub player: Player,
 }
 
-/// What plays.
+/// What plays the film.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum Player {
     /// A program, which gets the address in this way.
     Program(CommandLine, Handover),
-    /// A browser, which this program opens with the address as an argument, and for which nobody waits.
+    /// A browser, opened by this program, which gets the address as an argument; nobody waits for it to end.
     Browser(CommandLine),
 }
 

@@ -17,7 +17,7 @@ impl Threads {
         Self { asked: arguments.threads, cores }
     }
 
-    /// As if `asked` threads had been asked for.
+    /// As if this many threads had been asked for.
     #[cfg(test)]
     pub fn exactly(asked: NonZero<usize>) -> Self {
         Self { asked: Some(asked), cores: asked }
@@ -28,7 +28,7 @@ impl Threads {
         self.asked.unwrap_or(self.cores)
     }
 
-    /// Whether files are to go one after the other: one thread was asked for.
+    /// Whether files are processed one after another, because one thread was asked for.
     pub fn go_in_order(self) -> bool {
         self.asked == Some(NonZero::<usize>::MIN)
     }

@@ -2,8 +2,8 @@
 
 use crate::system;
 
-/// No core dump, and nobody but root may attach to this process. If the system cannot do that, nothing is done. The
-/// limit on core dumps is left alone, because commands that we run would inherit it.
+/// Prevents core dumps, and keeps anyone but root from attaching to this process. If the system cannot do that, nothing
+/// is done. The limit on core dumps is left alone, because commands that we run would inherit it.
 pub(in crate::cli) fn harden() {
     system::protect_memory();
 }

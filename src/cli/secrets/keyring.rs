@@ -1,4 +1,4 @@
-//! The secret of a run that opens streams: read once, when the first header asks for it, and wiped with the last.
+//! The secret of a run that opens streams: read once, when the first header needs it, and wiped after the last.
 
 use std::{
     fs::Metadata,
@@ -16,7 +16,7 @@ use crate::{
     stream::{OpenedStream, Resumed, StreamHeader},
 };
 
-/// Opens headers one after the other, for any thread. Streams that share salt and cost take one scrypt run.
+/// Opens headers one after another, for any thread. Streams that share salt and cost take one scrypt run.
 pub(in crate::cli) struct Keyring {
     source: SecretSource,
     limits: KdfLimits,
@@ -52,7 +52,7 @@ impl Keyring {
         Ok((stream, rest))
     }
 
-    /// The streams of several threads are opened one after the other: the secret is asked for once, and a plugin runs alone.
+    /// Opens the streams of several threads one after another: the secret is asked for once, and a plugin runs alone.
     fn opened<I>(&self, header: StreamHeader<I>) -> Result<Result<(OpenedStream, Resumed<I>), UnlockError>, Failure> {
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
         let credential = match &mut *credential {

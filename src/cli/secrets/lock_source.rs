@@ -27,7 +27,7 @@ impl LockSource {
         Self::chosen(request, |secret| SecretSource::choose(secret, input_is_stdin, startup))
     }
 
-    /// Chooses the sources of what is to open a stream from now on, likewise.
+    /// Chooses the sources of what is to open a stream from now on, in the same way.
     pub fn choose_new(request: &LockRequest, startup: &Startup) -> Result<Self, Failure> {
         Self::chosen(request, |secret| SecretSource::choose_new(secret, startup))
     }
@@ -56,7 +56,7 @@ impl LockSource {
         limits.check_memory(cost).map_err(|error| stream_failure::kdf("--scrypt-log-n", &error))
     }
 
-    /// Whether anything is asked for.
+    /// Whether the user is prompted for anything.
     pub fn is_terminal(&self) -> bool {
         self.secrets.iter().any(SecretSource::is_terminal)
     }
@@ -69,7 +69,7 @@ impl LockSource {
         files
     }
 
-    /// What the new slots demand, a passphrase slot at `cost`.
+    /// What the new slots require, with a passphrase slot at `cost`.
     pub fn demands(&self, cost: ScryptCost) -> Vec<SlotDemand> {
         let demands = self.secrets.iter().map(|secret| match secret.kind() {
             SlotKind::Passphrase => SlotDemand::passphrase(cost),
@@ -94,7 +94,7 @@ impl LockSource {
         self.secrets.iter().map(|secret| secret.read(question)).collect()
     }
 
-    /// A lock with the `secrets` that were read, a passphrase at `cost`, and the recipients.
+    /// A lock with the `secrets` that were read, a passphrase among them at `cost`, and the recipients.
     pub fn lock(&self, secrets: &[Secret], cost: ScryptCost) -> Result<Lock, Failure> {
         let locks = secrets.iter().map(|secret| Lock::with_secret(secret, cost).map_err(|error| lock_failure(&error)));
         #[cfg(feature = "age")]

@@ -1,4 +1,4 @@
-//! The lock of a run that makes streams: its secret is read, and scrypt run, once, when the first stream asks for it.
+//! The lock of a run that makes streams: its secret is read, and scrypt run, once, when the first stream needs it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -43,7 +43,7 @@ impl NewLock {
         }
     }
 
-    /// The secrets are wiped on the way out: the lock does not need them any more.
+    /// Makes the lock. The secrets are wiped on the way out: the lock does not need them any more.
     fn make(&self) -> Result<Lock, Failure> {
         self.source.lock(&self.source.read(&self.question)?, self.cost)
     }

@@ -9,7 +9,7 @@ use crate::cli::{
 };
 use crate::keys::{Passphrase, generated_passphrase::generate, passphrase_strength::weakness};
 
-/// How many attempts there are at typing the same passphrase twice.
+/// The number of attempts at typing the same passphrase twice.
 const ATTEMPTS: usize = 3;
 
 /// Asks for a new passphrase, and warns of a weak one. An empty answer generates one. If the two answers differ, both
@@ -26,7 +26,7 @@ pub(super) fn ask(prompt: &Prompt, question: &str) -> Result<Passphrase, Failure
     Err(Failure::usage("the two passphrases are not the same").about(PROMPT).with_hint("try again"))
 }
 
-/// The passphrase that both answers give; `None` if they differ.
+/// The passphrase that both answers agree on; `None` if they differ.
 fn ask_twice(prompt: &Prompt, question: &str) -> Result<Option<Passphrase>, Failure> {
     let first = prompt.ask(&format!("{question} (press Enter to generate one)"))?;
     if first.is_empty() {
@@ -52,7 +52,7 @@ fn ask_twice(prompt: &Prompt, question: &str) -> Result<Option<Passphrase>, Fail
     Ok(Passphrase::new(&again).is_ok_and(|again| again == passphrase).then_some(passphrase))
 }
 
-/// Generates one and shows it. It need not be typed again: writing it down means having read it.
+/// Generates a passphrase and shows it. It need not be typed again: whoever writes it down has read it.
 fn make_up(prompt: &Prompt) -> Result<Passphrase, Failure> {
     let words = generate().map_err(|error| Failure::new(Exit::InputOutput, error.to_string()))?;
     prompt.show(&[

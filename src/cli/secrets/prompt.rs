@@ -50,7 +50,8 @@ impl Prompt {
     /// Asks once.
     pub fn ask(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
         match rpassword::prompt_password(format!("{question}: ")) {
-            // Bytes that are not UTF-8 arrive as replacement characters, and many passphrases would become the same.
+            // Bytes that are not UTF-8 arrive as replacement characters, so different passphrases would become the
+            // same.
             Ok(answer) if answer.contains(char::REPLACEMENT_CHARACTER) => {
                 drop(Zeroizing::new(answer));
                 Err(Failure::usage("the passphrase is not UTF-8 text")

@@ -1,5 +1,5 @@
-//! What the prompt asks for: which files, so that two commands in one pipe can be distinguished, and whether the passphrase is
-//! a new one.
+//! What the prompt asks for: which files, so that two commands in one pipe can be distinguished, and whether the
+//! passphrase is a new one.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(in crate::cli) struct Question {
 }
 
 impl Question {
-    /// Asks for the passphrase that opens the files at `paths`; `None` and `-` are standard input, here as below.
+    /// Asks for the passphrase that opens the files at `paths`; `None` and `-` mean standard input, here and below.
     pub fn to_open<'a>(paths: impl IntoIterator<Item = Option<&'a Path>>) -> Self {
         Self { text: format!("Passphrase for {}", named(paths)), asks_for_new: false }
     }
@@ -45,7 +45,7 @@ impl Question {
     }
 }
 
-/// One file by its name, several by their number.
+/// Names a single file, or gives the number of several.
 fn named<'a>(paths: impl IntoIterator<Item = Option<&'a Path>>) -> String {
     let mut paths = paths.into_iter();
     let (first, others) = (paths.next().flatten(), paths.count());
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passphrase_that_opens_is_no_new_one() {
+    fn a_passphrase_that_opens_is_not_a_new_one() {
         assert!(!Question::to_open([None]).asks_for_new());
         assert!(Question::to_encrypt([None]).asks_for_new() && Question::to_replace([None]).asks_for_new());
     }

@@ -255,8 +255,8 @@ fn read_identities(paths: &[PathBuf], callbacks: &TerminalCallbacks) -> Result<S
     Ok(identities.into())
 }
 
-/// Up to `most` bytes and one more, which shows that there are too many, in a single buffer that is wiped. Warns if
-/// others can read them as well.
+/// Reads up to `most` bytes and one more, which shows that there are too many, into a single buffer that is wiped.
+/// Warns if others can read them as well.
 fn read_at_most(source: &Subject, opened: io::Result<File>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = opened?;
     warn_if_exposed(source.clone(), &file);

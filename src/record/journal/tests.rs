@@ -1,4 +1,4 @@
-//! The journal against a disk that fails at every place, and a clock that the tests drive.
+//! The journal on a disk that fails at every possible point, with a clock that the tests control.
 
 mod cutting;
 mod faults;
@@ -40,9 +40,9 @@ const FIRST_WALL: i64 = 1_795_514_407_000_000;
 #[derive(Clone, Copy, Debug)]
 struct Fault {
     call: Call,
-    /// Which of these calls, from 0.
+    /// Which of these calls fails, from 0.
     at: usize,
-    /// How many bytes a write that fails has written before that.
+    /// How many bytes a failing write has written before it fails.
     written: usize,
     error: Errno,
 }
@@ -65,13 +65,13 @@ struct Disk {
     is_named_at_once: bool,
     /// How long a file can be.
     room: Option<u64>,
-    /// How much room there is for all files together, and what each has taken, by its number.
+    /// How much room there is for all files together, and how much each has taken, by its number.
     total: Option<u64>,
     taken: Mutex<HashMap<usize, u64>>,
     calls: Mutex<Vec<Call>>,
     /// When a call failed first, in Unix microseconds.
     failed: Mutex<Option<i64>>,
-    /// Holds the syncs of the thread that syncs up, while it is closed.
+    /// Holds up the syncs on the syncing thread while it is closed.
     gate: Gate,
 }
 
@@ -104,7 +104,7 @@ impl Disk {
         Arc::new(Self { fault: Some(fault), ..Self::default() })
     }
 
-    /// Takes the room up to `end` for a file, if it can have that.
+    /// Takes the room up to `end` for a file, if there is that much.
     fn take_room(&self, file: usize, end: u64) -> io::Result<()> {
         let mut taken = self.taken.lock().unwrap();
         let of_others: u64 = taken.iter().filter(|(other, _)| **other != file).map(|(_, taken)| taken).sum();
@@ -138,7 +138,7 @@ struct MemoryFile {
     disk: Arc<Disk>,
     number: usize,
     content: Mutex<Vec<u8>>,
-    /// All that was tried to be written, byte by byte: a write that fails may have written it.
+    /// Every byte of which a write was attempted: a write that fails may have written it.
     tried: Mutex<BTreeMap<u64, u8>>,
 }
 
@@ -255,9 +255,9 @@ enum Step {
     SetClock(i64),
     /// The recording is asked to end; the bytes after it are there already.
     Stop,
-    /// So many frames are written.
+    /// Waits until this many frames are written.
     Written(usize),
-    /// The sync that is held up goes on, and its end wakes the recorder.
+    /// Lets the sync that is held up go on; its end wakes the recorder.
     Synced,
     /// Another segment is asked for.
     Cut(Cut),
@@ -345,7 +345,7 @@ impl Source for Script<'_> {
     }
 }
 
-/// What a recording has left.
+/// What a recording has left behind.
 struct Recorded {
     ended: Ended,
     events: Vec<String>,
@@ -367,7 +367,7 @@ fn record_on(disk: Arc<Disk>, cutting: Cutting, steps: Vec<Step>, end: SourceEnd
         cutting,
         name: SegmentName::new(None),
     };
-    // Else each sync has ended before the next step.
+    // Otherwise, each sync ends before the next step.
     let is_held_up = *disk.gate.is_closed.lock().unwrap();
     let wake = is_held_up.then(|| Arc::new(Wake::new().unwrap()));
     let mut events = Vec::new();
@@ -404,7 +404,7 @@ impl Recorded {
         self.streams.iter().map(facts).collect()
     }
 
-    /// The plaintext of each segment, as far as it verifies, without what comes again in the next.
+    /// The plaintext of each segment, as far as it verifies, without what is repeated in the next.
     fn pieces(&self) -> Vec<Vec<u8>> {
         let facts = self.facts();
         let offsets = facts.iter().map(|facts| facts.record.offset).skip(1).map(Some).chain([None]);
@@ -428,7 +428,7 @@ impl Recorded {
         self.pieces().concat()
     }
 
-    /// Asserts that the segments are one recording, in which nothing is wrong but that segments may be unfinished.
+    /// Asserts that the segments form one recording in which nothing is wrong, except that segments may be unfinished.
     fn assert_linked(&self) {
         let facts = self.facts();
         let states = recordings(&facts);
@@ -488,7 +488,7 @@ fn a_recording_that_is_asked_to_end_keeps_what_has_arrived() {
 }
 
 #[test]
-fn of_a_source_that_fails_before_its_first_byte_nothing_is_left() {
+fn a_source_that_fails_before_its_first_byte_leaves_nothing() {
     for (end, segments) in [(SourceEnd::Failed, 0), (SourceEnd::Asked, 0), (SourceEnd::Finished, 1)] {
         let recorded = record_on(Arc::default(), Cutting::default(), Vec::new(), end);
         assert_eq!((recorded.streams.len(), recorded.ended.bytes), (segments, 0), "{end:?}");

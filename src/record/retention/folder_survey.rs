@@ -1,4 +1,4 @@
-//! The files of a recording's folder that are segments, as their headers say.
+//! The files in a recording's folder that are segments, according to their headers.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,11 +15,11 @@ use crate::{
     stream::{DescriptorInput, StreamHeader},
 };
 
-/// A file, and what it says of itself.
+/// A segment's file, and what its header says.
 pub(super) struct Found {
     pub name: OsString,
     pub record: SegmentRecord,
-    /// How long it is. What is reserved for a segment that grows does not count.
+    /// How long it is. The room reserved for a growing segment does not count.
     pub size: u64,
     /// When it was last written, in Unix microseconds.
     pub modified: i64,
@@ -37,9 +37,9 @@ pub(super) fn survey(folder: &Folder) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// The segment `name` in `folder`; `None` if it is none, or is not there.
+/// The segment `name` in `folder`; `None` if it is not a segment, or is not there.
 pub(super) fn find(folder: &Folder, name: &OsStr) -> Option<Found> {
-    // A pipe would make us wait, and a link leads elsewhere.
+    // Opening a pipe would block, and a link leads elsewhere.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     size_of(folder, name)?;
     let file: File = folder.open_file(name, flags, Mode::empty()).ok()?;

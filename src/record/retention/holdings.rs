@@ -8,18 +8,18 @@ use std::{
 
 use crate::container::RECORDING_ID_LENGTH;
 
-/// The clock may be set only some time after the machine has started: for so long, nothing that an earlier run recorded is
-/// taken for old.
+/// The clock may be set only some time after the machine has started: for this long, nothing that an earlier run
+/// recorded counts as old.
 const SETTLING: Duration = Duration::from_secs(300);
-/// In Unix microseconds, 2020: a segment that seems older was recorded with a clock that was not set.
+/// The start of 2020, in Unix microseconds: a segment that appears older was recorded while the clock was not set.
 const PLAUSIBLE: i64 = 1_577_836_800_000_000;
 
-/// What is kept; all of it, if nothing is said.
+/// What is kept; everything, if no limit is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Retention {
-    /// Segments that ended longer ago are removed.
+    /// Segments that ended longer ago than this are removed.
     pub age: Option<Duration>,
-    /// Segments are removed while all together are larger than this.
+    /// Segments are removed while they take more than this together.
     pub size: Option<u64>,
     /// Segments are removed while less than this is free.
     pub free: Option<u64>,
@@ -31,7 +31,7 @@ impl Retention {
         *self != Self::default()
     }
 
-    /// Whether less is `free` than there is to be.
+    /// Whether less is `free` than there should be.
     pub(super) fn is_scarce(&self, free: Option<u64>) -> bool {
         self.free.zip(free).is_some_and(|(least, free)| free < least)
     }
@@ -53,11 +53,11 @@ pub(super) struct Held {
     pub number: u64,
     /// How long the file is.
     pub size: u64,
-    /// Whether the program has been run for it, or none is to be.
+    /// Whether the program has been run for it, or there is no program to run.
     pub is_handled: bool,
     /// Whether it cannot be removed.
     pub is_stuck: bool,
-    /// When it ended, or, of an earlier run, when this one began, and how old it was then.
+    /// When it ended; for a segment of an earlier run, when this run began, with its age at that moment.
     pub since: Instant,
     pub age_then: Duration,
 }
@@ -78,12 +78,12 @@ impl Held {
 }
 
 impl Holdings {
-    /// None yet, at the beginning of a run.
+    /// No segments yet, at the beginning of a run.
     pub fn new(began: Instant) -> Self {
         Self { began, segments: VecDeque::new() }
     }
 
-    /// A segment has ended after all others.
+    /// Adds a segment that has ended after all the others.
     pub fn push(&mut self, held: Held) {
         self.segments.push_back(held);
     }
@@ -100,7 +100,7 @@ impl Holdings {
         self.segments.retain(|held| held.name != name);
     }
 
-    /// Keeps those for which `is_there` says how large they are.
+    /// Keeps the segments for which `is_there` returns a size, and notes that size.
     pub fn refresh(&mut self, mut is_there: impl FnMut(&OsStr) -> Option<u64>) {
         self.segments.retain_mut(|held| match is_there(&held.name) {
             Some(size) => {
@@ -111,15 +111,16 @@ impl Holdings {
         });
     }
 
-    /// The wall clock was set: how old the segments of earlier runs are is not known any more, but they are at least as old
+    /// The wall clock was set: the ages of segments of earlier runs are no longer known, but they are at least as old
     /// as this run.
     pub fn clock_stepped(&mut self) {
         self.segments.iter_mut().for_each(|held| held.age_then = Duration::ZERO);
     }
 
-    /// The segment to remove next, and why; `growing` is the size of the one that is not among these, if there is one, and
-    /// `free` what is free. A segment that the program has not been run for is removed only for want of room, and only after
-    /// all others. Where none grows, room is never made by removing the newest.
+    /// The segment to remove next, and why; `growing` is the size of the growing segment, which is not among these, if
+    /// there is one, and `free` is the free space. A segment that the program has not been run for is removed only for
+    /// lack of free space, and only after all others. While no segment is growing, the newest is never removed to make
+    /// room.
     pub fn next(
         &self,
         kept: &Retention,
@@ -146,8 +147,9 @@ impl Holdings {
     }
 }
 
-/// How old the segments of earlier runs are, by the times when they were last `modified`, in the order in which they were
-/// recorded; all in Unix microseconds. One that cannot be, or that comes after one that is younger, is not taken at its word.
+/// How old the segments of earlier runs are, from the times when they were last `modified`, in the order in which they
+/// were recorded; all in Unix microseconds. A time that is impossible, or earlier than that of a segment recorded
+/// before, is not trusted.
 pub(super) fn ages(modified: impl Iterator<Item = i64>, wall: i64) -> impl Iterator<Item = Duration> {
     modified.scan(PLAUSIBLE, move |latest, modified| {
         let is_plausible = modified >= PLAUSIBLE && modified <= wall;
@@ -178,7 +180,7 @@ mod tests {
         holdings
     }
 
-    /// The names of what is removed, one after the other, while each removal frees 100 bytes of `free`.
+    /// The names of what is removed, one after another, when each removal frees 100 bytes in addition to `free`.
     fn removed(mut holdings: Holdings, kept: Retention, free: u64, now: Instant) -> Vec<(String, Reason)> {
         let (mut free, mut names) = (free, Vec::new());
         while let Some((held, reason)) = holdings.next(&kept, Some(50), Some(free), now) {
@@ -207,7 +209,7 @@ mod tests {
         let began = Instant::now();
         let names = ["a", "b", "c", "d"];
         let size = Retention { size: Some(250), ..Retention::default() };
-        // 400 bytes, and the one that grows.
+        // 400 bytes, and the growing segment.
         assert_eq!(
             removed(holdings(began, &names), size, 0, began),
             [("a".to_owned(), Reason::Size), ("b".to_owned(), Reason::Size)]
@@ -218,7 +220,7 @@ mod tests {
             [("a".to_owned(), Reason::Free), ("b".to_owned(), Reason::Free)]
         );
         assert_eq!(removed(holdings(began, &names), free, 300, began), []);
-        // The one that grows is not there to be removed, however large it is.
+        // The growing segment is not a candidate for removal, however large it is.
         let none = Retention { size: Some(10), ..Retention::default() };
         assert_eq!(removed(holdings(began, &names), none, 0, began).len(), 4);
     }
@@ -235,7 +237,7 @@ mod tests {
             assert_eq!(some.next(&kept, None, Some(0), began).map(|(held, _)| held.name.clone()), Some("a".into()));
             some.remove("a".as_ref());
             assert_eq!(some.next(&kept, None, Some(0), began), None);
-            // As soon as another grows, this one goes.
+            // As soon as another segment grows, this one is removed.
             assert!(some.next(&kept, Some(0), Some(0), began).is_some());
         }
         let kept = Retention { age: Some(HOUR), ..Retention::default() };
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_cannot_be_removed_keeps_none_of_the_others() {
+    fn a_segment_that_cannot_be_removed_does_not_keep_the_others() {
         let began = Instant::now();
         let mut some = holdings(began, &["a", "b", "c"]);
         some.find("a".as_ref()).unwrap().is_stuck = true;
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_program_was_not_run_for_goes_only_for_want_of_room_and_last() {
+    fn segments_that_the_program_was_not_run_for_are_removed_last_and_only_for_want_of_room() {
         let began = Instant::now();
         let with_unhandled = || {
             let mut some = holdings(began, &["a", "b", "c"]);
@@ -276,21 +278,21 @@ mod tests {
         some.push(held("a", began + HOUR / 2, Duration::ZERO));
         let kept = Retention { age: Some(HOUR), ..Retention::default() };
         let next = |some: &Holdings, now| some.next(&kept, Some(0), None, now).map(|(held, _)| held.name.clone());
-        // Right after the start the clock may not be set yet.
+        // Right after the start, the clock may not be set yet.
         assert_eq!(next(&some, began + Duration::from_secs(299)), None);
         assert_eq!(next(&some, began + SETTLING), Some("earlier".into()));
         some.clock_stepped();
         assert_eq!(next(&some, began + HOUR), None);
         assert_eq!(next(&some, began + HOUR + Duration::from_secs(1)), Some("earlier".into()));
-        // What this run recorded is timed without that clock.
+        // The age of what this run recorded does not depend on the wall clock.
         some.remove("earlier".as_ref());
         assert_eq!(next(&some, began + HOUR + HOUR / 2 + Duration::from_secs(1)), Some("a".into()));
     }
 
     #[test]
-    fn times_that_cannot_be_make_no_segment_old() {
+    fn impossible_times_do_not_make_a_segment_old() {
         let hours = |hours: i64| WALL - hours * 3_600_000_000;
-        // 1970, as of a camera that has just booted; the future; older than the one before.
+        // 1970, as from a camera that has just booted; the future; older than the one before.
         let modified = [hours(30), 86_400_000_000, hours(-5), hours(20), hours(25), hours(1)];
         let ages: Vec<_> = ages(modified.into_iter(), WALL).map(|age| age.as_secs() / 3600).collect();
         assert_eq!(ages, [30, 0, 0, 20, 20, 1]);
@@ -298,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_forgotten_and_counts_no_more() {
+    fn segments_that_are_gone_are_forgotten_and_no_longer_count() {
         let mut some = holdings(Instant::now(), &["a", "b"]);
         some.refresh(|name| (name == "b").then_some(7));
         let left: Vec<_> = some.iter().map(|held| (held.name.clone(), held.size)).collect();

@@ -1,4 +1,4 @@
-//! Does to finished segments what is to be done, in a thread.
+//! Runs the program for finished segments and removes old ones, in a thread of its own.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,13 +24,13 @@ use crate::{
     signals::Watching,
 };
 
-/// How often it is looked whether there is enough room, and whether segments are old.
+/// How often the free space is checked.
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(5);
 const LOOK_FOR_AGE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(3600);
-/// A program that takes longer at the end of the recording is reported.
+/// If the program takes longer than this at the end of the recording, that is reported.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A program that has failed for a segment is run for it again after this time, which doubles up to the longest.
+/// When the program has failed for a segment, it is run again after this delay, which doubles up to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 
@@ -39,20 +39,20 @@ const LAST_RETRY: Duration = Duration::from_secs(300);
 pub(crate) enum KeeperMessage {
     /// This segment grows now.
     Began(OsString),
-    /// This one does not grow any more. `is_sound`: it has its final frame, and is on the disk.
+    /// This one no longer grows. `is_sound`: it has its final frame, and is on the disk.
     Ended { segment: OsString, is_sound: bool },
     /// The wall clock was set.
     ClockStepped,
-    /// The program was run for this one.
+    /// The program has ended for this one.
     HookEnded(OsString, Result<(), CommandFailure>),
     /// There will be no more segments.
     End,
 }
 
-/// What the keeper has done.
+/// What the keeper reports.
 #[derive(Debug)]
 pub(crate) enum KeeperEvent<'a> {
-    /// `is_handled`: the program had been run for it, or there is none.
+    /// `is_handled`: the program had been run for it, or there is no program.
     Removed { segment: &'a OsStr, bytes: u64, reason: Reason, is_handled: bool },
     /// It cannot be removed, and is left alone from now on.
     NotRemoved(&'a OsStr, &'a io::Error),
@@ -60,18 +60,18 @@ pub(crate) enum KeeperEvent<'a> {
     Handled(&'a OsStr),
     /// The program failed; unless the recording has ended, it is run again after some time.
     HookFailed { segment: &'a OsStr, failure: &'a CommandFailure, again_after: Option<Duration> },
-    /// The recording has ended, and the program is still to be run, or to end, for so many segments.
+    /// The recording has ended, and the program is still running, or still to be run, for this many segments.
     WorkingOff(usize),
-    /// For so many segments the program has not been run.
+    /// The program has not been run for this many segments.
     LeftUnhandled(usize),
-    /// What is known of the segments was damaged, and is kept under this name: segments that it does not name any more are
+    /// What was known of the segments was damaged, and is kept under this name: segments that it no longer names are
     /// left alone.
     LedgerDamaged(&'a OsStr),
-    /// What is known of the segments cannot be written.
+    /// What is known of the segments cannot be saved.
     NotNoted(&'a io::Error),
-    /// Less than this is free, with all removed that may be.
+    /// Less than this is free, although everything that may be removed has been.
     NoRoom(u64),
-    /// It cannot be found out how much is free.
+    /// The free space cannot be determined.
     RoomUnknown(&'a io::Error),
 }
 
@@ -85,18 +85,18 @@ pub(crate) struct Keeper<'a, T> {
     ledger: Ledger,
     holdings: Holdings,
     growing: Option<OsString>,
-    /// How often the program has failed for a segment, and when it is run again.
+    /// How often the program has failed for a segment, and when it is to be run again.
     failed: HashMap<OsString, (u32, Instant)>,
-    /// What the program is not run for in this run.
+    /// The segments for which the program is not run in this run.
     skipped: HashSet<OsString>,
     is_running_hook: bool,
-    /// Whether it was reported that there is too little room.
+    /// Whether it has been reported that there is too little room.
     is_room_missing: bool,
 }
 
 impl<'a, T: Time + Sync> Keeper<'a, T> {
-    /// Looks after the segments that the recorder of `ledger` has in `folder`, and those of its new recording. Makes room
-    /// before it returns.
+    /// Looks after the segments in `folder` that belong to the recorder of `ledger`, and those of its new recording.
+    /// Makes room before it returns.
     ///
     /// # Errors
     ///
@@ -147,7 +147,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         Ok(keeper)
     }
 
-    /// Does what the `messages` bring, until they end; `results` leads back to them.
+    /// Handles `messages` until they end; `results` sends to the same channel.
     pub fn run(mut self, messages: &Receiver<KeeperMessage>, results: Sender<KeeperMessage>, watching: &Watching) {
         let (folder, hook) = (self.folder, self.hook);
         thread::scope(|scope| {
@@ -171,7 +171,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         });
     }
 
-    /// Returns whether more segments may come.
+    /// Handles one message, or a timeout; returns whether more segments may come.
     fn go_on(&mut self, messages: &Receiver<KeeperMessage>, jobs: Option<&SyncSender<OsString>>) -> bool {
         self.tidy();
         let now = self.time.now();
@@ -241,7 +241,8 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         }
     }
 
-    /// Has the program run for the first segment that it is to be run for now, as `is_due` says, unless it is running.
+    /// Starts the program for the first segment that needs it and is due, according to `is_due`, unless it is already
+    /// running.
     fn run_hook(&mut self, jobs: Option<&SyncSender<OsString>>, is_due: impl Fn(&Self, &OsStr) -> bool) {
         let Some(jobs) = jobs.filter(|_| !self.is_running_hook) else { return };
         let next = self.holdings.iter().filter(|held| !held.is_handled).map(|held| &held.name);
@@ -251,7 +252,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         }
     }
 
-    /// Returns whether the program has done its work.
+    /// Notes how the program ended for a segment; returns whether that segment is done with.
     fn hook_ended(&mut self, name: OsString, ended: Result<(), CommandFailure>, retries: bool) -> bool {
         self.is_running_hook = false;
         match ended {
@@ -266,7 +267,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
                 }
                 true
             }
-            // Somebody has removed it meanwhile.
+            // Somebody has removed the segment in the meantime.
             Err(_) if size_of(self.folder.folder(), &name).is_none() => {
                 self.failed.remove(&name);
                 self.holdings.remove(&name);
@@ -283,7 +284,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         }
     }
 
-    /// Removes what is to be removed.
+    /// Removes what is due for removal.
     fn tidy(&mut self) {
         if !self.retention.removes_any() {
             return;
@@ -293,7 +294,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         let free_before = self.free();
         loop {
             let growing = self.growing.as_ref().map(|name| size_of(folder, name).unwrap_or(0));
-            // What is removed may become free only after a while.
+            // The space of what is removed may become free only after a while.
             let free = free_before.map(|free: u64| free.saturating_add(freed));
             let Some((held, reason)) = self.holdings.next(&self.retention, growing, free, self.time.now()) else {
                 let was_missing = self.is_room_missing;
@@ -329,7 +330,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
                         }
                     }
                 }
-                // The name is another file's now.
+                // The file is gone, or the name now belongs to another.
                 Some(_) | None => self.forget(&name),
             }
         }
@@ -341,7 +342,7 @@ impl<'a, T: Time + Sync> Keeper<'a, T> {
         self.skipped.remove(name);
     }
 
-    /// How much is free for files of ours; asked only where it counts.
+    /// How much space is free for our files; only determined where it matters.
     fn free(&self) -> Option<u64> {
         self.retention.free?;
         match fstatvfs(self.folder.folder()) {

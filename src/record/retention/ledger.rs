@@ -1,5 +1,5 @@
-//! What a recorder knows across restarts: a file in the folder of its segments, which is locked while the recorder runs, so that
-//! no other takes these segments for its own. Nothing of it is authenticated.
+//! What a recorder remembers across restarts: a file in the folder of its segments, locked while the recorder runs, so
+//! that no other recorder takes these segments for its own. Nothing in it is authenticated.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,28 +20,28 @@ use crate::{files::folders::Folder, record::store::RecordingFolder};
 /// Its name in the folder.
 pub(crate) const LEDGER_NAME: &str = ".reelseal-recorder";
 const NEW_NAME: &str = ".reelseal-recorder.new";
-/// The name of one that was damaged, and after that a number, if it is taken.
+/// The name given to a damaged one, followed by a number if the name is taken.
 const DAMAGED_NAME: &str = ".reelseal-recorder.damaged";
-/// So many damaged ones are kept; nobody waits for that many before looking.
+/// At most this many damaged ones are kept.
 const MOST_DAMAGED: u32 = 1000;
 
-/// More is not read.
+/// No more than this is read: the folder may be anybody's.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// What a recorder knows across restarts.
+/// What a recorder remembers across restarts.
 pub(crate) struct Ledger {
     file: File,
     folder: OwnedFd,
     entries: LedgerEntries,
     is_damaged: bool,
-    /// Whether it is removed when it is dropped: it was not there before, and says nothing of use.
+    /// Whether it is removed when it is dropped: it did not exist before, and contains nothing useful.
     is_superfluous: bool,
 }
 
-/// Why there is no ledger.
+/// Why the ledger cannot be opened.
 #[derive(Debug, Error)]
 pub(crate) enum LedgerError {
-    /// Another recorder that removes segments, or runs a program for them, uses the folder.
+    /// Another recorder that removes segments, or runs a program for them, is using the folder.
     #[error("another recorder manages the segments in this folder")]
     InUse,
     #[error("cannot read or write the list of the segments")]
@@ -55,7 +55,7 @@ impl From<Errno> for LedgerError {
 }
 
 impl Ledger {
-    /// Opens the ledger of `folder`, which is made if it is missing, for this recorder alone.
+    /// Opens the ledger of `folder` for this recorder alone, and creates it if it is missing.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl Ledger {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
             let file = folder.open_file(OsStr::new(LEDGER_NAME), flags, Mode::RUSR | Mode::WUSR)?;
             lock(&file)?;
-            // Another recorder may have put a new one in its place just before.
+            // Another recorder may have just replaced it with a new one.
             if !is_named(folder, &file)? {
                 continue;
             }
@@ -78,7 +78,7 @@ impl Ledger {
         }
     }
 
-    /// The place of a recording among those of this recorder; `None` if it is another's.
+    /// The position of a recording among those of this recorder; `None` if it belongs to another.
     pub(super) fn place(&self, recording: &Id) -> Option<usize> {
         self.entries.recordings.iter().position(|known| known == recording)
     }
@@ -87,8 +87,8 @@ impl Ledger {
         self.entries.handled.contains(&(recording, number))
     }
 
-    /// Begins the recording `new`, and forgets all of which no segment is left: `is_left` says of which there are some. One that
-    /// was damaged is kept under the name that is returned.
+    /// Begins the recording `new`, and forgets everything of which no segment is left, according to `is_left`. A
+    /// damaged ledger is kept under the name that is returned.
     pub(super) fn begin(
         &mut self,
         folder: &Folder,
@@ -109,18 +109,19 @@ impl Ledger {
         Ok(kept_as)
     }
 
-    /// A segment is there: this file is to stay.
+    /// A segment has begun: the ledger is to stay.
     pub(super) fn keep(&mut self) {
         self.is_superfluous = false;
     }
 
-    /// Notes that the program has been run for a segment. If that is lost, it is run once more after a restart.
+    /// Notes that the program has been run for a segment. If the note is lost, the program is run once more after a
+    /// restart.
     pub(super) fn note_handled(&mut self, recording: Id, number: u64) -> io::Result<()> {
-        // Of those that are noted, only earlier runs' are asked for.
+        // `entries` need not change: it is only asked about segments of earlier runs.
         self.file.write_all(handled_line(&recording, number).as_bytes())
     }
 
-    /// Notes that a segment has been removed. If that is lost, it counts as missing.
+    /// Notes that a segment has been removed. If the note is lost, the segment counts as missing.
     pub(super) fn note_removed(&mut self, recording: Id, number: u64) -> io::Result<()> {
         self.entries.removed.entry(recording).or_default().add(number..=number);
         self.file.write_all(removed_line(&recording, &(number..=number)).as_bytes())?;
@@ -131,13 +132,13 @@ impl Ledger {
 impl Drop for Ledger {
     fn drop(&mut self) {
         if self.is_superfluous && is_named(&self.folder, &self.file).unwrap_or(false) {
-            // It does no harm.
+            // If this fails, the leftover file does no harm.
             let _ = unlinkat(&self.folder, LEDGER_NAME, AtFlags::empty());
         }
     }
 }
 
-/// What is in `file`, and whether there is more of it than is read: the folder may be anybody's.
+/// What is in `file`, and whether it is longer than what is read.
 ///
 /// # Errors
 ///
@@ -168,14 +169,15 @@ fn is_named(folder: impl AsFd, file: &File) -> io::Result<bool> {
     }
 }
 
-/// Gives the ledger in `folder` another name, which is returned, beside its own: that is about to be another file's.
+/// Gives the ledger in `folder` another name, which is returned. Where possible it also keeps its own, which a new file
+/// is about to take.
 fn keep_damaged(folder: &Folder) -> io::Result<OsString> {
     let numbered = (2..=MOST_DAMAGED).map(|number| format!("{DAMAGED_NAME}-{number}"));
     for name in [DAMAGED_NAME.to_owned()].into_iter().chain(numbered) {
         match linkat(folder, LEDGER_NAME, folder, &name, AtFlags::empty()) {
             Ok(()) => return Ok(name.into()),
             Err(Errno::EXIST) => {}
-            // Not every file system has two names for a file.
+            // Not every file system allows two names for one file.
             Err(_) if matches!(statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT)) => {
                 renameat(folder, LEDGER_NAME, folder, &name)?;
                 return Ok(name.into());
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorder_has_its_ledger_alone_also_after_it_was_rewritten() {
+    fn a_ledger_is_for_one_recorder_alone_even_after_it_was_rewritten() {
         let place = tempfile::tempdir().unwrap();
         let folder = RecordingFolder::open(place.path()).unwrap();
         let mut ledger = Ledger::open(&folder).unwrap();
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_damaged_is_kept_under_another_name_and_what_can_be_read_is_used() {
+    fn a_damaged_ledger_is_kept_under_another_name_and_what_can_be_read_is_used() {
         let place = tempfile::tempdir().unwrap();
         let folder = RecordingFolder::open(place.path()).unwrap();
         let damaged = format!("recording {}\nrecording 02\n", "01".repeat(16));
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_made_for_nothing_is_gone_and_one_that_is_of_use_stays() {
+    fn a_ledger_that_was_never_needed_is_removed_and_a_useful_one_stays() {
         let place = tempfile::tempdir().unwrap();
         let folder = RecordingFolder::open(place.path()).unwrap();
         let is_there = || place.path().join(LEDGER_NAME).exists();

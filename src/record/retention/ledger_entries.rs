@@ -1,7 +1,7 @@
-//! What a recorder knows across restarts, as the lines of its file have it.
+//! What a recorder remembers across restarts, as lines of a text file.
 //!
-//! A line `recording ID` names a recording of this recorder, in the order in which they were made; `handled ID NUMBER` a segment
-//! that the program has been run for; `removed ID FIRST LAST` segments that were removed because they were to be.
+//! A line `recording ID` names a recording of this recorder, in the order in which they were made; `handled ID NUMBER`
+//! a segment that the program has been run for; `removed ID FIRST LAST` segments that the recorder removed.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ pub(super) type Id = [u8; RECORDING_ID_LENGTH];
 
 const HEADING: &str = "# Which segments in this folder are this recorder's; see reelseal record --help.\n";
 
-/// What a recorder knows across restarts.
+/// What a recorder remembers across restarts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct LedgerEntries {
     pub recordings: Vec<Id>,
@@ -25,8 +25,8 @@ pub(super) struct LedgerEntries {
 }
 
 impl LedgerEntries {
-    /// What is in the file; and whether there is more in it that no recorder writes. A last line that was cut by a crash is as
-    /// it may be: it is passed over.
+    /// The contents of the file, and whether it holds anything that no recorder writes. A note that a crash cut off at
+    /// the end of the file is ignored.
     pub fn parse(bytes: &[u8]) -> (Self, bool) {
         let (mut entries, mut is_damaged) = (Self::default(), false);
         for line in String::from_utf8_lossy(bytes).split_inclusive('\n') {
@@ -38,7 +38,7 @@ impl LedgerEntries {
         (entries, is_damaged)
     }
 
-    /// `None` if that is no line of ours.
+    /// `None` if that is not one of our lines.
     fn add(&mut self, line: &str) -> Option<()> {
         if line.is_empty() || line.starts_with('#') {
             return Some(());
@@ -55,7 +55,7 @@ impl LedgerEntries {
         Some(())
     }
 
-    /// Forgets all of which no segment is left: `is_left` says of which recordings and segments there are some.
+    /// Forgets everything of which no segment is left; `is_left` says which recordings and segments are.
     pub fn forget(&mut self, is_left: impl Fn(&Id, Option<u64>) -> bool) {
         self.recordings.retain(|recording| is_left(recording, None));
         self.handled.retain(|(recording, number)| is_left(recording, Some(*number)));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_cut_by_a_crash_is_passed_over_and_no_damage() {
+    fn a_line_that_a_crash_cut_off_is_ignored_and_is_no_damage() {
         let recordings = format!("recording {ONE}\n");
         let noted = format!("handled {ONE} 7\nremoved {ONE} 1 3\n");
         let whole = recordings.clone() + &noted;
@@ -127,7 +127,7 @@ mod tests {
             let count = [entries.recordings.len(), entries.handled.len(), entries.removed.len()];
             let lines = whole[..length].matches('\n').count();
             assert_eq!(count, [usize::from(lines > 0), usize::from(lines > 1), 0], "{length}");
-            // What begins a recording is written as a whole.
+            // The lines that name recordings are written as a whole.
             assert_eq!(is_damaged, ("rec".len()..recordings.len()).contains(&length), "{length}");
         }
         let (entries, is_damaged) = LedgerEntries::parse(whole.as_bytes());

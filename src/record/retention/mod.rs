@@ -1,9 +1,10 @@
-//! What is done with finished segments: a program is run for each, and they are removed when they are old, or when
-//! room is needed.
+//! What is done with finished segments: a program is run for each, and they are removed when they are old or when room
+//! is needed.
 //!
-//! The [`Ledger`] in the folder knows, across restarts, which recordings are this recorder's, which of their segments the
-//! program has been run for, and which were removed: that is what [`Removals`] reads. [`Holdings`](holdings) decides, without a clock or a disk of its own; the [`Keeper`] does it, in
-//! a thread, as removing a large file can take long.
+//! The [`Ledger`] in the folder records, across restarts, which recordings are this recorder's, which of their segments
+//! the program has been run for, and which were removed; [`Removals`] reads the last of these. [`Holdings`](holdings)
+//! decides, without a clock or a disk of its own; the [`Keeper`] acts, in a thread, since removing a large file can
+//! take a long time.
 
 mod folder_survey;
 mod holdings;

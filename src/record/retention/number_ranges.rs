@@ -1,4 +1,4 @@
-//! Which numbers of segments are in a set that mostly has no holes.
+//! A set of segment numbers that mostly has no holes.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -22,7 +22,7 @@ impl NumberRanges {
         self.0.insert(first, last);
     }
 
-    /// Whether all of `numbers` are among these.
+    /// Whether all of `numbers` are in the set.
     pub fn cover(&self, numbers: &RangeInclusive<u64>) -> bool {
         let before = self.0.range(..=numbers.start()).next_back();
         before.is_some_and(|(_, last)| numbers.start() <= last && numbers.end() <= last)

@@ -1,4 +1,4 @@
-//! Which segments a recorder says that it has removed, for whoever misses them.
+//! Which segments a recorder says it has removed, for those who find them missing.
 
 use std::{collections::HashMap, fs::File, io, ops::RangeInclusive, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -10,25 +10,25 @@ use super::{
     number_ranges::NumberRanges,
 };
 
-/// Which segments the ledger of a folder says were removed. It is not authenticated: whoever can remove a segment can write that
-/// there, too.
+/// Which segments the ledger of a folder says were removed. It is not authenticated: whoever can remove a segment can
+/// also write that it was removed.
 #[derive(Debug, Default)]
 pub(crate) struct Removals(HashMap<Id, NumberRanges>);
 
 impl Removals {
-    /// What the ledger in `folder` says; nothing, if there is none that can be read.
+    /// What the ledger in `folder` says; nothing if there is none that can be read.
     pub fn noted_in(folder: &Path) -> Self {
         Self(entries(&folder.join(LEDGER_NAME)).map(|entries| entries.removed).unwrap_or_default())
     }
 
-    /// Whether it says of all these segments of `recording` that they were removed.
+    /// Whether it says that all these segments of `recording` were removed.
     pub fn cover(&self, recording: &Id, numbers: &RangeInclusive<u64>) -> bool {
         self.0.get(recording).is_some_and(|removed| removed.cover(numbers))
     }
 }
 
 fn entries(path: &Path) -> io::Result<LedgerEntries> {
-    // A pipe would make us wait, and a link leads elsewhere.
+    // Opening a pipe would block, and a link leads elsewhere.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let (bytes, _) = read(&File::options().read(true).custom_flags(flags).open(path)?)?;
     Ok(LedgerEntries::parse(&bytes).0)

@@ -1,4 +1,4 @@
-//! The program that is run for each segment that is finished.
+//! The program that is run for each finished segment.
 
 use std::{
     ffi::OsString,
@@ -13,7 +13,7 @@ use crate::{
     stream::{Input, Readiness},
 };
 
-/// The argument that becomes the path of the segment.
+/// The argument that is replaced by the path of the segment.
 const PLACEHOLDER: &str = "{}";
 
 /// The program that is run for each segment, and its arguments.
@@ -23,19 +23,19 @@ pub(crate) struct SegmentHook {
     pub stop: HookStop,
 }
 
-/// Has the program not be run any more, from any thread.
+/// Stops the program from being run any more, from any thread.
 #[derive(Clone, Default)]
 pub(crate) struct HookStop(Arc<Mutex<Stopping>>);
 
 #[derive(Default)]
 struct Stopping {
     is_requested: bool,
-    /// Asks the one that runs to end.
+    /// Asks the running program to end.
     end: Option<Box<dyn Fn() + Send>>,
 }
 
 impl HookStop {
-    /// Asks the program that runs to end; no other is run.
+    /// Asks the running program to end; it is not run again.
     pub fn request(&self) {
         let mut stopping = self.lock();
         stopping.is_requested = true;
@@ -46,7 +46,7 @@ impl HookStop {
         self.lock().is_requested
     }
 
-    /// A program runs, which `end` asks to end; `None` once it has.
+    /// Notes that the program is running, with what asks it to end, or that it has ended, with `None`.
     fn runs(&self, end: Option<Box<dyn Fn() + Send>>) {
         let mut stopping = self.lock();
         stopping.end = end;
@@ -67,7 +67,7 @@ impl fmt::Debug for HookStop {
 }
 
 impl SegmentHook {
-    /// The arguments for the segment at `path`: it takes the place of each argument that is `{}`, or comes last.
+    /// The arguments for the segment at `path`, which replaces each argument that is `{}`, or else comes last.
     fn arguments(&self, path: &Path) -> Vec<OsString> {
         let has_place = self.line.arguments.iter().any(|argument| argument == PLACEHOLDER);
         let replaced = |argument: &OsString| if argument == PLACEHOLDER { path.into() } else { argument.clone() };
@@ -75,8 +75,8 @@ impl SegmentHook {
         self.line.arguments.iter().map(replaced).chain(last).collect()
     }
 
-    /// Runs it for the segment at `path`, and waits for its end. It reads nothing, and what it prints to its standard output
-    /// is dropped.
+    /// Runs the program for the segment at `path`, and waits for it to end. It has no input, and its standard output is
+    /// discarded.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl SegmentHook {
         let (running, mut output) = line.produce_unattended(watching, Reach::Group)?;
         self.stop.runs(Some(Box::new(running.asks_to_end())));
         let mut area = [0; 4096];
-        // A program that it leaves running may keep its output open; that is no failure of this one.
+        // A process that the program leaves running may keep its output open; that is no failure of the program.
         while matches!(output.wait_or_be_woken(None, None), Ok(Readiness::Ready))
             && output.read(&mut area).is_ok_and(|read| read > 0)
         {}
@@ -94,7 +94,7 @@ impl SegmentHook {
         self.stop.runs(None);
         match ended {
             Ok(()) | Err(CommandFailure::LeftOutputOpen) => {
-                // How it ended is known.
+                // The outcome is known already.
                 let _ = running.finish();
                 Ok(())
             }

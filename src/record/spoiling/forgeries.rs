@@ -1,4 +1,4 @@
-//! Segments that somebody made who can lock streams, and has no file key of the recording's.
+//! Segments made by someone who can lock streams but has none of the recording's file keys.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ use crate::{
     stream::{Clock, Ending, ReaderInput, StreamHeader, Writer},
 };
 
-/// The segments of the recordings; then, for each that comes after another, two that are forged.
+/// The segments of the recordings, followed by two forgeries of each segment that has a predecessor.
 pub(super) static ORIGINALS: LazyLock<Vec<Original>> = LazyLock::new(|| {
     let mut originals = recordings();
     let of_successors = originals.iter().filter(|original| original.record.number > 1);
@@ -24,7 +24,7 @@ pub(super) static ORIGINALS: LazyLock<Vec<Original>> = LazyLock::new(|| {
     originals
 });
 
-/// A segment in the place of the one with this `record`, with a link of its own.
+/// A segment that replaces the one with this `record`, with a link of its own.
 fn forged(record: &SegmentRecord) -> Original {
     let folder = MemoryFolder::default();
     let lock = lock();
@@ -46,7 +46,7 @@ fn forged(record: &SegmentRecord) -> Original {
     original
 }
 
-/// A stream with the prefix and the whole record, link included, of the `genuine` segment, and another file key.
+/// A stream with the prefix and the whole record of the `genuine` segment, link included, but another file key.
 fn copied(genuine: &Original) -> Original {
     let file_key = Key::random().unwrap();
     let (header, _) = StreamHeader::read(ReaderInput(genuine.bytes.as_slice()), Vec::new()).unwrap().into_header();

@@ -31,21 +31,21 @@ const PAYLOAD: usize = FrameSize::MIN.payload();
 /// A segment as its recorder left it.
 pub(super) struct Original {
     pub record: SegmentRecord,
-    /// Tells it from all others, also from those with its prefix.
+    /// Distinguishes it from all others, even from those with the same prefix.
     pub link: LinkKey,
     pub bytes: Vec<u8>,
     /// The payloads of its frames.
     pub frames: Vec<Vec<u8>>,
     pub is_final: bool,
     pub is_continued: bool,
-    /// Whether its recorder made it, and nobody else.
+    /// Whether it was made by its recorder, not by a forger.
     pub is_genuine: bool,
-    /// How many frames its recorder knows of: the disk may have more of a write that failed.
+    /// How many frames its recorder knows of: the disk may have kept more from a write that failed.
     pub known: usize,
 }
 
-/// Four recordings: a whole one, and three whose disk failed, at the first frame of a segment, at its second, which it kept
-/// all the same, and at the final one.
+/// Four recordings: a whole one, and three where a write failed: at the first frame of a segment, at its second frame,
+/// which was written all the same, and at the final one.
 pub(super) fn recordings() -> Vec<Original> {
     let faults = [
         None,
@@ -70,11 +70,11 @@ pub(super) fn open(bytes: &[u8]) -> Option<OpenedStream> {
 /// A write that fails.
 #[derive(Clone, Copy)]
 struct Fault {
-    /// Which one, from 0.
+    /// Which write fails, from 0.
     at: usize,
-    /// How many bytes are written before that.
+    /// How many bytes are written before it fails.
     written: usize,
-    /// Whether they can be taken away again.
+    /// Whether they can be removed again.
     is_cut: bool,
 }
 
@@ -180,7 +180,7 @@ impl Time for Clocks {
     }
 }
 
-/// Gives pieces, each after a wait.
+/// Delivers pieces, each after a wait.
 struct Pieces<'a> {
     clocks: &'a Clocks,
     left: VecDeque<Vec<u8>>,

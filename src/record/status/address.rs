@@ -1,4 +1,4 @@
-//! Where a recorder's status is asked for.
+//! Where a recorder's status can be queried.
 
 use std::{
     ffi::OsStr,
@@ -8,22 +8,22 @@ use std::{
 
 use thiserror::Error;
 
-/// Where a recorder's status is asked for.
+/// Where a recorder's status can be queried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StatusAddress {
-    /// A Unix socket of this path.
+    /// A Unix socket at this path.
     Socket(PathBuf),
     /// A port of this machine, which others cannot reach.
     Loopback(SocketAddr),
 }
 
-/// Why a text is no such address.
+/// Why a text is not such an address.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum AddressError {
-    /// Whoever else could reach it is not ours.
+    /// Others could reach it.
     #[error("{0} is not a loopback address")]
     NotLoopback(SocketAddr),
-    /// A typing mistake would make a socket of that name, where nobody looks for it.
+    /// It looks like a mistyped address; taken as a path, it would make a socket where nobody looks for it.
     #[error("neither an address with a port nor clearly a path")]
     Ambiguous,
     #[error("is empty")]
@@ -31,8 +31,8 @@ pub(crate) enum AddressError {
 }
 
 impl StatusAddress {
-    /// The address that `text` means: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`; anything else is a path,
-    /// unless it looks like a part of such an address.
+    /// The address that `text` means: `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`; anything else is a path,
+    /// unless it looks like part of such an address.
     ///
     /// # Errors
     ///
@@ -51,7 +51,8 @@ impl StatusAddress {
     }
 }
 
-/// Whether `text`, which is no address, may have been meant as one: a port, a host, or both. With a slash it is a path.
+/// Whether `text`, which is not an address, may have been meant as one: a port, a host, or both. With a slash it is a
+/// path.
 fn is_ambiguous(text: &str) -> bool {
     let is_port = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_host = text == "localhost" || text.parse::<IpAddr>().is_ok();

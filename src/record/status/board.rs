@@ -1,4 +1,4 @@
-//! What is known of a recorder at the moment.
+//! What is currently known of a recorder.
 
 use std::{
     ffi::OsString,
@@ -22,12 +22,12 @@ use crate::{
 /// Where a recorder's threads note what happens, and others read it.
 pub(crate) struct Board {
     began: Instant,
-    /// Whether there is a producer, which can be started again.
+    /// Whether there is a producer that can be started again.
     has_producer: bool,
     bytes: AtomicU64,
-    /// When the last byte came, in Unix microseconds; 0 if none has.
+    /// When the last byte arrived, in Unix microseconds; 0 if none has.
     last_byte_at: AtomicI64,
-    /// How often the recording thread came by.
+    /// How many turns the recording thread has taken.
     turns: AtomicU64,
     state: Mutex<State>,
 }
@@ -41,13 +41,13 @@ struct State {
     last_exit: Option<LastExit>,
 }
 
-/// How the producer ended the last time.
+/// How the producer last ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LastExit {
     pub exit_code: Option<i32>,
-    /// As in `SIGKILL`.
+    /// For example `SIGKILL`.
     pub signal: Option<&'static str>,
-    /// As in `stalled`.
+    /// For example `stalled`.
     pub reason: &'static str,
 }
 
@@ -59,23 +59,23 @@ pub(crate) struct Snapshot {
     pub has_producer: bool,
     pub uptime: Duration,
     pub restarts: u64,
-    /// That have arrived.
+    /// How many have arrived.
     pub bytes: u64,
-    /// The one that grows.
+    /// The growing segment.
     pub segment: Option<OsString>,
-    /// How many were begun.
+    /// How many have begun.
     pub segments: u64,
     /// In Unix microseconds.
     pub last_byte_at: Option<i64>,
     pub last_exit: Option<LastExit>,
-    /// What the producer uses, with all that it has started.
+    /// What the producer uses, including everything that it has started.
     pub usage: CommandUsage,
     /// What the recorder itself uses.
     pub own_usage: CommandUsage,
 }
 
 impl Board {
-    /// That of a recorder that has just begun.
+    /// The board of a recorder that has just started.
     pub fn new(has_producer: bool) -> Self {
         Self {
             began: Instant::now(),
@@ -87,7 +87,7 @@ impl Board {
         }
     }
 
-    /// Bytes came at the time `wall`, in Unix microseconds.
+    /// Counts bytes that arrived at the time `wall`, in Unix microseconds.
     pub fn count_bytes(&self, count: u64, wall: i64) {
         self.bytes.fetch_add(count, Ordering::Relaxed);
         self.last_byte_at.store(wall, Ordering::Relaxed);
@@ -97,12 +97,12 @@ impl Board {
         self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often the recording thread came by.
+    /// How many turns the recording thread has taken.
     pub fn turns(&self) -> u64 {
         self.turns.load(Ordering::Relaxed)
     }
 
-    /// Notes what became of the producer.
+    /// Notes what happened to the producer.
     pub fn note_producer(&self, event: &SupervisorEvent) {
         let mut state = self.lock();
         match event {
@@ -118,7 +118,7 @@ impl Board {
         }
     }
 
-    /// Notes what became of a segment.
+    /// Notes what happened to a segment.
     pub fn note_segment(&self, event: &Event<'_>) {
         let mut state = self.lock();
         match event {
@@ -131,7 +131,7 @@ impl Board {
         }
     }
 
-    /// Whether the producer runs.
+    /// Whether the producer is running.
     pub fn is_producer_running(&self) -> bool {
         self.lock().process.is_some()
     }
@@ -140,7 +140,7 @@ impl Board {
         self.has_producer
     }
 
-    /// All that is known now.
+    /// Everything that is known now.
     pub fn snapshot(&self) -> Snapshot {
         let State { process, restarts, segment, segments, last_exit } = self.lock().clone();
         let last_byte_at = Some(self.last_byte_at.load(Ordering::Relaxed)).filter(|&at| at != 0);
@@ -181,7 +181,7 @@ impl LastExit {
 }
 
 impl Why {
-    /// As programs read it.
+    /// The name that programs read.
     pub fn name(self) -> &'static str {
         match self {
             Self::Itself => "exited",

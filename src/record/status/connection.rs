@@ -1,4 +1,4 @@
-//! One client: its request is read, answered, and that is all.
+//! One client: its request is read and answered, and the connection ends.
 
 use std::{
     io,
@@ -17,10 +17,10 @@ use super::{
     routes::{Routes, answer_to_bad},
 };
 
-/// All that a client does takes no longer, or it is left.
+/// A client that takes longer than this is disconnected.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// More is not done at once, so that a client that sends and sends does not hold up the others.
+/// How many steps are taken at a time, so that a client that never stops sending does not hold up the others.
 const MOST_STEPS: usize = 32;
 
 /// A client, which never makes anybody wait.
@@ -33,7 +33,7 @@ pub(super) struct Connection {
 enum State {
     Reading(Vec<u8>),
     Writing(Vec<u8>, usize),
-    /// All is said. What the client still sends is read, as it would lose the answer otherwise.
+    /// The answer has been sent. What the client still sends is read, since it might otherwise lose the answer.
     Draining,
 }
 
@@ -51,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// Goes on as far as is possible without waiting; returns whether there is more to do.
+    /// Goes on as far as possible without waiting; returns whether there is more to do.
     pub fn go_on(&mut self, routes: &mut Routes<'_>, now: Instant) -> bool {
         for _ in 0..MOST_STEPS {
             match self.step(routes, now) {
@@ -73,7 +73,7 @@ impl Connection {
                     Ok(Some(request)) if bytes.len() >= request.length => {
                         routes.answer(&request, now).into_bytes(request.method == "HEAD")
                     }
-                    // The body is yet to come.
+                    // More of the request is yet to come.
                     Ok(_) if read > 0 && bytes.len() <= 2 * LONGEST_HEAD => return Ok(true),
                     Ok(_) => return Ok(false),
                     Err(bad) => answer_to_bad(bad).into_bytes(false),

@@ -37,7 +37,7 @@ enum Socket {
     Loopback(TcpListener),
 }
 
-/// A socket's name, which is ours as long as it is the same file.
+/// The name of a socket, which is ours as long as it leads to the same file.
 struct SocketFile {
     path: PathBuf,
     identity: Option<(u64, u64)>,
@@ -49,7 +49,7 @@ pub(crate) enum ListenError {
     /// Another process listens there.
     #[error("another process is listening there")]
     InUse,
-    /// What is there is no socket, and is left alone.
+    /// What is there is not a socket, and is left alone.
     #[error("exists, and is not a socket")]
     NotASocket,
     #[error("cannot listen there")]
@@ -63,7 +63,7 @@ impl From<io::Error> for ListenError {
 }
 
 impl Listener {
-    /// Listens at `address`. A socket that is left of a process that is gone is replaced.
+    /// Listens at `address`. A socket left behind by a process that is gone is replaced.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Listener {
         }
     }
 
-    /// The address that it got, where that is one with a port.
+    /// The address that it is bound to, if that has a port.
     pub fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
             Socket::Unix(_) => None,
@@ -93,8 +93,8 @@ impl Listener {
         }
     }
 
-    /// The next connection of a client that may ask; `None` if there is none, or if it is another user's: a Unix socket has a
-    /// mode, but anybody on the machine can connect to a port.
+    /// The next connection, if it may be served; `None` if it belongs to another user: a Unix socket has a mode, but
+    /// anybody on the machine can connect to a port.
     pub(super) fn accept(&self) -> io::Result<Option<OwnedFd>> {
         match &self.socket {
             Socket::Unix(listener) => {
@@ -126,7 +126,7 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let is_ours = |found: &Metadata| self.identity == Some(identity(found));
         if fs::symlink_metadata(&self.path).as_ref().is_ok_and(is_ours) {
-            // One that stays is replaced by the next recorder.
+            // A socket that remains is replaced by the next recorder.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -136,11 +136,12 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// Listens at `path`, for our own user alone: nobody can connect before the mode is set, as nobody listens before.
+/// Listens at `path`, for our own user alone: nobody can connect before the mode is set, since listening begins only
+/// then.
 fn bind_socket(path: &Path) -> Result<UnixListener, ListenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = fs::File::open(folder)?;
-    // Two recorders that start at once do not take each other's socket for one that is left over.
+    // Keeps two recorders that start at once from taking each other's socket for one that is left over.
     flock(&folder, FlockOperation::LockExclusive).map_err(io::Error::from)?;
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ListenError::NotASocket),

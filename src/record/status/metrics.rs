@@ -1,10 +1,10 @@
-//! What is known of a recorder, as Prometheus reads it.
+//! What is known of a recorder, in the form that Prometheus reads.
 
 use std::fmt::Write;
 
 use super::board::Snapshot;
 
-/// All that is known, in the text format.
+/// Everything that is known, in the text format.
 pub(super) fn metrics(known: &Snapshot) -> String {
     let mut text = String::new();
     let mut metric = |name: &str, kind: &str, help: &str, value: f64| {

@@ -1,8 +1,9 @@
-//! What a recorder says of itself while it runs, and to whom.
+//! What a recorder reports about itself while it runs, and to whom.
 //!
-//! The [`Board`] is where the recording's threads note what happens, without waiting for anybody. A [`StatusServer`] reads it
-//! for local clients over HTTP, on a Unix socket or a loopback address, and takes requests for a cut or a restart: one thread
-//! for all connections, whose number, size and time are bounded, so that no client can hold up the recording.
+//! The [`Board`] is where the recording's threads note what happens, without waiting for anybody. A [`StatusServer`]
+//! reports it to local clients over HTTP, on a Unix socket or a loopback address, and takes requests for a cut or a
+//! restart. One thread serves all connections, which are limited in number, size and time, so that no client can hold
+//! up the recording.
 
 mod address;
 mod board;

@@ -1,39 +1,39 @@
-//! The head of a request: its method, path and what of its headers counts here.
+//! The head of a request: its method, its path, and the headers that matter here.
 
 use std::net::IpAddr;
 
-/// The longest head. Nothing that is asked here needs more.
+/// The longest head. No request that is understood here needs more.
 pub(super) const LONGEST_HEAD: usize = 4096;
-/// The longest body, which is read and dropped.
+/// The longest body, which is read and discarded.
 const LONGEST_BODY: usize = 4096;
 const MOST_HEADERS: usize = 48;
-/// What a request that changes something must have: no form of a web page can send it.
+/// The header that a request to change something must have: no form on a web page can send it.
 const HEADER: &str = "X-Reelseal";
 
-/// What is asked.
+/// What is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
     pub method: String,
     pub path: String,
     /// Whether it has the header that a web page cannot send.
     pub is_deliberate: bool,
-    /// How long the head is, with the body that follows it.
+    /// The length of the head and the body together.
     pub length: usize,
 }
 
 /// What is wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadRequest {
-    /// It is no HTTP/1.1.
+    /// It is not HTTP/1.1.
     Malformed,
     /// Its head or its body is too long.
     TooLong,
-    /// Its host is not this machine: a web page whose name leads here by a trick.
+    /// Its host is not this machine: it may come from a web page whose name was made to lead here.
     ForeignHost,
 }
 
 impl Request {
-    /// The request that begins `bytes`; `None` if more has to come.
+    /// The request at the start of `bytes`; `None` if more has to come.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn bytes_that_are_not_a_request_are_refused() {
         for head in [
             "GET / HTTP/1.1\n\n",
             "GET / HTTP/1.1\nHost: localhost\nHost: localhost\n\n",

@@ -15,7 +15,7 @@ impl Response {
         Self { status, kind: "application/json", header: "", body: format!("{value}\n") }
     }
 
-    /// One that says why not.
+    /// A response that says why a request was refused.
     pub fn refusal(status: &'static str, fact: &str) -> Self {
         Self::json(status, &json!({"error": fact}))
     }
@@ -24,13 +24,13 @@ impl Response {
         Self { status: "200 OK", kind, header: "", body }
     }
 
-    /// With a header line, which ends as lines do there.
+    /// Adds a header line, which includes its line ending.
     #[must_use]
     pub fn with(self, header: &'static str) -> Self {
         Self { header, ..self }
     }
 
-    /// As it is sent; `is_head` says that the body is left out.
+    /// The bytes to send; with `is_head`, the body is left out.
     pub fn into_bytes(self, is_head: bool) -> Vec<u8> {
         let Self { status, kind, header, body } = self;
         let length = body.len();

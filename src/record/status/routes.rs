@@ -1,4 +1,4 @@
-//! What can be asked, and the answers.
+//! What can be requested, and the answers.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::record::supervisor::Control;
 
-/// Segments and restarts are not asked for more often than this.
+/// Another segment, or a restart, can be requested only once in this time.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the answers are made of.
+/// What answers are made from.
 pub(super) struct Routes<'a> {
     board: &'a Board,
     control: &'a Control,
@@ -29,7 +29,7 @@ impl<'a> Routes<'a> {
         Self { board, control, last_cut: None, last_restart: None }
     }
 
-    /// The answer to a request that came at `now`.
+    /// The answer to a request that arrived at `now`.
     pub fn answer(&mut self, request: &Request, now: Instant) -> Response {
         let is_reading = matches!(&*request.method, "GET" | "HEAD");
         match &*request.path {
@@ -84,7 +84,7 @@ fn too_soon() -> Response {
     Response::refusal("429 Too Many Requests", "allowed only once a second").with("Retry-After: 1\r\n")
 }
 
-/// The answer to what is no request.
+/// The answer to a request that is not understood.
 pub(super) fn answer_to_bad(bad: BadRequest) -> Response {
     match bad {
         BadRequest::Malformed => {
@@ -139,7 +139,7 @@ mod tests {
         assert!(!control.takes_cut());
         assert!(answered(routes, "POST", "/cut", true, now).starts_with("HTTP/1.1 202 "));
         assert!(control.takes_cut() && !control.takes_cut());
-        // A restart is another thing.
+        // A restart is limited separately.
         assert!(answered(routes, "POST", "/restart", true, now).starts_with("HTTP/1.1 202 "));
         assert!(control.takes_restart());
         let soon = now + Duration::from_millis(900);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn of_standard_input_nothing_can_be_restarted() {
+    fn standard_input_cannot_be_restarted() {
         let (board, control) = (Board::new(false), Control::new().unwrap());
         let refused = answered(&mut Routes::new(&board, &control), "POST", "/restart", true, Instant::now());
         assert!(refused.starts_with("HTTP/1.1 409 "), "{refused}");

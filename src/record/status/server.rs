@@ -14,12 +14,12 @@ use rustix::{
 use super::{board::Board, connection::Connection, listener::Listener, routes::Routes};
 use crate::{record::supervisor::Control, system};
 
-/// More clients are not served at once: the one that has been here longest makes room.
+/// How many clients are served at once: when more connect, the one that was connected longest makes room.
 const MOST_CLIENTS: usize = 16;
-/// How long none is accepted where that fails, as for want of descriptors.
+/// How long no client is accepted after accepting one failed, for example for want of descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Answers what is asked of `listener`, from `board` and by `control`, until it is stopped.
+/// Answers requests to `listener`, from `board` and through `control`, until it is stopped.
 pub(crate) struct StatusServer {
     listener: Listener,
     stopped: OwnedFd,
@@ -35,13 +35,13 @@ impl StatusServer {
     ///
     /// # Errors
     ///
-    /// What the system says when a pipe cannot be made.
+    /// The error that the system reports when a pipe cannot be created.
     pub fn new(listener: Listener) -> io::Result<(Self, StopServer)> {
         let (stopped, stop) = system::pipe()?;
         Ok((Self { listener, stopped }, StopServer { _stop: stop }))
     }
 
-    /// Serves until it is stopped, or the system does not allow it any more.
+    /// Serves until it is stopped, or waiting for clients fails.
     pub fn run(self, board: &Board, control: &Control) {
         let mut routes = Routes::new(board, control);
         let mut clients: Vec<Connection> = Vec::new();
@@ -76,7 +76,8 @@ impl StatusServer {
         Ok(())
     }
 
-    /// Waits for something to do: whether it is stopped, whether a client arrives, and which clients are ready.
+    /// Waits for something to do: returns whether the server is stopped, whether a client is connecting, and which
+    /// clients are ready.
     fn wait(&self, clients: &[Connection], accepts_from: Instant) -> io::Result<(bool, bool, Vec<bool>)> {
         let now = Instant::now();
         let accepts = accepts_from <= now;

@@ -5,8 +5,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Delays that double, from a second to a minute. To each is added up to a quarter of it, at random: cameras that lost the
-/// same network do not all come back at the same moment.
+/// Delays that double, from a second to a minute. Each is extended by up to a quarter, at random, so that cameras that
+/// lost the same network do not all come back at the same moment.
 #[derive(Debug)]
 pub(super) struct BackOff {
     next: Duration,

@@ -1,4 +1,4 @@
-//! What is asked of a recorder while it runs, from other threads.
+//! What other threads can ask of a recorder while it runs.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use crate::stream::Wake;
 /// What is asked of a recorder: each request wakes it, and is taken by it once.
 pub(crate) struct Control {
     wake: Arc<Wake>,
-    /// Whether it was woken since that was last asked.
+    /// Whether it has been woken since this was last asked.
     was_woken: AtomicBool,
     is_ended: AtomicBool,
     is_hastened: AtomicBool,
@@ -23,50 +23,50 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Nothing is asked.
+    /// No requests yet.
     ///
     /// # Errors
     ///
-    /// What the system says when a pipe cannot be made.
+    /// The error that the system reports when a pipe cannot be created.
     pub fn new() -> io::Result<Self> {
         let [was_woken, is_ended, is_hastened, restart, cut] = [false; 5].map(AtomicBool::new);
         Ok(Self { wake: Arc::new(Wake::new()?), was_woken, is_ended, is_hastened, restart, cut })
     }
 
-    /// Asks that the recording end.
+    /// Asks for the recording to end.
     pub fn end(&self) {
         self.is_ended.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Asks that the end come at once: what the producer has not written by then is not waited for.
+    /// Asks for the end to come at once, without waiting for what the producer has not written by then.
     pub fn hasten(&self) {
         self.is_hastened.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Asks that the producer be ended, and started again.
+    /// Asks for the producer to be ended and started again.
     pub fn restart(&self) {
         self.restart.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Asks that another segment begin with the next byte where one can.
+    /// Asks for another segment to begin with the next byte that can begin one.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
 
-    /// Has the recorder look at what there is to do.
+    /// Makes the recorder check what there is to do.
     pub fn wake(&self) {
         self.wake.set();
     }
 
-    /// Whether it was asked that the recording end.
+    /// Whether the recording was asked to end.
     pub fn is_ended(&self) -> bool {
         self.is_ended.load(Ordering::Acquire)
     }
 
-    /// Whether it was asked that the end come at once.
+    /// Whether the end was asked to come at once.
     pub(super) fn is_hastened(&self) -> bool {
         self.is_hastened.load(Ordering::Acquire)
     }
@@ -95,7 +95,7 @@ impl Control {
         }
     }
 
-    /// Whether it was woken since this was last asked.
+    /// Whether it has been woken since this was last asked.
     pub(super) fn takes_woken(&self) -> bool {
         self.was_woken.swap(false, Ordering::AcqRel)
     }

@@ -1,9 +1,9 @@
-//! A producer that is looked after: ended when it stalls or takes too much memory, and started again when it has ended.
+//! A supervised producer: it is ended when it stalls or takes too much memory, and started again when it has ended.
 //!
-//! [`SupervisedSource`] is the source of a recording whose producer may be started any number of times: with each start,
-//! another segment begins. What decides is in machines without a clock of their own: `back_off` says how long to wait before
-//! the next start, `watchdog` when a producer has stalled. Whoever wants something of the recorder (a signal, the status
-//! server) asks by [`Control`].
+//! [`SupervisedSource`] is the source of a recording whose producer may be started any number of times: another segment
+//! begins with each start. The decisions are made by parts without a clock of their own: `back_off` says how long to
+//! wait before the next start, and `watchdog` when a producer has stalled. A signal or the status server makes requests
+//! through [`Control`].
 
 mod back_off;
 mod control;

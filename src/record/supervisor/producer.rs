@@ -1,4 +1,4 @@
-//! Producers, as their supervisor sees them, and what it reports of them.
+//! Producers, as their supervisor sees them, and what it reports about them.
 
 use std::{io, time::Duration, time::Instant};
 
@@ -13,17 +13,17 @@ pub(crate) trait Producers {
     /// [`CommandFailure`]: it does not run.
     fn start(&mut self) -> Result<Self::Producer, CommandFailure>;
 
-    /// Waits with none running until the moment `until`, or until something is asked of the recorder.
+    /// Waits, with no producer running, until the time `until`, or until something is asked of the recorder.
     fn rest(&mut self, until: Instant) -> io::Result<()>;
 }
 
 /// A producer that was started.
 pub(crate) trait Producer {
-    /// Waits until there is output to read, until the moment `until`, or until something is asked of the recorder or has
-    /// become known of the producer's end.
+    /// Waits until there is output to read, until the time `until`, until something is asked of the recorder, or until
+    /// there is news of the producer's end.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Heard>;
 
-    /// The same, once its output has ended.
+    /// Waits in the same way, once its output has ended.
     fn wait_for_end(&mut self, until: Option<Instant>) -> io::Result<()>;
 
     /// Reads some of its output.
@@ -32,22 +32,23 @@ pub(crate) trait Producer {
     /// How many bytes can be read without waiting.
     fn pending(&self) -> usize;
 
-    /// Asks it to end, with all that it has started, and does not wait for that. What is still alive after a while is killed.
+    /// Asks it, and everything that it has started, to end, without waiting for that. What is still alive after a while
+    /// is killed.
     fn ask_to_end(&self);
 
-    /// Kills it, with all that it has started.
+    /// Kills it, and everything that it has started.
     fn kill(&self);
 
     /// How it ended, if it has.
     fn end(&self) -> Option<Result<(), CommandFailure>>;
 
-    /// Whether nothing is left of it and of what it has started.
+    /// Whether nothing is left of it or of what it has started.
     fn is_gone(&self) -> bool;
 
-    /// Its process.
+    /// Its process id.
     fn process(&self) -> i32;
 
-    /// What it uses, with all that it has started.
+    /// What it uses, including everything that it has started.
     fn usage(&self) -> CommandUsage;
 }
 
@@ -57,8 +58,8 @@ pub(crate) enum Heard {
     Output,
     /// There is none yet.
     Nothing,
-    /// There will be no more: all that could write it has ended, or closed it, or a process that was left behind keeps it
-    /// open.
+    /// There will be no more: everything that could write it has ended or closed it, or only a process that was left
+    /// behind keeps it open.
     End,
 }
 
@@ -67,15 +68,15 @@ pub(crate) enum Heard {
 pub(crate) enum Why {
     /// By itself.
     Itself,
-    /// It was ended, as the recording is to end.
+    /// It was ended because the recording is to end.
     Asked,
-    /// It was ended, as somebody asked for a restart.
+    /// It was ended because a restart was requested.
     Restart,
-    /// It was ended, as it had written nothing for so long.
+    /// It was ended because it had written nothing for this long.
     Stalled(Duration),
-    /// It was ended, as it took so much memory, in bytes, with all that it had started.
+    /// It was ended because it took this much memory, in bytes, including everything that it had started.
     Memory(u64),
-    /// It was ended, as it had closed its output and went on.
+    /// It was ended because it had closed its output but went on running.
     ClosedOutput,
 }
 
@@ -86,15 +87,15 @@ pub(crate) struct ProducerEnd {
     pub how: Result<(), CommandFailure>,
 }
 
-/// What became of a producer.
+/// What happened to a producer.
 #[derive(Clone, Debug)]
 pub(crate) enum SupervisorEvent {
     /// It runs as this process.
     Started(i32),
-    /// It has ended; it is started again if `restarts_after` says when.
+    /// It has ended; it is started again after `restarts_after`, if that is set.
     Ended { end: ProducerEnd, restarts_after: Option<Duration> },
-    /// It could not be started again; it is tried again if `restarts_after` says when.
+    /// It could not be started again; the next attempt is after `restarts_after`, if that is set.
     NotStarted { failure: CommandFailure, restarts_after: Option<Duration> },
-    /// It is to be started once more: since the recording began, so many times.
+    /// It is about to be started again, for the given number of times since the recording began.
     Restarting(u64),
 }

@@ -17,7 +17,7 @@ use crate::{
     stream::{Input, Readiness},
 };
 
-/// A command, which can be started any number of times.
+/// A command that can be started any number of times.
 pub(crate) struct CommandProducers<'a> {
     pub line: &'a CommandLine,
     pub watching: &'a Watching,
@@ -28,7 +28,7 @@ pub(crate) struct CommandProducers<'a> {
 pub(crate) struct RunningProducer {
     running: RunningCommand,
     output: CommandOutput,
-    /// Whether what still comes is of a process that it left behind.
+    /// Whether what still arrives is written by a process that it left behind.
     is_left_open: bool,
     control: Arc<Control>,
 }
@@ -114,7 +114,7 @@ fn is_left_open(error: &io::Error) -> bool {
     matches!(failure, Some(CommandFailure::LeftOutputOpen))
 }
 
-/// Waits until something is asked or known, or until the moment `until`.
+/// Waits until something is asked or there is news, or until the time `until`.
 fn wait_for_wake(control: &Control, until: Option<Instant>) -> io::Result<()> {
     let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
     let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());

@@ -1,4 +1,4 @@
-//! The source of a recording whose producer is looked after.
+//! The source of a recording with a supervised producer.
 
 use std::{
     io,
@@ -23,12 +23,12 @@ use crate::{
     stream::{Readiness, Wake},
 };
 
-/// How long a producer that has closed its output takes to end.
+/// How long a producer that has closed its output may take to end.
 const LINGER: Duration = Duration::from_secs(2);
-/// How often it is looked how much memory a producer takes, where that is limited.
+/// How often a producer's memory is checked, where it is limited.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// What one producer after another writes.
+/// The output of one producer after another.
 pub(crate) struct SupervisedSource<'a, P: Producers, T> {
     producers: P,
     time: &'a T,
@@ -37,16 +37,16 @@ pub(crate) struct SupervisedSource<'a, P: Producers, T> {
     report: Box<dyn FnMut(SupervisorEvent) + 'a>,
     state: State<P::Producer>,
     back_off: BackOff,
-    /// How often it was started again since it was last stable, and in all.
+    /// How often it was restarted since it was last stable, and in all.
     in_a_row: u32,
     restarts: u64,
-    /// Whether the next byte is the first of a producer that was started again.
+    /// Whether the next byte is the first from a producer that was started again.
     is_fresh: bool,
 }
 
 enum State<P> {
     Running(Run<P>),
-    /// It is started again then.
+    /// The producer is started again at this time.
     Resting(Instant),
     Over(Option<P>, ProducerEnd),
 }
@@ -63,11 +63,11 @@ struct Run<P> {
 }
 
 impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
-    /// Starts the producer, looks after it as `plan` and `control` say, and reports what happens to it.
+    /// Starts the producer, supervises it as `plan` and `control` say, and reports what happens to it.
     ///
     /// # Errors
     ///
-    /// [`CommandFailure`]: the first start failed. That is for whoever typed the command.
+    /// [`CommandFailure`]: the first start failed, which is not retried: it concerns whoever typed the command.
     pub fn start(
         mut producers: P,
         time: &'a T,
@@ -83,7 +83,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
         Ok(Self { producers, time, plan, control, report, state, back_off, in_a_row, restarts, is_fresh })
     }
 
-    /// How the last producer ended, once the source has.
+    /// How the last producer ended, once the source has ended.
     pub fn last_end(&self) -> Option<&ProducerEnd> {
         match &self.state {
             State::Over(_, end) => Some(end),
@@ -115,7 +115,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
             return None;
         }
         self.in_a_row += 1;
-        // Where the system has no random numbers, delays are as they are.
+        // Where the system has no random numbers, the delay is not varied.
         Some(self.back_off.delay(u16::from_le_bytes(random_bytes().unwrap_or_default())))
     }
 
@@ -137,7 +137,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
         }
         let restarts_after = match end.why {
             _ if self.control.is_ended() => None,
-            // Whoever asks for it does not mean: later.
+            // A requested restart is meant to happen now, not later.
             Why::Restart => Some(Duration::ZERO),
             _ => self.delay(),
         };
@@ -145,7 +145,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
         self.rest(restarts_after, Some(run.producer), end);
     }
 
-    /// Waits until no producer runs. What one still writes is lost.
+    /// Waits until no producer is running. Whatever one still writes is lost.
     fn wait_until_ended(&mut self) {
         while let State::Running(run) = &mut self.state {
             run.hasten(&self.control);
@@ -153,7 +153,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
                 let why = run.why.unwrap_or(Why::Itself);
                 self.ended(ProducerEnd { why, how });
             } else if run.output_ended.is_some() {
-                // Whatever fails here, it is asked again how the producer ended.
+                // If this fails, the loop checks again whether the producer has ended.
                 drop(run.producer.wait_for_end(None));
             } else {
                 match run.producer.wait(None) {
@@ -165,7 +165,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
         }
     }
 
-    /// Waits while a producer runs. `Some` is what that found.
+    /// Waits while a producer is running. Returns `Some` if the wait is over.
     fn wait_running(&mut self, until: Option<Instant>) -> io::Result<Option<Readiness>> {
         let now = self.time.now();
         let State::Running(run) = &mut self.state else { return Ok(None) };
@@ -192,7 +192,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
             let restarts = self.plan.restarts.allow(if is_stable { 0 } else { self.in_a_row });
             let why = match run.why {
                 None if restarts => {
-                    // What it has left in its group would get in the way of the next.
+                    // What it left in its process group would get in the way of the next producer.
                     run.producer.ask_to_end();
                     *run.why.insert(Why::Itself)
                 }
@@ -237,7 +237,7 @@ impl<P: Producer> Run<P> {
             return lingers.then_some(Why::ClosedOutput);
         }
         let is_quiet = self.watchdog.stalls_at().is_some_and(|moment| moment <= now);
-        // It is we who were held up if there is something to read.
+        // If there is something to read, it is we who were held up.
         if is_quiet && self.producer.pending() == 0 {
             return plan.stall.map(Why::Stalled);
         }
@@ -250,7 +250,7 @@ impl<P: Producer> Run<P> {
         (memory > most).then_some(Why::Memory(memory))
     }
 
-    /// When there may be a reason to end it.
+    /// When there may next be a reason to end it.
     fn wakes_at(&self, plan: &Supervision) -> Option<Instant> {
         if self.why.is_some() {
             return None;
@@ -278,10 +278,10 @@ impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
                 State::Resting(_) if self.control.is_ended() => return Ok(Readiness::Stopped),
                 State::Resting(at) if *at <= self.time.now() || self.control.takes_restart() => self.restart(),
                 State::Resting(at) => self.producers.rest(until.map_or(*at, |until| until.min(*at)))?,
-                // The end is read.
+                // The end is there to be read.
                 State::Over(..) => return Ok(Readiness::Ready),
             }
-            // Whoever woke it may have something to do for the recorder.
+            // Whoever woke it may want the recorder to do something.
             if self.control.takes_woken() || until.is_some_and(|until| until <= self.time.now()) {
                 return Ok(Readiness::NotReady);
             }
@@ -300,7 +300,7 @@ impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
                     watchdog.bytes_came(self.time.now());
                     return Ok(read);
                 }
-                // The next wait says why.
+                // The next wait finds out why.
                 Err(io::ErrorKind::Interrupted.into())
             }
             State::Running(_) | State::Resting(_) | State::Over(..) => Ok(0),
@@ -344,7 +344,7 @@ impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
             if self.control.is_hastened() && !std::mem::replace(&mut is_killed, true) {
                 producer.kill();
             }
-            // Whatever fails here, it is asked again whether anything is left.
+            // If this fails, the loop checks again whether anything is left.
             drop(producer.wait_for_end(None));
         }
     }

@@ -1,28 +1,28 @@
-//! Whether a producer still writes, and has long done so.
+//! Whether a producer is still writing, and has been for long enough.
 
 use std::time::{Duration, Instant};
 
 use super::plan::Supervision;
 
-/// So much data on end makes a producer stable.
+/// A producer is stable once it has written for this long without a long pause.
 const STABLE: Duration = Duration::from_secs(60);
-/// A longer pause ends that, where no other is a stall.
+/// The longest pause that does not interrupt this, if no limit for a stall is set.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// What is known of the bytes of a producer that was started. Bytes are watched, and not the process: ffmpeg can hang for
+/// What is known of a producer's output since its start. The bytes are watched, not the process: ffmpeg can hang for
 /// hours without ending.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     started: Instant,
     stall: Option<Duration>,
     grace: Duration,
-    /// When the bytes began that came without a long pause, and when the last of them came.
+    /// When the bytes that came without a long pause began, and when the last of them came.
     flow: Option<(Instant, Instant)>,
     was_stable: bool,
 }
 
 impl Watchdog {
-    /// That of a producer that was started at `now`.
+    /// The watchdog of a producer that was started at `now`.
     pub fn new(plan: &Supervision, now: Instant) -> Self {
         Self { started: now, stall: plan.stall, grace: plan.grace, flow: None, was_stable: false }
     }
@@ -38,14 +38,14 @@ impl Watchdog {
         self.was_stable |= now.saturating_duration_since(since) >= STABLE;
     }
 
-    /// When it has stalled, if nothing comes until then.
+    /// When it has stalled, if nothing comes before then.
     pub fn stalls_at(&self) -> Option<Instant> {
         let stall = self.stall?;
         let quiet_since = self.flow.map_or(self.started, |(_, last)| last);
         Some(quiet_since.checked_add(stall)?.max(self.started.checked_add(self.grace)?))
     }
 
-    /// Whether bytes came for a minute, with no long pause.
+    /// Whether bytes have come for a minute without a long pause.
     pub fn was_stable(&self) -> bool {
         self.was_stable
     }
@@ -72,7 +72,7 @@ mod tests {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(&PLAN, start);
         assert_eq!(watchdog.stalls_at(), Some(after(start, 90)));
-        // The first bytes do not end the grace: a camera may say hello and take its time.
+        // The first bytes do not end the grace period: a camera may send a greeting and then take its time.
         watchdog.bytes_came(after(start, 2));
         assert_eq!(watchdog.stalls_at(), Some(after(start, 90)));
         watchdog.bytes_came(after(start, 80));
@@ -85,21 +85,21 @@ mod tests {
     }
 
     #[test]
-    fn stable_is_who_writes_for_a_minute_without_a_long_pause() {
+    fn a_producer_is_stable_once_it_has_written_for_a_minute_without_a_long_pause() {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(&PLAN, start);
         for seconds in [0, 20, 40, 59] {
             watchdog.bytes_came(after(start, seconds));
         }
         assert!(!watchdog.was_stable());
-        // Half a minute and more of silence: the minute begins again.
+        // More than half a minute of silence: the minute starts again.
         watchdog.bytes_came(after(start, 90));
         watchdog.bytes_came(after(start, 120));
         watchdog.bytes_came(after(start, 149));
         assert!(!watchdog.was_stable());
         watchdog.bytes_came(after(start, 150));
         assert!(watchdog.was_stable());
-        // Once stable, a stall does not take that back.
+        // Once it is stable, a stall does not change that.
         watchdog.bytes_came(after(start, 500));
         assert!(watchdog.was_stable());
     }

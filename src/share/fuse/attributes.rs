@@ -8,7 +8,7 @@ use crate::share::tree::{Attributes, SharedStream};
 
 /// The read size that programs are advised to use.
 pub(super) const BLOCK: u32 = 128 << 10;
-/// The size of the blocks that are counted.
+/// The size of the blocks in which space is counted.
 const COUNTED: u64 = 512;
 
 /// The attributes of the folder `number`.
@@ -38,8 +38,8 @@ pub(super) fn of_file(number: INodeNo, attributes: &Attributes, size: u64) -> Fi
     }
 }
 
-/// The size that is shown for `stream`. Without a proper end, it is more than can be read, so that whoever reads up to
-/// that size gets the error.
+/// The size that is shown for `stream`. Without a proper end, it is more than can be read, so that a program that reads
+/// up to that size gets the error.
 pub(super) fn shown_size(stream: &SharedStream, claimed: Option<u64>) -> u64 {
     let length = stream.len();
     if stream.is_whole() { length } else { claimed.unwrap_or(0).max(length.saturating_add(1)) }

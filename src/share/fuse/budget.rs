@@ -8,13 +8,13 @@ use std::{
 
 /// Bytes that all files together may have decrypted ahead.
 const MOST: usize = 16 << 20;
-/// A file that was not read for so long makes room for another.
+/// A file that has not been read for this long makes room for another.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Who may decrypt how much ahead.
+/// How much each file may have decrypted ahead.
 pub(super) struct Budget<T>(Mutex<VecDeque<Grant<T>>>);
 
-/// The one that was used last is at the end.
+/// A file's share. The one used last is at the end.
 struct Grant<T> {
     file: Weak<T>,
     bytes: usize,
@@ -28,7 +28,7 @@ impl<T> Default for Budget<T> {
 }
 
 impl<T> Budget<T> {
-    /// Whether `file`, which is read at the time `now`, may have `bytes`, and who has to forget theirs for that.
+    /// Whether `file`, which is read at the time `now`, may have `bytes`, and which files must drop theirs for that.
     pub fn grant(&self, file: &Arc<T>, bytes: usize, now: Instant) -> (bool, Vec<Arc<T>>) {
         let mut grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_own = |grant: &Grant<T>| std::ptr::eq(grant.file.as_ptr(), Arc::as_ptr(file));
@@ -43,7 +43,7 @@ impl<T> Budget<T> {
         while used > MOST {
             let is_idle = |grant: &Grant<T>| now.saturating_duration_since(grant.used) >= IDLE;
             let Some(idle) = (if grants.front().is_some_and(is_idle) { grants.pop_front() } else { None }) else {
-                // Its own may be there from before.
+                // It may still have some from before.
                 forgetting.push(Arc::clone(file));
                 return (false, forgetting);
             };

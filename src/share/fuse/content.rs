@@ -7,10 +7,10 @@ use rustix::io::Errno;
 use super::buffers::{Buffer, Buffers};
 use crate::share::tree::{Piece, SharedStream};
 
-/// From this size on, a read is one of many in order, or takes whole frames: the rest of a frame is not kept.
+/// From this size on, a read is one of many in order, or takes whole frames, so the rest of a frame is not kept.
 pub(super) const LARGE: usize = 64 << 10;
 
-/// How much of a stream is read at a time.
+/// A stream, with the way in which it is read.
 pub(super) struct Content {
     pub stream: Arc<SharedStream>,
     /// Whether all reads fill the system's cache.
@@ -26,13 +26,13 @@ pub(super) enum Answer {
 }
 
 impl Content {
-    /// A content whose parts are read into `buffers`.
+    /// Reads `stream`; answers that need a copy are put into `buffers`.
     pub fn new(stream: Arc<SharedStream>, is_cached: bool, buffers: Arc<Buffers>) -> Self {
         Self { stream, is_cached, buffers }
     }
 
-    /// `size` bytes from the byte `offset` on, or fewer at the end. `for_cache` says that the answer fills the system's
-    /// cache, which takes a short one for the end of the file.
+    /// Reads `size` bytes from the byte `offset` on, or fewer at the end. `for_cache` says that the answer fills the
+    /// system's cache, which takes a short answer for the end of the file.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl Content {
         }
     }
 
-    /// The rest of a frame after a small read is kept for the next one.
+    /// Reads less than [`LARGE`]: the rest of the frame is kept for the next read.
     fn read_small(&self, offset: u64, size: usize, may_be_short: bool) -> Result<Buffer, Errno> {
         let mut buffer = self.buffers.take(size);
         let (area, mut read) = (buffer.room(size), 0);
@@ -69,7 +69,7 @@ impl Content {
         self.stream.piece_at(offset, size as u64).map_err(|failure| failure.errno())
     }
 
-    /// `size` bytes: those of `first`, which is at `offset`, and what comes after it.
+    /// Collects `size` bytes: those of `first`, which is at `offset`, and what comes after it.
     fn gather(&self, first: Piece, offset: u64, size: usize, may_be_short: bool) -> Result<Buffer, Errno> {
         let mut buffer = self.buffers.take(size);
         let (area, mut read, mut next) = (buffer.room(size), 0, Some(first));

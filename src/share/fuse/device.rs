@@ -28,10 +28,10 @@ use super::MountError;
 use crate::share::mount_table::TREE;
 
 const DEVICE: &str = "/dev/fuse";
-/// Its numbers on every system.
+/// The device number, which is the same on every system.
 const MAJOR_AND_MINOR: (u32, u32) = (10, 229);
 const HELPER: &str = "fusermount3";
-/// Bytes of what the helper says that are read.
+/// How much of the helper's messages is read.
 const MOST_SAID: u64 = 64 << 10;
 
 /// Mounts an empty file system at `place`, called `name` in the table of mounts, and returns our end of it. After
@@ -73,15 +73,16 @@ fn mount_directly(device: &File, place: &Path, name: &str) -> Result<(), Errno> 
     mount(name, place, TREE, flags, &*options)
 }
 
-/// The helper is allowed to mount for users, and sends the descriptor that it has opened over a socket.
+/// Lets the helper mount: it has the permission to do so for users, and sends the descriptor that it has opened over a
+/// socket.
 fn mount_by_helper(place: &Path, name: &str) -> Result<OwnedFd, MountError> {
     let (ours, theirs) = UnixStream::pair().map_err(MountError::System)?;
     let (_, subtype) = TREE.split_once('.').unwrap_or_default();
-    // Commas separate the options.
+    // Options are separated by commas.
     let name = name.replace('\\', r"\\").replace(',', r"\,");
     let mut helper = Command::new(HELPER);
     helper.arg("-o").arg(format!("ro,nosuid,nodev,subtype={subtype},fsname={name}")).arg("--").arg(place);
-    // As descriptor 0, it is inherited without any others.
+    // As descriptor 0, the socket is inherited without any others.
     helper.env("_FUSE_COMMFD", "0").stdin(OwnedFd::from(theirs));
     let (status, said) = run(helper)?;
     ours.set_nonblocking(true).map_err(MountError::System)?;
@@ -92,8 +93,8 @@ fn mount_by_helper(place: &Path, name: &str) -> Result<OwnedFd, MountError> {
     }
 }
 
-/// Runs the helper to its end, and returns that and its last words. Whoever it has started may go on, and hold what it
-/// has inherited: nothing here waits for that.
+/// Runs the helper to its end, and returns its exit status and its messages. Processes that it has started may go on
+/// and keep what they inherited: nothing here waits for them.
 fn run(mut helper: Command) -> Result<(ExitStatus, String), MountError> {
     let mut running = helper.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(of_helper)?;
     let status = running.wait().map_err(MountError::HelperStart)?;
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_what_the_helper_says_the_last_line_counts() {
+    fn only_the_last_line_of_the_helpers_messages_counts() {
         let said = "fusermount3: warning\nfusermount3: mount failed: Operation not permitted\n\n";
         assert_eq!(last_words(said, "exit status: 1"), "mount failed: Operation not permitted");
         assert_eq!(last_words("\n", "exit status: 1"), "exit status: 1");

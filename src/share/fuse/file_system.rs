@@ -25,11 +25,11 @@ use super::{
 };
 use crate::share::tree::{Listing, Node, NodeId, Tree};
 
-/// Reads that the system may have waiting, ahead of what programs ask for.
+/// How many reads the system may have waiting, ahead of what programs ask for.
 const WAITING_READS: u16 = 64;
 const LONGEST_NAME: u32 = 255;
-/// Bytes of decrypted frames that are kept: the system asks for a part of a large frame at a time, and a few programs may read
-/// different films.
+/// Bytes of decrypted frames that are kept: the system asks for part of a large frame at a time, and a few programs may
+/// be reading different films.
 const CACHED: usize = 64 << 20;
 
 /// A tree that answers the system's requests.
@@ -96,10 +96,10 @@ impl FileSystem {
             Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE,
             Caching::Begin => FopenFlags::empty(),
             Caching::Nothing => FopenFlags::FOPEN_DIRECT_IO,
-            // The system looks the name up again then, and finds the new number.
+            // The system then looks the name up again, and finds the new number.
             Caching::Replaced => return Err(Errno::ESTALE),
         };
-        // So that no answer that was on its way before decides where the cached bytes end.
+        // Keeps an answer that was already on its way from deciding where the cached bytes end.
         if caching != Caching::Keep || file.claimed != Some(size) {
             self.notifying.forget_attributes(number);
         }
@@ -118,8 +118,8 @@ impl FileSystem {
         Ok(self.folders.open(OpenFolder { listing, entries }))
     }
 
-    /// Calls `add` with each entry of an open folder after the first `offset`, its offset and its name, until that
-    /// returns that there is no more room.
+    /// Calls `add` with each entry of an open folder after the first `offset`, with its offset and its name, until
+    /// `add` returns that there is no more room.
     fn list(
         &self,
         number: INodeNo,
@@ -150,7 +150,7 @@ impl Filesystem for FileSystem {
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_ASYNC_DIO
             | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
-        // An older kernel does without it.
+        // An older kernel does without these.
         let _ = config.add_capabilities(wanted & config.capabilities());
         let _ = config.set_max_background(WAITING_READS);
         Ok(())
@@ -173,7 +173,7 @@ impl Filesystem for FileSystem {
         let node = self.shown.inodes.node(number).and_then(|node| listing.node(node));
         match node.ok_or(Errno::ESTALE).and_then(|node| self.shown.attributes(node).map_err(errno)) {
             Ok(attributes) if attributes.ino == number => reply.attr(&VALID, &attributes),
-            // Opening it has shown that it is another file.
+            // Opening it has shown that it is a different file.
             Ok(_) => reply.error(Errno::ESTALE),
             Err(error) => reply.error(error),
         }
@@ -198,7 +198,8 @@ impl Filesystem for FileSystem {
         reply: ReplyData,
     ) {
         let Some(file) = self.files.get(handle) else { return reply.error(Errno::EBADF) };
-        // What a program itself reads past the cache comes with its owner. Mapping, sendfile and splice fill the cache.
+        // A program's own reads, which bypass the cache, come with an owner. Mapping, sendfile and splice fill the
+        // cache.
         let for_cache = owner.is_none();
         let is_large = file.content().stream.has_large_frames();
         let decryptors = Arc::clone(&self.decryptors);

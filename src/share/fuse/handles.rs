@@ -1,4 +1,4 @@
-//! Numbers for what is open.
+//! Numbers for open files and folders.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,5 @@
-//! Inode numbers, and the sizes shown under them. The system caches bytes by number, and takes the size for the end of what
-//! it has cached, so different content gets a different number.
+//! Inode numbers, and the sizes shown under them. The system caches bytes by number, and takes the size as the end of
+//! what it has cached, so different content gets a different number.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use fuser::INodeNo;
 
 use crate::share::tree::{Extent, NodeId, SharedStream};
 
-/// The bits of a number that are the node's; the rest counts contents.
+/// The bits of a number that identify the node; the others count its contents.
 const NODE_BITS: u32 = 40;
 
 /// The numbers of the nodes that have been opened. All others have the node's own number.
@@ -23,40 +23,40 @@ pub(super) struct Inodes {
 struct Known {
     /// How often the content was replaced.
     version: u64,
-    /// The content whose bytes the system may have cached.
+    /// The content that the system may have cached bytes of.
     cached: Option<Seen>,
-    /// The size that was shown last.
+    /// The size that was last shown.
     size: Option<u64>,
 }
 
-/// A content, as far as it was there when it was opened.
+/// A content, as far as it had been written when it was opened.
 struct Seen {
     etag: String,
     extent: Extent,
     is_whole: bool,
 }
 
-/// What the system may do with the bytes of a file that is opened.
+/// What the system may do with the bytes of a file that is being opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caching {
     /// Keep the bytes that it has cached.
     Keep,
     /// Start to cache.
     Begin,
-    /// Ask for every read: the end may move, and reads there must fail. What is mapped, or moved by the system itself, still
-    /// goes through its cache.
+    /// Pass on every read: the end may move, and reads there must fail. Mapped files, and data that the system itself
+    /// moves, still go through its cache.
     Nothing,
-    /// The content is no longer the one with this number.
+    /// The content is no longer the one that this number stands for.
     Replaced,
 }
 
 impl Inodes {
-    /// The number of `node` with the content that it has now, as far as that is known.
+    /// The number of `node` with its current content, as far as that is known.
     pub fn number(&self, node: NodeId) -> INodeNo {
         self.last_shown(node).0
     }
 
-    /// The number of `node`, and the size that was shown last under it.
+    /// The number of `node`, and the size that was last shown under it.
     pub fn last_shown(&self, node: NodeId) -> (INodeNo, Option<u64>) {
         let known = self.lock();
         let known = known.get(&node);
@@ -69,13 +69,13 @@ impl Inodes {
         (self.number(node) == number).then_some(node)
     }
 
-    /// Whether the system may have cached bytes of `node`: its size must not be guessed then.
+    /// Whether the system may have cached bytes of `node`; if so, its size must not be guessed.
     pub fn may_be_cached(&self, node: NodeId) -> bool {
         self.lock().get(&node).is_some_and(|known| known.cached.is_some())
     }
 
-    /// Notes that the content of `node` is that of `stream`, with this `size`, and returns the number and the size that may
-    /// be shown together.
+    /// Notes that the content of `node` is that of `stream`, with this `size`, and returns the number and the size that
+    /// may be shown together.
     pub fn seen(&self, node: NodeId, stream: &SharedStream, size: u64) -> (INodeNo, u64) {
         let mut known = self.lock();
         let known = known.entry(node).or_default();
@@ -157,7 +157,8 @@ impl Seen {
         self.etag == stream.etag() || !(self.is_whole && stream.is_whole()) && self.extent.agrees_with(stream.extent())
     }
 
-    /// Takes what `stream` has over, and returns whether that is as much or more: it may have been opened earlier.
+    /// Takes over the content of `stream`, unless it was opened earlier and has less; returns whether it has at least
+    /// as much.
     fn advance(&mut self, stream: &SharedStream) -> bool {
         if self.etag == stream.etag() {
             return true;

@@ -1,4 +1,5 @@
-//! Reads of large frames, which wait for memory. Some threads may wait for it, and the others answer everybody else.
+//! Reads of large frames, which wait for memory. Only some threads may wait for it, so that the others can answer
+//! everyone else.
 
 use std::{
     collections::VecDeque,
@@ -6,24 +7,25 @@ use std::{
     thread,
 };
 
-/// Threads that may be at it.
+/// How many threads may do such reads.
 const MOST: usize = 4;
 
 type Read = Box<dyn FnOnce() + Send>;
 
-/// What is to be read.
+/// The reads that are waiting.
 #[derive(Default)]
 pub(super) struct LargeReads(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Threads that are at it.
+    /// How many threads are doing such reads.
     reading: usize,
     waiting: VecDeque<Read>,
 }
 
 impl LargeReads {
-    /// Does `read`, and then all that others have left, or leaves it to the threads that are at it.
+    /// Does `read`, and then all reads that other threads have left, or leaves it to the threads that are already at
+    /// work.
     pub fn run(&self, read: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();
         if state.reading >= MOST {
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_threads_read_and_whoever_comes_then_does_not_wait() {
+    fn some_threads_read_and_later_callers_do_not_wait() {
         let (reads, gate) = (LargeReads::default(), Arc::new(Barrier::new(MOST + 1)));
         let (done, all) = channel();
         let read = |gate: Option<Arc<Barrier>>| {

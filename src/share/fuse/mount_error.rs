@@ -35,7 +35,7 @@ pub(crate) enum MountError {
     Device(#[source] io::Error),
     #[error("was not found")]
     HelperMissing,
-    /// What it said, or else its end.
+    /// Its message, or else its exit status.
     #[error("{0}")]
     Helper(String),
     /// It says that it has mounted something.

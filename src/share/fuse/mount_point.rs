@@ -47,7 +47,7 @@ impl MountPoint {
         Ok(point)
     }
 
-    /// Whether it is below `source`, which may have another name there: it may be mounted at several places.
+    /// Whether it is below `source`, which may have another name there, since it may be mounted in several places.
     fn is_inside(&self, source: &Path) -> bool {
         let identity = |path: &Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
         let source = identity(source);
@@ -57,20 +57,20 @@ impl MountPoint {
     /// Refuses it if something is mounted there.
     pub(super) fn check_free(&self) -> Result<(), MountError> {
         let table = mounts().map_err(MountError::System)?;
-        // The one at the top is the last.
+        // The last entry is the topmost mount.
         match table.into_iter().rev().find(|entry| entry.is_at(&self.path)) {
             Some(entry) => Err(MountError::Busy { kind: entry.kind, source_name: entry.source }),
             None => Ok(()),
         }
     }
 
-    /// Where it is: absolute, and without links.
+    /// Its path: absolute, and without links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Nobody serves it any more.
+/// Whether the error shows that the process that served the mount is gone.
 fn is_dead(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::NOTCONN)
 }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_fit_if_it_is_there_empty_free_and_outside_the_source() {
+    fn a_folder_is_fit_if_it_exists_is_empty_and_free_and_outside_the_source() {
         let folder = tempfile::tempdir().unwrap();
         let (films, empty, file) = (folder.path().join("films"), folder.path().join("empty"), folder.path().join("f"));
         for path in [films.join("mnt"), empty.clone()] {

@@ -68,7 +68,7 @@ impl Mounted {
         unmounter: &Unmounter,
         ended: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> Result<Self, MountError> {
-        // All that may fail comes before mounting, as far as possible.
+        // As far as possible, everything that may fail is done before mounting.
         let (file_system, notifying) = FileSystem::new(tree).map_err(MountError::System)?;
         let device = unmounter.mount(place, name)?;
         let started = Self::serve(file_system, &notifying, device, ended);
@@ -103,7 +103,7 @@ impl Unmounter {
         Self(Arc::new(Mutex::new(State::NotYet)))
     }
 
-    /// Others who want to unmount wait meanwhile.
+    /// Mounts at `place`. Others who want to unmount wait in the meantime.
     fn mount(&self, place: &MountPoint, name: &str) -> Result<OwnedFd, MountError> {
         let mut state = self.lock();
         place.check_free()?;
@@ -152,11 +152,11 @@ impl Unmounter {
 /// The mount that was just made at `place` with `device`, which is copied.
 fn own_mount(place: &Path, device: &OwnedFd) -> Result<(MountId, OwnedFd), MountError> {
     let ours = device.try_clone().map_err(MountError::System)?;
-    // The folder is not held open any longer: it would keep others from unmounting.
+    // The folder is not kept open: that would keep others from unmounting.
     let (id, _) = mount_at(place).map_err(MountError::System)?;
     let table = mounts().map_err(MountError::System)?;
     let is_ours = table.iter().any(|entry| entry.id == id && entry.kind == TREE && entry.is_at(place));
-    // Somebody was quick to unmount it, and that is what is below.
+    // Otherwise somebody was quick to unmount ours, and this is what was below it.
     if is_ours { Ok((id, ours)) } else { Err(MountError::System(Errno::NOTCONN.into())) }
 }
 
@@ -174,7 +174,7 @@ fn detach(id: MountId) -> Result<(), MountError> {
     let Some(entry) = table.into_iter().find(|entry| entry.id == id) else { return Ok(()) };
     let (top, folder) = mount_at(&entry.place).map_err(MountError::System)?;
     if top != id {
-        // Unmounting ours would also remove the other.
+        // Unmounting ours would also remove the one above it.
         return Err(MountError::Busy { kind: TREE.to_owned(), source_name: entry.source });
     }
     match detach_open(&folder) {
@@ -186,13 +186,13 @@ fn detach(id: MountId) -> Result<(), MountError> {
     }
 }
 
-/// The descriptor stays with the mount that it was opened on, whatever its name leads to by now.
+/// Detaches the mount that `folder` was opened on, wherever its path leads by now.
 fn detach_open(folder: &File) -> Result<(), Errno> {
     unmount(format!("/proc/self/fd/{}", folder.as_raw_fd()), UnmountFlags::DETACH)
 }
 
-/// Whether the kernel still sends requests through `device`, which ends with the last open file. The kernel lets go of
-/// a closed file a moment later, so this waits for that.
+/// Whether the kernel still sends requests through `device`, which it does until the last open file is closed. The
+/// kernel lets go of a closed file a moment later, so this waits for that moment.
 fn is_connected(device: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(device, PollFlags::empty())];
     let moment = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };

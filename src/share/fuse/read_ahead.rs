@@ -1,7 +1,7 @@
-//! Decrypting ahead what a program that reads in order will ask for next.
+//! Decrypting in advance what a program that reads in order will ask for next.
 //!
-//! The kernel asks for one part, and for the next once the program has come to this one. Without reading ahead, either
-//! the program works or we do.
+//! The kernel asks for one part, and for the next once the program has got to this one. Without reading ahead, either
+//! the program works or we do, never both.
 
 use std::{
     collections::VecDeque,
@@ -20,9 +20,9 @@ use super::{
 
 /// Parts that are decrypted ahead.
 const DEPTH: usize = 4;
-/// Reads in order after which more of them are expected.
+/// After this many reads in order, more of them are expected.
 const EXPECTED_AFTER: u32 = 2;
-/// Parts that may be in the queue: with more readers than that, some do without.
+/// The most parts in the queue: with too many readers, some do without reading ahead.
 const LONGEST_QUEUE: usize = 64;
 
 /// What is read ahead for one open file.
@@ -72,7 +72,7 @@ struct Jobs {
 }
 
 impl Ahead {
-    /// Nothing read ahead of `content` yet.
+    /// A state in which nothing of `content` has been read ahead.
     pub fn of(content: Content) -> Self {
         Self { content, state: Mutex::default(), changed: Condvar::new() }
     }
@@ -81,8 +81,8 @@ impl Ahead {
         &self.content
     }
 
-    /// Returns what was read ahead at `offset`, and makes `decryptors` read what comes after it. `None` if reading that
-    /// part ahead has not started.
+    /// Returns what was read ahead at `offset`, and makes `decryptors` read what comes after it. Returns `None` if
+    /// reading that part ahead has not started.
     pub fn take(self: &Arc<Self>, offset: u64, size: usize, decryptors: &Decryptors) -> Option<Result<Answer, Errno>> {
         let mut state = lock(&self.state);
         let end = offset.saturating_add(size as u64);
@@ -97,7 +97,7 @@ impl Ahead {
         }
         let is_expected = state.in_order > EXPECTED_AFTER;
         drop(state);
-        // Others may have to forget what they have, so nothing is locked.
+        // Other files may have to drop what they have, so no lock is held.
         let may_ask = is_expected && decryptors.grant(self, DEPTH * size);
         let mut state = lock(&self.state);
         let last = state.next.saturating_add(near);
@@ -125,7 +125,7 @@ impl Ahead {
         }
     }
 
-    /// Drops all that was read ahead, and what is still to be read.
+    /// Drops everything that was read ahead, and what is still queued.
     fn forget(&self) {
         let forgotten = std::mem::take(&mut lock(&self.state).parts);
         self.changed.notify_all();
@@ -150,7 +150,7 @@ impl Ahead {
         part.progress = Progress::Begun;
         let size = part.size;
         drop(state);
-        // If reading panics, whoever waits for it should hear of it.
+        // If reading panics, a thread that waits for the part still gets an error.
         let mut begun = Begun { ahead: self, offset, read: Err(Errno::IO) };
         begun.read = self.content.read(offset, size, true);
     }
@@ -188,7 +188,7 @@ impl Part {
 }
 
 impl Decryptors {
-    /// As many as there are cores.
+    /// Starts as many threads as there are cores.
     pub fn start() -> io::Result<Self> {
         let decryptors = Self { queue: Arc::default(), budget: Budget::default() };
         for _ in 0..thread::available_parallelism()?.get() {
@@ -198,14 +198,14 @@ impl Decryptors {
         Ok(decryptors)
     }
 
-    /// Whether `file` may have `bytes` decrypted ahead, which others may have to give up.
+    /// Whether `file` may have `bytes` decrypted ahead, for which other files may have to drop theirs.
     fn grant(&self, file: &Arc<Ahead>, bytes: usize) -> bool {
         let (granted, forgetting) = self.budget.grant(file, bytes, Instant::now());
         forgetting.iter().for_each(|file| file.forget());
         granted
     }
 
-    /// Queues reading ahead the part of `file` at `offset`, unless there is too much to do already.
+    /// Queues the part of `file` at `offset` to be read ahead, unless there is too much to do already.
     fn ask(&self, file: &Arc<Ahead>, offset: u64) -> bool {
         let mut jobs = lock(&self.queue.jobs);
         if jobs.waiting.len() >= LONGEST_QUEUE {

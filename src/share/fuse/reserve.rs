@@ -1,13 +1,13 @@
-//! Descriptors for unmounting, which may come when the process has no others left.
+//! Descriptors kept for unmounting, which may be needed when the process has no others left.
 
 use std::{fs::File, io, thread, time::Duration};
 
 use super::MountError;
 use crate::files::descriptors;
 
-/// As many as unmounting takes, with or without the helper.
+/// As many as unmounting needs, with or without the helper.
 const MOST: usize = 8;
-/// How often, and how long after each other, it is tried again if others have taken them.
+/// How often, and at what interval, it is tried again if others have taken the descriptors.
 const TRIES: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -21,7 +21,7 @@ impl Reserve {
         Ok(Self(others.into_iter().chain([first]).collect()))
     }
 
-    /// Gives the descriptors back, and does `work` with them. Threads that read may be quicker to take them, and close
+    /// Releases the descriptors and does `work` with them. Reading threads may be quicker to take them; they close
     /// theirs in a moment.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lacks_descriptors_gets_those_of_the_reserve_and_tries_again() {
+    fn work_that_lacks_descriptors_gets_those_of_the_reserve_and_is_tried_again() {
         let mut reserve = Reserve::take().unwrap();
         assert_eq!(reserve.0.len(), MOST);
         let tries = Cell::new(0);

@@ -1,4 +1,4 @@
-//! What programs see of a tree's nodes before they open them: a size that is made up would cut off whoever reads.
+//! What programs see of a tree's nodes before they open them: a wrong size would cut off their reads.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,8 +25,8 @@ impl Shown {
         Self { tree, inodes: Inodes::default() }
     }
 
-    /// The attributes of `node`. A file is opened for them if nothing claims its length, and if the system may have cached
-    /// bytes of it: those end where the size says.
+    /// The attributes of `node`. The file is opened for them if its header claims no length, or if the system may have
+    /// cached bytes of it, since the size decides where those end.
     pub fn attributes(&self, node: &Node) -> Result<FileAttr, Errno> {
         let Some(file) = node.file() else { return Ok(of_folder(self.inodes.number(node.id), &node.attributes)) };
         let (number, size) = match file.claimed {
@@ -36,7 +36,7 @@ impl Shown {
         Ok(of_file(number, &node.attributes, size))
     }
 
-    /// The attributes of `node` without waiting for anybody who opens it, and how long they are valid.
+    /// The attributes of `node`, without waiting for another thread that is opening it, and how long they are valid.
     pub fn attributes_at_once(&self, node: &Node) -> (FileAttr, Duration) {
         let at_once = node.file().is_none_or(|file| match file.claimed {
             Some(_) => !self.inodes.may_be_cached(node.id) || self.tree.known(file).is_some(),
@@ -45,7 +45,7 @@ impl Shown {
         if at_once && let Ok(attributes) = self.attributes(node) {
             return (attributes, VALID);
         }
-        // A size that is made up would cut off who reads it: that is only for what nobody has asked for yet.
+        // A wrong size would cut off a reader, so this guess may not be kept.
         let (number, last) = self.inodes.last_shown(node.id);
         let size = last.or_else(|| node.file()?.claimed).unwrap_or(0);
         (of_file(number, &node.attributes, size), Duration::ZERO)
@@ -56,7 +56,7 @@ impl Shown {
         !self.inodes.may_be_cached(node) && self.tree.known(file).is_none()
     }
 
-    /// The number and the size of a file that is opened for it.
+    /// The number and the size of a file, which is opened to find them.
     fn size(&self, node: NodeId, file: &FileEntry) -> Result<(INodeNo, u64), Errno> {
         let failure = match self.tree.open(file) {
             Ok(stream) => return Ok(self.inodes.seen(node, &stream, shown_size(&stream, file.claimed))),

@@ -35,7 +35,7 @@ const FRAME: usize = 64 << 10;
 const WIRE: usize = FRAME + 64;
 const HEADER: usize = 8192;
 
-/// Opens once nobody holds the gate; says when it has come there.
+/// Opens once nobody holds the gate; reports when it has got there.
 struct Gated(Arc<Mutex<()>>, Sender<()>);
 
 impl Unlock for Gated {
@@ -50,7 +50,7 @@ impl Unlock for Gated {
     }
 }
 
-/// A stream at several times, with so many frames; with the last number it is whole.
+/// A stream at several points in time, with this many frames at each; with the last number it is whole.
 fn growing<const TIMES: usize>(frames: &[usize; TIMES]) -> [Arc<SharedStream>; TIMES] {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.reel");
@@ -72,7 +72,7 @@ fn content(stream: Arc<SharedStream>) -> Content {
 }
 
 #[test]
-fn another_content_gets_another_number_and_the_same_keeps_it() {
+fn different_content_gets_a_different_number_and_the_same_content_keeps_its_number() {
     const NODE: u64 = 5;
     let (first, second) = (stream(100, true), stream(90, true));
     let inodes = Inodes::default();
@@ -93,7 +93,7 @@ fn another_content_gets_another_number_and_the_same_keeps_it() {
 }
 
 #[test]
-fn of_a_stream_without_its_end_nothing_is_cached_and_its_number_stays_while_it_grows() {
+fn a_stream_without_its_end_is_not_cached_and_keeps_its_number_while_it_grows() {
     const NODE: u64 = 1;
     let [short, long, whole] = growing(&[1, 3, 4]);
     let other = stream(3 * FRAME + 100, false);
@@ -139,7 +139,7 @@ fn replace(path: &Path, length: usize, live: bool) {
 }
 
 #[test]
-fn while_a_file_is_opened_its_number_is_not_shown_with_the_size_of_another_content() {
+fn while_a_file_is_being_opened_its_number_is_not_shown_with_the_size_of_other_content() {
     const LENGTH: usize = 3 * FRAME + 100;
     let folder = tempfile::tempdir().unwrap();
     for live in [false, true] {
@@ -175,7 +175,7 @@ fn while_a_file_is_opened_its_number_is_not_shown_with_the_size_of_another_conte
                     entries.recv().unwrap();
                 }
             }
-            // Who lists does not wait.
+            // A program that only lists the folder does not wait.
             let (listed, valid) = shown.attributes_at_once(node);
             assert_eq!((listed.ino, listed.size, valid), (number, LENGTH as u64, Duration::ZERO));
             assert_eq!(answers.recv_timeout(Duration::from_millis(200)).unwrap_err(), RecvTimeoutError::Timeout);
@@ -188,7 +188,7 @@ fn while_a_file_is_opened_its_number_is_not_shown_with_the_size_of_another_conte
 }
 
 #[test]
-fn what_was_removed_and_comes_back_as_another_has_another_number() {
+fn a_file_that_was_removed_and_comes_back_different_has_a_different_number() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.reel");
     replace(&path, 3 * FRAME, false);
@@ -215,7 +215,7 @@ fn what_was_removed_and_comes_back_as_another_has_another_number() {
     assert!(attributes.ino != number && attributes.size == FRAME as u64, "{attributes:?}");
 }
 
-/// The first listing in which the film is as it `should` be.
+/// Returns the first listing in which the film is as it `should` be.
 fn fresh(tree: &Tree, should: impl Fn(Option<&Node>) -> bool) -> Arc<Listing> {
     loop {
         let listing = tree.fresh_listing();
@@ -227,7 +227,7 @@ fn fresh(tree: &Tree, should: impl Fn(Option<&Node>) -> bool) -> Arc<Listing> {
 }
 
 #[test]
-fn what_is_read_in_order_is_right_to_the_end_and_after_some_reads_comes_from_ahead() {
+fn reads_in_order_are_right_to_the_end_and_after_a_few_are_answered_from_what_was_read_ahead() {
     const LENGTH: usize = 20 * FRAME + 100;
     let (stream, expected) = (stream(LENGTH, true), plaintext(LENGTH));
     let decryptors = Decryptors::start().unwrap();
@@ -238,7 +238,7 @@ fn what_is_read_in_order_is_right_to_the_end_and_after_some_reads_comes_from_ahe
         let answer = ahead.take(offset, LARGE, &decryptors);
         from_ahead += usize::from(answer.is_some());
         read.extend_from_slice(answer.unwrap_or_else(|| ahead.content().read(offset, LARGE, true)).unwrap().as_ref());
-        // Whoever does something with what was read leaves time for what comes next.
+        // A program that does something with what it has read leaves time to read ahead.
         ahead.wait_for_all();
     }
     assert!(read == expected);

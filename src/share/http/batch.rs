@@ -1,4 +1,4 @@
-//! Decrypting some of a stream at a time, for as long as that is worth waiting for.
+//! Decrypting part of a stream at a time, for as long as that is worth waiting for.
 
 use std::{
     ops::Range,
@@ -14,7 +14,7 @@ use crate::{
     system::waits_so_far,
 };
 
-/// Plaintext in order, and why there is no more, if it is less than was asked for.
+/// Plaintext in order, and, if it is less than was asked for, why there is no more.
 #[derive(Default)]
 pub(super) struct Batch {
     pub pieces: Vec<Bytes>,
@@ -22,9 +22,9 @@ pub(super) struct Batch {
     pub was_quick: bool,
 }
 
-/// The plaintext at the beginning of `range`: whole frames, as far as they are in it, of at least `least` bytes together. It
-/// ends sooner with the range, before what cannot be read, with the first frame that comes after `patience`, and if nobody
-/// wants it any more.
+/// Decrypts from the beginning of `range`: whole frames, as far as they are in the range, of at least `least` bytes
+/// together. It ends sooner at the end of the range, before what cannot be read, after the first frame that takes it
+/// past `patience`, and when nobody wants the result any more.
 pub(super) fn decrypt(
     stream: &SharedStream,
     range: Range<u64>,
@@ -52,7 +52,7 @@ pub(super) fn decrypt(
             }
         }
     }
-    // A thread that had to leave its processor to others did not wait for a disk.
+    // A thread that merely had to give up its processor to others did not wait for a disk.
     let has_waited = waits.is_none_or(|before| waits_so_far() != Some(before));
     batch.was_quick = start.elapsed() <= QUICK || !has_waited;
     batch

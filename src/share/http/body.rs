@@ -25,13 +25,14 @@ use super::{
 };
 use crate::share::tree::{ReadFailure, SharedStream};
 
-/// Bytes that another thread decrypts at a time, while those before them are sent.
+/// How many bytes another thread decrypts at a time, while those before them are sent.
 const BATCH: u64 = 256 << 10;
-/// Bytes that the connection's own thread decrypts at a time: they are sent while they are in its processor's cache.
+/// How many bytes the connection's own thread decrypts at a time: they are sent while they are in its processor's
+/// cache.
 const SMALL_BATCH: u64 = 64 << 10;
 /// How long another thread reads before it hands over what there is.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How soon a file is read again that is still quick: after a pause, a disk may have been stopped.
+/// How soon after a quick read a file still counts as quick: after a pause, a disk may have stopped spinning.
 const RECENT: Duration = Duration::from_millis(500);
 
 /// What is sent.
@@ -40,7 +41,7 @@ pub(super) enum Content {
     Stream(StreamBody),
 }
 
-/// Parts of a stream, and what goes between them. They are decrypted no faster than they are read, and decrypting stops
+/// Parts of a stream, and the text between them. They are decrypted no faster than they are taken, and decrypting stops
 /// when the client is gone.
 pub(super) struct StreamBody {
     stream: Arc<SharedStream>,
@@ -48,13 +49,13 @@ pub(super) struct StreamBody {
     /// What is still to be sent.
     left: u64,
     ready: VecDeque<Bytes>,
-    /// Ends the body after what is ready.
+    /// Ends the body once what is ready has been sent.
     failure: Option<BodyError>,
     decrypting: Option<JoinHandle<Batch>>,
     load: Load,
-    /// That of the stream.
+    /// The pace of the stream's file.
     pace: Arc<Pace>,
-    /// Ends decrypting in another thread.
+    /// Stops decrypting in another thread.
     is_dropped: Arc<AtomicBool>,
     /// When the last batch was ready, if it was quick.
     quick: Option<Instant>,
@@ -86,7 +87,7 @@ impl Content {
         Self::Bytes(None)
     }
 
-    /// The same, for the connection of `flush`: a failure waits until everything before it has been sent.
+    /// Makes a failure wait until everything before it has been sent over the connection of `flush`.
     #[must_use]
     pub fn failing_after(mut self, flush: Flush) -> Self {
         if let Self::Stream(stream) = &mut self {
@@ -97,8 +98,8 @@ impl Content {
 }
 
 impl StreamBody {
-    /// These parts of `stream`. What is sent first is decrypted now: as much as is there at once, so that the head of the answer
-    /// does not wait long.
+    /// Sends these parts of `stream`. The first bytes are decrypted now, as many as are quickly available, so that the
+    /// head of the answer does not wait long.
     pub fn new(stream: Arc<SharedStream>, parts: VecDeque<Part>, load: Load, pace: Arc<Pace>) -> Self {
         let left = parts.iter().map(Part::length).sum();
         let mut body = Self {
@@ -126,7 +127,7 @@ impl StreamBody {
         self.add(batch);
     }
 
-    /// Prepares what needs no decrypting.
+    /// Moves on what needs no decrypting.
     fn take_texts(&mut self) {
         while let Some(Part::Text(_)) = self.parts.front() {
             if let Some(Part::Text(text)) = self.parts.pop_front() {
@@ -135,7 +136,7 @@ impl StreamBody {
         }
     }
 
-    /// What is to be decrypted next, up to where something else comes.
+    /// What is to be decrypted next, up to the next text.
     fn next_range(&self) -> Option<Range<u64>> {
         match self.parts.front() {
             Some(Part::Range(range)) => Some(range.clone()),
@@ -160,8 +161,8 @@ impl StreamBody {
         }
     }
 
-    /// Has the next bytes decrypted, unless enough is ready: by another thread, if there is a processor for it or it may have to
-    /// wait for a disk, or else here.
+    /// Has the next bytes decrypted, unless enough is ready: by another thread, if a processor is free for it or it may
+    /// have to wait for a disk; otherwise here.
     fn look_ahead(&mut self) {
         if self.decrypting.is_some() || self.failure.is_some() {
             return;

@@ -28,7 +28,7 @@ pub(super) enum Outcome {
 /// The outcome of `headers` for content with these `validators`, at the time `now`.
 pub(super) fn outcome(headers: &HeaderMap, validators: &Validators, now: SystemTime) -> Outcome {
     let date = |name| single(headers, name).and_then(|value| parse_http_date(value).ok());
-    // Dates have no fractions.
+    // HTTP dates have no fractions of a second.
     let changed_after = |date: SystemTime| whole_seconds(validators.modified) > whole_seconds(date);
     if headers.contains_key(IF_MATCH) {
         if !lists(headers, IF_MATCH, &validators.etag, false) {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_looked_at_in_the_order_of_rfc_9110() {
+    fn conditions_are_evaluated_in_the_order_of_rfc_9110() {
         let (all, ranged) = (Outcome::Content { of_range: false }, Outcome::Content { of_range: true });
         let cases: &[(&[(&str, &str)], Outcome)] = &[
             (&[], all),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_within_its_own_second_makes_no_range() {
+    fn a_date_within_its_own_second_does_not_allow_a_range() {
         let modified = parse_http_date(DATE).unwrap();
         let validators = Validators { etag: String::new(), modified };
         let headers = [("range", "bytes=0-1"), ("if-range", DATE)];

@@ -29,8 +29,8 @@ use crate::{keys::random_bytes, share::tree::SharedStream};
 const PASSIVE: &str =
     "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; frame-ancestors 'none'";
 
-/// The file called `name`, as `stream` has it, to a request with this method and these headers; one of the answers that
-/// `load` counts, of a file with this `pace`.
+/// Answers a request with this method and these headers for the file called `name` with the content of `stream`. `load`
+/// counts the answer, and `pace` is that of the file.
 pub(super) fn file(
     method: &Method,
     headers: &HeaderMap,
@@ -49,7 +49,7 @@ pub(super) fn file(
         }
         conditions::Outcome::Content { of_range } => of_range,
     };
-    // A range is defined for GET alone, and of several headers nobody knows which one is meant.
+    // A range is defined for GET alone, and if there are several such headers, it is unclear which one is meant.
     let mut ranges = headers.get_all(RANGE).iter().filter(|_| of_range && method == Method::GET);
     let range = ranges.next().filter(|_| ranges.next().is_none());
     let wanted = range.and_then(|range| range.to_str().ok()).map_or(Wanted::All, |range| wanted(range, length));
@@ -95,8 +95,8 @@ pub(super) fn file(
     answer
 }
 
-/// The length that is announced. For a stream without a proper end, it is one byte more than there is, so that whoever
-/// reads to the end learns that something is missing, while everything that is there can be sought in.
+/// The length that is announced. For a stream without a proper end, it is one byte more than there is: a client that
+/// reads to the end learns that something is missing, and can still seek in everything that is there.
 fn advertised_length(stream: &SharedStream) -> u64 {
     stream.len().saturating_add(u64::from(!stream.is_whole()))
 }
@@ -143,7 +143,7 @@ fn with_metadata(answer: Answer, validators: &Validators, media_type: MediaType,
 }
 
 fn insert(answer: &mut Answer, name: hyper::header::HeaderName, value: &str) {
-    // What is produced here contains no character that is illegal in a header.
+    // The values made here contain no character that is illegal in a header.
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);
     }

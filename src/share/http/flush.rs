@@ -1,4 +1,4 @@
-//! When everything before an error has been sent: hyper drops what it has not yet written when a body fails.
+//! Knowing when everything before an error has been sent: hyper drops what it has not yet written when a body fails.
 
 use std::{
     io::{self, IoSlice},

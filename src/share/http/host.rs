@@ -26,7 +26,7 @@ pub(super) fn check(
     if hosts.next().is_some() {
         return Err(HostError::Malformed);
     }
-    // What a proxy is sent goes before the header.
+    // For a request as to a proxy, the target takes precedence over the header.
     let named = match (uri.authority(), host) {
         (Some(authority), _) => authority.as_str(),
         (None, Some(host)) => host.to_str().map_err(|_| HostError::Malformed)?,
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_listened_on_is_a_host() {
+    fn only_the_address_that_is_listened_on_is_accepted_as_host() {
         let here = "127.0.0.1:8080";
         for host in ["127.0.0.1:8080", "localhost:8080", "LOCALHOST.:8080", "[::ffff:127.0.0.1]:8080"] {
             assert_eq!(checked(Some(host), here), Ok(()), "{host}");
@@ -95,7 +95,7 @@ mod tests {
         for host in ["192.0.2.7:8080", "box:8080", "Box.local:8080"] {
             assert_eq!(checked(Some(host), "192.0.2.7:8080"), Ok(()), "{host}");
         }
-        // Debian has a machine's own name lead to an address of loopback.
+        // On Debian, a machine's own name resolves to a loopback address.
         assert_eq!(checked(Some("box:8080"), "127.0.1.1:8080"), Ok(()));
         for host in ["localhost:8080", "boxer:8080", "box.evil:8080", "127.0.0.1:8080"] {
             assert_eq!(checked(Some(host), "192.0.2.7:8080"), Err(HostError::Foreign), "{host}");

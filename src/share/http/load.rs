@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread};
 
-/// Counts the answers that are being sent: each has a clone of the one that the server has.
+/// Counts the answers that are being sent: each holds a clone of the server's value.
 #[derive(Clone)]
 pub(super) struct Load {
     users: Arc<()>,
@@ -16,8 +16,8 @@ impl Default for Load {
 }
 
 impl Load {
-    /// Whether there are two processors for each answer: one decrypts while the other one sends. Otherwise it takes less time in
-    /// all to send each part while it is still in the cache of the processor that has decrypted it.
+    /// Whether there are two processors for each answer: one decrypts while the other sends. Otherwise it takes less
+    /// time overall to send each part while it is still in the cache of the processor that decrypted it.
     pub fn leaves_processors(&self) -> bool {
         let answers = Arc::strong_count(&self.users) - 1;
         answers * 2 <= self.processors

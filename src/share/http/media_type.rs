@@ -1,4 +1,4 @@
-//! What files are, by their names, and what a browser may do with them.
+//! The types of files, by their names, and what a browser may do with them.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_say_of_what_type_a_file_is_and_nothing_active_is_shown() {
+    fn a_name_determines_the_type_and_nothing_active_is_shown() {
         for (name, expected) in [("film.MP4", "video/mp4"), ("cam.ts", "video/mp2t"), ("a.b.opus", "audio/ogg")] {
             assert_eq!(media_type(OsStr::new(name)).name, expected);
         }

@@ -8,24 +8,24 @@ use std::{
 
 use crate::share::tree::NodeId;
 
-/// How long it takes at most to read and decrypt some of a file that is in memory, or on a fast disk.
+/// The longest that it takes to read and decrypt part of a file that is in memory, or on a fast disk.
 pub(super) const QUICK: Duration = Duration::from_millis(2);
-/// How often in a row a file must have been quick before it is relied on.
+/// How many times in a row a file must have been quick before it is relied on.
 const OFTEN: u32 = 64;
-/// How long a file is not relied on that was slow.
+/// How long a file that was slow is not relied on.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
-/// The pace of every file that was asked for.
+/// The pace of every file that has been asked for.
 #[derive(Default)]
 pub(super) struct Paces(Mutex<HashMap<NodeId, Arc<Pace>>>);
 
-/// The pace of one file, whoever reads it.
+/// The pace of one file, for all its readers.
 #[derive(Default)]
 pub(super) struct Pace(Mutex<Reads>);
 
 #[derive(Default)]
 struct Reads {
-    /// How many were quick since the last slow one.
+    /// How many reads were quick since the last slow one.
     quick: u32,
     last_slow: Option<Instant>,
 }
@@ -37,7 +37,7 @@ impl Paces {
 }
 
 impl Pace {
-    /// Notes that some was read by `now`, and whether that was quick.
+    /// Notes that something was read by `now`, and whether that was quick.
     pub fn note(&self, was_quick: bool, now: Instant) {
         let mut reads = lock(&self.0);
         if was_quick {
@@ -47,7 +47,8 @@ impl Pace {
         }
     }
 
-    /// Whether the file has been quick for so long, and so often, that a thread may wait for it `now` that others need.
+    /// Whether the file has been quick so often, and for so long, that at the time `now` a thread that others need may
+    /// wait for it.
     pub fn is_reliable(&self, now: Instant) -> bool {
         let reads = lock(&self.0);
         let since_slow = reads.last_slow.map(|slow| now.saturating_duration_since(slow));
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_relied_on_after_many_quick_reads_and_for_long_not_after_a_slow_one() {
+    fn a_file_is_relied_on_after_many_quick_reads_and_not_for_some_time_after_a_slow_one() {
         let (pace, start) = (Paces::default().of(1), Instant::now());
         let often = |times: u32| (0..times).for_each(|_| pace.note(true, start));
         often(OFTEN - 1);
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_read_a_file_know_its_pace() {
+    fn all_readers_of_a_file_share_its_pace() {
         let (paces, now) = (Paces::default(), Instant::now());
         (0..OFTEN).for_each(|_| paces.of(7).note(true, now));
         assert!(paces.of(7).is_reliable(now) && !paces.of(8).is_reliable(now));

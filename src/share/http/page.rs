@@ -146,7 +146,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// A number of bytes for people.
+/// A number of bytes, for people to read.
 struct Size(u64);
 
 impl fmt::Display for Size {

@@ -1,4 +1,4 @@
-//! Whose connection it is: for this machine, the kernel knows.
+//! Whose connection it is: if it comes from this machine, the kernel knows.
 
 use std::{
     io,
@@ -9,10 +9,10 @@ use rustix::process::geteuid;
 
 use crate::system::user_of_peer;
 
-/// Whether the connection from `peer` to `local` may be served: one from this machine must be of our own user,
+/// Whether the connection from `peer` to `local` may be served: one from this machine must belong to our own user,
 /// whichever of the machine's addresses it uses. Nothing is known about one from elsewhere.
 pub(super) fn is_admitted(peer: SocketAddr, local: SocketAddr) -> bool {
-    // Looking it up takes milliseconds.
+    // The lookup takes milliseconds.
     !is_of_this_machine(peer) || admits(peer, user_of_peer(peer, local))
 }
 
@@ -20,27 +20,27 @@ pub(super) fn is_admitted(peer: SocketAddr, local: SocketAddr) -> bool {
 fn admits(peer: SocketAddr, user: io::Result<Option<u32>>) -> bool {
     match user {
         Ok(Some(user)) => user == geteuid().as_raw(),
-        // Another machine, or a container, may have the same address as we; none has that of the loopback.
+        // Another machine, or a container, may have the same address as we do, but none has a loopback address.
         Ok(None) => !is_loopback(peer),
-        // Without such a list, only the token protects the files.
+        // Without the kernel's list of connections, only the token protects the files.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
-/// Whether `peer` has an address of this machine: only such can be bound to.
+/// Whether `peer` has an address of this machine: only those can be bound to.
 fn is_of_this_machine(peer: SocketAddr) -> bool {
     if is_loopback(peer) {
         return true;
     }
     let mut own = match peer.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::from((ip, 0)),
-        // A link-local one is that of an interface.
+        // A link-local address belongs to one interface.
         IpAddr::V6(_) => peer,
     };
     own.set_port(0);
     match UdpSocket::bind(own) {
         Ok(_) => true,
-        // For want of descriptors, for example, nothing is known.
+        // Any other error, for example for want of descriptors, proves nothing.
         Err(error) => error.kind() != io::ErrorKind::AddrNotAvailable,
     }
 }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_of_our_own_is_admitted_and_one_that_nobody_has_is_not() {
+    fn our_own_connection_is_admitted_and_one_that_nobody_owns_is_not() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (served, peer) = listener.accept().unwrap();

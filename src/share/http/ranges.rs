@@ -118,10 +118,10 @@ mod tests {
             ("bytes= 0-1 ,\t 500-501", ranges(&[0..2, 500..502])),
             ("BYTES=0-1", ranges(&[0..2])),
             ("bytes=,,0-1,", ranges(&[0..2])),
-            // Several, in their order.
+            // Several, in the order given.
             ("bytes=500-599,0-99", ranges(&[500..600, 0..100])),
             ("bytes=0-0,-1", ranges(&[0..1, 9999..10_000])),
-            // Those that touch or overlap are one.
+            // Those that touch or overlap become one.
             ("bytes=0-99,100-199", ranges(&[0..200])),
             ("bytes=0-99,50-149", ranges(&[0..150])),
             ("bytes=500-600,601-999", ranges(&[500..1000])),
@@ -131,12 +131,12 @@ mod tests {
             ("bytes=0-99,190-199", ranges(&[0..100, 190..200])),
             ("bytes=0-9,5000-5009,1000-1009,5-1004", ranges(&[0..1010, 5000..5010])),
             ("bytes=0-,0-,0-,0-", ranges(&[0..10_000])),
-            // Some are not there.
+            // Some bytes do not exist.
             ("bytes=0-1,20000-", ranges(&[0..2])),
             ("bytes=10000-", Wanted::Unsatisfiable),
             ("bytes=10000-10001,99999-", Wanted::Unsatisfiable),
             ("bytes=-0", Wanted::Unsatisfiable),
-            // Not understood, and so not there.
+            // Not understood, and so ignored.
             ("bytes=5-2", Wanted::All),
             ("bytes=0-1,5-2", Wanted::All),
             ("bytes=", Wanted::All),

@@ -1,4 +1,4 @@
-//! How many requests were answered that had the token.
+//! How many requests with the token were answered.
 
 use std::sync::{
     Arc,

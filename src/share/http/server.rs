@@ -1,4 +1,4 @@
-//! Listening, and how many are let in.
+//! Listening, and limiting how many clients are let in.
 
 use std::{
     convert::Infallible,
@@ -35,13 +35,13 @@ use crate::{keys::RandomnessUnavailable, share::tree::Tree};
 
 /// Connections that are served at the same time; the next ones get a 503.
 const MOST: usize = 64;
-/// Connections that are being sent that.
+/// Connections that are being sent a 503.
 const MOST_REFUSED: usize = 64;
 /// How long a client may take for the head of a request, and be silent between requests.
 const HEAD: Duration = Duration::from_secs(15);
 /// How long a client that was refused may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
-/// Memory for the head of a request, and for what was not sent yet.
+/// Memory for the head of a request, and for data not yet sent.
 const BUFFER: usize = 64 << 10;
 /// Threads that wait for connections; other threads produce the content.
 const MOST_THREADS: usize = 4;
@@ -62,11 +62,11 @@ pub(crate) struct Server {
     requests: Requests,
 }
 
-/// Ends a server.
+/// Stops a server.
 #[derive(Clone)]
 pub(crate) struct Stopper(Arc<Notify>);
 
-/// Why there is no server.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
     #[error("cannot listen")]
@@ -90,8 +90,8 @@ impl Server {
         Ok(Self { listener, address, name, token, stop, requests })
     }
 
-    /// The address of the tree's root, with the token: anyone who has it may read. Of a server that listens on all
-    /// addresses of this machine, it has the machine's name.
+    /// The address of the tree's root, with the token: anyone who has it may read. If the server listens on all
+    /// addresses of this machine, the address contains the machine's name.
     pub fn url(&self) -> String {
         let host = match &self.name {
             Some(name) if self.address.ip().is_unspecified() => format!("{name}:{}", self.address.port()),
@@ -112,7 +112,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The error that the system reports.
     pub fn run(self, tree: Arc<Tree>) -> io::Result<()> {
         let threads = thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_THREADS));
         let runtime = Builder::new_multi_thread()
@@ -179,12 +179,12 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Arc<Service>, 
             Ok::<hyper::Response<Content>, Infallible>(answer)
         }
     });
-    // How it ended is the client's business; damage was reported where it was found.
+    // How the connection ended is the client's business; damage was reported where it was found.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER)
-        // A client that has nothing more to ask for still waits for the answer.
+        // A client that has finished sending still waits for the answer.
         .half_close(true)
         .serve_connection(connection, answered)
         .await;

@@ -29,7 +29,7 @@ const INDEX: &str = "index.json";
 const PLAYLIST: &str = "index.m3u";
 const HLS: &str = ".m3u8";
 
-/// What is generated here, in a tree.
+/// The names of what is generated here in a tree.
 pub(crate) const GENERATED: Generated = Generated { names: &[INDEX, PLAYLIST], suffix: Some(HLS) };
 
 /// What answers requests.
@@ -166,7 +166,7 @@ fn find<'a>(listing: &'a Listing, names: &[&OsStr], is_folder: bool) -> Option<F
     }
 }
 
-/// What is generated for a folder or a recording under these names.
+/// What is generated for a folder or a recording, if these names lead to that.
 fn generated<'a>(listing: &'a Listing, names: &[&OsStr]) -> Option<Found<'a>> {
     let (last, above) = names.split_last()?;
     let folder = listing.find(above.iter().copied()).filter(|node| node.file().is_none())?;

@@ -1,4 +1,4 @@
-//! The word in the path that a request must know.
+//! The secret word that must be in the path of a request.
 
 use std::fmt;
 

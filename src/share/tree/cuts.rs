@@ -1,5 +1,5 @@
-//! Cutting a segment of a recording into pieces of a few seconds, by when its bytes arrived. A piece stays as it is while the
-//! segment grows: it is cut only once there is a frame that arrived too late for it.
+//! Cutting a segment of a recording into pieces of a few seconds, according to when its bytes arrived. A piece stays as
+//! it is while the segment grows: it is cut only once there is a frame that arrived too late to be part of it.
 
 use std::{ops::Range, sync::Mutex, time::Duration};
 
@@ -10,26 +10,26 @@ use crate::stream::{ReadAt, SealedFile};
 pub(crate) const PIECE_TIME: Duration = Duration::from_secs(6);
 /// The same, in microseconds.
 const PIECE: i64 = PIECE_TIME.as_micros() as i64;
-/// Pieces of MPEG-TS, which begins with a packet, consist of whole ones.
+/// MPEG-TS is cut into whole packets, counted from its start.
 const PACKET: u64 = 188;
-/// How many damaged frames in a row are passed over.
+/// How many damaged frames in a row are skipped.
 const PASSED_OVER: usize = 64;
 
-/// Where a segment is cut, as far as that was needed.
+/// Where a segment is cut, as far as that was needed so far.
 #[derive(Default)]
 pub(super) struct Cuts(Mutex<Found>);
 
 #[derive(Default)]
 struct Found {
-    /// Where the pieces end that will not change any more.
+    /// Where the pieces that will not change any more end.
     ends: Vec<u64>,
-    /// When what comes after them began to arrive, in Unix microseconds.
+    /// When the data after them began to arrive, in Unix microseconds.
     time: Option<i64>,
 }
 
 impl Cuts {
-    /// The pieces of the first `length` bytes of `sealed`, and how long each took to arrive. Only if nothing `is_to_come` is the
-    /// rest after the last whole piece one of them.
+    /// The pieces of the first `length` bytes of `sealed`, and how long each took to arrive. What comes after the last
+    /// whole piece is one of them only if nothing more `is_to_come`.
     pub fn pieces<R: ReadAt>(
         &self,
         sealed: &SealedFile<R>,
@@ -37,7 +37,7 @@ impl Cuts {
         is_to_come: bool,
     ) -> Vec<(Range<u64>, Duration)> {
         let mut found = lock(&self.0);
-        // Nothing after what cannot be read is cut.
+        // Nothing is cut after a place that cannot be read.
         let _ = found.extend(sealed);
         let mut start = 0;
         let mut pieces = Vec::new();
@@ -55,7 +55,7 @@ impl Cuts {
 }
 
 impl Found {
-    /// Cuts as far as `sealed` goes now; `None` where it cannot be read.
+    /// Cuts as far as `sealed` now goes; `None` where it cannot be read.
     fn extend<R: ReadAt>(&mut self, sealed: &SealedFile<R>) -> Option<()> {
         let (last, _) = sealed.last_frame()?;
         let time_from = |index: u64| {
@@ -73,7 +73,7 @@ impl Found {
             }
             let index = sealed.frame_at_time(next - 1).ok()??;
             let end = sealed.frame(index).ok()?.tag().end()?;
-            // If nothing came for long, the next piece begins later.
+            // If nothing arrived for a long time, the next piece begins later.
             let pieces = time_from(index + 1)?.checked_sub(time)? / PIECE;
             time = time.checked_add(pieces.max(1).checked_mul(PIECE)?)?;
             let end = end - end % PACKET;
@@ -94,10 +94,11 @@ mod tests {
         stage::{Chain, Frame, FrameBuffer},
     };
 
-    /// Bytes of a frame.
+    /// The payload bytes of a frame.
     const LENGTH: u64 = 1000;
 
-    /// A live stream as it was after each of its frames, which arrived at these milliseconds. The last one is empty and final.
+    /// A live stream as it was after each of its frames, which arrived at these times in milliseconds. The last frame
+    /// is empty and final.
     fn growing(times: &[i64]) -> Vec<SealedFile<Vec<u8>>> {
         let key_file = KeyFile::from_key(Key::from_bytes([4; 32]));
         let layout = Layout { frame_size: FrameSize::MIN, ..Layout::default() };
@@ -118,8 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn pieces_never_change_while_the_segment_grows_and_are_all_of_it_at_its_end() {
-        // Two frames a second, then nothing for long, then a burst.
+    fn pieces_never_change_while_the_segment_grows_and_cover_all_of_it_at_the_end() {
+        // Two frames a second, then nothing for a long time, then a burst.
         let mut times: Vec<_> = (0..40).map(|number| number * 500).collect();
         times.extend([100_000, 100_001, 105_000, 107_000, 107_500]);
         let cuts = Cuts::default();
@@ -129,7 +130,7 @@ mod tests {
             let is_whole = sealed.is_whole();
             let pieces = cuts.pieces(sealed, sealed.len(), !is_whole);
             assert!(pieces.starts_with(&before), "{before:?} became {pieces:?}");
-            // The same as one who sees the segment for the first time.
+            // The same as for someone who sees the segment for the first time.
             assert_eq!(pieces, Cuts::default().pieces(sealed, sealed.len(), !is_whole), "{index}");
             assert!(pieces.iter().all(|(_, time)| *time <= PIECE_TIME), "{pieces:?}");
             before = pieces;
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_that_may_grow_is_left_out_and_a_shorter_length_is_kept_to() {
+    fn a_rest_that_may_grow_is_left_out_and_a_shorter_length_is_respected() {
         let all = growing(&[0, 1000, 2000, 3000, 9000, 10_000]);
         let ends = |frames: usize, length, is_to_come| -> Vec<u64> {
             Cuts::default().pieces(&all[frames - 1], length, is_to_come).iter().map(|(range, _)| range.end).collect()

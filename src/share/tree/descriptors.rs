@@ -16,10 +16,10 @@ use rustix::io::Errno;
 use super::{fingerprint::Fingerprint, lock, place::Place};
 use crate::{files::descriptors, stream::ReadAt};
 
-/// Descriptors that are kept open, if the process may have twice as many.
+/// How many descriptors are kept open, if the process may have twice as many.
 const MOST: usize = 64;
 
-/// The descriptors used last.
+/// The descriptors that were used last.
 pub(super) struct Descriptors {
     open: Mutex<HashMap<u64, Kept>>,
     /// How many are kept.
@@ -33,7 +33,7 @@ struct Kept {
     used: u64,
 }
 
-/// A file that is reopened if its descriptor was needed for another. It must still be the same file then.
+/// A file that is reopened if its descriptor was needed for another one. It must then still be the same file.
 pub(super) struct SourceFile {
     number: u64,
     place: Place,
@@ -42,7 +42,7 @@ pub(super) struct SourceFile {
 }
 
 impl SourceFile {
-    /// The `file` that was opened at `place`.
+    /// The source file that was opened as `file` at `place`.
     pub fn of(place: Place, file: File, descriptors: &Arc<Descriptors>) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -105,7 +105,7 @@ impl Default for Descriptors {
 }
 
 impl Descriptors {
-    /// Opens something. If the process has too many descriptors for that, some that are kept are closed.
+    /// Opens something. If the process has no descriptors left for that, some that are kept are closed.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Descriptors {
         }
     }
 
-    /// Whether there was one to close.
+    /// Closes the descriptor that was used least recently; returns whether there was one.
     fn close_oldest(&self) -> bool {
         let mut open = lock(&self.open);
         let closed = oldest(&open).and_then(|oldest| open.remove(&oldest));
@@ -144,7 +144,7 @@ impl Descriptors {
     }
 }
 
-/// The number of the one that was used least recently.
+/// The number of the file that was used least recently.
 fn oldest(open: &HashMap<u64, Kept>) -> Option<u64> {
     open.iter().min_by_key(|(_, kept)| kept.used).map(|(number, _)| *number)
 }
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_files_few_are_open_and_a_file_that_was_replaced_is_stale() {
+    fn few_of_many_files_are_open_and_a_file_that_was_replaced_is_stale() {
         let folder = tempfile::tempdir().unwrap();
         let descriptors = Arc::new(Descriptors::default());
         let files: Vec<_> = (0..MOST + 10)
@@ -183,7 +183,7 @@ mod tests {
         for number in [4, 5] {
             assert_eq!(read(number).unwrap_err().raw_os_error(), Some(Errno::STALE.raw_os_error()), "{number}");
         }
-        // Whoever needs descriptors gets those, and is refused only once none is left.
+        // Whoever needs descriptors gets those that are kept, and is refused only once none is left.
         let refusing_until = |left| {
             let open = || match descriptors.open.lock().unwrap().len() {
                 open if open > left => Err(Errno::MFILE.into()),

@@ -104,7 +104,7 @@ impl FileSource {
         }
     }
 
-    /// What the files are now.
+    /// What the files are like now.
     pub fn fingerprints(&self) -> Result<Vec<Fingerprint>, OpenFailure> {
         self.places().iter().map(|place| place.metadata().map(|metadata| Fingerprint::of(&metadata))).collect()
     }

@@ -1,12 +1,12 @@
-//! How far a stream had come when it was opened: a later state of it can be distinguished from another stream.
+//! How far a stream had got when it was opened, so that a later state of it can be told from another stream.
 
 use std::sync::Arc;
 
-/// The parts of a stream, as far as they were there.
+/// The parts of a stream, as far as they had been written.
 #[derive(Clone, Debug)]
 pub(crate) struct Extent(Arc<[Mark]>);
 
-/// A part: what names its stream, and where it ended.
+/// A part: its stream's identity, and where it ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     pub prefix: [u8; 32],
@@ -23,7 +23,7 @@ impl Extent {
         self.0.last().map_or(0, |mark| mark.end)
     }
 
-    /// Whether one of both may be the other after it has grown: every byte that both have is the same then.
+    /// Whether one of the two may be the other after it has grown: every byte that both have is then the same.
     pub fn agrees_with(&self, other: &Self) -> bool {
         let (shorter, longer) = if self.0.len() <= other.0.len() { (self, other) } else { (other, self) };
         let Some((last, before)) = shorter.0.split_last() else { return longer.0.is_empty() };
@@ -52,7 +52,7 @@ mod tests {
         {
             assert!(first.agrees_with(&grown) && grown.agrees_with(&first), "{grown:?}");
         }
-        // Another stream, one that lost a part at its front, and one whose end was cut off before it went on.
+        // Another stream; one that has lost a part at its front; and one whose end was cut off before it went on.
         for other in
             [extent(&[(1, 10), (4, 20)]), extent(&[(2, 10)]), extent(&[(1, 10), (2, 15), (3, 30)]), extent(&[])]
         {

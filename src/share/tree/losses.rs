@@ -1,4 +1,4 @@
-//! What readers could not have of a tree's streams, since it was made.
+//! What readers have been unable to get from a tree's streams since it was made.
 
 use std::{
     io,
@@ -9,16 +9,16 @@ use rustix::io::Errno;
 
 use crate::stream::StreamError;
 
-/// What readers of all streams of a tree met.
+/// What the readers of all streams of a tree have met with.
 #[derive(Default)]
 pub(crate) struct Losses {
     /// Frames were damaged.
     damage: AtomicBool,
-    /// The system did not give frames out.
+    /// The system could not read frames.
     unreadable: AtomicBool,
     /// A file that was being read was replaced or removed.
     replaced: AtomicBool,
-    /// The end of a stream that has none was asked for.
+    /// Somebody read to the end of a stream that has no proper end.
     missing_end: AtomicBool,
 }
 
@@ -36,7 +36,7 @@ impl Losses {
         self.of(loss).store(true, Ordering::Relaxed);
     }
 
-    /// Whether a reader met this.
+    /// Whether a reader has met with this.
     pub fn has(&self, loss: Loss) -> bool {
         self.of(loss).load(Ordering::Relaxed)
     }
@@ -72,7 +72,7 @@ mod tests {
     use crate::stage::FrameFault;
 
     #[test]
-    fn every_error_is_of_the_kind_that_it_says() {
+    fn every_error_counts_as_the_right_kind_of_loss() {
         let read = |errno: Errno| StreamError::ReadFrame { index: 1, error: errno.into() };
         let cases = [
             (StreamError::Frame { index: 1, fault: FrameFault::Offset(1) }, Loss::Damage),

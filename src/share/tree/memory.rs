@@ -37,9 +37,9 @@ pub(super) struct Memory {
     freed: Condvar,
     /// Buffers of small frames, by log2 of the frame size.
     spare: Mutex<HashMap<u8, Vec<FrameBuffer>>>,
-    /// The streams with something in their caches, the one used last at the end.
+    /// The streams that have cached frames, with their bytes; the one used last is at the end.
     cached: Mutex<VecDeque<(Weak<dyn CachesFrames>, usize)>>,
-    /// Bytes that those may take together.
+    /// The bytes that those may take together.
     most_cached: AtomicUsize,
 }
 

@@ -1,8 +1,8 @@
 //! A tree of streams as plain files: names first, and the stream of a name when it is opened.
 //!
-//! A [`Tree`] is made from files and folders. Its [`Listing`] comes from names, metadata and headers alone, and nothing
-//! is opened to read it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and
-//! returns a [`SharedStream`]. Secrets come from an [`Unlock`], since nothing here can prompt for one.
+//! A [`Tree`] is made from files and folders. Its [`Listing`] comes from names, metadata and headers alone; no secret
+//! is needed for it. [`Tree::open`] authenticates a stream's header and final frame, once for all who ask, and returns
+//! a [`SharedStream`]. Secrets come from an [`Unlock`], since nothing here can prompt for one.
 
 mod cuts;
 mod descriptors;
@@ -59,12 +59,12 @@ use scan::Scanner;
 /// How old a listing may be and still count as fresh.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Names, and their streams.
+/// Names, and the streams that they stand for.
 pub(crate) struct Tree {
     scanner: Mutex<(Scanner, Instant)>,
     listing: RwLock<Arc<Listing>>,
     opener: Opener,
-    /// By the first file of each, so that a growing recording is kept.
+    /// By the first file of each, so that a recording keeps its slot while it grows.
     slots: Mutex<HashMap<Place, Arc<Slot>>>,
 }
 
@@ -73,14 +73,14 @@ pub(crate) struct Tree {
 struct Slot(Mutex<Option<Opened>>);
 
 struct Opened {
-    /// For every source file.
+    /// Those of all source files.
     fingerprints: Vec<Fingerprint>,
     result: Result<Arc<SharedStream>, Arc<OpenFailure>>,
 }
 
 impl Tree {
-    /// The tree of `paths`: one folder's content, or else each path under its last name. No stream has a name of what is
-    /// `generated`. `unlock` opens headers, and `listener` hears of damage.
+    /// The tree of `paths`: the content of a single folder, or else each path under its last name. No stream gets a
+    /// name of what is `generated`. `unlock` opens headers, and `listener` is notified of damage.
     ///
     /// # Errors
     ///
@@ -116,8 +116,8 @@ impl Tree {
         self.listing()
     }
 
-    /// The stream of `file`, opened now or before. A failure is remembered until the file changes, except for errors of
-    /// the system.
+    /// The stream of `file`, opened now or earlier. A failure is remembered until the file changes, unless it was a
+    /// system error.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Tree {
         self.opener.memory().cache_at_most(bytes);
     }
 
-    /// What readers could not have so far.
+    /// What readers have been unable to get so far.
     pub fn losses(&self) -> &Losses {
         self.opener.losses()
     }

@@ -9,12 +9,12 @@ use std::{
 
 use crate::files::naming::without_suffix;
 
-/// What whoever offers a tree has of its own under names in its folders: no stream gets these.
+/// The names that the server of a tree itself uses in its folders: no stream gets these.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Generated {
     /// In every folder.
     pub names: &'static [&'static str],
-    /// Beside each recording, under its name and this.
+    /// Beside each recording: its name with this suffix.
     pub suffix: Option<&'static str>,
 }
 
@@ -25,13 +25,13 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// None yet but those of what is `generated`.
+    /// No names yet but those of what is `generated`.
     pub fn new(generated: Generated) -> Self {
         Self { taken: generated.names.iter().map(OsString::from).collect(), generated }
     }
 
-    /// Whether the file called `own` could get the name of what is generated for a recording. Its name must come after those of
-    /// the recordings.
+    /// Whether the file called `own` could get the name of what is generated for a recording; if so, it must be given
+    /// its name after the recordings.
     pub fn comes_last(&self, own: &OsStr) -> bool {
         let stripped = without_suffix(Path::new(own)).map_or_else(|| own.to_owned(), OsString::from);
         self.generated.suffix.is_some_and(|suffix| stripped.as_bytes().ends_with(suffix.as_bytes()))
@@ -48,8 +48,8 @@ impl Names {
         name
     }
 
-    /// A name for the file called `own`: without the suffix, or if that is taken, its own, or if even that is taken, the
-    /// first of them with a number. Names without a suffix must come first, and the others in their order.
+    /// A name for the file called `own`: without the suffix; if that is taken, its own name; and if even that is taken,
+    /// the first of them with a number. Names without a suffix must come first, and the others in their order.
     pub fn give(&mut self, own: &OsStr) -> OsString {
         let stripped = without_suffix(Path::new(own)).map_or_else(|| own.to_owned(), OsString::from);
         let numbered = (2_u64..).map(|number| with_number(&stripped, number));
@@ -62,7 +62,7 @@ impl Names {
         stripped
     }
 
-    /// The name of the folder called `own`, as it is.
+    /// Reserves the name of the folder called `own`, which is used as it is.
     pub fn give_own(&mut self, own: &OsStr) -> OsString {
         self.taken.insert(own.to_owned());
         own.to_owned()
@@ -93,18 +93,18 @@ mod tests {
     }
 
     #[test]
-    fn the_suffix_is_left_out_unless_a_name_would_be_there_twice() {
+    fn the_suffix_is_left_out_unless_two_names_would_be_the_same() {
         assert_eq!(given(vec!["film.mp4.reel", "a.reel", ".reel"]), [".reel", "a", "film.mp4"]);
         assert_eq!(given(vec!["..reel", "...reel", "....reel"]), ["...reel", "..reel", "..."]);
         assert_eq!(given(vec!["film.reel", "film"]), ["film", "film.reel"]);
         assert_eq!(given(vec!["a.reel.reel", "a", "a.reel"]), ["a", "a.reel", "a.reel.reel"]);
-        // Of two folders that were named.
+        // As from two named folders.
         assert_eq!(given(vec!["film.mp4.reel"; 4]), ["film.mp4", "film.mp4.reel", "film-2.mp4", "film-3.mp4"]);
         assert_eq!(given(vec![".x.reel"; 3]), [".x", ".x.reel", ".x-2"]);
     }
 
     #[test]
-    fn no_stream_gets_the_name_of_what_is_generated() {
+    fn no_stream_gets_a_name_that_is_generated() {
         let mut names = Names::new(Generated { names: &["index.json"], suffix: Some(".m3u8") });
         assert!(names.comes_last(OsStr::new("cam.m3u8.reel")) && !names.comes_last(OsStr::new("cam.reel")));
         assert_eq!(names.give(OsStr::new("index.json.reel")), "index.json.reel");

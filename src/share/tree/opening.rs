@@ -34,7 +34,7 @@ pub(crate) trait Unlock: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Whatever should be reported; it is remembered until the file changes.
+    /// The failure to report; it is remembered until the file changes.
     fn unlock(
         &self,
         path: &Path,
@@ -66,7 +66,7 @@ impl Opener {
         &self.losses
     }
 
-    /// Opens `source`. Unchanged parts that were opened `before` are reused, and for a file that has grown, its keys.
+    /// Opens `source`. Unchanged parts that were opened `before` are reused, as are the keys of a file that has grown.
     pub fn open(
         &self,
         source: &FileSource,
@@ -83,7 +83,7 @@ impl Opener {
                 return Err(failure);
             }
         };
-        // A growing file is not reported each time.
+        // The end of a growing file is not reported each time.
         if !before.is_some_and(|before| before.end() == end) {
             self.report_end(&parts, &end);
         }
@@ -99,7 +99,7 @@ impl Opener {
         Ok((vec![Part { start: 0, length, sealed, facts: None, cuts: Arc::default() }], end))
     }
 
-    /// Opens segment after segment, as far as each continues the one before it.
+    /// Opens one segment after another, as long as each continues the one before it.
     fn recording(
         &self,
         places: &[Place],
@@ -124,7 +124,7 @@ impl Opener {
             if let Some(last) = parts.last_mut()
                 && let Err(why) = follows(last, &facts).map_err(about)?
             {
-                // Everything that its recorder wrote to the segment before is here.
+                // Everything that its recorder wrote to the previous segment is here.
                 if why == Break::Unfinished {
                     let until = facts.record.offset.saturating_sub(last.offset_in_recording());
                     start -= last.length - last.length.min(until);
@@ -134,7 +134,7 @@ impl Opener {
                 }
             }
             let length = sealed.len();
-            // Where it was cut is not found out again.
+            // The places where it was cut are not determined again.
             let known = known.filter(|known| known.sealed.header().prefix.encode() == sealed.header().prefix.encode());
             let cuts = known.map(|known| Arc::clone(&known.cuts)).unwrap_or_default();
             parts.push(Part { start, length, sealed, facts: Some(facts), cuts });
@@ -148,7 +148,7 @@ impl Opener {
         Ok((parts, end))
     }
 
-    /// Opens the stream at `place`, of which an earlier state may be `known`.
+    /// Opens the stream at `place`; `known` is an earlier state of it, if there is one.
     fn sealed(&self, place: &Place, known: Option<&Part>) -> Result<Arc<SealedFile<SourceFile>>, OpenFailure> {
         let now = Fingerprint::of(&place.metadata()?);
         if let Some(known) = known

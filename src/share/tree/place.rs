@@ -1,4 +1,4 @@
-//! The place of a file, opened so that nothing leads out of the named folder.
+//! Where a file is, and how it is opened so that no path leads out of the named folder.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -29,7 +29,7 @@ impl Place {
         Self { root: path.into(), path: path.to_owned() }
     }
 
-    /// What has this `path`, which is that of a folder that was named and more.
+    /// The place at `path`, which is below the folder that was named.
     pub fn below(&self, path: PathBuf) -> Self {
         Self { root: Arc::clone(&self.root), path }
     }

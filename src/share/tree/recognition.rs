@@ -16,7 +16,7 @@ pub(super) struct Claims {
     /// The positions of frames, and whether the length follows from them; unknown if the header is damaged.
     layout: Option<Layout>,
     is_live: bool,
-    /// Whether the file could not be read at that moment.
+    /// Whether this is a guess, because the file could not be read at that moment.
     is_guess: bool,
     pub segment: Option<SegmentRecord>,
 }
@@ -41,12 +41,12 @@ impl Claims {
         Some(Self { layout: Some(header.layout()), is_live, is_guess: false, segment: header.segment() })
     }
 
-    /// Whether the header was read.
+    /// Whether the header could be read.
     pub fn is_sound(&self) -> bool {
         self.layout.is_some()
     }
 
-    /// Whether reading the same file again may give others.
+    /// Whether reading the same file again may give other claims.
     pub fn is_guess(&self) -> bool {
         self.is_guess
     }

@@ -27,9 +27,9 @@ pub(super) struct Scanner {
     generated: Generated,
     ids: HashMap<PathBuf, NodeId>,
     known: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
-    /// Those that the current scan has met.
+    /// What the current scan has come across.
     met: HashMap<PathBuf, (Fingerprint, Option<Claims>)>,
-    /// Folders where a tree is mounted. To look at them could mean to wait for ourselves.
+    /// Folders where a tree is mounted. Looking into them could mean waiting for ourselves.
     mounts: HashSet<PathBuf>,
     descriptors: Arc<Descriptors>,
 }
@@ -51,7 +51,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// An empty one.
+    /// A folder in which nothing has been found yet.
     fn new(id: NodeId, path: &'a Path, names: Names, listing: &'a mut Listing) -> Self {
         Self { id, path, names, children: BTreeMap::new(), listing }
     }
@@ -89,7 +89,7 @@ impl Scanner {
         self.roots = roots;
         self.known = std::mem::take(&mut self.met);
         let mut attributes = metadata.as_ref().map_or_else(unknown_attributes, Attributes::of);
-        // For a single file, the root folder is our own.
+        // For a single file, we make up the root folder ourselves.
         attributes.mode |= 0o500 | ((attributes.mode & 0o444) >> 2);
         listing.insert(Node {
             id: ROOT,
@@ -101,14 +101,14 @@ impl Scanner {
         listing
     }
 
-    /// The roots, which are to be put back afterwards.
+    /// Takes the roots, which must be put back after the scan.
     fn begin(&mut self) -> Vec<Root> {
         let roots = std::mem::take(&mut self.roots);
         self.mounts = mounted_below(&roots, &self.descriptors);
         roots
     }
 
-    /// For each named path, whether there is a stream in it.
+    /// Scans each named path, and returns whether there is a stream in it.
     fn scan_roots(&mut self) -> Vec<(usize, bool)> {
         let roots = self.begin();
         let found = roots
@@ -205,7 +205,7 @@ impl Scanner {
         self.add_file(file, metadata, metadata, name, within);
     }
 
-    /// Adds `file` as `name`, which belongs to who has the file of `owner`, and has the times of `newest`.
+    /// Adds `file` as `name`, with the owner and permissions of `owner` and the times of `newest`.
     fn add_file(
         &mut self,
         file: FileEntry,
@@ -262,7 +262,7 @@ fn mounted_below(roots: &[Root], descriptors: &Descriptors) -> HashSet<PathBuf> 
     let mounts = descriptors.with_room(mounts).unwrap_or_default();
     let trees: Vec<_> = mounts.into_iter().filter(|mount| mount.kind == TREE).collect();
     let mut found = HashSet::new();
-    // Only then, since it takes time.
+    // This is done only if there are any, since it takes time.
     if !trees.is_empty() {
         for path in roots.iter().filter(|root| root.is_folder).map(|root| root.place.path()) {
             let Ok(absolute) = path.canonicalize() else { continue };

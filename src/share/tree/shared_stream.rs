@@ -30,13 +30,13 @@ use crate::{
     stream::{SealedFile, StreamError, VerifiedFrame},
 };
 
-/// Bytes that are copied at a time from frames that are too large for a slow reader to hold.
+/// How many bytes are copied at a time from frames that are too large for a slow reader to keep.
 const PIECE: usize = 128 << 10;
-/// Frames whose damage is remembered, so that it is reported once.
+/// How many failed frames are remembered, so that each is reported once.
 const MOST_REPORTED: usize = 10_000;
 
-/// A stream that is open. Its bytes are authenticated at their offsets. After the file has changed, it is dropped and
-/// wiped with its last reader.
+/// An open stream. Its bytes are authenticated at their offsets. After the file has changed, the stream is dropped and
+/// wiped along with its last reader.
 pub(crate) struct SharedStream {
     parts: Vec<Part>,
     length: u64,
@@ -59,7 +59,7 @@ pub(crate) struct SharedStream {
 pub(crate) enum End {
     /// With its final frame; of a recording, the last one.
     Whole,
-    /// The final frame was never written, or has not been yet, or is damaged.
+    /// The final frame was never written, has not been written yet, or is damaged.
     Unfinished,
     /// The recording continues in a segment that is not here, or not yet.
     Continued,
@@ -110,7 +110,7 @@ impl SharedStream {
         })
     }
 
-    /// The length of the plaintext; for a stream without a proper end, up to where it can be read.
+    /// The length of the plaintext; for a stream without a proper end, as far as it can be read.
     pub fn len(&self) -> u64 {
         self.length
     }
@@ -119,22 +119,22 @@ impl SharedStream {
         self.end.clone()
     }
 
-    /// Whether reading at the end returns the end; otherwise it is an error.
+    /// Whether reading at the end returns no bytes; otherwise it is an error.
     pub fn is_whole(&self) -> bool {
         self.end == End::Whole
     }
 
-    /// Whether a reader of it may have to wait until others have read their frames.
+    /// Whether a reader may have to wait until others have read their frames.
     pub fn has_large_frames(&self) -> bool {
         self.has_large_frames
     }
 
-    /// Identifies this content: it survives a change of the passphrase, and no other content has it.
+    /// Identifies this content: it stays the same when the passphrase is changed, and no other content has it.
     pub fn etag(&self) -> &str {
         &self.etag
     }
 
-    /// Tells a stream that has grown from another one.
+    /// Tells this stream, once it has grown, from another one.
     pub fn extent(&self) -> &Extent {
         &self.extent
     }
@@ -144,8 +144,8 @@ impl SharedStream {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// The pieces of a recording, as ranges of the whole, and how long each took to arrive. While it `grows`, what comes
-    /// after the last piece that is whole is left out: no piece ever changes.
+    /// The pieces of a recording, as ranges of the whole, and how long each took to arrive. While it `grows`, what
+    /// comes after the last whole piece is left out, so that no piece ever changes.
     pub fn pieces(&self, grows: bool) -> Vec<(Range<u64>, Duration)> {
         let mut pieces = Vec::new();
         for (number, part) in (1..).zip(&self.parts) {
@@ -203,10 +203,10 @@ impl SharedStream {
         let missing = || StreamError::NoSuchFrame { index: sealed.frames() };
         let index = sealed.frame_at_offset(place).and_then(|index| index.ok_or_else(missing)).map_err(failed)?;
         let is_live = sealed.header().prefix.features.contains(Features::LIVE);
-        // Also of a frame that is not cached, the tag is remembered.
+        // The tag is remembered even if the frame is not cached.
         self.memory.uses_cache(&self.me, frame_size.wire());
         let bytes = if is_live {
-            // The search for its position has put it there.
+            // Searching for its position has put it into the cache.
             Bytes::Cached(sealed.frame(index).map_err(failed)?)
         } else {
             let buffer = self.memory.spare(frame_size).unwrap_or_else(|| FrameBuffer::new(frame_size));
@@ -217,7 +217,7 @@ impl SharedStream {
             Bytes::Cached(frame) => (frame.tag().offset, frame.payload().len()),
             _ => (0, 0),
         };
-        // Another authentic frame may have been put there since its tag was remembered.
+        // Another authentic frame may have been put there since the tag was remembered.
         let from = place.checked_sub(frame_offset).and_then(|from| usize::try_from(from).ok());
         let from = from.filter(|from| *from < payload).ok_or_else(|| failed(missing()))?;
         Ok(Some(Piece { bytes, within: from..payload.min(from.saturating_add(most)), memory }))
@@ -227,14 +227,14 @@ impl SharedStream {
         let Some((number, part)) = self.part_at(offset)? else { return Ok(0) };
         let most = usize::try_from(part.end() - offset).unwrap_or(usize::MAX).min(area.len());
         let wire = part.sealed.header().prefix.frame_size.wire();
-        // Others forget their frames only once this one is about to be read: while it waits, it has none.
+        // Other streams drop their frames only once this frame is about to be read: while it waits, it holds none.
         let _admitted = self.memory.admit(wire);
         self.memory.uses_cache(&self.me, wire);
         let read = part.sealed.read_at(area.get_mut(..most).unwrap_or_default(), offset - part.start);
         read.map_err(|error| self.failed(number, error))
     }
 
-    /// The part that has the byte at `offset`, and its number; `None` at or after the end.
+    /// The part that has the byte at `offset`, and its index; `None` at or after the end.
     fn part_at(&self, offset: u64) -> Result<Option<(usize, &Part)>, ReadFailure> {
         let number = self.parts.partition_point(|part| part.end() <= offset);
         match (self.parts.get(number), self.parts.last()) {
@@ -286,7 +286,8 @@ impl Part {
         self.start.saturating_add(self.length)
     }
 
-    /// Whether the file holds another stream now: either copy of the header may be damaged, and both begin as they did.
+    /// Whether the file now holds another stream: neither copy of its header, of which one may be damaged, has the
+    /// prefix of this one.
     fn is_replaced(&self) -> bool {
         !self.sealed.is_in(self.sealed.source())
     }

@@ -28,7 +28,7 @@ use crate::{
 const SIZE: FrameSize = FrameSize::MIN;
 const PAYLOAD: usize = SIZE.payload();
 
-/// Opens with one key file, and counts.
+/// Opens with one key file, and counts how often.
 struct Unlocking(Arc<AtomicUsize>, KeyFile);
 
 impl Unlock for Unlocking {
@@ -142,7 +142,7 @@ fn a_tree_lists_streams_by_their_names_and_lengths_and_nothing_else() {
     symlink("film.mp4.reel", root.join("alias.reel")).unwrap();
     symlink("..", root.join("day/up")).unwrap();
     let shared = share(&[root]);
-    // What is listed does not have to be there any more: nothing is opened.
+    // The listed files need not be there any more: nothing is opened.
     let kept = root.with_extension("kept");
     fs::rename(root, &kept).unwrap();
     let listing = shared.tree.listing();
@@ -185,7 +185,7 @@ fn several_paths_are_each_under_their_last_name_and_nodes_keep_their_ids() {
 }
 
 #[test]
-fn a_hundred_who_ask_at_once_have_a_stream_opened_once_and_a_failure_is_remembered_until_the_file_changes() {
+fn a_stream_is_opened_once_for_a_hundred_callers_and_a_failure_is_remembered_until_the_file_changes() {
     let folder = tempfile::tempdir().unwrap();
     let (sound, locked) = (folder.path().join("sound.reel"), folder.path().join("locked.reel"));
     fs::write(&sound, plain(10_000)).unwrap();
@@ -211,7 +211,7 @@ fn a_hundred_who_ask_at_once_have_a_stream_opened_once_and_a_failure_is_remember
 }
 
 #[test]
-fn a_new_header_keeps_stream_and_etag_and_another_stream_has_another() {
+fn a_new_header_keeps_the_stream_and_its_etag_and_another_stream_has_another_etag() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.reel");
     let mut stream = new_stream(Features::NONE, 4);
@@ -231,12 +231,12 @@ fn a_new_header_keeps_stream_and_etag_and_another_stream_has_another() {
     fs::write(&path, plain(9000)).unwrap();
     let third = shared.open("film").unwrap();
     assert_ne!(third.etag(), first.etag());
-    // Those who have opened it before are not given bytes of another.
+    // Readers who opened it before are not given bytes of another stream.
     assert!(read_all(&first).is_err());
 }
 
 #[test]
-fn of_an_unfinished_stream_all_sound_bytes_are_there_and_its_end_is_an_error() {
+fn all_sound_bytes_of_an_unfinished_stream_are_there_and_its_end_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.reel");
     let whole = plain(4 * PAYLOAD + 10);
@@ -326,7 +326,7 @@ fn pieces_are_the_plaintext_of_every_kind_of_frame() {
 }
 
 #[test]
-fn of_a_recording_that_grows_only_what_is_new_is_opened() {
+fn only_what_is_new_in_a_growing_recording_is_opened() {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recording");
     let folder = tempfile::tempdir().unwrap();
     let add = |name: &str| {
@@ -350,7 +350,8 @@ fn of_a_recording_that_grows_only_what_is_new_is_opened() {
 fn a_recording_is_one_file_as_far_as_its_segments_are_one_chain() {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recording");
     let folder = tempfile::tempdir().unwrap();
-    // The names of the files, which are copied in this order, and what the listing, the length, the end and events are.
+    // The names of the files, which are copied in this order, and the expected listing, length, end and number of
+    // events.
     type Case<'a> = (&'a [&'a str], &'a [&'a str], u64, End, usize);
     let cases: [Case<'_>; 6] = [
         (&["first", "second", "third"], &["1"], 12_588, End::Whole, 0),

@@ -76,7 +76,7 @@ struct Following<'a> {
     keyring: &'a Keyring,
     places: Places,
     recorder: RecorderWatch,
-    /// Whether it was reported that no recorder was seen.
+    /// Whether it has been reported that no recorder was seen.
     is_unseen_said: bool,
     allows_gaps: bool,
 }
@@ -222,7 +222,7 @@ impl Following<'_> {
     ) -> Result<(), Halt> {
         let mut has_successor = false;
         loop {
-            // If the recorder is gone by now, nothing comes after what is delivered next.
+            // If the recorder is already gone, nothing comes after what is delivered next.
             let recorder = self.recorder.look(followed.frames.source());
             let has_grown = followed.deliver(delivery, progress)?;
             let goes_on = followed.end.is_none_or(TagFlags::is_continued);
@@ -242,7 +242,7 @@ impl Following<'_> {
                         }
                         self.wait(delivery)?;
                     }
-                    // Once another segment has begun, this one no longer grows: all of it is there now.
+                    // Once another segment has begun, this one no longer grows, so all of it is there now.
                     Some(_) if followed.end.is_none() && !has_successor => has_successor = true,
                     Some(next) => {
                         followed = self.go_on(&followed, &next)?;
@@ -265,7 +265,7 @@ impl Following<'_> {
         Ok(later.map(|(path, _)| path))
     }
 
-    /// Goes on with the segment at `path`, if it continues the one that was followed.
+    /// Goes on with the segment at `path`, if it continues the one that was being followed.
     fn go_on(&mut self, followed: &Followed, path: &Path) -> Result<Followed, Failure> {
         let Some(next) = self.try_open(path, 0)? else { return Err(replaced(path)) };
         let (Some(record), Some(next_record)) = (followed.record, next.record) else { return Err(replaced(path)) };

@@ -23,7 +23,7 @@ impl From<Failure> for Halt {
 }
 
 impl Halt {
-    /// The delivery failed with `error`; `failure` says how that is reported, where it is not about the output.
+    /// The delivery failed with `error`; `failure` says how that is reported if it is not about the output.
     pub fn of(error: StreamError, failure: impl FnOnce(&StreamError) -> Failure) -> Self {
         match error {
             StreamError::Write(_) | StreamError::Stopped => Self::NotTaken(error),
@@ -33,7 +33,7 @@ impl Halt {
 }
 
 impl Decryption<'_> {
-    /// Ends a `delivery` that is complete (`delivered`) or was halted. A command that exits early has had what it
+    /// Ends a `delivery` that is complete (`delivered`) or was halted. A command that exits early has got what it
     /// wanted.
     pub(super) fn end_pieces(
         &self,

@@ -116,8 +116,8 @@ impl Decryption<'_> {
         Ok(())
     }
 
-    /// Opens the output of a job: a file or a pipe, or the command, which is started. `stop` ends a wait for input,
-    /// since nobody needs more then.
+    /// Opens the output of a job: a file or a pipe, or the command, which is started. `stop` ends a wait for input once
+    /// nobody needs any more.
     fn open_delivery<'j>(
         &'j self,
         job: &'j Job,
@@ -137,7 +137,7 @@ impl Decryption<'_> {
     }
 
     /// Ends what [`Decryption::open_delivery`] opened: gives a file its name, or lets the command's input end. A
-    /// command that exits early has had what it wanted; one that does not get everything is ended.
+    /// command that exits early has got what it wanted; one that does not get everything is ended.
     fn end_delivery(
         &self,
         delivery: Delivery<'_>,

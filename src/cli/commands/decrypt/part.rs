@@ -107,7 +107,7 @@ impl Decryption<'_> {
         let mut frames = VerifiedFrames::new(stream, rest);
         let delivered = delivery.deliver_selection(&mut frames, &selection, progress.delivered());
         match (part, &delivered) {
-            // A command that was given nothing, because nothing is there, is ended when it is dropped.
+            // The command was given nothing, because there is nothing; it is ended when it is dropped.
             (Part::Bytes(range), Ok(Some(length))) if range.within(*length).is_none() => {
                 return Err(beyond_the_end(&input.label, *length));
             }
@@ -129,7 +129,7 @@ fn beyond_the_end(input: &Label, length: u64) -> Failure {
         .with_hint("bytes count from 0; -COUNT takes the last ones")
 }
 
-/// The time of the first frame, and that of the last, which is when the input ended.
+/// The time of the first frame and that of the last, which is when the input ended.
 fn times_of(sealed: &SealedFile<&File>) -> Result<Range<i64>, StreamError> {
     let first = sealed.frame(0)?.tag().time;
     let last = sealed.frame(sealed.frames().saturating_sub(1))?.tag().time;

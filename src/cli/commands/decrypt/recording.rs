@@ -1,4 +1,4 @@
-//! Decrypting the segments of a recording, one after the other, to one output.
+//! Decrypting the segments of a recording, one after another, to one output.
 
 use std::{
     path::{Path, PathBuf},
@@ -39,12 +39,12 @@ use crate::{
     stream::{StreamError, StreamFile, widen_pipe},
 };
 
-/// A segment, and what was found of it before anything was written.
+/// A segment, and what was found out about it before anything was written.
 struct Checked {
     path: PathBuf,
     facts: SegmentFacts,
     slot: KeySlot,
-    /// How many bytes of it are given out.
+    /// How many of its bytes are delivered.
     length: u64,
 }
 
@@ -99,7 +99,7 @@ pub(super) fn refuse_without_output(inputs: &Inputs) -> Result<(), Failure> {
     }
 }
 
-/// The segments that are `named`, those of folders by their numbers.
+/// The segments that are `named`; those in a folder are ordered by their numbers.
 fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, SegmentRecord)>, Failure> {
     let mut segments = Vec::new();
     let mut others = Vec::new();
@@ -214,7 +214,7 @@ impl Decryption<'_> {
         let input = InputFile::open(Some(&segment.path)).map_err(Failure::from)?;
         let (stream, frames) = InputHeader::read(&input, |_| {})?.open(keyring)?;
         let Checked { facts, length, .. } = segment;
-        // Prefix and record are there for all to see, and can be copied into another stream; its file key cannot.
+        // Anyone can read the prefix and the record and copy them into another stream, but not the file key.
         let is_same = stream.header().prefix == facts.prefix && stream.link().is_same(&facts.link);
         if !is_same || stream.header().segment() != Some(facts.record) {
             return Err(replaced(&input.label).into());

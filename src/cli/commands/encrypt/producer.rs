@@ -84,7 +84,7 @@ fn seal_output(
     {
         return Err(Failed::Command(failure.clone()));
     }
-    // Our own failure comes first, unless it is that the command has not closed its output.
+    // Our own failure comes first, unless the failure is that the command has not closed its output.
     let left_open = matches!(&error, StreamError::Read(error)
         if error.get_ref().is_some_and(|reason| reason.is::<CommandFailure>()));
     running.end();

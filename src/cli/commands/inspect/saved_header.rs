@@ -10,8 +10,8 @@ use crate::{
     },
 };
 
-/// Writes the header copy `copy` twice, as it begins a stream, to a file that only its owner can read. `read` is what
-/// no output may overwrite.
+/// Writes the header copy `copy` twice, as at the start of a stream, to a file that only its owner can read. `read`
+/// describes the files that no output may overwrite.
 pub(super) fn save(copy: &[u8], path: &Path, replaces: bool, read: &[Metadata]) -> Result<(), Failure> {
     let mut protected = Protected::default();
     read.iter().for_each(|metadata| protected.add(metadata));

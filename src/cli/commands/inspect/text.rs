@@ -1,4 +1,4 @@
-//! Findings as a person reads them: a block of named lines.
+//! Findings for people to read: a block of named lines.
 
 use std::{fmt::Write, time::Duration};
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_the_figures_that_an_estimate_bears() {
+    fn durations_have_no_more_digits_than_an_estimate_justifies() {
         let shown = [0.0412, 0.695, 6.94, 69.4, 3700.0].map(duration);
         assert_eq!(shown, ["0.04 s", "0.69 s", "6.9 s", "69 s", "1h 1m 40s"]);
     }

@@ -19,8 +19,8 @@ use crate::{
     record::{Ended, JournalError, ProducerEnd, SourceEnd},
 };
 
-/// How the recording of `label` in `folder` ended, unless it ended well. `command` is the program that was recorded, and how
-/// it ended last, as far as that is known.
+/// The failure to report for the recording of `label` in `folder`, unless it ended well. `command` is the program that
+/// was recorded, with how it last ended, if that is known.
 pub(super) fn failure_of(
     ended: Ended,
     folder: &Path,
@@ -69,12 +69,12 @@ pub(super) fn failure_of(
     }
 }
 
-/// Nothing can be recorded to `folder`.
+/// The failure that nothing can be recorded to `folder`.
 pub(super) fn folder_failure(folder: &Path, error: &io::Error) -> Failure {
     Failure::system(folder, "cannot record to this folder", error).with_hint(hint_for_folder(error))
 }
 
-/// What to do where no file can be made in a folder.
+/// What to do if no file can be created in a folder.
 fn hint_for_folder(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
@@ -84,7 +84,8 @@ fn hint_for_folder(error: &io::Error) -> &'static str {
     }
 }
 
-/// What there is of a recording, for a hint. Where segments are removed, or part of it may be lost, it may be less by now.
+/// What has been recorded, for a hint. If segments are removed, or part of the recording may be lost, it does not say
+/// that everything is kept.
 fn kept(ended: &Ended, removes_segments: bool) -> String {
     let is_kept = !removes_segments && !ended.is_doubtful;
     let (were, kept) = if ended.bytes == 1 { ("was", ", and is kept") } else { ("were", ", and are kept") };

@@ -41,7 +41,7 @@ pub(in crate::cli) fn record(plan: &RecordPlan, startup: Startup) -> Result<(), 
     recorded
 }
 
-/// All that can be refused before the command runs is refused before it runs.
+/// Everything that can be refused is refused before the command runs.
 fn run(plan: &RecordPlan, startup: Startup) -> Result<(), Failure> {
     let secret = LockSource::choose(&plan.secret, plan.producer.is_none(), &startup)?;
     let watching = startup.watch(if plan.ignores_interrupts { Answer::Ignore } else { Answer::Die });
@@ -108,9 +108,9 @@ struct Recorder<'a> {
     plan: &'a RecordPlan,
     folder: &'a RecordingFolder,
     lock: NewLock,
-    /// The keys of the first segment: what has to be asked has been asked for them.
+    /// The keys of the first segment, for which all prompts have been answered.
     first: Option<NewStream>,
-    /// What is recorded, and how it is shown.
+    /// What is recorded, as a label and as it is shown.
     label: Label,
     what: String,
     recording: [u8; 16],
@@ -135,7 +135,7 @@ impl Recorder<'_> {
         let request = self.end_of_command(line);
         let ended = self.record(&mut source, request, parts, watching)?;
         let last_end = source.last_end().cloned();
-        // Whatever is left of the command ends before anything is said of the end.
+        // Whatever is left of the command ends before the end is reported.
         drop(source);
         failure_of(
             ended,
@@ -155,7 +155,7 @@ impl Recorder<'_> {
         failure_of(ended, self.folder.path(), &self.label, None, self.plan.retention.removes_any())
     }
 
-    /// What has the recording end once its command, which `line` runs, has ended.
+    /// The request that ends the recording by ending its command, which `line` runs.
     fn end_of_command(&self, line: &CommandLine) -> EndRequest {
         let (ending, hastening, board) =
             (Arc::clone(&self.control), Arc::clone(&self.control), Arc::clone(&self.board));
@@ -169,8 +169,8 @@ impl Recorder<'_> {
         EndRequest { end: Box::new(end), hasten: Some(Box::new(move || hastening.hasten())), ignores_interrupts: false }
     }
 
-    /// Records `source` until it ends, or it was asked to end by `request` and has; does what is left to do for finished
-    /// segments.
+    /// Records `source` until it ends, by itself or because `request` asked it to; then finishes what is to be done
+    /// with finished segments.
     fn record(
         &mut self,
         source: &mut impl Source,
@@ -193,7 +193,7 @@ impl Recorder<'_> {
             });
             (line, object)
         }));
-        // Whoever reads what is reported, and stops, does not stop the recording.
+        // A reader of the reports that stops reading does not stop the recording.
         report::stop_waiting_for_readers();
         thread::scope(|scope| {
             let mut surroundings = Surroundings::start(scope, parts, (&board, &control), &what, watching)?;
@@ -202,7 +202,8 @@ impl Recorder<'_> {
                 service.iter().for_each(ServiceManager::stopping);
                 (request.end)();
             };
-            // What is still to be done when the recording has ended takes no time: a signal that comes late does no harm.
+            // What remains to be done after the recording has ended takes no time, so a signal that comes late does no
+            // harm.
             watching.ask_to_end(EndRequest { end: Box::new(end), ..request }).for_good();
             self.service.iter().for_each(ServiceManager::ready);
             let (time, beat) = (&SystemTime, self.service.as_ref().and_then(ServiceManager::beat));
@@ -210,7 +211,7 @@ impl Recorder<'_> {
             let hook = self.plan.hook.as_ref();
             let when_over = || {
                 if let Some(stop) = hook.map(|hook| hook.stop.clone()) {
-                    // From here on, a signal leaves what is left to do for the segments to the next recorder.
+                    // From here on, a signal leaves what is still to be done with the segments to the next recorder.
                     let leave = Box::new(move || stop.request());
                     watching.ask_to_end(EndRequest { end: leave, hasten: None, ignores_interrupts: false }).for_good();
                 }
@@ -222,7 +223,7 @@ impl Recorder<'_> {
         })
     }
 
-    /// `when_over` is called before anybody hears that the recording is over.
+    /// Calls `when_over` before anybody learns that the recording is over.
     fn journal(
         &mut self,
         source: &mut impl Source,

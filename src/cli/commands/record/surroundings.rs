@@ -1,4 +1,4 @@
-//! The threads beside a recording: who answers for it, who speaks to systemd, who looks after its segments.
+//! The threads beside a recording: one answers status requests, one reports to systemd, one looks after the segments.
 
 use std::{
     io::{self, ErrorKind},
@@ -18,11 +18,11 @@ use crate::{
     signals::Watching,
 };
 
-/// What to do where the system says that a file system is full.
+/// What to do if the system says that a file system is full.
 pub(super) const MAKE_ROOM: &str =
     "make room, and record again: df shows how much is free, and df -i how many more files there can be";
 
-/// Listens for those who ask how the recorder is doing.
+/// Listens for clients that ask for the recorder's status.
 pub(super) fn listen(address: &StatusAddress, quiet: bool) -> Result<Listener, Failure> {
     let shown = match address {
         StatusAddress::Socket(path) => format!("--status {}", path.display()),
@@ -57,7 +57,7 @@ fn listen_hint(address: &StatusAddress, error: &io::Error) -> &'static str {
     }
 }
 
-/// Opens what a recorder knows of its segments in `folder`.
+/// Opens the ledger of the recorder's segments in `folder`.
 pub(super) fn open_ledger(folder: &RecordingFolder) -> Result<Ledger, Failure> {
     Ledger::open(folder).map_err(|error| ledger_failure(folder, error))
 }
@@ -77,14 +77,14 @@ pub(super) fn ledger_failure(folder: &RecordingFolder, error: LedgerError) -> Fa
     }
 }
 
-/// The threads; each ends when what it has here is dropped.
+/// The threads; each ends when its handle here is dropped.
 pub(super) struct Surroundings<'scope> {
     _server: Option<StopServer>,
     _service: Option<Sender<()>>,
     keeper: Option<(Sender<KeeperMessage>, ScopedJoinHandle<'scope, ()>)>,
 }
 
-/// What the threads are to be.
+/// What the threads work with; there is a thread for each part that is given.
 pub(super) struct Parts<'a> {
     pub listener: Option<Listener>,
     pub service: Option<ServiceManager>,
@@ -92,7 +92,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'scope> Surroundings<'scope> {
-    /// Starts what there is of `parts`; `what` is recorded.
+    /// Starts a thread for each of `parts`; `what` is what is recorded, as it is shown.
     pub fn start<'env: 'scope>(
         scope: &'scope Scope<'scope, 'env>,
         parts: Parts<'env>,
@@ -123,7 +123,7 @@ impl<'scope> Surroundings<'scope> {
         Ok(started)
     }
 
-    /// Passes on what has become of a segment to whoever looks after it.
+    /// Tells the keeper what has happened to a segment.
     pub fn tell(&self, event: &Event<'_>) {
         let Some((keeper, _)) = &self.keeper else { return };
         let message = match *event {
@@ -135,13 +135,13 @@ impl<'scope> Surroundings<'scope> {
             Event::ClockStepped => KeeperMessage::ClockStepped,
             _ => return,
         };
-        // If it is gone, segments are kept.
+        // If the keeper is gone, segments are kept.
         let _ = keeper.send(message);
     }
 }
 
 impl Surroundings<'_> {
-    /// There will be no more segments: waits until what is left to do for those that there are is done.
+    /// There will be no more segments: waits until the keeper has done what is left to do for the existing ones.
     pub fn work_off(&mut self) {
         if let Some((keeper, thread)) = self.keeper.take() {
             let _ = keeper.send(KeeperMessage::End);

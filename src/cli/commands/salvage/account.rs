@@ -44,7 +44,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// The record of what is missing, of which bytes were `left_out` or are zeros.
+    /// The record of what is missing; `left_out` says whether those bytes are left out, rather than zeros.
     pub fn resealing(&self, left_out: bool) -> Resealing {
         Resealing { left_out, ..self.kept().resealing.clone() }
     }
@@ -54,7 +54,7 @@ impl<'a> Account<'a> {
         self.kept().resealing.end_lost
     }
 
-    /// Gives the map, if there is one, its name.
+    /// Gives the map its name, if there is a map.
     pub fn finish_map(&self, destination: Option<&Destination>) -> Result<(), Failure> {
         let map = self.kept().map.take();
         map.zip(destination).map_or(Ok(()), |(map, destination)| map.finish(destination))

@@ -106,7 +106,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Moves what is sound of `frames` to an open `output`, or into a new stream there.
+    /// Writes what is sound of `frames` to an open `output`, or into a new stream there.
     fn write_to<I: Input>(
         &self,
         frames: SalvageInput<'_, I>,

@@ -130,7 +130,7 @@ impl Sources {
         self.keyring.open(label, header.map_err(|error| stream_failure::header_read(label, &error))?)
     }
 
-    /// A new stream for what is sound of the one with the header `old`, if there is to be one.
+    /// A new stream for what is sound in the stream with the header `old`, if one is to be written.
     pub fn new_stream(&self, old: &Header) -> Result<Option<NewStream>, Failure> {
         let new = self.new.as_ref();
         new.map(|lock| lock.new_stream(new_layout(old.layout()), kept(old.prefix.features))).transpose()

@@ -1,4 +1,4 @@
-//! `reelseal speed`: what this machine does with each part of the work.
+//! `reelseal speed`: how fast this machine does each part of the work.
 
 mod report;
 

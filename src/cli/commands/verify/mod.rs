@@ -1,4 +1,4 @@
-//! `reelseal verify`: every frame authenticated, nothing written.
+//! `reelseal verify`: authenticates every frame, and writes nothing.
 
 mod recording;
 
@@ -91,7 +91,7 @@ impl Verification<'_> {
                 report(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Cut))
             }
-            // Of the two, the damage found first matters more.
+            // Of the two problems, the damage found first matters more.
             Err(error) if stream_failure::is_unreadable(&error) && survey.damaged_frames() > 0 => {
                 report(failed(&error).message());
                 Err(damage::not_whole(label, &survey, Ended::Unreadable))

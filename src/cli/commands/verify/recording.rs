@@ -26,10 +26,10 @@ use crate::{
     stream::{OpenedStream, StreamFile},
 };
 
-/// The folders of recordings that were named, and the segments in them.
+/// The folders of recordings that were named, with their segments.
 pub(super) struct Recordings {
     folders: Vec<PathBuf>,
-    /// For a segment, the number of frames after which the next one says that it ended.
+    /// For each segment, the number of frames after which the next segment says that it ended.
     wanted: Vec<u64>,
     segments: Mutex<Vec<Segment>>,
 }
@@ -42,8 +42,9 @@ struct Segment {
 }
 
 impl Recordings {
-    /// In `inputs`, replaces each folder that contains segments by the streams that are directly in it; also one that contains
-    /// only streams whose headers are damaged, which may be segments. Other folders are left as they are.
+    /// In `inputs`, replaces each folder that contains segments by the streams directly in it, as well as each folder
+    /// that contains only streams whose headers are damaged, since those may be segments. Other folders are left as
+    /// they are.
     pub fn expand(inputs: &mut Inputs) -> Result<Self, Failure> {
         let mut recordings = Self { folders: Vec::new(), wanted: Vec::new(), segments: Mutex::default() };
         if inputs.below_folders.is_some() {
@@ -90,7 +91,8 @@ impl Recordings {
         self.folders.iter().map(PathBuf::as_path).find(|folder| path.parent() == Some(folder))
     }
 
-    /// Reports whether each recording is whole; if all of its files are but the recording is not, that is a failure.
+    /// Reports whether each recording is whole. If a recording is not, that is a failure, even if all its files are
+    /// whole.
     pub fn report(self, ended: Result<(), Exit>, plan: &VerifyPlan) -> Result<(), Exit> {
         let Self { folders, segments, .. } = self;
         let segments = segments.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +133,7 @@ fn verdict(
     };
     let damaged = state.segments.iter().filter(|&&place| segments.get(place).is_some_and(|segment| !segment.is_sound));
     let damaged = damaged.count();
-    // Only at the start: after a gap in the middle, nothing links what follows to what is before it.
+    // Only at the start: after a gap in the middle, nothing links what follows to what came before.
     let removed = state.missing_start_alone().filter(was_removed);
     let is_allowed = plan.allows_removed && removed.is_some();
     if damaged == 0 && (state.is_whole() || is_allowed) {

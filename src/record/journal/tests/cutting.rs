@@ -1,8 +1,8 @@
-//! Where segments are cut: between packets, and where it is asked for.
+//! Where segments are cut: between packets, and where a cut is asked for.
 
 use super::*;
 
-/// Packets of MPEG-TS, each with another content.
+/// MPEG-TS packets, each with different content.
 fn transport_stream(packets: usize) -> Vec<u8> {
     let mut stream = bytes(packets * 188);
     stream.iter_mut().step_by(188).for_each(|byte| *byte = 0x47);
@@ -46,7 +46,7 @@ proptest! {
     }
 }
 
-/// So many packets of MPEG-TS.
+/// This many MPEG-TS packets.
 fn packets(count: usize) -> Vec<u8> {
     let mut stream = bytes(count * 188);
     stream.iter_mut().step_by(188).for_each(|byte| *byte = 0x47);
@@ -70,7 +70,7 @@ fn a_cut_that_is_asked_for_comes_with_the_next_packet_and_once() {
 
 #[test]
 fn what_another_producer_writes_begins_a_segment_and_its_packets_are_counted_from_there() {
-    // The first one was killed within a packet.
+    // The first one was killed in the middle of a packet.
     let (first, second) = (packets(20)[..188 * 19 + 70].to_vec(), packets(100));
     let steps = vec![
         Step::Bytes(first.clone()),
@@ -89,7 +89,7 @@ fn what_another_producer_writes_begins_a_segment_and_its_packets_are_counted_fro
 }
 
 #[test]
-fn a_cut_before_the_first_byte_makes_no_segment_of_nothing() {
+fn a_cut_before_the_first_byte_makes_no_empty_segment() {
     let steps =
         vec![Step::Cut(Cut::AtPacket), Step::Cut(Cut::Here), Step::Bytes(b"film".to_vec()), Step::Cut(Cut::Here)];
     assert_eq!(record(Cutting::default(), steps).pieces(), [b"film"]);

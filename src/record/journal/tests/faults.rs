@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn whichever_write_fails_no_two_ciphertexts_are_at_one_place_and_nothing_is_lost_that_can_be_kept() {
+fn whichever_write_fails_no_place_gets_two_ciphertexts_and_nothing_is_lost_that_can_be_kept() {
     let (steps, plaintext) = long_script();
     let writes = record(short_segments(), steps.clone()).disk.count(Call::Write);
     assert!(writes > 15);
@@ -16,7 +16,7 @@ fn whichever_write_fails_no_two_ciphertexts_are_at_one_place_and_nothing_is_lost
                 let found = recorded.plaintext();
                 assert!(plaintext.starts_with(&found), "{fault:?}");
                 match &recorded.ended.how {
-                    // The frame went to another segment, or what was no segment yet was made again.
+                    // The frame went to another segment, or a segment whose creation failed was created again.
                     Ok(_) => {
                         let not_made = recorded.events.iter().any(|event| event.starts_with("NotMade"));
                         assert!(found == plaintext && recorded.ended.is_doubtful != not_made, "{fault:?}");
@@ -62,7 +62,7 @@ fn whichever_sync_fails_the_recording_goes_on_in_another_segment() {
     assert!(went_on > 2, "{went_on}");
 }
 
-/// Two frames are written while a sync is held up, and more after it.
+/// Two frames are written while a sync is held up, and more afterwards.
 fn slow_sync() -> Vec<Step> {
     vec![
         Step::Bytes(b"one".to_vec()),
@@ -86,7 +86,7 @@ fn frames_are_written_in_time_while_a_sync_is_under_way() {
     let recorded = record_on(disk, Cutting::default(), slow_sync(), SourceEnd::Finished);
     assert!(recorded.ended.how.is_ok() && !recorded.ended.is_doubtful);
     assert_eq!((recorded.plaintext(), recorded.facts()[0].frames), (b"onetwothreefour".to_vec(), 5));
-    // The header, the one that was held up, of what was written meanwhile, and two at the end.
+    // One for the header, the one that was held up, one for what was written meanwhile, and two at the end.
     assert_eq!(recorded.disk.count(Call::Sync), 5);
 }
 
@@ -123,7 +123,7 @@ fn a_segment_is_not_followed_by_another_while_its_sync_is_under_way() {
         Step::Bytes(b"three".to_vec()),
     ];
     let recorded = record_on(disk, Cutting::default(), steps, SourceEnd::Finished);
-    // When the first segment had its final frame, there was no sync but that of its header.
+    // When the first segment had its final frame, there had been no sync but that of its header.
     assert_eq!(opener.join().unwrap(), 1);
     assert_eq!(recorded.pieces(), [b"onetwo".to_vec(), b"three".to_vec()]);
 }
@@ -147,7 +147,7 @@ fn a_disk_without_room_for_another_segment_ends_the_last_one_whatever_files_it_h
 #[test]
 fn a_disk_that_goes_on_failing_is_not_littered() {
     for error in [Errno::IO, Errno::STALE] {
-        // The first two are of the header and of the first frame.
+        // The first two syncs are of the header and of the first frame.
         let fault = Fault { call: Call::Sync, at: 1, written: 0, error };
         let disk = Arc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });
         let recorded = record_on(disk, Cutting::default(), long_script().0, SourceEnd::Finished);
@@ -159,7 +159,7 @@ fn a_disk_that_goes_on_failing_is_not_littered() {
 #[test]
 fn on_a_full_disk_the_segment_gets_its_final_frame_and_nothing_is_read_that_cannot_be_stored() {
     let (steps, plaintext) = long_script();
-    // The first is for the header and the first frame.
+    // The first reservation is for the header and the first frame.
     for at in 1..6 {
         let fault = Fault { call: Call::Reserve, at, written: 0, error: Errno::NOSPC };
         let disk = Arc::new(Disk { fault: Some(fault), stays: true, ..Disk::default() });

@@ -1,4 +1,4 @@
-//! Frames and segments in their time, by a clock that the tests drive.
+//! Frames and segments are written in time, by a clock that the tests control.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn a_frame_is_written_in_time_and_synced_in_time() {
     ];
     let recorded = record(Cutting::default(), steps);
     let facts = recorded.facts();
-    // Two in the first 200 ms, one, one, and the final frame; of an idle minute, one sync, and two at the end.
+    // Two frames in the first 200 ms, one, one, and the final frame; one sync in an idle minute, and two at the end.
     assert_eq!((facts[0].frames, facts[0].length), (4, 4));
     assert_eq!(recorded.disk.count(Call::Sync), 4, "{:?}", recorded.disk.calls);
 }

@@ -1,4 +1,4 @@
-//! Producers that end, stall and grow in every way, on a clock that the tests drive.
+//! Producers that end, stall and grow in every way, with a clock that the tests control.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,7 +20,7 @@ const fn seconds(seconds: u64) -> Duration {
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Write(usize),
-    /// It writes a byte every second for so long.
+    /// It writes a byte every second for this long.
     WriteFor(Duration),
     CloseOutput,
     Exit(i32),
@@ -29,15 +29,15 @@ enum Act {
 
 use Act::*;
 
-/// What a producer does, and how it takes it when it is asked to end.
+/// What a producer does, and how it reacts when it is asked to end.
 #[derive(Clone, Debug, Default)]
 struct Script {
     acts: Vec<(u64, Act)>,
-    /// What it still writes then.
+    /// How many bytes it still writes then.
     last_words: usize,
     /// How long it takes to end then.
     ends_after: Duration,
-    /// How much longer something is left of its group.
+    /// How much longer something is left of its process group.
     left_for: Duration,
 }
 
@@ -84,7 +84,7 @@ impl World {
 
 struct Scripted {
     world: Rc<World>,
-    /// In order; a `None` does not start.
+    /// In order; `None` fails to start.
     scripts: VecDeque<Option<Script>>,
 }
 
@@ -92,7 +92,7 @@ impl Producers for Scripted {
     type Producer = Acting;
 
     fn start(&mut self) -> Result<Acting, CommandFailure> {
-        // The last one comes again and again.
+        // The last one is repeated.
         let next = if self.scripts.len() > 1 { self.scripts.pop_front() } else { self.scripts.front().cloned() };
         let script = next.flatten().ok_or(CommandFailure::NotFound)?;
         let started = self.world.now();
@@ -139,7 +139,7 @@ struct Acting {
 }
 
 impl Acting {
-    /// When it ends as it was asked to, and when nothing is left of its group.
+    /// When it ends because it was asked to, and when nothing is left of its group.
     fn ends(&self) -> Option<(Instant, Instant)> {
         if let Some(killed) = self.killed.get() {
             return Some((killed, killed));
@@ -230,22 +230,23 @@ impl Producer for Acting {
     }
 }
 
-/// What came of a recording.
+/// The result of a recording.
 struct Recorded {
     bytes: usize,
-    /// When producers were started, and when they had ended and why, in seconds.
+    /// When producers were started, and when and why they ended, in seconds.
     starts: Vec<f64>,
     ends: Vec<(f64, Why)>,
     /// How many bytes came before each cut.
     cuts: Vec<usize>,
-    /// When the recording ended, and how, unless it was left.
+    /// When and how the recording ended, unless it was abandoned.
     end: Option<(f64, SourceEnd)>,
-    /// Those of producers that still ran when the recording was left, as on a full disk; and when nothing was left of them.
+    /// The ends of producers that were still running when the recording was abandoned, as on a full disk, and when
+    /// nothing was left of them.
     ends_at_close: Vec<(f64, Why)>,
     left: f64,
 }
 
-/// Records for `time`; between two reads, `reading_takes`.
+/// Records for `time`; each read takes `reading_takes`.
 fn record(
     plan: Supervision,
     scripts: Vec<Option<Script>>,
@@ -308,7 +309,7 @@ fn recorded(plan: Supervision, scripts: Vec<Option<Script>>, requests: &[(u64, R
     record(plan, scripts, requests, (time, Duration::ZERO))
 }
 
-/// The delays between the ends and the next starts.
+/// The delays between each end and the next start.
 #[track_caller]
 fn assert_delays(recorded: &Recorded, expected: &[u64]) {
     let delays: Vec<_> = recorded.ends.iter().zip(&recorded.starts[1..]).map(|((end, _), start)| start - end).collect();
@@ -321,15 +322,15 @@ fn assert_delays(recorded: &Recorded, expected: &[u64]) {
 
 #[test]
 fn a_producer_that_ends_is_started_again_ever_later() {
-    // Not each second, which would shred the recording.
+    // Not every second, which would shred the recording.
     let recorded = recorded(PLAN, vec![script(&[(0, Exit(1))])], &[], 400);
     assert_delays(&recorded, &[1, 2, 4, 8, 16, 32, 60, 60]);
     assert!(recorded.end.is_none());
 }
 
 #[test]
-fn a_first_byte_makes_no_producer_stable() {
-    // It would be started again each minute, for ever.
+fn a_first_byte_does_not_make_a_producer_stable() {
+    // Otherwise it would be restarted every minute, for ever.
     let recorded = recorded(PLAN, vec![script(&[(0, Write(1)), (50, Exit(1))])], &[], 900);
     assert_delays(&recorded, &[1, 2, 4, 8, 16, 32, 60]);
 }
@@ -363,8 +364,8 @@ fn a_producer_that_hangs_is_ended_and_what_it_still_writes_is_kept() {
 }
 
 #[test]
-fn what_is_late_because_of_us_is_no_stall() {
-    // Each read takes longer than a stall, as on a disk that is busy.
+fn a_delay_of_our_own_is_not_a_stall() {
+    // Each read takes longer than a stall, as on a busy disk.
     let steady = script(&[(0, WriteFor(seconds(1000)))]);
     let recorded = record(PLAN, vec![steady], &[], (500, seconds(40)));
     assert_eq!((recorded.starts.len(), recorded.ends.len()), (1, 0));
@@ -401,7 +402,7 @@ fn an_end_that_is_hastened_comes_at_once_and_keeps_what_was_written() {
     let requests: &[(u64, Request)] = &[(20, Control::end), (22, Control::hasten)];
     let hastened = recorded(PLAN, vec![Some(script.clone())], requests, 1000);
     assert_eq!((hastened.end, hastened.bytes), (Some((22.0, SourceEnd::Asked)), 23));
-    // Also one that has closed its output, and goes on.
+    // Even a producer that has closed its output and goes on running.
     let acts = vec![(0, Write(5)), (10, CloseOutput)];
     let requests: &[(u64, Request)] = &[(11, Control::end), (14, Control::hasten)];
     let hastened = recorded(PLAN, vec![Some(Script { acts, ..script })], requests, 1000);
@@ -409,7 +410,7 @@ fn an_end_that_is_hastened_comes_at_once_and_keeps_what_was_written() {
 }
 
 #[test]
-fn a_producer_that_is_left_is_ended_with_all_of_its_group_and_that_is_reported() {
+fn an_abandoned_producer_is_ended_with_its_whole_group_and_that_is_reported() {
     let script = Script {
         acts: vec![(0, WriteFor(seconds(100)))],
         last_words: 5000,
@@ -421,7 +422,7 @@ fn a_producer_that_is_left_is_ended_with_all_of_its_group_and_that_is_reported()
     // Between two starts, there is nothing more to report.
     let exits = super::tests::script(&[(0, Exit(1))]);
     assert_eq!(recorded(PLAN, vec![exits], &[], 50).ends_at_close, []);
-    // One that has ended well leaves nothing, either.
+    // Nor does one that has ended well leave anything.
     let plan = Supervision { restarts: Restarts::AtMost(0), ..PLAN };
     let script = Script { acts: vec![(5, Exit(0))], left_for: seconds(10), ..Script::default() };
     let done = recorded(plan, vec![Some(script)], &[], 1000);
@@ -435,7 +436,7 @@ fn without_restarts_the_exit_of_the_producer_is_the_end() {
         let recorded = recorded(plan, vec![script(&[(0, Write(5)), (10, Exit(code))])], &[], 1000);
         assert_eq!((recorded.end, recorded.bytes), (Some((10.0, end)), 5));
     }
-    // One that was ended has failed, whatever it exits with.
+    // A producer that was ended has failed, whatever its exit code.
     let stalls = Script { acts: vec![(0, Write(1))], ..Script::default() };
     let recorded = recorded(plan, vec![Some(stalls)], &[], 1000);
     assert_eq!(recorded.end, Some((90.0, SourceEnd::Failed)));
@@ -450,7 +451,7 @@ fn a_producer_that_ends_well_is_started_again_too() {
 }
 
 #[test]
-fn after_so_many_restarts_in_a_row_it_is_given_up() {
+fn a_producer_is_given_up_after_too_many_restarts_in_a_row() {
     let plan = Supervision { restarts: Restarts::AtMost(2), ..PLAN };
     let fails = || script(&[(0, Exit(4))]);
     let recorded_once = recorded(plan, vec![fails()], &[], 1000);
@@ -468,7 +469,7 @@ fn a_restart_that_is_asked_for_comes_at_once_and_is_not_counted() {
     assert_eq!(recorded_twice.starts, [0.0, 10.0]);
     assert_eq!(recorded_twice.ends[0], (10.0, Why::Restart));
     assert_eq!(recorded_twice.end, Some((20.0, SourceEnd::Asked)));
-    // Whoever has mended the camera need not wait.
+    // Nobody who has mended the camera should have to wait.
     let requests: &[(u64, Request)] = &[(100, Control::restart)];
     let waited = recorded(PLAN, vec![script(&[(0, Exit(1))])], requests, 101);
     assert!(waited.starts.contains(&100.0), "{:?}", waited.starts);
@@ -503,6 +504,6 @@ fn a_program_that_is_missing_for_a_while_is_tried_again() {
     let steady = script(&[(0, WriteFor(seconds(100)))]);
     let recorded = recorded(PLAN, vec![script(&[(5, Exit(1))]), None, None, steady], &[], 60);
     assert_eq!(recorded.starts.len(), 2);
-    // After 1, 2 and 4 seconds, and what is added to each.
+    // After 1, 2 and 4 seconds, plus what is added to each.
     assert!((12.0..=13.75).contains(&recorded.starts[1]), "{:?}", recorded.starts);
 }

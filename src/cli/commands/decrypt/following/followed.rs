@@ -1,4 +1,4 @@
-//! A stream that is followed: its frames are delivered as they arrive.
+//! A stream that is being followed: its frames are delivered as they arrive.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ use crate::{
     record::GrowingStream,
 };
 
-/// A stream that is followed.
+/// A stream that is being followed.
 pub(super) struct Followed {
     pub path: PathBuf,
     pub label: Label,
