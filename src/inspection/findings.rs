@@ -1,22 +1,16 @@
 //! What `inspect` finds out about one stream, as data.
 
-use std::time::{Duration, UNIX_EPOCH};
+use serde::Serialize;
 
-use serde::{Serialize, Serializer};
-
-use super::{quantum::Quantum, scrypt_parameters::ScryptParameters};
+use super::{
+    slot_findings::{KnownSlotFindings, SlotFindings, UnknownSlotFindings, in_kebab_case},
+    time::time,
+};
 use crate::{
-    container::{
-        CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, RecipientSlot, Record, Resealing, Slot,
-        StreamCut,
-    },
+    container::{CopyNumber, Features, FrameTag, HeaderClaims, HeaderError, Layout, Record, Resealing, StreamCut},
     keys::{KeySlot, SlotKind},
-    measure::scrypt_time,
     stream::{RefusedHeader, StreamHeader},
 };
-
-/// The highest time that RFC 3339 can express, in microseconds: the end of the year 9999.
-const LAST_MICROSECOND: u64 = 253_402_300_799_999_999;
 
 #[derive(Serialize)]
 pub(crate) struct Findings {
@@ -55,42 +49,6 @@ pub(crate) enum CopyState {
     Damaged,
     /// Missing, or of a version whose checksums are not known.
     Unknown,
-}
-
-/// A key slot.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(crate) enum SlotFindings {
-    Known(KnownSlotFindings),
-    Unknown(UnknownSlotFindings),
-}
-
-#[derive(Serialize)]
-pub(crate) struct KnownSlotFindings {
-    #[serde(serialize_with = "in_kebab_case")]
-    pub kind: SlotKind,
-    /// Bytes of its record.
-    pub bytes: usize,
-    #[serde(flatten)]
-    pub scrypt: Option<ScryptFindings>,
-    /// For a recipient, the types of the stanzas that are for somebody.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stanzas: Option<Vec<String>>,
-    pub quantum: Quantum,
-}
-
-/// A key slot of a kind that this version cannot open.
-#[derive(Serialize)]
-#[serde(tag = "kind", rename = "unknown")]
-pub(crate) struct UnknownSlotFindings {
-    pub kind_number: u8,
-}
-
-#[derive(Serialize)]
-pub(crate) struct ScryptFindings {
-    #[serde(flatten)]
-    pub parameters: ScryptParameters,
-    pub seconds: Option<f64>,
 }
 
 /// What a record of a resealing says.
@@ -240,33 +198,6 @@ fn state_of_copies(error: &HeaderError) -> CopyState {
     }
 }
 
-impl SlotFindings {
-    /// What `slot` says about itself.
-    pub fn of(slot: &Slot) -> Self {
-        let scrypt = ScryptParameters::of(slot).map(|parameters| {
-            let time = parameters.cost().and_then(scrypt_time::estimated);
-            ScryptFindings { parameters, seconds: time.map(|time| time.as_secs_f64()) }
-        });
-        let stanzas = if let Slot::Recipient(slot) = slot { Some(stanza_types(slot)) } else { None };
-        let (kind, bytes) = (SlotKind::of(slot), Record::from(slot).encoded_length());
-        Self::Known(KnownSlotFindings { kind, bytes, scrypt, stanzas, quantum: Quantum::of(slot) })
-    }
-}
-
-/// The types of the stanzas in `slot` that are for somebody, each cut to a readable length; none if the slot is
-/// malformed.
-fn stanza_types(slot: &RecipientSlot) -> Vec<String> {
-    const LONGEST: usize = 40;
-    let stanzas = slot.stanzas().unwrap_or_default();
-    let stanzas = stanzas.iter().filter(|stanza| !stanza.is_grease());
-    stanzas.map(|stanza| stanza.kind().chars().take(LONGEST).collect()).collect()
-}
-
-/// In kebab case, like all names in the JSON output.
-fn in_kebab_case<S: Serializer>(kind: &SlotKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&kind.in_kebab_case())
-}
-
 impl LengthFindings {
     fn unread(stream: u64) -> Self {
         Self { stream, frames: None, plaintext: None, at_most: false, cut: false }
@@ -311,16 +242,6 @@ impl Authenticated {
     }
 }
 
-/// Unix microseconds in RFC 3339; `None` in a stream that is not timed.
-pub(crate) fn time(microseconds: i64) -> Option<String> {
-    let microseconds = u64::try_from(microseconds).ok().filter(|&time| time > 0)?;
-    if microseconds > LAST_MICROSECOND {
-        return Some(format!("{microseconds} microseconds after 1970"));
-    }
-    let time = UNIX_EPOCH.checked_add(Duration::from_micros(microseconds))?;
-    Some(humantime::format_rfc3339_micros(time).to_string())
-}
-
 fn feature_names(features: Features) -> Vec<String> {
     let known = [(Features::LIVE, "live"), (Features::TIMED, "timed")];
     let names = known.iter().filter(|(feature, _)| features.contains(*feature)).map(|(_, name)| (*name).to_owned());
@@ -332,14 +253,6 @@ fn feature_names(features: Features) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_rfc_3339_in_utc_and_the_highest_ones_do_not_panic() {
-        assert_eq!(time(1_700_000_000_123_456).unwrap(), "2023-11-14T22:13:20.123456Z");
-        assert_eq!(time(LAST_MICROSECOND as i64).unwrap(), "9999-12-31T23:59:59.999999Z");
-        assert_eq!(time(LAST_MICROSECOND as i64 + 1).unwrap(), "253402300800000000 microseconds after 1970");
-        assert_eq!((time(0), time(-1)), (None, None));
-    }
 
     #[test]
     fn unknown_features_are_named_by_their_bits() {

@@ -3,3 +3,5 @@
 pub(crate) mod findings;
 pub(crate) mod quantum;
 pub(crate) mod scrypt_parameters;
+pub(crate) mod slot_findings;
+pub(crate) mod time;

@@ -4,9 +4,9 @@ use super::display_name::display_name;
 use crate::{
     files::label::Label,
     inspection::{
-        findings::{KnownSlotFindings, SlotFindings},
         quantum::Quantum,
         scrypt_parameters::ScryptParameters,
+        slot_findings::{KnownSlotFindings, SlotFindings},
     },
     keys::KeySlot,
 };

@@ -9,7 +9,7 @@ use super::{FileSnapshot, Source, Taken};
 use crate::{
     container::FrameSize,
     stage::{Clear, Frame, FrameBuffer, Received},
-    stream::{Arrived, Clock, Ending, FrameFiller, FrameMaker, FrameReader, Input, Stop, StreamError, Wait},
+    stream::{Clock, FrameReader, Input, PlaintextFrames, Stop, StreamError, Wait},
 };
 
 /// Plaintext, read in order from `R`, as frames to be sealed.
@@ -36,32 +36,13 @@ trait Frames<S> {
     fn have_ended(&self) -> bool;
 }
 
-struct PlaintextFrames<R> {
-    filler: FrameFiller<R>,
-    maker: FrameMaker,
-    input_ended: bool,
-    ended: bool,
-}
-
 impl<R: Input> Frames<Clear> for PlaintextFrames<R> {
     fn next(&mut self, empty: &mut Vec<FrameBuffer>, wait: Wait) -> Result<Option<Frame<Clear>>, StreamError> {
-        let Self { filler, maker, input_ended, ended } = self;
-        let arrived = if *input_ended {
-            // The end is not read twice: a terminal would continue after it.
-            empty.pop().map(|buffer| Arrived { buffer, filled: 0, ended: true })
-        } else {
-            filler.next(empty, FrameBuffer::payload_area, wait, || maker.arrived())?
-        };
-        let Some(arrived) = arrived else { return Ok(None) };
-        *input_ended = arrived.ended;
-        *ended = arrived.ended && (arrived.filled == 0 || !maker.ends_empty());
-        let Arrived { buffer, filled, .. } = arrived;
-        let frame = if *ended { maker.last(buffer, filled, Ending::Finished) } else { maker.next(buffer, filled) };
-        frame.map(Some)
+        self.next(empty, wait)
     }
 
     fn have_ended(&self) -> bool {
-        self.ended
+        self.has_ended()
     }
 }
 
@@ -122,9 +103,7 @@ impl<'a, R: Input> PlaintextSource<'a, R> {
     /// state before reading began.
     pub fn new(input: R, frame_size: FrameSize, clock: Clock, snapshot: Option<FileSnapshot<'a>>) -> Self {
         let stop = input.stop();
-        let maker = FrameMaker::new(frame_size, clock);
-        let filler = FrameFiller::new(input);
-        let frames = Dealer::new(PlaintextFrames { filler, maker, input_ended: false, ended: false });
+        let frames = Dealer::new(PlaintextFrames::new(input, frame_size, clock));
         Self { frames, stop, snapshot, frame_size, live: false }
     }
 
@@ -132,10 +111,7 @@ impl<'a, R: Input> PlaintextSource<'a, R> {
     /// arrived, whichever comes first. Needs a chain of a stream that is [live](crate::container::Features::LIVE).
     #[must_use]
     pub fn live(mut self, max_delay: Duration) -> Self {
-        let PlaintextFrames { filler, maker, .. } =
-            &mut self.frames.get_mut().unwrap_or_else(PoisonError::into_inner).frames;
-        filler.set_max_delay(max_delay);
-        maker.set_live();
+        self.frames.get_mut().unwrap_or_else(PoisonError::into_inner).frames.set_live(max_delay);
         Self { live: true, ..self }
     }
 }

@@ -16,6 +16,8 @@ mod losses;
 mod memory;
 mod names;
 mod opening;
+mod part;
+mod piece;
 mod place;
 mod recognition;
 mod recording_runs;
@@ -44,10 +46,10 @@ pub(crate) use losses::Loss;
 pub(crate) use losses::Losses;
 pub(crate) use names::Generated;
 pub(crate) use opening::Unlock;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) use piece::Piece;
 #[cfg(any(feature = "serve", test))]
 pub(crate) use shared_stream::End;
-#[cfg(all(feature = "mount", target_os = "linux"))]
-pub(crate) use shared_stream::Piece;
 pub(crate) use shared_stream::SharedStream;
 
 use descriptors::Descriptors;

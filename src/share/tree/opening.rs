@@ -16,8 +16,9 @@ use super::{
     lock,
     losses::Losses,
     memory::Memory,
+    part::Part,
     place::Place,
-    shared_stream::{End, Part, SharedStream},
+    shared_stream::{End, SharedStream},
 };
 use crate::{
     container::Header,

@@ -13,22 +13,15 @@ use std::{
 
 use super::{
     Event, Listener, ReadFailure,
-    cuts::Cuts,
-    descriptors::SourceFile,
-    extent::{Extent, Mark},
+    extent::Extent,
     failure::frame_of,
-    fingerprint::Fingerprint,
     lock,
     losses::{Loss, Losses},
     memory::{CachesFrames, Memory, SMALL_FRAME},
-    place::Place,
+    part::Part,
+    piece::{Bytes, Piece},
 };
-use crate::{
-    container::{Features, FrameSize},
-    record::{SegmentFacts, chain::Break},
-    stage::FrameBuffer,
-    stream::{SealedFile, StreamError, VerifiedFrame},
-};
+use crate::{container::Features, record::chain::Break, stage::FrameBuffer, stream::StreamError};
 
 /// How many bytes are copied at a time from frames that are too large for a slow reader to keep.
 const PIECE: usize = 128 << 10;
@@ -65,31 +58,6 @@ pub(crate) enum End {
     Continued,
     /// The next segment does not continue the last one.
     Broken(Break),
-}
-
-/// A stream in one file.
-pub(super) struct Part {
-    /// Its position in the whole.
-    pub start: u64,
-    /// How many of its bytes are delivered.
-    pub length: u64,
-    pub sealed: Arc<SealedFile<SourceFile>>,
-    /// What it says about its place in a recording.
-    pub facts: Option<SegmentFacts>,
-    pub cuts: Arc<Cuts>,
-}
-
-/// Plaintext that was asked for, from a single frame. Its memory is reused when it is dropped.
-pub(crate) struct Piece {
-    bytes: Bytes,
-    within: Range<usize>,
-    memory: Arc<Memory>,
-}
-
-enum Bytes {
-    Own(Option<VerifiedFrame>, FrameSize),
-    Cached(Arc<VerifiedFrame>),
-    Copied(Vec<u8>),
 }
 
 impl SharedStream {
@@ -270,56 +238,6 @@ impl SharedStream {
 impl CachesFrames for SharedStream {
     fn forget_frames(&self) {
         self.parts.iter().for_each(|part| part.sealed.forget_frames());
-    }
-}
-
-impl Part {
-    pub fn place(&self) -> &Place {
-        self.sealed.source().place()
-    }
-
-    pub fn fingerprint(&self) -> &Fingerprint {
-        self.sealed.source().fingerprint()
-    }
-
-    pub fn end(&self) -> u64 {
-        self.start.saturating_add(self.length)
-    }
-
-    /// Whether the file now holds another stream: neither copy of its header, of which one may be damaged, has the
-    /// prefix of this one.
-    fn is_replaced(&self) -> bool {
-        !self.sealed.is_in(self.sealed.source())
-    }
-
-    /// Its position in the recording, including segments that are not here.
-    pub fn offset_in_recording(&self) -> u64 {
-        self.facts.as_ref().map_or(0, |facts| facts.record.offset)
-    }
-
-    fn mark(&self) -> Mark {
-        Mark { prefix: blake3::hash(&self.sealed.header().prefix.encode()).into(), end: self.end() }
-    }
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        let bytes = match &self.bytes {
-            Bytes::Own(frame, _) => frame.as_ref().map_or(&[][..], VerifiedFrame::payload),
-            Bytes::Cached(frame) => frame.payload(),
-            Bytes::Copied(bytes) => bytes,
-        };
-        bytes.get(self.within.clone()).unwrap_or_default()
-    }
-}
-
-impl Drop for Piece {
-    fn drop(&mut self) {
-        if let Bytes::Own(frame, frame_size) = &mut self.bytes
-            && let Some(frame) = frame.take()
-        {
-            self.memory.give_back(frame.into_buffer(), *frame_size);
-        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     },
     container::Features,
     files::label::Label,
-    inspection::findings::time,
+    inspection::time::time,
     pipeline::{PlaintextRange, Selection, Workers, bytes_of_times, frames_of_range},
     stream::{Input, OpenedStream, SealedFile, StreamError, StreamFile, VerifiedFrames, widen_pipe},
 };

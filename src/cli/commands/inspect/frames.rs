@@ -19,7 +19,7 @@ use crate::{
     },
     container::{FrameTag, TagFlags},
     files::label::Label,
-    inspection::findings::time,
+    inspection::time::time,
     pipeline::{DamageListener, DamagedFrame, FrameDamage, Opening, Sink, Source, SurveySink, Transform},
     stage::{Frame, FrameBuffer},
     stream::{OpenedStream, StreamError},

@@ -25,7 +25,10 @@ use crate::cli::{
 use crate::{
     container::{Features, Header},
     files::{input::InputFile, label::Label},
-    inspection::findings::{Authenticated, Findings, time},
+    inspection::{
+        findings::{Authenticated, Findings},
+        time::time,
+    },
     keys::KeySlots,
     signals::{Answer, Startup},
     stream::{OpenedStream, StreamError},

@@ -3,8 +3,9 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::cli::messages::key_slot;
-use crate::inspection::findings::{
-    CopyFindings, CopyState, Findings, LengthFindings, MissingBytes, ResealedFindings, SlotFindings,
+use crate::inspection::{
+    findings::{CopyFindings, CopyState, Findings, LengthFindings, MissingBytes, ResealedFindings},
+    slot_findings::SlotFindings,
 };
 
 /// The block, without a final newline.

@@ -1,5 +1,7 @@
 //! `reelseal passwd`: changes what opens a file, in place.
 
+mod list;
+
 use std::{
     collections::{BTreeSet, HashSet},
     fs::File,
@@ -9,33 +11,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
-use serde_json::json;
-
 use crate::cli::{
-    job::{
-        batch::Batch,
-        opened_input::{InputHeader, warn_of_damaged_copy},
-    },
+    job::{batch::Batch, opened_input::warn_of_damaged_copy},
     messages::{
-        display_name::display_name,
-        event,
         failure::{Exit, Failure},
         key_slot,
         lock_failure::lock_failure,
         message::Message,
-        report, standard_output, stream_failure,
+        report, stream_failure,
     },
     plan::{LockRequest, PasswdMode, PasswdPlan, SlotChange},
     secrets::{lock_source::LockSource, question::Question, secret_source::SecretSource},
 };
 use crate::{
     container::Record,
-    files::{
-        input::{InputFile, is_standard},
-        label::Label,
-    },
-    inspection::findings::{SlotFindings, UnknownSlotFindings},
+    files::{input::is_standard, label::Label},
     keys::{Credential, KeySlot, KeySlots, Lock, SlotKind, Unlocked, unlock, unlock_with_another},
     signals::{self, Answer, Startup},
     stage::Chain,
@@ -49,59 +39,10 @@ pub(in crate::cli) fn passwd(plan: PasswdPlan, startup: Startup) -> Result<(), E
     match &plan.mode {
         PasswdMode::List { json } => {
             let watching = startup.watch(Answer::Die);
-            Batch::each(&watching, &plan.files, |path| list(path, plan.files.len() > 1, *json))
+            Batch::each(&watching, &plan.files, |path| list::list(path, plan.files.len() > 1, *json))
         }
         PasswdMode::Rewrite(change) => rewrite_all(&plan, change, startup),
     }
-}
-
-/// Prints one object, or one line per slot, preceded by the file's name if there are several files.
-fn list(path: &Path, named: bool, json: bool) -> Result<(), Failure> {
-    let input = InputFile::open(Some(path))?;
-    let header = InputHeader::read(&input, |_| {})?;
-    let header = header.header();
-    warn_of_damaged_copy(&input.label, header.damaged_copy());
-    let slots = KeySlots::of(header.header()).map_err(|error| stream_failure::unlock(&input.label, &error))?;
-    if json {
-        return standard_output::json(&as_object(&input.label, &slots));
-    }
-    let front = if named { format!("{}: ", display_name(&input.label)) } else { String::new() };
-    let lines = slots.iter().map(|slot| format!("{front}{}: {}\n", slot.number(), described(slot)));
-    let unknown = slots.unknown_kinds().map(|kind| format!("{front}-: a key slot of unknown kind {kind}\n"));
-    let mut text: String = lines.chain(unknown).collect();
-    if slots.iter().any(|slot| slot.kind() == SlotKind::Recipient) {
-        text.push_str(&format!(
-            "{front}recipients cannot be named: a slot holds at most a short tag of the public key\n"
-        ));
-    }
-    standard_output::text(text.as_bytes())
-}
-
-/// A slot of the list for programs.
-#[derive(Serialize)]
-struct ListedSlot {
-    /// The number that --remove takes; `None` for a slot of unknown kind.
-    number: Option<NonZero<usize>>,
-    #[serde(flatten)]
-    findings: SlotFindings,
-}
-
-fn as_object(file: &Label, slots: &KeySlots) -> event::Fields {
-    let known =
-        slots.iter().map(|slot| ListedSlot { number: Some(slot.number()), findings: SlotFindings::of(slot.slot()) });
-    let unknown = slots.unknown_kinds().map(|kind_number| ListedSlot {
-        number: None,
-        findings: SlotFindings::Unknown(UnknownSlotFindings { kind_number }),
-    });
-    let slots: Vec<_> = known.chain(unknown).collect();
-    let mut fields = event::Fields::new();
-    event::name(&mut fields, "file", file);
-    fields.insert("slots".to_owned(), json!(slots));
-    fields
-}
-
-fn described(slot: &KeySlot) -> String {
-    key_slot::described(&SlotFindings::of(slot.slot()))
 }
 
 /// First does everything that can be refused without a secret, then prompts, once, then does the work. Each file is
