@@ -76,7 +76,7 @@
 //! * `inspection`: what a stream says about itself, as data.
 //! * `measure`: how fast this machine is.
 //!
-//! `system`, at the bottom, holds what only Linux has, and what other Unix systems do instead.
+//! `system`, at the bottom, holds what only Linux has, and what other Unix systems do instead; `mutex` is one function.
 //!
 //! Lengths and positions are in bytes, times in microseconds since 1970 (UTC), and indexes start at 0.
 //!
@@ -101,6 +101,7 @@ mod inspection;
 pub mod keys;
 #[cfg(feature = "cli")]
 mod measure;
+mod mutex;
 pub mod pipeline;
 #[cfg(feature = "cli")]
 mod process;

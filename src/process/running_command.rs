@@ -4,7 +4,7 @@ use std::{
     os::fd::OwnedFd,
     process::Child,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc::{Sender, channel},
     },
@@ -15,7 +15,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{channel::Channel, failure::CommandFailure, message::Order, watch::Watch};
-use crate::signals::{self, EndedBeforeDeath};
+use crate::{
+    mutex::lock,
+    signals::{self, EndedBeforeDeath},
+};
 
 /// How long a fatal signal waits for a command to start. After that, its guardian ends it without us.
 const START_LIMIT: Duration = Duration::from_secs(5);
@@ -195,8 +198,4 @@ impl Drop for RunningCommand {
             let _ = self.guardian.try_wait();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use std::{
     fs::{self, File},
     mem,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard,
         mpsc::{SyncSender, sync_channel},
     },
     thread,
@@ -22,6 +22,7 @@ use nix::sys::signal::{SigSet, Signal};
 use rustix::termios::Termios;
 use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
 
+use crate::mutex::lock;
 pub(crate) use fatal_signal::FatalSignal;
 use interrupts::Interrupts;
 pub(crate) use interrupts::{Answer, EndRequest, StopRequest};
@@ -235,10 +236,6 @@ impl Drop for RestoreTerminal {
 
 fn interrupts() -> MutexGuard<'static, Interrupts> {
     lock(&INTERRUPTS)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The signals that were ignored when this process was started, as a bit set from /proc.

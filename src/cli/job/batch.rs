@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     mem,
     num::NonZero,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
 };
 
@@ -12,6 +12,7 @@ use crate::cli::messages::{
     failure::{Exit, Failure},
     report,
 };
+use crate::mutex::lock;
 use crate::signals::{StopOnInterrupt, Watching};
 
 /// How the files ended.
@@ -242,10 +243,6 @@ impl Drop for Ends<'_> {
 enum Then {
     GoOn,
     End,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use crate::files::label::Label;
+use crate::{files::label::Label, mutex::lock};
 
 /// What is counted for all the files of a command.
 pub(super) struct Counts {
@@ -119,10 +119,6 @@ impl FileCount {
 /// Bytes per second.
 pub(super) fn rate(bytes: u64, elapsed: Duration) -> u64 {
     (bytes as f64 / elapsed.as_secs_f64()) as u64
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{
     fs::Metadata,
     num::NonZero,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, Weak,
         atomic::AtomicU64,
         mpsc::{Sender, channel},
     },
@@ -25,6 +25,7 @@ use crate::{
     cli::plan::{ProgressForm, Reporting},
     files::label::Label,
     keys::{KeySlot, SlotKind},
+    mutex::lock,
     signals::Watching,
 };
 
@@ -227,8 +228,4 @@ pub(in crate::cli) fn report_status() {
             || json!({"event": "progress", "files_done": 0, "files_failed": 0}),
         ),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,14 @@
 //! Sources that read their input in order: pipes, sockets, terminals, and files from their current position on.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use super::{FileSnapshot, Source, Taken};
 use crate::{
     container::FrameSize,
+    mutex::lock,
     stage::{Clear, Frame, FrameBuffer, Received},
     stream::{Clock, FrameReader, Input, PlaintextFrames, Stop, StreamError, Wait},
 };
@@ -165,10 +166,6 @@ impl<R: Input> Source<Received> for CiphertextSource<R> {
     fn interrupt(&self) {
         self.stop.iter().for_each(|stop| stop.request());
     }
-}
-
-fn lock<F>(frames: &Mutex<Dealer<F>>) -> MutexGuard<'_, Dealer<F>> {
-    frames.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, PoisonError, Weak},
     thread,
     time::Instant,
 };
@@ -17,6 +17,7 @@ use super::{
     budget::Budget,
     content::{Answer, Content},
 };
+use crate::mutex::lock;
 
 /// Parts that are decrypted ahead.
 const DEPTH: usize = 4;
@@ -242,8 +243,4 @@ impl Queue {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,11 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use crate::share::tree::NodeId;
+use crate::{mutex::lock, share::tree::NodeId};
 
 /// The longest that it takes to read and decrypt part of a file that is in memory, or on a fast disk.
 pub(super) const QUICK: Duration = Duration::from_millis(2);
@@ -54,10 +54,6 @@ impl Pace {
         let since_slow = reads.last_slow.map(|slow| now.saturating_duration_since(slow));
         reads.quick >= OFTEN && since_slow.is_none_or(|since| since >= REMEMBERED)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

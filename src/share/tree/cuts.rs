@@ -3,8 +3,10 @@
 
 use std::{ops::Range, sync::Mutex, time::Duration};
 
-use super::lock;
-use crate::stream::{ReadAt, SealedFile};
+use crate::{
+    mutex::lock,
+    stream::{ReadAt, SealedFile},
+};
 
 /// How long a piece is at most.
 pub(crate) const PIECE_TIME: Duration = Duration::from_secs(6);

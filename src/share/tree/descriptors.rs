@@ -13,8 +13,8 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::{fingerprint::Fingerprint, lock, place::Place};
-use crate::{files::descriptors, stream::ReadAt};
+use super::{fingerprint::Fingerprint, place::Place};
+use crate::{files::descriptors, mutex::lock, stream::ReadAt};
 
 /// How many descriptors are kept open, if the process may have twice as many.
 const MOST: usize = 64;

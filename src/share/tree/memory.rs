@@ -8,8 +8,7 @@ use std::{
     },
 };
 
-use super::lock;
-use crate::{container::FrameSize, stage::FrameBuffer};
+use crate::{container::FrameSize, mutex::lock, stage::FrameBuffer};
 
 /// The size on the wire up to which frames are read without waiting: that of the default frame size.
 pub(super) const SMALL_FRAME: usize = (1 << 16) + 64;

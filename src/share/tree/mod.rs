@@ -29,7 +29,7 @@ pub(crate) mod testing;
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -52,6 +52,7 @@ pub(crate) use piece::Piece;
 pub(crate) use shared_stream::End;
 pub(crate) use shared_stream::SharedStream;
 
+use crate::mutex::lock;
 use descriptors::Descriptors;
 use fingerprint::Fingerprint;
 use opening::Opener;
@@ -157,10 +158,6 @@ impl Tree {
     pub fn losses(&self) -> &Losses {
         self.opener.losses()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use super::{
     descriptors::{Descriptors, SourceFile},
     entry::FileSource,
     fingerprint::Fingerprint,
-    lock,
     losses::Losses,
     memory::Memory,
     part::Part,
@@ -22,6 +21,7 @@ use super::{
 };
 use crate::{
     container::Header,
+    mutex::lock,
     record::{
         SegmentFacts,
         chain::{Break, continues},

@@ -15,13 +15,12 @@ use super::{
     Event, Listener, ReadFailure,
     extent::Extent,
     failure::frame_of,
-    lock,
     losses::{Loss, Losses},
     memory::{CachesFrames, Memory, SMALL_FRAME},
     part::Part,
     piece::{Bytes, Piece},
 };
-use crate::{container::Features, record::chain::Break, stage::FrameBuffer, stream::StreamError};
+use crate::{container::Features, mutex::lock, record::chain::Break, stage::FrameBuffer, stream::StreamError};
 
 /// How many bytes are copied at a time from frames that are too large for a slow reader to keep.
 const PIECE: usize = 128 << 10;
