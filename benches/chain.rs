@@ -68,7 +68,7 @@ fn worker_loop(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let input = ReaderInput(io::Read::take(io::repeat(7), RUN_BYTES));
                     let source = PlaintextSource::new(input, frame_size, Clock::None, None);
-                    workers.run(&source, &Sealing(&chain), &OrderedSink::new(io::sink())).unwrap();
+                    workers.run(&source, &Sealing::new(&chain), &OrderedSink::new(io::sink())).unwrap();
                 });
             });
         }

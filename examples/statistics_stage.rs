@@ -139,7 +139,7 @@ fn encrypt(
     pipe.write_all(&stream.keys.seal_header(&stream.header)?)?;
     let source = PlaintextSource::new(ReaderInput(plaintext), frame_size, Clock::None, None);
     let workers = Workers::new(thread::available_parallelism()?, frame_size);
-    Ok(workers.run(&source, &Sealing(&chain), &OrderedSink::new(pipe))?)
+    Ok(workers.run(&source, &Sealing::new(&chain), &OrderedSink::new(pipe))?)
 }
 
 /// Decrypts the stream that comes out of `pipe`, on all cores, to `plaintext`.

@@ -48,8 +48,9 @@ fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
         PlaintextSource::new(input, SIZE, Clock::None, None)
     };
 
-    let seal =
-        |frames| allocations(|| workers.run(&sealed(frames), &Sealing(&chain), &OrderedSink::new(io::sink())).unwrap());
+    let seal = |frames| {
+        allocations(|| workers.run(&sealed(frames), &Sealing::new(&chain), &OrderedSink::new(io::sink())).unwrap())
+    };
     seal(100);
     assert_eq!(seal(100), seal(10_000), "sealing in order");
 
@@ -59,13 +60,13 @@ fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
     let seal_live = |frames: u64| {
         let input = ReaderInput(io::Read::take(io::repeat(7), frames * 100));
         let source = PlaintextSource::new(Hundreds(input), SIZE, Clock::system(), None).live(Duration::ZERO);
-        allocations(|| workers.run(&source, &Sealing(&live_chain), &OrderedSink::new(io::sink())).unwrap())
+        allocations(|| workers.run(&source, &Sealing::new(&live_chain), &OrderedSink::new(io::sink())).unwrap())
     };
     assert_eq!(seal_live(100), seal_live(10_000), "sealing live");
 
     let open = |frames| {
         let file = tempfile::tempfile().unwrap();
-        workers.run(&sealed(frames), &Sealing(&chain), &PositionalSink::new(&file, LAYOUT)).unwrap();
+        workers.run(&sealed(frames), &Sealing::new(&chain), &PositionalSink::new(&file, LAYOUT)).unwrap();
         let output = tempfile::tempfile().unwrap();
         let source = CiphertextFile::new(StreamFile::new(&file, file.metadata().unwrap().len(), 0, LAYOUT));
         let opening = Opening::new(&chain);
@@ -79,7 +80,7 @@ fn a_run_of_100_frames_allocates_as_often_as_one_of_10_000() {
 
     let survey = |frames| {
         let file = tempfile::tempfile().unwrap();
-        workers.run(&sealed(frames), &Sealing(&chain), &PositionalSink::new(&file, LAYOUT)).unwrap();
+        workers.run(&sealed(frames), &Sealing::new(&chain), &PositionalSink::new(&file, LAYOUT)).unwrap();
         let stream = StreamFile::new(&file, file.metadata().unwrap().len(), 0, LAYOUT);
         let sink = SurveySink::default();
         let opening = Opening::across_gaps(&chain);

@@ -47,7 +47,7 @@ fn with_the_macs_taken_out_openssl_decrypts_the_stream_to_tags_and_payloads() {
     let sink = OrderedSink::new(Vec::new());
     let source = PlaintextSource::new(ReaderInput(plaintext.as_slice()), frame_size, Clock::Fixed(9), None);
     let workers = Workers::new(NonZero::new(2).unwrap(), frame_size);
-    workers.run(&source, &Sealing(&Chain::new(&keys, &prefix)), &sink).unwrap();
+    workers.run(&source, &Sealing::new(&Chain::new(&keys, &prefix)), &sink).unwrap();
 
     let without_macs: Vec<u8> = sink
         .into_inner()

@@ -133,7 +133,7 @@ proptest! {
             let input = Pieces::new(plaintext.as_slice(), reading);
             let source = PlaintextSource::new(input, frame_size, Clock::Fixed(3), None);
             let sink = OrderedSink::new(Pieces::new(Vec::new(), writing));
-            Workers::new(NonZero::new(workers).unwrap(), frame_size).run(&source, &Sealing(&chain), &sink).unwrap();
+            Workers::new(NonZero::new(workers).unwrap(), frame_size).run(&source, &Sealing::new(&chain), &sink).unwrap();
             sink.into_inner().inner
         };
         let stream = seal(1, &[usize::MAX], &[usize::MAX]);

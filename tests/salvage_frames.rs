@@ -101,7 +101,7 @@ fn salvaged(new: &NewStream, wire: &[u8]) -> Outcome {
             let workers = Workers::new(NonZero::new(count).unwrap(), SIZE);
             let (told, sparse) = (Told::default(), tempfile::tempfile().unwrap());
             let input = || match from_file {
-                true => SalvageInput::File(stream),
+                true => SalvageInput::AtPlaces(stream),
                 false => SalvageInput::InOrder(ReaderInput(wire)),
             };
             let salvaged = salvage(input(), &chain, SparseOutput::new(&sparse), &told, &workers).unwrap();

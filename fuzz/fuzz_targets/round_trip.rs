@@ -59,7 +59,7 @@ fn plain(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Worker
 
     let source = PlaintextSource::new(ReaderInput(Pieces(plaintext, piece)), frame_size, Clock::None, None);
     let sink = OrderedSink::new(keys.seal_header(&header).unwrap());
-    workers.run(&source, &Sealing(&Chain::new(&keys, &header.prefix)), &sink).unwrap();
+    workers.run(&source, &Sealing::new(&Chain::new(&keys, &header.prefix)), &sink).unwrap();
     assert!(sink.into_inner() == stream);
 }
 
@@ -94,10 +94,10 @@ fn live(frame_size: FrameSize, plaintext: &[u8], piece: usize, workers: &Workers
     let pieces = Pieces(plaintext, piece);
     if always_ready {
         let source = PlaintextSource::new(Ready(pieces), frame_size, clock, None).live(delay);
-        workers.run(&source, &Sealing(&chain), &sink).unwrap();
+        workers.run(&source, &Sealing::new(&chain), &sink).unwrap();
     } else {
         let source = PlaintextSource::new(ReaderInput(pieces), frame_size, clock, None).live(delay);
-        workers.run(&source, &Sealing(&chain), &sink).unwrap();
+        workers.run(&source, &Sealing::new(&chain), &sink).unwrap();
     }
     assert_whole(&sink.into_inner(), plaintext, frame_size, timed, &[]);
 }

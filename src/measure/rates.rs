@@ -93,7 +93,7 @@ impl InMemory {
 
     fn seal<W: io::Write + Send>(&self, workers: NonZero<usize>, sink: &OrderedSink<W>) -> Result<(), StreamError> {
         let source = PlaintextSource::new(ReaderInput(self.plaintext.as_slice()), self.frame_size, Clock::None, None);
-        Workers::new(workers, self.frame_size).run(&source, &Sealing(&self.chain), sink)
+        Workers::new(workers, self.frame_size).run(&source, &Sealing::new(&self.chain), sink)
     }
 
     fn open(&self, workers: NonZero<usize>) -> Result<(), StreamError> {

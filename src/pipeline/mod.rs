@@ -37,7 +37,7 @@
 //! let source = PlaintextSource::new(ReaderInput(film.as_slice()), layout.frame_size, Clock::None, None);
 //! let chain = Chain::new(&stream.keys, &stream.header.prefix);
 //! let sink = OrderedSink::new(output);
-//! Workers::new(thread::available_parallelism()?, layout.frame_size).run(&source, &Sealing(&chain), &sink)?;
+//! Workers::new(thread::available_parallelism()?, layout.frame_size).run(&source, &Sealing::new(&chain), &sink)?;
 //!
 //! let length = layout.stream_length(film.len() as u64);
 //! assert_eq!(Some(sink.into_inner().len() as u64), length);
@@ -72,8 +72,8 @@ pub use sink::{
     PositionalSink, RangeSink, ResealedOutput, SalvageOutput, Sink, SparseOutput, Survey, SurveySink,
 };
 pub use source::{
-    CiphertextFile, CiphertextSource, ConfirmedSource, FileSnapshot, PlaintextFile, PlaintextSource, Source,
-    StreamSource, Taken,
+    CiphertextFile, CiphertextSource, ConfirmedSource, EitherSource, FileSnapshot, PlaintextFile, PlaintextSource,
+    Source, StreamSource, Taken,
 };
 pub use transform::{Opening, Sealing, Transform};
 pub use worker::Workers;

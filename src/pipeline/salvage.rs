@@ -16,8 +16,8 @@ use crate::{
 
 /// The frames of a stream to be salvaged.
 pub enum SalvageInput<'a, I> {
-    /// In a file; frames that cannot be read are skipped.
-    File(StreamFile<&'a File>),
+    /// In a file, each at its own position; frames that cannot be read are skipped.
+    AtPlaces(StreamFile<&'a File>),
     /// From an input that starts with the first frame, up to the point where it cannot be read.
     InOrder(I),
 }
@@ -63,8 +63,8 @@ pub fn salvage<I: Input, O: SalvageOutput>(
     let opening = Opening::salvaging(chain);
     let ended = {
         let source = match input {
-            SalvageInput::File(file) if file.frames() == 0 => None,
-            SalvageInput::File(file) => Some(StreamSource::AtPlaces(CiphertextFile::salvaged(file, &sink))),
+            SalvageInput::AtPlaces(file) if file.frames() == 0 => None,
+            SalvageInput::AtPlaces(file) => Some(StreamSource::AtPlaces(CiphertextFile::salvaged(file, &sink))),
             SalvageInput::InOrder(input) => {
                 Some(StreamSource::InOrder(CiphertextSource::new(input, chain.frame_size())))
             }

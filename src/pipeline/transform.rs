@@ -41,14 +41,23 @@ pub trait Transform: Sync {
 }
 
 /// Sealing, forwards through the chain.
-pub struct Sealing<'a>(pub &'a Chain);
+pub struct Sealing<'a> {
+    chain: &'a Chain,
+}
+
+impl<'a> Sealing<'a> {
+    /// Sealing all frames of a stream with its `chain`.
+    pub fn new(chain: &'a Chain) -> Self {
+        Self { chain }
+    }
+}
 
 impl Transform for Sealing<'_> {
     type From = Clear;
     type To = Sealed;
 
     fn apply(&self, frame: Frame<Clear>) -> Result<Frame<Sealed>, FrameFault> {
-        Ok(self.0.seal(frame))
+        Ok(self.chain.seal(frame))
     }
 }
 

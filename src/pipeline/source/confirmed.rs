@@ -34,7 +34,7 @@ use crate::{
 /// let half = PlaintextSource::new(ReaderInput(b"half a film".as_slice()), layout.frame_size, Clock::None, None);
 /// let source = ConfirmedSource::new(half, || Err("the camera failed".into()));
 /// let sink = OrderedSink::new(Vec::new());
-/// let ended = Workers::new(NonZero::<usize>::MIN, layout.frame_size).run(&source, &Sealing(&chain), &sink);
+/// let ended = Workers::new(NonZero::<usize>::MIN, layout.frame_size).run(&source, &Sealing::new(&chain), &sink);
 ///
 /// assert!(matches!(ended, Err(StreamError::NotConfirmed(reason)) if reason.to_string() == "the camera failed"));
 /// assert!(sink.into_inner().is_empty());

@@ -1,17 +1,17 @@
 //! What a run takes frames from.
 
 mod confirmed;
+mod either_source;
 mod file_snapshot;
 mod ordered;
 mod positional;
-mod stream_source;
 mod unconfirmed;
 
 pub use confirmed::ConfirmedSource;
+pub use either_source::{EitherSource, StreamSource};
 pub use file_snapshot::FileSnapshot;
 pub use ordered::{CiphertextSource, PlaintextSource};
 pub use positional::{CiphertextFile, PlaintextFile};
-pub use stream_source::StreamSource;
 pub(super) use unconfirmed::UnconfirmedSource;
 
 use crate::{

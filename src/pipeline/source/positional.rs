@@ -96,16 +96,17 @@ impl Hands {
 }
 
 impl<'a> PlaintextFile<'a> {
-    /// The whole of `file` in frames of `frame_size`, with times from `clock`.
+    /// The whole of `file` in frames of `frame_size`, with times from `clock`. `snapshot` is the file's state before
+    /// reading began.
     ///
     /// # Errors
     ///
     /// [`StreamError::TooLong`] if the file is longer than the counter allows.
     pub fn new(
         file: &'a File,
-        snapshot: FileSnapshot<'a>,
         frame_size: FrameSize,
         clock: Clock,
+        snapshot: FileSnapshot<'a>,
     ) -> Result<Self, StreamError> {
         let last_index = snapshot.size() / frame_size.payload() as u64;
         if last_index >= frame_size.max_frames() {

@@ -26,7 +26,7 @@ use crate::{
     container::Header,
     files::{input::Access, walk::NamedInput},
     keys::NewStream,
-    pipeline::{FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
+    pipeline::{EitherSource, FileSnapshot, PlaintextFile, PlaintextSource, Sealing, Workers},
     signals::Startup,
     stage::Chain,
     stream::{Clock, DescriptorInput, Input, StreamError, widen_pipe},
@@ -131,21 +131,19 @@ fn seal_frames(
 ) -> Result<(), Failure> {
     let Job { input, access, .. } = job;
     let prefix = &header.prefix;
-    let sealing = Sealing(chain);
     let workers = workers.with_progress(progress.delivered());
     let failed = |error| delivery.failure(&error);
-    match access {
+    let source = match access {
         Access::AtPlaces if max_delay.is_none() => {
             let snapshot = FileSnapshot::of(&input.file, &input.metadata).map_err(failed)?;
-            let source = PlaintextFile::new(&input.file, snapshot, prefix.frame_size, Clock::of(prefix.features))
-                .map_err(failed)?;
-            delivery.deliver(&workers, &source, &sealing).map_err(failed)
+            let source = PlaintextFile::new(&input.file, prefix.frame_size, Clock::of(prefix.features), snapshot);
+            EitherSource::AtPlaces(source.map_err(failed)?)
         }
         Access::AtPlaces | Access::InOrderFrom(_) | Access::InOrder => {
             let snapshot = input.snapshot().map_err(failed)?;
             let input = DescriptorInput::new(&input.file).map_err(StreamError::Read).map_err(failed)?;
-            let source = plaintext_source(input, header, max_delay, snapshot);
-            delivery.deliver(&workers, &source, &sealing).map_err(failed)
+            EitherSource::InOrder(plaintext_source(input, header, max_delay, snapshot))
         }
-    }
+    };
+    delivery.deliver(&workers, &source, &Sealing::new(chain)).map_err(failed)
 }

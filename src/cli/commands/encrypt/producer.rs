@@ -78,7 +78,7 @@ fn seal_output(
     chain: &Chain,
 ) -> Result<(), Failed> {
     let source = ConfirmedSource::new(output, || Ok(running.wait()?));
-    let Err(error) = delivery.deliver(workers, &source, &Sealing(chain)) else { return Ok(()) };
+    let Err(error) = delivery.deliver(workers, &source, &Sealing::new(chain)) else { return Ok(()) };
     if let StreamError::NotConfirmed(reason) = &error
         && let Some(failure) = reason.downcast_ref::<CommandFailure>()
     {

@@ -66,7 +66,7 @@ pub(in crate::cli) fn salvage(plan: &SalvagePlan, startup: Startup) -> Result<()
     let map = map_destination.as_ref().map(MapFile::create).transpose()?;
 
     let size = match &frames {
-        SalvageInput::File(file) => file.verify_final_frame(stream.chain()).ok().and_then(|last| last.tag().end()),
+        SalvageInput::AtPlaces(file) => file.verify_final_frame(stream.chain()).ok().and_then(|last| last.tag().end()),
         SalvageInput::InOrder(_) => None,
     };
     let to_terminal = destination.is_terminal();

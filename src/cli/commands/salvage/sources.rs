@@ -89,7 +89,7 @@ impl Sources {
         });
         let kept_stream = kept_stream.transpose()?;
         let file = |start, stream: &OpenedStream| {
-            SalvageInput::File(StreamFile::new(&input.file, input.metadata.len(), start, stream.header().layout()))
+            SalvageInput::AtPlaces(StreamFile::new(&input.file, input.metadata.len(), start, stream.header().layout()))
         };
         let own = |error: &HeaderReadError| match error {
             HeaderReadError::Refused(_) => stream_failure::header_read(label, error)

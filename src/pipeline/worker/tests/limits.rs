@@ -46,9 +46,9 @@ fn a_file_is_sealed_in_whole_hands() {
     let file = tempfile::tempfile().unwrap();
     file.set_len(300 * SIZE.payload() as u64).unwrap();
     let snapshot = FileSnapshot::take(&file).unwrap();
-    let source = PlaintextFile::new(&file, snapshot, SIZE, Clock::None).unwrap();
+    let source = PlaintextFile::new(&file, SIZE, Clock::None, snapshot).unwrap();
     let sink = Hands(Mutex::default());
-    workers(1).run(&source, &Sealing(&chain(Features::NONE)), &sink).unwrap();
+    workers(1).run(&source, &Sealing::new(&chain(Features::NONE)), &sink).unwrap();
     assert_eq!(sink.0.into_inner().unwrap(), [HAND as usize, HAND as usize, 301 - 2 * HAND as usize]);
 }
 
@@ -81,14 +81,14 @@ impl<S: Source<Clear>> Source<Clear> for Counting<S> {
 fn no_more_buffers_are_made_than_a_file_has_frames_however_it_is_read() {
     fn given(source: impl Source<Clear>) -> Vec<usize> {
         let counting = Counting { source, given: Mutex::default() };
-        workers(1).run(&counting, &Sealing(&chain(Features::NONE)), &Hands(Mutex::default())).unwrap();
+        workers(1).run(&counting, &Sealing::new(&chain(Features::NONE)), &Hands(Mutex::default())).unwrap();
         counting.given.into_inner().unwrap()
     }
     for (length, buffers) in [(1, 1), (SIZE.payload() as u64, 2), (3 * SIZE.payload() as u64 - 1, 3)] {
         let file = tempfile::tempfile().unwrap();
         file.set_len(length).unwrap();
         let snapshot = || FileSnapshot::take(&file).unwrap();
-        let at_places = PlaintextFile::new(&file, snapshot(), SIZE, Clock::None).unwrap();
+        let at_places = PlaintextFile::new(&file, SIZE, Clock::None, snapshot()).unwrap();
         assert_eq!(given(at_places).first(), Some(&buffers), "{length}");
         let in_order = PlaintextSource::new(DescriptorInput::new(&file).unwrap(), SIZE, Clock::None, Some(snapshot()));
         assert_eq!(given(in_order).first(), Some(&buffers), "{length}");
@@ -105,7 +105,7 @@ fn a_file_that_grew_is_read_to_its_end_with_the_buffers_for_its_former_size() {
     let snapshot = FileSnapshot::take(&file).unwrap();
     file.set_len(5 * SIZE.payload() as u64).unwrap();
     let sink = Hands(Mutex::default());
-    let refused = workers(1).run(&source(Some(snapshot)), &Sealing(&chain(Features::NONE)), &sink).unwrap_err();
+    let refused = workers(1).run(&source(Some(snapshot)), &Sealing::new(&chain(Features::NONE)), &sink).unwrap_err();
     assert!(matches!(refused, StreamError::InputChanged));
     assert_eq!(sink.0.into_inner().unwrap(), [1, 1, 1, 1, 1, 0]);
 }
@@ -117,7 +117,7 @@ fn a_file_longer_than_one_counter_allows_is_neither_sealed_nor_opened() {
     let file = std::fs::File::from(rustix::fs::memfd_create("sparse", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
     for (length, fits) in [(most - 1, true), (most, false), (most + 1, false)] {
         file.set_len(length).unwrap();
-        let source = PlaintextFile::new(&file, FileSnapshot::take(&file).unwrap(), SIZE, Clock::None);
+        let source = PlaintextFile::new(&file, SIZE, Clock::None, FileSnapshot::take(&file).unwrap());
         assert_eq!(source.is_ok(), fits, "{length}");
         assert!(fits || matches!(source.err(), Some(StreamError::TooLong)));
     }

@@ -69,7 +69,7 @@ fn live_tags(input: impl Input, clock: Clock, max_delay: Duration, count: usize)
     let chain = chain(Features::LIVE.union(clock.features()));
     let source = PlaintextSource::new(input, SIZE, clock, None).live(max_delay);
     let sink = Tags::default();
-    workers(count).run(&source, &Sealing(&chain), &sink).unwrap();
+    workers(count).run(&source, &Sealing::new(&chain), &sink).unwrap();
     sink.into_tags()
 }
 
@@ -83,7 +83,7 @@ fn a_frame_that_is_not_full_leaves_though_its_writer_never_writes_again_and_is_o
             scope.spawn(move || {
                 let input = DescriptorInput::new(reader).unwrap();
                 let source = PlaintextSource::new(input, SIZE, Clock::system(), None).live(Duration::from_millis(1));
-                workers(2).run(&source, &Sealing(&chain(LIVE_AND_TIMED)), &OrderedSink::new(sealed_end)).unwrap();
+                workers(2).run(&source, &Sealing::new(&chain(LIVE_AND_TIMED)), &OrderedSink::new(sealed_end)).unwrap();
             });
             scope.spawn(move || {
                 let source = CiphertextSource::new(DescriptorInput::new(sealed).unwrap(), SIZE);
@@ -130,7 +130,7 @@ fn each_frame_of_a_live_stream_leaves_on_its_own() {
         }
         let sink = Tags::default();
         let features = if live { LIVE_AND_TIMED } else { Features::TIMED };
-        workers(1).run(&source, &Sealing(&chain(features)), &sink).unwrap();
+        workers(1).run(&source, &Sealing::new(&chain(features)), &sink).unwrap();
         sink.0.into_inner().unwrap().iter().map(Vec::len).collect::<Vec<_>>()
     };
     assert_eq!(sealed(true), [1; 5]);

@@ -16,7 +16,7 @@ use crate::{
 fn seal(plaintext: &[u8], count: usize) -> Vec<u8> {
     let (source, sink) =
         (PlaintextSource::new(ReaderInput(plaintext), SIZE, Clock::Fixed(9), None), OrderedSink::new(Vec::new()));
-    workers(count).run(&source, &Sealing(&chain(Features::TIMED)), &sink).unwrap();
+    workers(count).run(&source, &Sealing::new(&chain(Features::TIMED)), &sink).unwrap();
     sink.into_inner()
 }
 
@@ -68,12 +68,12 @@ fn positional_ends_give_the_bytes_of_ordered_ones() {
         let plaintext = plaintext(length);
         let (input, sealed, opened) = (file_with(&plaintext), file_with(&[]), file_with(&[]));
         let snapshot = FileSnapshot::take(&input).unwrap();
-        let source = PlaintextFile::new(&input, snapshot, SIZE, Clock::None).unwrap();
-        workers(count).run(&source, &Sealing(&chain), &PositionalSink::new(&sealed, LAYOUT)).unwrap();
+        let source = PlaintextFile::new(&input, SIZE, Clock::None, snapshot).unwrap();
+        workers(count).run(&source, &Sealing::new(&chain), &PositionalSink::new(&sealed, LAYOUT)).unwrap();
 
         let ordered = OrderedSink::new(Vec::new());
         let source = PlaintextSource::new(ReaderInput(plaintext.as_slice()), SIZE, Clock::None, None);
-        workers(count).run(&source, &Sealing(&chain), &ordered).unwrap();
+        workers(count).run(&source, &Sealing::new(&chain), &ordered).unwrap();
         let start = LAYOUT.frames_start() as usize;
         assert!(content(&sealed)[start..] == ordered.into_inner(), "{length}, {count} workers");
 
@@ -106,7 +106,7 @@ fn the_first_of_two_damaged_frames_is_the_one_reported_whoever_reads_it() {
     let sealed = OrderedSink::new(Vec::new());
     let plaintext = plaintext(400 * SIZE.payload());
     let source = PlaintextSource::new(ReaderInput(plaintext.as_slice()), SIZE, Clock::None, None);
-    workers(1).run(&source, &Sealing(&chain), &sealed).unwrap();
+    workers(1).run(&source, &Sealing::new(&chain), &sealed).unwrap();
     wire.extend(sealed.into_inner());
     for index in [130, 131, 260] {
         wire[LAYOUT.frame_position(index) as usize] ^= 1;
@@ -138,7 +138,7 @@ fn a_stream_cut_anywhere_is_refused() {
 fn a_writer_that_fails_ends_the_run() {
     let source = PlaintextSource::new(ReaderInput(std::io::repeat(1)), SIZE, Clock::None, None);
     let room = &mut [0; 3 * 4096][..];
-    let result = workers(4).run(&source, &Sealing(&chain(Features::NONE)), &OrderedSink::new(room));
+    let result = workers(4).run(&source, &Sealing::new(&chain(Features::NONE)), &OrderedSink::new(room));
     assert!(matches!(result, Err(StreamError::Write(_))));
 }
 
@@ -168,7 +168,7 @@ fn a_frame_leaves_a_pipe_before_the_next_one_is_there() {
         scope.spawn(move || {
             let input = DescriptorInput::new(reader).unwrap();
             let source = PlaintextSource::new(input, SIZE, Clock::None, None);
-            workers(2).run(&source, &Sealing(chain), &OrderedSink::new(sink)).unwrap();
+            workers(2).run(&source, &Sealing::new(chain), &OrderedSink::new(sink)).unwrap();
         });
         let mut sealed = sealed;
         let mut wire = vec![0; SIZE.wire()];
@@ -188,10 +188,10 @@ fn an_input_that_grew_or_shrank_is_an_error_and_gets_no_final_frame() {
     for new_size in [9 * SIZE.payload() as u64, 2 * SIZE.payload() as u64] {
         let file = file_with(&plaintext(7 * SIZE.payload()));
         let snapshot = FileSnapshot::take(&file).unwrap();
-        let source = PlaintextFile::new(&file, snapshot, SIZE, Clock::None).unwrap();
+        let source = PlaintextFile::new(&file, SIZE, Clock::None, snapshot).unwrap();
         file.set_len(new_size).unwrap();
         let sink = OrderedSink::new(Vec::new());
-        let result = workers(2).run(&source, &Sealing(&chain), &sink);
+        let result = workers(2).run(&source, &Sealing::new(&chain), &sink);
         assert!(matches!(result, Err(StreamError::InputChanged)), "{result:?}");
         assert!(sink.into_inner().len() <= 7 * SIZE.wire());
     }
@@ -202,8 +202,8 @@ fn a_run_that_waits_for_a_silent_peer_ends_when_its_source_is_interrupted() {
     let (reader, _silent) = io::pipe().unwrap();
     let source = PlaintextSource::new(DescriptorInput::new(reader).unwrap(), SIZE, Clock::None, None);
     std::thread::scope(|scope| {
-        let running =
-            scope.spawn(|| workers(2).run(&source, &Sealing(&chain(Features::NONE)), &OrderedSink::new(Vec::new())));
+        let running = scope
+            .spawn(|| workers(2).run(&source, &Sealing::new(&chain(Features::NONE)), &OrderedSink::new(Vec::new())));
         Source::interrupt(&source);
         assert!(matches!(running.join().unwrap(), Err(StreamError::Stopped)));
     });

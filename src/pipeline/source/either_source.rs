@@ -1,21 +1,24 @@
-//! The frames of a stream, however its input is read.
+//! A source of one of two kinds, depending on the input.
 
 use super::{CiphertextFile, CiphertextSource, Source, Taken};
 use crate::{
-    stage::{Frame, FrameBuffer, Received},
-    stream::{Input, StreamError},
+    stage::{Frame, FrameBuffer},
+    stream::StreamError,
 };
 
-/// The frames of a stream, not yet opened.
-pub enum StreamSource<'a, R> {
+/// The frames of a file or of a pipe.
+pub enum EitherSource<A, B> {
     /// Each frame is read at its own position.
-    AtPlaces(CiphertextFile<'a>),
+    AtPlaces(A),
     /// The frames are read one after the other.
-    InOrder(CiphertextSource<R>),
+    InOrder(B),
 }
 
-impl<R: Input> Source<Received> for StreamSource<'_, R> {
-    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<Received>>) -> Option<Taken> {
+/// The frames of a stream, not yet opened.
+pub type StreamSource<'a, R> = EitherSource<CiphertextFile<'a>, CiphertextSource<R>>;
+
+impl<S, A: Source<S>, B: Source<S>> Source<S> for EitherSource<A, B> {
+    fn take(&self, empty: &mut Vec<FrameBuffer>, frames: &mut Vec<Frame<S>>) -> Option<Taken> {
         match self {
             Self::AtPlaces(source) => source.take(empty, frames),
             Self::InOrder(source) => source.take(empty, frames),
@@ -26,6 +29,13 @@ impl<R: Input> Source<Received> for StreamSource<'_, R> {
         match self {
             Self::AtPlaces(source) => source.most_frames(),
             Self::InOrder(source) => source.most_frames(),
+        }
+    }
+
+    fn most_at_once(&self) -> usize {
+        match self {
+            Self::AtPlaces(source) => source.most_at_once(),
+            Self::InOrder(source) => source.most_at_once(),
         }
     }
 
