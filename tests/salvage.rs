@@ -117,7 +117,7 @@ fn a_stream_that_is_cut_or_unfinished_gives_its_whole_frames() {
         assert_refused(
             &output,
             4,
-            &format!("the end is missing, from frame {frames}, at byte {}", FRAMES_START + frames * WIRE),
+            &format!("the end is missing, from frame {frames} on, at byte {}", FRAMES_START + frames * WIRE),
         );
         assert!(folder.read("out") == plaintext(frames * PAYLOAD), "{cut}");
         let piped = folder.pipe(&["salvage", "-o", "-"], &stream[..cut]);

@@ -1,6 +1,6 @@
 //! The tag in front of every payload: index, time, offset, length and flags.
 
-use super::TAG_LENGTH;
+use super::{TAG_LENGTH, field::field};
 
 /// The flags of a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,11 +89,11 @@ impl FrameTag {
 
     /// The tag in `bytes`; any bytes are a valid tag.
     pub fn decode(bytes: &[u8; TAG_LENGTH]) -> Self {
-        let (index, rest) = split(bytes);
-        let (time, rest) = split(rest);
-        let (offset, rest) = split(rest);
-        let (length, rest) = split(rest);
-        let (flags, _) = split(rest);
+        let (index, rest) = field(bytes);
+        let (time, rest) = field(rest);
+        let (offset, rest) = field(rest);
+        let (length, rest) = field(rest);
+        let (flags, _) = field(rest);
         Self {
             index: u64::from_le_bytes(index),
             time: i64::from_le_bytes(time),
@@ -102,12 +102,6 @@ impl FrameTag {
             flags: TagFlags::from_bits(u32::from_le_bytes(flags)),
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "the five fields are 32 bytes together, the length of a tag")]
-fn split<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
-    let (field, rest) = bytes.split_first_chunk().expect("a tag is as long as its fields");
-    (*field, rest)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! ```
 
 mod features;
+mod field;
 mod frame_tag;
 mod header;
 mod header_claims;

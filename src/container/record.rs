@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{MAX_RECIPIENT_BODY, RecipientSlot};
+use super::{MAX_RECIPIENT_BODY, RecipientSlot, field::field};
 
 /// Bytes of a slot's salt.
 pub const SALT_LENGTH: usize = 32;
@@ -227,12 +227,6 @@ pub(super) fn write(records: &[Record], mut area: &mut [u8]) -> Result<(), Recor
         area = rest;
     }
     Ok(())
-}
-
-#[expect(clippy::expect_used, reason = "callers hold a body of the summed length of its fields")]
-fn field<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
-    let (field, rest) = bytes.split_first_chunk().expect("the body is as long as its fields");
-    (*field, rest)
 }
 
 #[cfg(test)]

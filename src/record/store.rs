@@ -7,7 +7,11 @@ use std::{
     os::fd::AsRawFd,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::channel,
+    },
+    time::Duration,
 };
 
 use rustix::{
@@ -22,6 +26,9 @@ use crate::{
     signals::{self, EndedBeforeDeath},
     system,
 };
+
+/// How long a fatal signal waits for folders to be made; they take far less, unless the disk does not answer.
+const MADE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A growing file.
 pub(crate) trait SegmentFile {
@@ -110,10 +117,20 @@ impl RecordingFolder {
     ///
     /// The error that the system reports.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let (folder, made) = Folder::open_and_say_what_was_made(path)?;
-        let for_death = made.clone();
-        let before_death =
-            (!made.is_empty()).then(|| signals::before_death(Box::new(move || remove_if_empty(&for_death))));
+        // A signal that comes while folders are being made waits for that.
+        let (says, made) = channel::<Vec<PathBuf>>();
+        let remove = move || made.recv_timeout(MADE_LIMIT).iter().for_each(|made| remove_if_empty(made));
+        let before_death = signals::before_death(Box::new(remove));
+        let (folder, made) = match Folder::open_and_say_what_was_made(path) {
+            Ok(opened) => opened,
+            Err(error) => {
+                drop(says);
+                return Err(error);
+            }
+        };
+        // The receiver lives as long as `before_death`.
+        let _ = says.send(made.clone());
+        let before_death = Some(before_death).filter(|_| !made.is_empty());
         let segments = AtomicUsize::new(0);
         let folder = Self { folder, path: path.to_owned(), made, _before_death: before_death, segments };
         folder.folder.check_writable()?;

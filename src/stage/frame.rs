@@ -183,9 +183,7 @@ impl Frame<Clear> {
         let text_length = TAG_LENGTH + field;
         Self::from_parts(FrameParts { index: tag.index, tag, buffer, text_length })
     }
-}
 
-impl Frame<Clear> {
     /// What a single stage works on, for testing a stage without a chain. Only the chain makes a sealed frame.
     pub fn parts_mut(&mut self) -> &mut FrameParts {
         &mut self.parts

@@ -36,10 +36,7 @@ impl<R> Clone for Cursor<R> {
 
 impl<R: ReadAt> Read for Cursor<R> {
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(area, self.position).map_err(|error| match error {
-            StreamError::Read(error) | StreamError::ReadFrame { error, .. } => error,
-            error => io::Error::new(ErrorKind::InvalidData, error),
-        })?;
+        let read = self.file.read_at(area, self.position).map_err(StreamError::into_read_error)?;
         self.position += read as u64;
         Ok(read)
     }

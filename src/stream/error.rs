@@ -83,6 +83,15 @@ impl StreamError {
         }
     }
 
+    /// As what reads a stream through [`std::io`] returns it: the system's own error, or one of kind
+    /// [`io::ErrorKind::InvalidData`] around this one.
+    pub(super) fn into_read_error(self) -> io::Error {
+        match self {
+            Self::Read(error) | Self::ReadFrame { error, .. } => error,
+            error => io::Error::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+
     /// The same error, for another thread that waited for the same frame.
     pub(super) fn duplicate(&self) -> Self {
         let copy = |error: &io::Error| match error.raw_os_error() {

@@ -103,8 +103,7 @@ impl<R: Read + Send> Read for Reader<R> {
                 }
                 State::Waiting => match self.frames.next_frame() {
                     Ok(frame) => self.state = State::Giving(frame, 0),
-                    Err(StreamError::Read(error) | StreamError::ReadFrame { error, .. }) => return Err(error),
-                    Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+                    Err(error) => return Err(error.into_read_error()),
                 },
                 State::Giving(frame, given) => {
                     let mut left = frame.payload().get(given..).unwrap_or_default();

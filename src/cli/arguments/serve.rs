@@ -9,7 +9,7 @@ use super::{CommonArguments, SecretArguments};
 pub(super) const SERVE_HELP: &str = "\
 Prints one address with a secret word in its path and serves until interrupted. You can seek in films; \
 they are decrypted as they are read, and nothing is written to disk. On this machine, only processes of \
-your own user are answered. Without --listen, nobody else can connect.
+your own user are answered. Without --listen, other machines cannot connect.
 
 In a browser, the address shows a page that lists the files and plays them. A folder's index.m3u is a \
 playlist for players, its index.json is for programs. A recording appears as one file; NAME.m3u8 lists \

@@ -107,14 +107,6 @@ impl<'a> InputFrames<'a> {
         }
     }
 
-    /// The rest of the input after the header, if its frames are read in order and not from a file.
-    pub fn into_input(self) -> Option<FrameInput<'a>> {
-        match self {
-            Self::AtPlaces(_) => None,
-            Self::InOrder(rest, _) => Some(rest),
-        }
-    }
-
     /// All frames, up to the first that cannot be read.
     pub fn source(self, frame_size: FrameSize) -> StreamSource<'a, FrameInput<'a>> {
         match self {

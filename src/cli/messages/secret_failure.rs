@@ -1,11 +1,14 @@
 //! How secrets that cannot be used are reported.
 
+#[cfg(feature = "age")]
+use std::borrow::Cow;
+
 use super::{failure::Failure, message::Subject};
 use crate::keys::PassphraseError;
 #[cfg(feature = "age")]
 use crate::{
     cli::messages::{failure::Exit, message::Message, report},
-    keys::{IdentityFailure, IdentityFileError, ListedRecipientError, RecipientError, RecipientFailure},
+    keys::{IdentityFailure, IdentityFileError, ListedRecipientError, RecipientError, RecipientFailure, ScryptCost},
 };
 
 /// The failure that a passphrase from `source` is invalid.
@@ -90,18 +93,23 @@ fn identity_file_hint(error: &IdentityFileError) -> &'static str {
 
 /// What to do about an identity that could not be used, and the exit code.
 #[cfg(feature = "age")]
-pub(in crate::cli) fn failed_identity(error: &IdentityFailure) -> (Exit, Option<&'static str>) {
-    match error {
-        IdentityFailure::WrongPassphrase => (Exit::WrongSecret, None),
-        IdentityFailure::NoPassphrase => (
-            Exit::Usage,
-            Some("it is asked for on the terminal; where there is none, use an identity without a passphrase"),
-        ),
-        IdentityFailure::Work(_) => (Exit::Usage, Some("allow it with --max-kdf-memory")),
-        IdentityFailure::File(error) => (Exit::Usage, Some(identity_file_hint(error))),
-        IdentityFailure::MissingPlugin { .. } => (Exit::Usage, Some("install this plugin of age")),
-        _ => (Exit::InputOutput, Some(PLUGIN_FAILED)),
-    }
+pub(in crate::cli) fn failed_identity(error: &IdentityFailure) -> (Exit, Option<Cow<'static, str>>) {
+    let (exit, hint) = match error {
+        IdentityFailure::WrongPassphrase => return (Exit::WrongSecret, None),
+        IdentityFailure::Work(work) => {
+            // age uses scrypt with r = 8 and p = 1. What is out of bounds, no limit allows.
+            let cost = ScryptCost::new(*work, 8, 1).ok();
+            let mebibytes = cost.map(|cost| cost.memory().div_ceil(1 << 20));
+            return (Exit::Usage, mebibytes.map(|needed| format!("allow it with --max-kdf-memory {needed}M").into()));
+        }
+        IdentityFailure::NoPassphrase => {
+            (Exit::Usage, "it is asked for on the terminal; where there is none, use an identity without a passphrase")
+        }
+        IdentityFailure::File(error) => (Exit::Usage, identity_file_hint(error)),
+        IdentityFailure::MissingPlugin { .. } => (Exit::Usage, "install this plugin of age"),
+        _ => (Exit::InputOutput, PLUGIN_FAILED),
+    };
+    (exit, Some(hint.into()))
 }
 
 #[cfg(feature = "age")]
@@ -113,4 +121,16 @@ pub(in crate::cli) fn warn_of_rsa() {
     let fact = "decryption with an RSA key may leak the key through timing (RUSTSEC-2023-0071); ssh-ed25519 and age keys \
                 are not affected";
     report::warning(&Message::about("ssh-rsa", fact));
+}
+
+#[cfg(all(test, feature = "age"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_for_a_costly_identity_names_the_limit_that_allows_it() {
+        let hint = |work| failed_identity(&IdentityFailure::Work(work)).1;
+        assert_eq!(hint(20).unwrap(), "allow it with --max-kdf-memory 1025M");
+        assert_eq!(hint(31), None);
+    }
 }

@@ -39,7 +39,7 @@ pub(in crate::cli) fn header(input: &Label, error: &HeaderError) -> Failure {
         HeaderError::NotReelseal(None) => {
             let hint = "a reelseal stream begins with the bytes 89 52 53 4c; is this the right file?";
             match input.path().and_then(without_suffix) {
-                Some(_) => failure.with_hint(or_salvage_with_header(&format!("{hint} use another copy of it"), input)),
+                Some(_) => failure.with_hint(or_salvage_with_header(&format!("{hint} if so, use another copy"), input)),
                 None => failure.with_hint(hint),
             }
         }
@@ -72,7 +72,7 @@ pub(in crate::cli) fn unlock(input: &Label, error: &UnlockError) -> Failure {
         #[cfg(feature = "age")]
         UnlockError::Identity(error) => {
             let (exit, hint) = secret_failure::failed_identity(&error.failure);
-            hint.iter().fold(refused(exit), |failure, hint| failure.with_hint(*hint))
+            hint.into_iter().fold(refused(exit), |failure, hint| failure.with_hint(hint))
         }
         UnlockError::TooManySlots(_)
         | UnlockError::TooManyRecipientSlots(_)

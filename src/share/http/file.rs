@@ -21,8 +21,9 @@ use super::{
     pace::Pace,
     path::encoded,
     ranges::{Wanted, wanted},
+    token::random_word,
 };
-use crate::{keys::random_bytes, share::tree::SharedStream};
+use crate::share::tree::SharedStream;
 
 /// A film is not a document: it must not run or load anything. The page that plays it must be allowed to read its
 /// frames, which it could not if the film had an origin of its own.
@@ -68,7 +69,7 @@ pub(super) fn file(
                 (StatusCode::PARTIAL_CONTENT, vec![Part::Range(range.clone())], of_type, Some(content_range))
             }
             _ => {
-                let Ok(boundary) = random_bytes::<16>().map(|bytes| base16ct::lower::encode_string(&bytes)) else {
+                let Ok(boundary) = random_word() else {
                     return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the system provides no random bytes");
                 };
                 let parts = multipart(ranges, length, media_type, &boundary);

@@ -18,12 +18,9 @@ use super::{
     pace::Paces,
     page, path,
     requests::Requests,
-    token::Token,
+    token::{Token, random_word},
 };
-use crate::{
-    keys::random_bytes,
-    share::tree::{Generated, Listing, Node, OpenFailure, SharedStream, Tree},
-};
+use crate::share::tree::{Generated, Listing, Node, OpenFailure, SharedStream, Tree};
 
 const INDEX: &str = "index.json";
 const PLAYLIST: &str = "index.m3u";
@@ -141,7 +138,7 @@ impl Service {
     }
 
     fn page(&self, listing: &Listing, folder: &Node, root: &str) -> Answer {
-        let Ok(nonce) = random_bytes::<16>().map(|bytes| base16ct::lower::encode_string(&bytes)) else {
+        let Ok(nonce) = random_word() else {
             return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the system provides no random bytes");
         };
         let page = page::page(&self.tree, listing, folder.id, root, &nonce);

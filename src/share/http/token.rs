@@ -12,8 +12,7 @@ impl Token {
     ///
     /// [`RandomnessUnavailable`].
     pub fn random() -> Result<Self, RandomnessUnavailable> {
-        let bytes: [u8; 16] = random_bytes()?;
-        Ok(Self(base16ct::lower::encode_string(&bytes)))
+        random_word().map(Self)
     }
 
     /// Whether `word` is this token; the time that this takes reveals nothing about either.
@@ -26,6 +25,15 @@ impl Token {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// A word that nobody can guess: 128 random bits in hexadecimal digits.
+///
+/// # Errors
+///
+/// [`RandomnessUnavailable`].
+pub(super) fn random_word() -> Result<String, RandomnessUnavailable> {
+    random_bytes::<16>().map(|bytes| base16ct::lower::encode_string(&bytes))
 }
 
 impl fmt::Debug for Token {

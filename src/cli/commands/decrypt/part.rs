@@ -10,10 +10,7 @@ use crate::{
             assignments::Job,
             opened_input::{FrameInput, InputFrames},
         },
-        messages::{
-            failure::{Exit, Failure},
-            stream_failure,
-        },
+        messages::{failure::Failure, stream_failure},
         plan::{ByteRange, Part},
     },
     container::Features,
@@ -37,12 +34,11 @@ impl Decryption<'_> {
                 "select by bytes, with --range; encrypt --timestamps always makes streams that carry times",
             ));
         }
-        match frames.file().copied() {
-            Some(file) => self.part_of_file(job, stream, file, part),
-            None => match frames.into_input() {
-                Some(input) => self.part_of_pipe(job, stream, input, part),
-                None => Err(Failure::new(Exit::InputOutput, "cannot be read").about(&job.input.label)),
-            },
+        match frames {
+            InputFrames::AtPlaces(file) | InputFrames::InOrder(_, Some(file)) => {
+                self.part_of_file(job, stream, file, part)
+            }
+            InputFrames::InOrder(input, None) => self.part_of_pipe(job, stream, input, part),
         }
     }
 
