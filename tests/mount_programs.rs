@@ -234,7 +234,10 @@ fn half_a_film_does_not_pass_for_a_whole_one() {
     cut("between", FRAMES_START + 3 * WIRE);
     cut("film", FRAMES_START + 3 * WIRE + 1000);
     // Only the final frame is damaged.
-    File::options().write(true).open(sealed("last")).unwrap().write_all_at(b"?", FRAMES_START + 5 * WIRE + 50).unwrap();
+    let last = File::options().read(true).write(true).open(sealed("last")).unwrap();
+    let (mut byte, place) = ([0], FRAMES_START + 5 * WIRE + 50);
+    last.read_exact_at(&mut byte, place).unwrap();
+    last.write_all_at(&[!byte[0]], place).unwrap();
     cut("live", sealed("live").metadata().unwrap().len() - 10);
     let mount = mount(&folder);
     for (name, length, whole) in [

@@ -538,6 +538,18 @@ fn each_thing_that_can_be_wrong_with_the_segments_is_reported_for_what_it_is() {
     let doubled = "has the same number in the recording as";
     assert_answers(&folder, 4, doubled, Some((2, doubled)));
 
+    // What may be a segment is not left out without being asked for.
+    let destroy = |path: &PathBuf| fs::File::options().write(true).open(path).unwrap().write_all(&[0; 8192]).unwrap();
+    let folder = with(&|_, paths| destroy(&paths[0]));
+    let destroyed = "cam/%.ts.reel: not a reelseal stream";
+    assert_answers(&folder, 4, destroyed, Some((4, destroyed)));
+    let rest = folder.run(&["decrypt", "cam", "-o", "-", "--allow-gaps"]);
+    assert_done(&rest);
+    let warned = text(&rest.stderr);
+    assert!(warned.contains("not a reelseal stream") && warned.contains("is missing at the start"), "{warned}");
+    let part = folder.run(&["decrypt", "cam", "--since", "-1h", "-o", "part"]);
+    assert_refused(&part, 2, "cam: is the folder of a recording, and a part is taken from one stream");
+
     // The name does not matter: segments are recognised by their headers.
     let folder = with(&|folder, paths| {
         fs::rename(&paths[1], folder.path("cam/aside")).unwrap();

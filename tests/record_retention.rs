@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::Write,
     process::Command,
+    time::Duration,
 };
 
 use nix::sys::{signal::Signal, stat::Mode};
@@ -308,6 +309,28 @@ fn once_the_recording_has_ended_a_signal_leaves_the_rest_to_the_next_recorder() 
     let reported = |part: &str| events.iter().any(|event| event["message"].to_string().contains(part));
     assert!(reported("segments have not been passed to sh yet"), "{events:#?}");
     assert_eq!(text(&folder.read("ran")).lines().count(), 1);
+}
+
+#[test]
+fn a_second_interrupt_kills_a_program_that_does_not_end_and_the_rest_is_left_to_the_next_recorder() {
+    let folder = Folder::new();
+    let script = "trap '' TERM INT HUP; echo $0 >> ran; while :; do sleep 0.05; done";
+    let hook = ["--on-segment", "sh", "--on-segment-arg=-c", "--on-segment-arg", script];
+    let (mut recorder, mut input) = Recorder::start(&folder, &hook);
+    input.write_all(&[7; 1000]).unwrap();
+    drop(input);
+    recorder.wait_for("done", &[]);
+    while fs::read(folder.path("ran")).unwrap_or_default().is_empty() {
+        std::thread::yield_now();
+    }
+    recorder.signal(Signal::SIGINT);
+    // Within 300 ms it would be the same request.
+    std::thread::sleep(Duration::from_millis(400));
+    recorder.signal(Signal::SIGINT);
+    let (status, events) = recorder.end();
+    assert_eq!(status.code(), Some(0));
+    let reported = |part: &str| events.iter().any(|event| event["message"].to_string().contains(part));
+    assert!(reported("1 segment has not been passed to sh yet"), "{events:#?}");
 }
 
 #[test]

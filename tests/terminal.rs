@@ -406,7 +406,7 @@ fn an_empty_or_missing_answer_is_refused_and_the_terminal_restored() {
     let missing = "reelseal: the prompt: no passphrase was typed\r\n\
                    reelseal: hint: end a passphrase with Enter\r\n";
     let empty = "reelseal: the prompt: the passphrase is empty\r\n\
-                 reelseal: hint: a passphrase is 1 to 1024 bytes of text\r\n";
+                 reelseal: hint: a passphrase is one line of text, 1 to 1024 bytes long\r\n";
     for (command, prompt, control, reported) in [
         (["encrypt", "film", "-f"].as_slice(), NEW_PASSPHRASE, 'd', missing),
         (&["decrypt", "film.reel", "-o", "back"], OPEN_FILM, 'd', missing),

@@ -32,6 +32,9 @@ pub enum PassphraseError {
     /// Not UTF-8.
     #[error("the passphrase is not UTF-8 text")]
     NotUtf8,
+    /// More than one line in an environment variable: no file or prompt could give the same passphrase.
+    #[error("the passphrase holds a line break")]
+    LineBreak,
     /// A NUL among the bytes.
     #[error("the passphrase holds a NUL byte")]
     Nul,
@@ -71,6 +74,9 @@ impl Passphrase {
     ///
     /// [`PassphraseError`].
     pub fn from_variable(bytes: &[u8]) -> Result<Self, PassphraseError> {
+        if bytes.contains(&b'\n') {
+            return Err(PassphraseError::LineBreak);
+        }
         Self::new(std::str::from_utf8(bytes).map_err(|_| PassphraseError::NotUtf8)?)
     }
 
@@ -137,6 +143,14 @@ mod tests {
         ] {
             let found = Passphrase::from_source(source).unwrap();
             assert_eq!((found.passphrase.bytes(), found.has_more_lines), (expected.as_bytes(), has_more_lines));
+        }
+    }
+
+    #[test]
+    fn a_variable_with_more_than_one_line_is_refused() {
+        assert_eq!(Passphrase::from_variable(b"a b").unwrap().bytes(), b"a b");
+        for text in [b"a\n".as_slice(), b"a\nb", b"\n"] {
+            assert_eq!(Passphrase::from_variable(text).unwrap_err(), PassphraseError::LineBreak);
         }
     }
 

@@ -124,17 +124,25 @@ impl RunningCommand {
 
     /// A function that asks the command to end, with its group, and does not wait for that.
     pub fn asks_to_end(&self) -> impl Fn() + Send + 'static {
+        self.orders(Order::End)
+    }
+
+    /// What kills the command, with its group, and does not wait for that.
+    pub fn kills(&self) -> impl Fn() + Send + 'static {
+        self.orders(Order::Kill)
+    }
+
+    fn orders(&self, order: Order) -> impl Fn() + Send + use<> {
         let channel = Arc::clone(&self.run.channel);
         move || {
             // The end of a guardian that is gone is noticed elsewhere.
-            let _ = channel.send(&Order::End.encode(), &[]);
+            let _ = channel.send(&order.encode(), &[]);
         }
     }
 
     /// Kills the command, with its group, and does not wait for that.
     pub fn kill(&self) {
-        // The end of a guardian that is gone is noticed elsewhere.
-        let _ = self.run.channel.send(&Order::Kill.encode(), &[]);
+        self.kills()();
     }
 
     /// Lets a consumer's input end, and waits for the end of the command. What it started may go on.

@@ -10,15 +10,24 @@ use std::{
 };
 
 use crate::{
-    container::SegmentRecord,
+    container::{HeaderError, SegmentRecord},
     files::walk::is_stream_of_folder,
-    stream::{DescriptorInput, StreamHeader},
+    stream::{DescriptorInput, HeaderReadError, StreamHeader},
 };
 
 /// What the header of the file at `path` says about its place in a recording; `None` if it says nothing, or cannot be
 /// read yet.
 pub(crate) fn segment_at(path: &Path) -> Option<SegmentRecord> {
     record_at(path).flatten()
+}
+
+/// Why the header of the file at `path` is refused; `None` if it is not, or has not been written yet.
+pub(crate) fn refused_header(path: &Path) -> Option<HeaderReadError> {
+    let file = path.metadata().ok().filter(|metadata| metadata.is_file()).and_then(|_| File::open(path).ok())?;
+    match StreamHeader::read(DescriptorInput::new(&file).ok()?, Vec::new()) {
+        Err(HeaderReadError::Refused(refused)) if refused.error == HeaderError::Cut => None,
+        read => read.err(),
+    }
 }
 
 /// Whether `streams` is not empty and may consist of segments: none has a header that can be read.

@@ -33,7 +33,8 @@ A line takes its place when the file is done. Without a terminal, only warnings 
 a status line, as with dd. --verbose reports each file's result, --quiet leaves out the bar, and NO_COLOR leaves out \
 the colour.
 
-JSON: with --progress json, every line of standard error is an object. Its event is progress (with files_done and \
+JSON: with --progress json, every line that reelseal writes to standard error is an object; a command writes there as it \
+likes. Its event is progress (with files_done and \
 files_failed of files), done, warning, damage (what verify found), error (with hint and exit_code, for a mistyped \
 command line too; for a command after -- also command_exit_code and command_signal), passed_over (with reason), note, \
 detail (with --verbose) or summary; for record also start, exit, restart, segment, retention, on_segment and status. \
@@ -44,7 +45,7 @@ and null stands for unknown.
 Pipelines: use set -o pipefail, or the shell ignores the producer's failure. With > file, the shell creates the file \
 at the start and leaves it behind if something fails; with -o file, it is whole or absent. In a pipeline, Ctrl-C \
 reaches every process: with --ignore-interrupts, reelseal ignores it and ends when the producer does. A standard input \
-or output that is needed but closed (>&-) is an error. So is /dev/null opened for both reading and writing, which \
+or output that a stream needs, but that is closed (>&-), is an error. So is /dev/null opened for both reading and writing, which \
 looks the same; >/dev/null and </dev/null work.";
 
 /// For `encrypt`.

@@ -1,7 +1,8 @@
 //! Removing an input once its output has been read back: the stream must open, and its plaintext must equal the file.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
+    io,
     num::NonZero,
     os::unix::fs::{FileExt, MetadataExt},
     path::Path,
@@ -68,10 +69,22 @@ pub(in crate::cli) fn remove_input(
 }
 
 fn delete_unchanged(job: &Job, input: &Path) -> Result<(), Failure> {
+    check_name(job, input)?;
     // Whatever was written to it in the meantime exists nowhere else.
     let unchanged = FileSnapshot::of(&job.input.file, &job.input.metadata).and_then(|snapshot| snapshot.confirm());
-    unchanged.map_err(|_| kept(job, "is written, but the input has changed since"))?;
-    delete(job, input)
+    let is_unchanged =
+        unchanged.is_ok() && job.input.file.metadata().is_ok_and(|now| is_untouched(&job.input.metadata, &now));
+    if !is_unchanged {
+        return Err(kept(job, "is written, but the input has changed since"));
+    }
+    fs::remove_file(input).map_err(|error| cannot_remove(job, &error))
+}
+
+/// Whether nothing was done to a file between two states of it. A program may set the time of its modification back,
+/// but not that of its change.
+fn is_untouched(before: &Metadata, now: &Metadata) -> bool {
+    let changed = |state: &Metadata| (state.ctime(), state.ctime_nsec());
+    changed(before) == changed(now)
 }
 
 /// Whether a stream that was written begins with the header that was meant for it.
@@ -82,15 +95,18 @@ fn begins_as_written(stream: &File, direction: &Direction<'_>) -> Result<bool, S
     Ok(front == *header)
 }
 
-fn delete(job: &Job, path: &Path) -> Result<(), Failure> {
-    let label = &job.input.label;
-    let metadata = fs::symlink_metadata(path).map_err(|error| Failure::system(label, "cannot remove", &error))?;
+fn check_name(job: &Job, path: &Path) -> Result<(), Failure> {
+    let metadata = fs::symlink_metadata(path).map_err(|error| cannot_remove(job, &error))?;
     if (metadata.dev(), metadata.ino()) != (job.input.metadata.dev(), job.input.metadata.ino()) {
         return Err(Failure::new(Exit::InputOutput, "is written, but another file has taken the input's name")
             .about(&job.destination.label)
-            .with_hint(format!("{} is kept", display_name(label))));
+            .with_hint(format!("{} is kept", display_name(&job.input.label))));
     }
-    fs::remove_file(path).map_err(|error| Failure::system(label, "cannot remove", &error))
+    Ok(())
+}
+
+fn cannot_remove(job: &Job, error: &io::Error) -> Failure {
+    Failure::system(&job.input.label, "cannot remove", error)
 }
 
 fn kept(job: &Job, fact: &str) -> Failure {
@@ -120,6 +136,21 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(bytes, 0).unwrap();
         file
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_is_touched_even_if_its_time_was_set_back() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"first steps").unwrap();
+        let before = file.metadata().unwrap();
+        assert!(is_untouched(&before, &file.metadata().unwrap()));
+        // The clock of a file system ticks some hundred times a second.
+        while file.metadata().unwrap().ctime_nsec() == before.ctime_nsec() {
+            file.write_all_at(b"F", 0).unwrap();
+            file.set_modified(before.modified().unwrap()).unwrap();
+        }
+        assert_eq!(file.metadata().unwrap().modified().unwrap(), before.modified().unwrap());
+        assert!(!is_untouched(&before, &file.metadata().unwrap()));
     }
 
     fn is_same(stream: &[u8], plaintext: &[u8], new: &NewStream) -> Result<bool, StreamError> {

@@ -29,7 +29,7 @@ mod screen;
 pub(super) mod secret_failure;
 #[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
 pub(super) mod sharing;
-mod shell_word;
+pub(super) mod shell_word;
 pub(super) mod standard_output;
 pub(super) mod stream_failure;
 pub(super) mod usage;

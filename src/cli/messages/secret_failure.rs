@@ -13,7 +13,7 @@ use crate::{
 
 /// The failure that a passphrase from `source` is invalid.
 pub(in crate::cli) fn passphrase(source: impl Into<Subject>, error: PassphraseError) -> Failure {
-    Failure::usage(error.to_string()).about(source).with_hint("a passphrase is 1 to 1024 bytes of text")
+    Failure::usage(error.to_string()).about(source).with_hint("a passphrase is one line of text, 1 to 1024 bytes long")
 }
 
 /// The failure that the `text` of --recipient is not a recipient. It is not shown, since it may be a secret.

@@ -4,7 +4,7 @@ use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
 /// `path` as one word, which no shell splits and no program takes for an option. Control characters and bytes that are
 /// not UTF-8 are escaped as bash and zsh read them; fish refuses such a word.
-pub(super) fn shell_word(path: &Path) -> String {
+pub(in crate::cli) fn shell_word(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let dot = if bytes.starts_with(b"-") { "./" } else { "" };
     match path.to_str().filter(|text| !text.chars().any(|character| character.is_control() || is_format(character))) {

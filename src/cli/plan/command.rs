@@ -1,12 +1,12 @@
 //! The command at one end of the stream, and what cannot be combined with it.
 
-use std::{ffi::OsStr, fs, time::Duration};
+use std::{ffi::OsStr, fs, path::Path, time::Duration};
 
 use super::{Many, NEW_PASSPHRASE_VARIABLE, PASSPHRASE_VARIABLE};
 use crate::{
     cli::{
         arguments::{CommandArguments, CommonArguments, FilesArguments, ProgressArgument},
-        messages::{command_failure::command_failure, display_name::display_path, failure::Failure},
+        messages::{command_failure::command_failure, failure::Failure, shell_word::shell_word},
     },
     process::CommandLine,
 };
@@ -42,10 +42,10 @@ pub(super) fn command_line(
             "leave it out: Ctrl-C goes to the command, whose exit code decides",
         ),
     ];
-    let shown = display_path(program.as_ref());
-    let dot = if shown.contains('/') { "" } else { "./" };
+    let path = Path::new(program);
+    let path = if path.components().count() > 1 { path.to_owned() } else { Path::new(".").join(path) };
     let as_a_file =
-        || format!("what follows -- is run as a command; to {verb} the file, write {dot}{shown}, without --");
+        || format!("what follows -- is run as a command; to {verb} the file, write {}, without --", shell_word(&path));
     if let Some((_, name, hint)) = excluded.iter().chain(&always).find(|(is_there, ..)| *is_there) {
         let refused = Failure::usage(format!("{name} cannot be used with a command after --"));
         return Err(if names_a_file(program) { refused.with_hint(as_a_file()) } else { refused.with_hint(*hint) });

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    process::{CommandFailure, CommandLine, Reach},
+    process::{CommandFailure, CommandLine, Reach, RunningCommand},
     signals::Watching,
     stream::{Input, Readiness},
 };
@@ -32,6 +32,8 @@ struct Stopping {
     is_requested: bool,
     /// Asks the running program to end.
     end: Option<Box<dyn Fn() + Send>>,
+    /// Kills the running program.
+    kill: Option<Box<dyn Fn() + Send>>,
 }
 
 impl HookStop {
@@ -42,14 +44,20 @@ impl HookStop {
         stopping.end.iter().for_each(|end| end());
     }
 
+    /// Kills the running program.
+    pub fn hasten(&self) {
+        self.lock().kill.iter().for_each(|kill| kill());
+    }
+
     pub(super) fn is_requested(&self) -> bool {
         self.lock().is_requested
     }
 
-    /// Notes that the program is running, with what asks it to end, or that it has ended, with `None`.
-    fn runs(&self, end: Option<Box<dyn Fn() + Send>>) {
+    /// Notes that the program is `running`, or that it has ended, with `None`.
+    fn runs(&self, running: Option<&RunningCommand>) {
         let mut stopping = self.lock();
-        stopping.end = end;
+        stopping.end = running.map(|running| Box::new(running.asks_to_end()) as _);
+        stopping.kill = running.map(|running| Box::new(running.kills()) as _);
         if stopping.is_requested {
             stopping.end.iter().for_each(|end| end());
         }
@@ -84,7 +92,7 @@ impl SegmentHook {
     pub fn run(&self, path: &Path, watching: &Watching) -> Result<(), CommandFailure> {
         let line = CommandLine { arguments: self.arguments(path), ..self.line.clone() };
         let (running, mut output) = line.produce_unattended(watching, Reach::Group)?;
-        self.stop.runs(Some(Box::new(running.asks_to_end())));
+        self.stop.runs(Some(&running));
         let mut area = [0; 4096];
         // A process that the program leaves running may keep its output open; that is no failure of the program.
         while matches!(output.wait_or_be_woken(None, None), Ok(Readiness::Ready))

@@ -52,7 +52,7 @@ pub(in crate::cli) fn decrypt(plan: &DecryptPlan, startup: Startup) -> Result<()
     }
     let many = &plan.many;
     let refused = |failure| report::failure(&failure);
-    recording::refuse_without_output(&many.inputs).map_err(refused)?;
+    recording::refuse_folder(plan).map_err(refused)?;
     let started = inputs::start(many, startup).map_err(refused)?;
     let Started { watching, secret, inputs, empty_folders, passed_over, progress } = started;
     let assignments = Assignments::new(&plan.placement, &inputs, secret.metadata(), &passed_over).map_err(refused)?;

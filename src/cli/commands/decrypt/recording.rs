@@ -34,7 +34,7 @@ use crate::{
     },
     keys::KeySlot,
     pipeline::{Opening, Workers},
-    record::{GrowingStream, SegmentEnd, SegmentFacts, by_recording, chain, segment_at, streams_in},
+    record::{GrowingStream, SegmentEnd, SegmentFacts, by_recording, chain, refused_header, segment_at, streams_in},
     signals::Startup,
     stream::{StreamError, StreamFile, widen_pipe},
 };
@@ -85,18 +85,27 @@ fn warn_of_missing_ends(segments: &[Checked]) {
     }
 }
 
-/// Refuses the folder of a recording if there is no single output for it.
-pub(super) fn refuse_without_output(inputs: &Inputs) -> Result<(), Failure> {
+/// Refuses the folder of a recording if there is no single output for it, or only a part is wanted.
+pub(super) fn refuse_folder(plan: &DecryptPlan) -> Result<(), Failure> {
+    let inputs = &plan.many.inputs;
     let holds_segments = |folder: &Path| {
         let streams = if folder.is_dir() { streams_in(folder) } else { Ok(Vec::new()) };
         streams.is_ok_and(|streams| streams.iter().any(|path| segment_at(path).is_some()))
     };
-    match inputs.named.iter().find(|path| inputs.below_folders.is_none() && holds_segments(path)) {
-        None => Ok(()),
-        Some(folder) => Err(Failure::usage("is the folder of a recording, and its segments need one output")
-            .about(folder.as_path())
-            .with_hint("name it with -o FILE; or decrypt each by itself: reelseal decrypt --recursive FOLDER")),
-    }
+    let Some(folder) = inputs.named.iter().find(|path| inputs.below_folders.is_none() && holds_segments(path)) else {
+        return Ok(());
+    };
+    let (fact, hint) = match plan.part {
+        Some(_) => (
+            "is the folder of a recording, and a part is taken from one stream",
+            "name the segment that has it; segments are named after the time at which they begin",
+        ),
+        None => (
+            "is the folder of a recording, and its segments need one output",
+            "name it with -o FILE; or decrypt each by itself: reelseal decrypt --recursive FOLDER",
+        ),
+    };
+    Err(Failure::usage(fact).about(folder.as_path()).with_hint(hint))
 }
 
 /// The segments that are `named`; those in a folder are ordered by their numbers.
@@ -106,11 +115,19 @@ fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, Segmen
     for path in named {
         if path.is_dir() {
             let streams = streams_in(path).map_err(|error| Failure::system(path.as_path(), "cannot read", &error))?;
-            let found: Vec<_> =
-                streams.into_iter().filter_map(|path| segment_at(&path).map(|record| (path, record))).collect();
+            let segment = |path: &PathBuf| segment_at(path).map(|record| (path.clone(), record));
+            let found: Vec<_> = streams.iter().filter_map(segment).collect();
             if found.is_empty() {
                 let (label, kind) = (Label::from(path.as_path()), InputErrorKind::Folder);
                 return Err(InputError { label, kind }.into());
+            }
+            for path in &streams {
+                let Some(refused) = refused_header(path) else { continue };
+                let failure = stream_failure::header_read(&Label::from(path.as_path()), &refused);
+                if !allows_gaps {
+                    return Err(failure.with_hint("it may be a segment; --allow-gaps leaves it out"));
+                }
+                report::warning(failure.message());
             }
             // Recordings in the order of their first segments' names, which are times unless the user chose other
             // names.

@@ -212,8 +212,10 @@ impl Recorder<'_> {
             let when_over = || {
                 if let Some(stop) = hook.map(|hook| hook.stop.clone()) {
                     // From here on, a signal leaves what is still to be done with the segments to the next recorder.
-                    let leave = Box::new(move || stop.request());
-                    watching.ask_to_end(EndRequest { end: leave, hasten: None, ignores_interrupts: false }).for_good();
+                    let hastening = stop.clone();
+                    let (end, hasten) = (Box::new(move || stop.request()), Box::new(move || hastening.hasten()));
+                    let leave = EndRequest { end, hasten: Some(hasten), ignores_interrupts: false };
+                    watching.ask_to_end(leave).for_good();
                 }
             };
             let ended = self.journal(&mut source, &surroundings, when_over);

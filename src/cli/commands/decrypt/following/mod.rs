@@ -24,7 +24,7 @@ use crate::{
             failure::{Exit, Failure},
             message::Message,
             progress::FileProgress,
-            recording::{gap_allowed, not_continued, recorder_left, recorder_unseen, replaced},
+            recording::{gap_allowed, missing_start, not_continued, recorder_left, recorder_unseen, replaced},
             report, stream_failure,
         },
         plan::{DecryptPlan, Part, WholeRecording},
@@ -88,6 +88,10 @@ impl Following<'_> {
             false => named.to_owned(),
         };
         let followed = self.open(&first)?;
+        if let Some(record) = followed.record.filter(|record| is_folder && self.since().is_none() && record.number > 1)
+        {
+            report::warning(&missing_start(&first, record.number));
+        }
         let (decryption, layout) = (self.decryption, Layout::default());
         let input = NamedInput { path: Some(first.clone()), below: PathBuf::new() };
         let Some(job) = decryption.assignments.assign(&input)? else { return Ok(()) };
