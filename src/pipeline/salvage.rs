@@ -49,6 +49,39 @@ impl Salvaged {
 /// stream's keys can forge frames: a frame counts as damaged if it overlaps the sound ones before it, claims a longer
 /// gap than the missing frames can hold, or is marked final before others. So no output is longer than the stream.
 ///
+/// ```
+/// use std::{io::Write, num::NonZero};
+///
+/// use reelseal::{
+///     keys::{Credential, KeyFile, Lock},
+///     pipeline::{FilledOutput, Filling, SalvageInput, Stretch, StretchListener, Workers, salvage},
+///     stream::{ReaderInput, StreamHeader, StreamOptions, Writer},
+/// };
+///
+/// struct Unlisted;
+///
+/// impl StretchListener for Unlisted {
+///     fn on_stretch(&self, _stretch: &Stretch) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key_file = KeyFile::random()?;
+/// let mut writer = Writer::create(Vec::new(), &Lock::with_key_file(&key_file), StreamOptions::default())?;
+/// writer.write_all(&[7; 200_000])?;
+/// let mut stream = writer.finish()?;
+/// stream[100_000] ^= 1;
+///
+/// let header = StreamHeader::read(ReaderInput(stream.as_slice()), Vec::new())?;
+/// let (opened, frames) = header.open(&mut Credential::from(&key_file))?;
+/// let workers = Workers::new(NonZero::<usize>::MIN, opened.header().prefix.frame_size);
+/// let mut film = Vec::new();
+/// let output = FilledOutput::new(&mut film, Filling::Zeros);
+/// let salvaged = salvage(SalvageInput::InOrder(frames), opened.chain(), output, &Unlisted, &workers)?;
+/// assert_eq!((salvaged.is_whole(), salvaged.totals.missing_frames, film.len()), (false, 1, 200_000));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// [`StreamError::Write`], and other errors that are not about the stream's frames.
