@@ -125,7 +125,7 @@ fn slots_of_recipients_are_added_removed_and_replace_a_passphrase() {
     assert_done(&removed);
     assert!(text(&removed.stderr).contains("the old identity still opens copies"), "{removed:?}");
     assert_refused(&run(&folder, &["verify", "-i", "one", "film.reel"]), 3, "none of the identities");
-    // A recipient in place of the key file.
+    // A recipient instead of the key file.
     assert_done(&folder.run(&["passwd", "-R", "one.pub", "film.reel"]));
     let kinds: Vec<_> = listed(&folder, "film.reel").iter().map(|slot| slot["kind"].clone()).collect();
     assert_eq!(kinds, ["recipient", "recipient"]);
@@ -430,7 +430,7 @@ fn slots_that_age_and_pyrage_wrapped_open_here() {
     let wrap = "import sys, pyrage; r = pyrage.x25519.Recipient.from_str(open('ours.pub').read().strip()); \
                 open('by-pyrage', 'wb').write(pyrage.encrypt(open('file-key', 'rb').read(), [r]))";
     assert_done(&python(&folder, wrap, &[]));
-    // A header with that body in place of the old one, authenticated again with the independent reader's code.
+    // A header with that body instead of the old one, authenticated again with the independent reader's code.
     let replace = "
 import sys, reelseal
 from blake3 import blake3

@@ -568,7 +568,7 @@ fn each_thing_that_can_be_wrong_with_the_segments_is_reported_for_what_it_is() {
     assert_done(&found);
     assert_eq!(found.stdout.len(), 200_000 - 4096);
 
-    // A segment of another recording in place of one.
+    // A segment of another recording instead of one.
     let other = Folder::new();
     let film = recorded(&other);
     let folder = with(&|folder, paths| {

@@ -32,7 +32,7 @@ fn damage(folder: &Folder, damaged: &[usize]) {
     folder.write("film.reel", &stream);
 }
 
-/// The plaintext, with zeros in place of these frames.
+/// The plaintext, with zeros instead of these frames.
 fn with_zeros(damaged: &[usize]) -> Vec<u8> {
     let mut expected = plaintext(LENGTH);
     damaged.iter().for_each(|frame| expected[frame * PAYLOAD..(frame + 1) * PAYLOAD].fill(0));

@@ -43,7 +43,7 @@ impl StretchListener for Told {
 struct Outcome {
     salvaged: Salvaged,
     stretches: Vec<Stretch>,
-    /// The outputs with zeros in place of what is missing, and with nothing in its place.
+    /// The outputs with zeros instead of what is missing, and with nothing.
     outputs: [Vec<u8>; 2],
 }
 

@@ -292,7 +292,7 @@ mod tests {
         checked(&[]);
         for one in 0..5 {
             for other in 0..u8::try_from(ORIGINALS.len()).unwrap() {
-                // Added, and in place of another.
+                // Added, and instead of another.
                 checked(&[[0, one, other, 0, 0, 0]]);
                 checked(&[[0, one, other, 0, 0, 0], [1, one + 1, 0, 0, 0, 0]]);
             }

@@ -60,6 +60,6 @@ fn as_object(file: &Label, slots: &KeySlots) -> event::Fields {
     fields
 }
 
-pub(super) fn described(slot: &KeySlot) -> String {
+fn described(slot: &KeySlot) -> String {
     key_slot::described(&SlotFindings::of(slot.slot()))
 }

@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// MPEG-TS packets, each with different content.
-fn transport_stream(packets: usize) -> Vec<u8> {
-    let mut stream = bytes(packets * 188);
+/// This many MPEG-TS packets.
+fn packets(count: usize) -> Vec<u8> {
+    let mut stream = bytes(count * 188);
     stream.iter_mut().step_by(188).for_each(|byte| *byte = 0x47);
     stream
 }
@@ -21,7 +21,7 @@ proptest! {
         seconds in 1_u64..8,
     ) {
         let total: usize = lengths.iter().sum();
-        let plaintext = if is_transport_stream { transport_stream(total / 188 + 3) } else { bytes(total) };
+        let plaintext = if is_transport_stream { packets(total / 188 + 3) } else { bytes(total) };
         let mut rest = plaintext.as_slice();
         let mut steps = Vec::new();
         for (length, pause) in lengths.iter().zip(pauses) {
@@ -44,13 +44,6 @@ proptest! {
             }
         }
     }
-}
-
-/// This many MPEG-TS packets.
-fn packets(count: usize) -> Vec<u8> {
-    let mut stream = bytes(count * 188);
-    stream.iter_mut().step_by(188).for_each(|byte| *byte = 0x47);
-    stream
 }
 
 #[test]
