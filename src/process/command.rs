@@ -26,11 +26,16 @@ use super::{
     message::{Order, Reach, Report, Role},
     monitor::Monitor,
     program,
-    running_command::{Run, RunningCommand, Starting},
+    running_command::{Run, RunningCommand},
     terminal::Terminal,
     watch::Watch,
 };
-use crate::{files::standard_stream::is_pipe, signals::Watching, stream::widen_pipe, system};
+use crate::{
+    files::standard_stream::is_pipe,
+    signals::{Starting, Watching},
+    stream::widen_pipe,
+    system,
+};
 
 /// The longest that a group takes to end after SIGKILL. If nothing is known by then, its guardian does not answer.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -144,7 +149,7 @@ impl CommandLine {
         let start = Order::Start { role, takes_terminal, reach, kill_after: self.kill_after };
         let started = Instant::now();
         // From here on the command may run.
-        let starting = Starting::new();
+        let starting = Starting::new(|run: Arc<Run>| run.end());
         // If this cannot be sent, the guardian is gone, and no report will come either.
         let _ = channel.send(&start.encode(), &pipes.each_ref().map(AsFd::as_fd));
         drop(pipes);

@@ -6,7 +6,6 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Sender, channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -17,11 +16,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::{channel::Channel, failure::CommandFailure, message::Order, watch::Watch};
 use crate::{
     mutex::lock,
-    signals::{self, EndedBeforeDeath},
+    signals::{EndedBeforeDeath, Starting},
 };
-
-/// How long a fatal signal waits for a command to start. After that, its guardian ends it without us.
-const START_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running command. When it is dropped, it is ended with its group, unless it was released.
 pub(crate) struct RunningCommand {
@@ -30,25 +26,6 @@ pub(crate) struct RunningCommand {
     monitor: Option<JoinHandle<()>>,
     /// `None` once nothing is left to end.
     before_death: Option<EndedBeforeDeath>,
-}
-
-/// A command that is being started. A fatal signal waits until it runs, and then ends it.
-pub(super) struct Starting {
-    // Dropped first: a signal that comes now has nothing to wait for then.
-    started: Sender<Arc<Run>>,
-    before_death: EndedBeforeDeath,
-}
-
-impl Starting {
-    pub fn new() -> Self {
-        let (started, starts) = channel::<Arc<Run>>();
-        let end = move || {
-            if let Ok(run) = starts.recv_timeout(START_LIMIT) {
-                run.end();
-            }
-        };
-        Self { started, before_death: signals::before_death(Box::new(end)) }
-    }
 }
 
 /// What the handler of a fatal signal needs as well.
@@ -66,12 +43,10 @@ pub(super) struct Run {
 
 impl RunningCommand {
     /// The command that was `starting`, and that `watch` and `monitor` look after.
-    pub(super) fn new(starting: Starting, run: Run, guardian: Child, monitor: JoinHandle<()>) -> Self {
+    pub(super) fn new(starting: Starting<Arc<Run>>, run: Run, guardian: Child, monitor: JoinHandle<()>) -> Self {
         let run = Arc::new(run);
-        let Starting { started, before_death } = starting;
-        // The receiver lives as long as `before_death`.
-        let _ = started.send(Arc::clone(&run));
-        Self { run, guardian, monitor: Some(monitor), before_death: Some(before_death) }
+        let before_death = Some(starting.started(Arc::clone(&run)));
+        Self { run, guardian, monitor: Some(monitor), before_death }
     }
 
     pub(super) fn watch(&self) -> Arc<Watch> {
@@ -178,7 +153,7 @@ impl Run {
         *lock(&self.to_consumer) = None;
     }
 
-    fn end(&self) {
+    pub fn end(&self) {
         // The end of a guardian that is gone is noticed elsewhere.
         let _ = self.channel.send(&Order::End.encode(), &[]);
         if !self.watch.wait_until_gone(self.end_limit) {

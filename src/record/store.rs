@@ -7,11 +7,7 @@ use std::{
     os::fd::AsRawFd,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc::channel,
-    },
-    time::Duration,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use rustix::{
@@ -23,12 +19,9 @@ use rustix::{
 use super::recorder_lock;
 use crate::{
     files::folders::Folder,
-    signals::{self, EndedBeforeDeath},
+    signals::{EndedBeforeDeath, Starting},
     system,
 };
-
-/// How long a fatal signal waits for folders to be made; they take far less, unless the disk does not answer.
-const MADE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A growing file.
 pub(crate) trait SegmentFile {
@@ -105,7 +98,7 @@ pub(crate) struct RecordingFolder {
     path: PathBuf,
     /// The folders that were created for it, the innermost first.
     made: Vec<PathBuf>,
-    _before_death: Option<EndedBeforeDeath>,
+    _before_death: EndedBeforeDeath,
     /// How many segments were created in it and not removed again.
     segments: AtomicUsize,
 }
@@ -118,21 +111,10 @@ impl RecordingFolder {
     /// The error that the system reports.
     pub fn open(path: &Path) -> io::Result<Self> {
         // A signal that comes while folders are being made waits for that.
-        let (says, made) = channel::<Vec<PathBuf>>();
-        let remove = move || made.recv_timeout(MADE_LIMIT).iter().for_each(|made| remove_if_empty(made));
-        let before_death = signals::before_death(Box::new(remove));
-        let (folder, made) = match Folder::open_and_say_what_was_made(path) {
-            Ok(opened) => opened,
-            Err(error) => {
-                drop(says);
-                return Err(error);
-            }
-        };
-        // The receiver lives as long as `before_death`.
-        let _ = says.send(made.clone());
-        let before_death = Some(before_death).filter(|_| !made.is_empty());
-        let segments = AtomicUsize::new(0);
-        let folder = Self { folder, path: path.to_owned(), made, _before_death: before_death, segments };
+        let making = Starting::new(|made: Vec<PathBuf>| remove_if_empty(&made));
+        let (folder, made) = Folder::open_and_say_what_was_made(path)?;
+        let _before_death = making.started(made.clone());
+        let folder = Self { folder, path: path.to_owned(), made, _before_death, segments: AtomicUsize::new(0) };
         folder.folder.check_writable()?;
         Ok(folder)
     }

@@ -3,7 +3,11 @@
 use std::{
     fs::File,
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{Sender, channel},
+    },
+    time::Duration,
 };
 
 use rustix::{
@@ -29,6 +33,36 @@ pub(crate) type EndCommand = Box<dyn FnOnce() + Send>;
 
 /// Until this is dropped, a command is ended before the process dies of a signal.
 pub(crate) struct EndedBeforeDeath(u64);
+
+/// How long a signal waits for what is being started. That takes far less, unless a file system does not answer.
+const START_LIMIT: Duration = Duration::from_secs(5);
+
+/// Something that is being started, and that a signal is to end: a signal that comes now waits until it is there.
+pub(crate) struct Starting<T> {
+    // Dropped first: a signal that comes then has nothing to wait for.
+    started: Sender<T>,
+    before_death: EndedBeforeDeath,
+}
+
+impl<T: Send + 'static> Starting<T> {
+    /// Makes a signal call `end` for what is started, before the process dies of it.
+    pub fn new(end: impl FnOnce(T) + Send + 'static) -> Self {
+        let (started, starts) = channel();
+        let end = move || {
+            if let Ok(what) = starts.recv_timeout(START_LIMIT) {
+                end(what);
+            }
+        };
+        Self { started, before_death: before_death(Box::new(end)) }
+    }
+
+    /// Notes that `what` has been started. It ends as [`before_death`] says, until the result is dropped.
+    pub fn started(self, what: T) -> EndedBeforeDeath {
+        // The receiver lives as long as `before_death`.
+        let _ = self.started.send(what);
+        self.before_death
+    }
+}
 
 /// Restores the terminal, removes temporary files, and ends the commands that run. The result is held until the end, so
 /// that no thread changes the terminal or makes a temporary file after that.
