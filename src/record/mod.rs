@@ -53,7 +53,7 @@ pub(crate) use retention::{
     SegmentHook,
 };
 pub(crate) use segment_end::{SegmentEnd, SegmentFacts};
-pub(crate) use segment_files::{SegmentFiles, may_be_segments, refused_header, segment_at, streams_in};
+pub(crate) use segment_files::{SegmentFiles, may_be_segments, read_segment, segment_at, streams_in};
 pub(crate) use segment_name::SegmentName;
 pub(crate) use service_manager::{SERVICE_VARIABLES, ServiceManager};
 pub(crate) use source::{Source, SourceEnd, StandardInputSource};

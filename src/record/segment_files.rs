@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    container::{HeaderError, SegmentRecord},
+    container::SegmentRecord,
     files::walk::is_stream_of_folder,
     stream::{DescriptorInput, HeaderReadError, StreamHeader},
 };
@@ -18,28 +18,27 @@ use crate::{
 /// What the header of the file at `path` says about its place in a recording; `None` if it says nothing, or cannot be
 /// read yet.
 pub(crate) fn segment_at(path: &Path) -> Option<SegmentRecord> {
-    record_at(path).flatten()
+    read_segment(path).ok().flatten()
 }
 
-/// Why the header of the file at `path` is refused; `None` if it is not, or has not been written yet.
-pub(crate) fn refused_header(path: &Path) -> Option<HeaderReadError> {
-    let file = path.metadata().ok().filter(|metadata| metadata.is_file()).and_then(|_| File::open(path).ok())?;
-    match StreamHeader::read(DescriptorInput::new(&file).ok()?, Vec::new()) {
-        Err(HeaderReadError::Refused(refused)) if refused.error == HeaderError::Cut => None,
-        read => read.err(),
+/// The same; `None` for a stream that is not a segment.
+///
+/// # Errors
+///
+/// Why no header can be read: with [`HeaderError::Cut`](crate::container::HeaderError::Cut), not all of it may have been written yet.
+pub(crate) fn read_segment(path: &Path) -> Result<Option<SegmentRecord>, HeaderReadError> {
+    // Opening a pipe would block.
+    if !path.metadata().map_err(HeaderReadError::Read)?.is_file() {
+        return Err(HeaderReadError::Read(io::Error::other("it is not a regular file")));
     }
+    let file = File::open(path).map_err(HeaderReadError::Read)?;
+    let input = DescriptorInput::new(&file).map_err(HeaderReadError::Read)?;
+    Ok(StreamHeader::read(input, Vec::new())?.header().segment())
 }
 
 /// Whether `streams` is not empty and may consist of segments: none has a header that can be read.
 pub(crate) fn may_be_segments(streams: &[PathBuf]) -> bool {
-    !streams.is_empty() && streams.iter().all(|path| record_at(path).is_none())
-}
-
-/// The segment record in the header of the file at `path`, if the header has one; `None` if no header can be read.
-fn record_at(path: &Path) -> Option<Option<SegmentRecord>> {
-    // Opening a pipe would block.
-    let file = path.metadata().ok().filter(|metadata| metadata.is_file()).and_then(|_| File::open(path).ok())?;
-    Some(StreamHeader::read(DescriptorInput::new(&file).ok()?, Vec::new()).ok()?.header().segment())
+    !streams.is_empty() && streams.iter().all(|path| read_segment(path).is_err())
 }
 
 /// The streams directly in `folder`, in the order of their names.

@@ -27,16 +27,16 @@ use crate::{
         plan::{DecryptPlan, Inputs, WholeRecording},
         secrets::{keyring::Keyring, question::Question},
     },
-    container::{Layout, SegmentRecord},
+    container::{HeaderError, Layout, SegmentRecord},
     files::{
         input::{InputError, InputErrorKind, InputFile},
         label::Label,
     },
     keys::KeySlot,
     pipeline::{Opening, Workers},
-    record::{GrowingStream, SegmentEnd, SegmentFacts, by_recording, chain, refused_header, segment_at, streams_in},
+    record::{GrowingStream, SegmentEnd, SegmentFacts, by_recording, chain, read_segment, segment_at, streams_in},
     signals::Startup,
-    stream::{StreamError, StreamFile, widen_pipe},
+    stream::{HeaderReadError, StreamError, StreamFile, widen_pipe},
 };
 
 /// A segment, and what was found out about it before anything was written.
@@ -115,15 +115,21 @@ fn segments(named: &[PathBuf], allows_gaps: bool) -> Result<Vec<(PathBuf, Segmen
     for path in named {
         if path.is_dir() {
             let streams = streams_in(path).map_err(|error| Failure::system(path.as_path(), "cannot read", &error))?;
-            let segment = |path: &PathBuf| segment_at(path).map(|record| (path.clone(), record));
-            let found: Vec<_> = streams.iter().filter_map(segment).collect();
+            let (mut found, mut refused) = (Vec::new(), Vec::new());
+            for path in streams {
+                match read_segment(&path) {
+                    Ok(Some(record)) => found.push((path, record)),
+                    Ok(None) => {}
+                    // It has just been begun.
+                    Err(HeaderReadError::Refused(cut)) if cut.error == HeaderError::Cut => {}
+                    Err(error) => refused.push(stream_failure::header_read(&Label::from(path.as_path()), &error)),
+                }
+            }
             if found.is_empty() {
                 let (label, kind) = (Label::from(path.as_path()), InputErrorKind::Folder);
                 return Err(InputError { label, kind }.into());
             }
-            for path in &streams {
-                let Some(refused) = refused_header(path) else { continue };
-                let failure = stream_failure::header_read(&Label::from(path.as_path()), &refused);
+            for failure in refused {
                 if !allows_gaps {
                     return Err(failure.with_hint("it may be a segment; --allow-gaps leaves it out"));
                 }
