@@ -27,7 +27,7 @@ pub(crate) use fatal_signal::FatalSignal;
 use interrupts::Interrupts;
 pub(crate) use interrupts::{Answer, EndRequest, StopRequest};
 use undo::restore_terminal_before_death;
-pub(crate) use undo::{EndedBeforeDeath, Starting, before_death, hold_off};
+pub(crate) use undo::{EndedBeforeDeath, Starting, hold_off};
 
 /// The signals that end a process unless it handles them, and that come from outside.
 const HANDLED: [Signal; 10] = [

@@ -53,10 +53,10 @@ impl<T: Send + 'static> Starting<T> {
                 end(what);
             }
         };
-        Self { started, before_death: before_death(Box::new(end)) }
+        Self { started, before_death: EndedBeforeDeath::new(Box::new(end)) }
     }
 
-    /// Notes that `what` has been started. It ends as [`before_death`] says, until the result is dropped.
+    /// Notes that `what` has been started. It ends as [`EndedBeforeDeath::new`] says, until the result is dropped.
     pub fn started(self, what: T) -> EndedBeforeDeath {
         // The receiver lives as long as `before_death`.
         let _ = self.started.send(what);
@@ -90,14 +90,16 @@ pub(super) fn restore_terminal() {
     undo().restore_terminal();
 }
 
-/// Until the result is dropped, makes a signal call `end`, which ends a command or something else that must not outlive
-/// the process, before the process dies of it.
-pub(crate) fn before_death(end: EndCommand) -> EndedBeforeDeath {
-    let mut undo = undo();
-    let number = undo.next;
-    undo.next += 1;
-    undo.commands.push((number, end));
-    EndedBeforeDeath(number)
+impl EndedBeforeDeath {
+    /// Until the result is dropped, makes a signal call `end`, which ends a command or something else that must not
+    /// outlive the process, before the process dies of it.
+    pub fn new(end: EndCommand) -> Self {
+        let mut undo = undo();
+        let number = undo.next;
+        undo.next += 1;
+        undo.commands.push((number, end));
+        Self(number)
+    }
 }
 
 impl Drop for EndedBeforeDeath {

@@ -18,7 +18,7 @@ use crate::{
         fuse::{Left, MountPoint, Mounted, Unmounter},
         tree::Generated,
     },
-    signals::{self, EndRequest, Startup},
+    signals::{EndRequest, EndedBeforeDeath, Startup},
 };
 
 /// What ends the mount.
@@ -48,7 +48,7 @@ fn run(plan: &MountPlan, startup: Startup) -> Result<(), Failure> {
     // From here on, a dead mount remains only if the process is killed by SIGKILL or for want of memory.
     let unmounter = Unmounter::new();
     let last = unmounter.clone();
-    let unmounted_before_death = signals::before_death(Box::new(move || drop(last.unmount())));
+    let unmounted_before_death = EndedBeforeDeath::new(Box::new(move || drop(last.unmount())));
     let _ending = watching.ask_to_end(end);
     let name = plan.source.to_string_lossy();
     let mounted = Mounted::new(tree, &place, &name, &unmounter, move |result| drop(ended.send(Ended::Served(result))));
