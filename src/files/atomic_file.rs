@@ -2,15 +2,13 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{self, File},
+    fs::File,
     io::{self, ErrorKind},
-    os::fd::AsRawFd,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, fstatvfs, linkat, renameat, renameat_with, unlinkat},
+    fs::{AtFlags, Mode, OFlags, RenameFlags, fstatvfs, linkat, renameat, renameat_with, unlinkat},
     io::Errno,
 };
 use thiserror::Error;
@@ -49,10 +47,8 @@ impl AtomicFile {
     pub(super) fn create(folder: Arc<Folder>, name: &OsStr, private: bool) -> io::Result<Self> {
         let mode = Mode::from_raw_mode(if private { 0o600 } else { 0o666 });
         match folder.make_unnamed_file(OFlags::RDWR, mode) {
-            Ok(file) if can_be_linked(&file) => {
-                Ok(Self { file, folder, name: name.to_owned(), temporary_name: None, carried: None })
-            }
-            _ => Self::create_named(folder, name, mode),
+            Ok(file) => Ok(Self { file, folder, name: name.to_owned(), temporary_name: None, carried: None }),
+            Err(_) => Self::create_named(folder, name, mode),
         }
     }
 
@@ -131,7 +127,7 @@ impl AtomicFile {
             }
             Some(TemporaryName(temporary)) => rename(folder, temporary.name(), name),
             None if overwrite => link_over(&self.file, folder, name),
-            None => link(&self.file, folder, name),
+            None => folder.give_name(&self.file, name),
         };
         named.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => CommitError::Exists,
@@ -155,27 +151,12 @@ pub(super) enum CommitError {
     FolderNotSynced(#[source] io::Error),
 }
 
-fn proc_path(file: &File) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
-}
-
-/// Whether `file`, which has no name, could be given one; without /proc, that never works.
-fn can_be_linked(file: &File) -> bool {
-    static HAS_PROC: OnceLock<bool> = OnceLock::new();
-    *HAS_PROC.get_or_init(|| fs::metadata(proc_path(file)).is_ok())
-}
-
-/// Gives `file`, which has no name, the name `name`, if that is not taken.
-fn link(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
-    Ok(linkat(CWD, proc_path(file), folder, name, AtFlags::SYMLINK_FOLLOW)?)
-}
-
 /// Gives `file`, which has no name, the name `name`, and replaces any file that has it. This goes by way of a temporary
 /// name, since linking never replaces.
 fn link_over(file: &File, folder: &Folder, name: &OsStr) -> io::Result<()> {
     TEMPORARIES.hold_off(|| {
         with_temporary_name(|temporary| {
-            link(file, folder, temporary)?;
+            folder.give_name(file, temporary)?;
             Ok(renameat(folder, temporary, folder, name).inspect_err(|_| {
                 // The error that led here is the one to report.
                 let _ = unlinkat(folder, temporary, AtFlags::empty());
@@ -195,7 +176,11 @@ fn rename(folder: &Folder, from: &OsStr, to: &OsStr) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, path::Path};
+    use std::{
+        fs,
+        io::Write,
+        path::{Path, PathBuf},
+    };
 
     use super::*;
 

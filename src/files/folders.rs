@@ -4,13 +4,13 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{self, ErrorKind},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use rustix::{
-    fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, open, openat},
+    fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, fsync, linkat, open, openat},
     io::Errno,
 };
 
@@ -70,14 +70,24 @@ impl Folder {
         Ok(openat(&self.descriptor, name, flags | OFlags::CLOEXEC, mode).map(File::from)?)
     }
 
-    /// Opens a new file without a name, which is in the folder's file system.
+    /// Opens a new file without a name, which is in the folder's file system and can be given a name in it.
     ///
     /// # Errors
     ///
-    /// The system's error, also if it does not support such files.
+    /// The system's error, also if it does not support such files, or if /proc is not mounted, without which they could
+    /// not be given a name.
     pub fn make_unnamed_file(&self, access: OFlags, mode: Mode) -> io::Result<File> {
+        static HAS_PROC: OnceLock<bool> = OnceLock::new();
+
         let flags = WITHOUT_NAME.ok_or(ErrorKind::Unsupported)?;
-        self.open_file(OsStr::new("."), flags | access, mode)
+        let file = self.open_file(OsStr::new("."), flags | access, mode)?;
+        let can_be_named = *HAS_PROC.get_or_init(|| fs::metadata(proc_path(&file)).is_ok());
+        if can_be_named { Ok(file) } else { Err(ErrorKind::Unsupported.into()) }
+    }
+
+    /// Gives `file`, which has no name, the name `name`, if that is not taken.
+    pub fn give_name(&self, file: &File, name: &OsStr) -> io::Result<()> {
+        Ok(linkat(CWD, proc_path(file), &self.descriptor, name, AtFlags::SYMLINK_FOLLOW)?)
     }
 
     /// Makes the names in it durable, that of `inside` among them. If the folder cannot be synced by itself, because it
@@ -95,6 +105,10 @@ impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
+}
+
+fn proc_path(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 /// Creates the folder at `path`, if it is missing, and the missing ones above it.
@@ -117,7 +131,7 @@ pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The folder that `path` is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

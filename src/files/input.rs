@@ -3,13 +3,14 @@
 use std::{
     fs::{File, Metadata},
     io::{self, IsTerminal, Seek},
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::unix::fs::FileTypeExt,
     path::Path,
 };
 
 use thiserror::Error;
 
 use super::{
+    file_identity::FileIdentity,
     label::Label,
     recognition::is_stream,
     standard_stream::{is_maybe_closed, standard_input},
@@ -199,7 +200,7 @@ pub(crate) fn is_standard(path: Option<&Path>) -> bool {
 
 /// Whether both are the same file, of whatever kind: bytes that one of them reads are lost to the other.
 fn is_same_source(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
+    FileIdentity::of(one) == FileIdentity::of(other) && !one.file_type().is_char_device()
 }
 
 impl Access {

@@ -5,6 +5,7 @@ pub(crate) mod atomic_file;
 pub(crate) mod carried_over;
 pub(crate) mod descriptors;
 pub(crate) mod exposure;
+pub(crate) mod file_identity;
 pub(crate) mod folders;
 pub(crate) mod input;
 pub(crate) mod label;

@@ -5,10 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{File, Metadata, OpenOptions},
     io::{self, IsTerminal},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{FileTypeExt, MetadataExt},
-    },
+    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,6 +15,7 @@ use thiserror::Error;
 use super::{
     atomic_file::{AtomicFile, CommitError},
     carried_over::Carried,
+    file_identity::FileIdentity,
     folders::{Folder, folder_of, nearest_existing, resolve_links},
     label::Label,
     protected::{Outputs, Protected},
@@ -313,10 +311,7 @@ fn open_special(path: &Path, checked: &Metadata) -> Result<File, OutputErrorKind
     let opened = OpenOptions::new().write(true).open(path);
     let opened = opened.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) = opened.map_err(OutputErrorKind::Write)?;
+    // As inodes are reused, its type counts, too.
+    let identity = |metadata: &Metadata| (FileIdentity::of(metadata), metadata.file_type());
     if identity(&metadata) == identity(checked) { Ok(file) } else { Err(OutputErrorKind::Replaced) }
-}
-
-/// What identifies a file: device, inode and, as inodes are reused, its type.
-fn identity(metadata: &Metadata) -> (u64, u64, std::fs::FileType) {
-    (metadata.dev(), metadata.ino(), metadata.file_type())
 }

@@ -4,32 +4,34 @@ use std::{
     collections::HashSet,
     fs::{self, Metadata},
     io,
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::folders::{folder_of, nearest_existing};
+use super::{
+    file_identity::FileIdentity,
+    folders::{folder_of, nearest_existing},
+};
 
 /// What must not be overwritten.
 #[derive(Default)]
 pub(crate) struct Protected {
-    /// Device and inode of each file that is read.
-    read: HashSet<(u64, u64)>,
+    /// What is read.
+    read: HashSet<FileIdentity>,
     /// The places that outputs go to, by their resolved folder and name.
     places: Mutex<HashSet<PathBuf>>,
     outputs: Outputs,
 }
 
-/// The files that this process has written, by device and inode: two names may be the same file if the file system
-/// ignores case.
+/// The files that this process has written. Two names may be the same file if the file system ignores case.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outputs(Arc<Mutex<HashSet<(u64, u64)>>>);
+pub(crate) struct Outputs(Arc<Mutex<HashSet<FileIdentity>>>);
 
 impl Outputs {
     /// Adds an output.
     pub fn add(&self, metadata: &Metadata) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((metadata.dev(), metadata.ino()));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(FileIdentity::of(metadata));
     }
 
     /// Whether there are none.
@@ -40,7 +42,7 @@ impl Outputs {
     /// Whether what is at `path` is an output of this process.
     pub fn contain(&self, path: &Path) -> bool {
         let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        fs::metadata(path).is_ok_and(|metadata| outputs.contains(&(metadata.dev(), metadata.ino())))
+        fs::metadata(path).is_ok_and(|metadata| outputs.contains(&FileIdentity::of(&metadata)))
     }
 }
 
@@ -49,13 +51,13 @@ impl Protected {
     /// and block devices count.
     pub fn add(&mut self, metadata: &Metadata) {
         if metadata.is_file() || metadata.file_type().is_block_device() {
-            self.read.insert((metadata.dev(), metadata.ino()));
+            self.read.insert(FileIdentity::of(metadata));
         }
     }
 
     /// Whether the file with this `metadata` is read.
     pub fn is_read(&self, metadata: &Metadata) -> bool {
-        self.read.contains(&(metadata.dev(), metadata.ino()))
+        self.read.contains(&FileIdentity::of(metadata))
     }
 
     /// Assigns `path`, in which links are resolved, to one output; returns whether it was still free. Its folder need

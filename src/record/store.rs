@@ -4,14 +4,13 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io,
-    os::fd::AsRawFd,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use rustix::{
-    fs::{Access, AtFlags, CWD, Mode, OFlags, access, fstat, linkat, unlinkat},
+    fs::{AtFlags, Mode, OFlags, fstat, unlinkat},
     io::Errno,
     process::{Resource, getrlimit},
 };
@@ -161,7 +160,7 @@ impl SegmentFolder for RecordingFolder {
 
     fn create_unnamed(&self) -> io::Result<Option<File>> {
         match self.folder.make_unnamed_file(OFlags::WRONLY, Mode::from_raw_mode(0o666)) {
-            Ok(file) if access(proc_path(&file), Access::EXISTS).is_ok() => {
+            Ok(file) => {
                 recorder_lock::hold(&file);
                 Ok(Some(file))
             }
@@ -171,7 +170,7 @@ impl SegmentFolder for RecordingFolder {
     }
 
     fn give_name(&self, file: &File, name: &OsStr) -> io::Result<()> {
-        linkat(CWD, proc_path(file), &self.folder, name, AtFlags::SYMLINK_FOLLOW)?;
+        self.folder.give_name(file, name)?;
         self.segments.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -185,11 +184,6 @@ impl SegmentFolder for RecordingFolder {
         self.segments.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// A path by which `file` can be linked, where /proc is mounted.
-fn proc_path(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 impl SegmentFile for File {

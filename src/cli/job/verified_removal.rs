@@ -18,6 +18,7 @@ use crate::{
         },
     },
     container::Layout,
+    files::file_identity::FileIdentity,
     pipeline::{FileSnapshot, Workers, decrypts_to},
     stage::Chain,
     stream::StreamError,
@@ -97,7 +98,7 @@ fn begins_as_written(stream: &File, direction: &Direction<'_>) -> Result<bool, S
 
 fn check_name(job: &Job, path: &Path) -> Result<(), Failure> {
     let metadata = fs::symlink_metadata(path).map_err(|error| cannot_remove(job, &error))?;
-    if (metadata.dev(), metadata.ino()) != (job.input.metadata.dev(), job.input.metadata.ino()) {
+    if FileIdentity::of(&metadata) != FileIdentity::of(&job.input.metadata) {
         return Err(Failure::new(Exit::InputOutput, "is written, but another file has taken the input's name")
             .about(&job.destination.label)
             .with_hint(format!("{} is kept", display_name(&job.input.label))));

@@ -7,7 +7,7 @@ use std::{
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
-            fs::{FileTypeExt, MetadataExt},
+            fs::FileTypeExt,
             net::{UnixListener, UnixStream},
         },
     },
@@ -22,7 +22,10 @@ use rustix::{
 use thiserror::Error;
 
 use super::address::StatusAddress;
-use crate::system::{SOCKET_CLOSED_ON_EXEC, user_of_peer};
+use crate::{
+    files::{file_identity::FileIdentity, folders::folder_of},
+    system::{SOCKET_CLOSED_ON_EXEC, user_of_peer},
+};
 
 const BACKLOG: i32 = 128;
 
@@ -40,7 +43,7 @@ enum Socket {
 /// The name of a socket, which is ours as long as it leads to the same file.
 struct SocketFile {
     path: PathBuf,
-    identity: Option<(u64, u64)>,
+    identity: Option<FileIdentity>,
 }
 
 /// Why nobody can connect.
@@ -73,7 +76,7 @@ impl Listener {
             StatusAddress::Socket(path) => {
                 let listener = bind_socket(path)?;
                 listener.set_nonblocking(true)?;
-                let identity = fs::symlink_metadata(path).ok().as_ref().map(identity);
+                let identity = fs::symlink_metadata(path).ok().as_ref().map(FileIdentity::of);
                 let file = SocketFile { path: path.clone(), identity };
                 Ok(Self { socket: Socket::Unix(listener), _file: Some(file) })
             }
@@ -124,7 +127,7 @@ impl AsFd for Listener {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let is_ours = |found: &Metadata| self.identity == Some(identity(found));
+        let is_ours = |found: &Metadata| self.identity == Some(FileIdentity::of(found));
         if fs::symlink_metadata(&self.path).as_ref().is_ok_and(is_ours) {
             // A socket that remains is replaced by the next recorder.
             let _ = fs::remove_file(&self.path);
@@ -132,15 +135,10 @@ impl Drop for SocketFile {
     }
 }
 
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
-}
-
 /// Listens at `path`, for our own user alone: nobody can connect before the mode is set, since listening begins only
 /// then.
 fn bind_socket(path: &Path) -> Result<UnixListener, ListenError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = fs::File::open(folder)?;
+    let folder = fs::File::open(folder_of(path))?;
     // Keeps two recorders that start at once from taking each other's socket for one that is left over.
     flock(&folder, FlockOperation::LockExclusive).map_err(io::Error::from)?;
     match fs::symlink_metadata(path) {

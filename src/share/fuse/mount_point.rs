@@ -3,14 +3,13 @@
 use std::{
     fs,
     io::{self, ErrorKind},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use rustix::io::Errno;
 
 use super::MountError;
-use crate::share::mount_table::mounts;
+use crate::{files::file_identity::FileIdentity, share::mount_table::mounts};
 
 /// A folder that exists, is empty, and has nothing mounted on it.
 #[derive(Debug)]
@@ -49,7 +48,7 @@ impl MountPoint {
 
     /// Whether it is below `source`, which may have another name there, since it may be mounted in several places.
     fn is_inside(&self, source: &Path) -> bool {
-        let identity = |path: &Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+        let identity = |path: &Path| path.metadata().as_ref().map(FileIdentity::of).ok();
         let source = identity(source);
         source.is_some() && self.path.ancestors().any(|folder| identity(folder) == source)
     }

@@ -7,7 +7,6 @@ use std::{
     fs::File,
     io,
     num::NonZero,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -25,7 +24,7 @@ use crate::cli::{
 };
 use crate::{
     container::Record,
-    files::{input::is_standard, label::Label},
+    files::{file_identity::FileIdentity, input::is_standard, label::Label},
     keys::{Credential, KeySlot, KeySlots, Lock, SlotKind, Unlocked, unlock, unlock_with_another},
     signals::{self, Answer, Startup},
     stage::Chain,
@@ -86,8 +85,7 @@ fn rewrite_all(plan: &PasswdPlan, change: &SlotChange<LockRequest>, startup: Sta
 /// The `files`, each only once, even if it was given under several names.
 fn distinct(files: &[PathBuf]) -> Vec<&PathBuf> {
     let mut known = HashSet::new();
-    let is_new =
-        |path: &&PathBuf| !path.metadata().is_ok_and(|metadata| !known.insert((metadata.dev(), metadata.ino())));
+    let is_new = |path: &&PathBuf| !path.metadata().is_ok_and(|metadata| !known.insert(FileIdentity::of(&metadata)));
     files.iter().filter(is_new).collect()
 }
 

@@ -31,7 +31,7 @@ use crate::{
         secrets::{keyring::Keyring, question::Question},
     },
     container::{Features, HeaderError, Layout, SegmentRecord, TagFlags},
-    files::{input::InputFile, walk::NamedInput},
+    files::{folders::folder_of, input::InputFile, walk::NamedInput},
     record::{
         FolderWatch, GrowingStream, Presence, RecorderWatch, SegmentFacts, SegmentFiles, Woken,
         chain::{self, Break},
@@ -52,11 +52,7 @@ fn run(plan: &DecryptPlan, how: WholeRecording, startup: Startup) -> Result<(), 
     let admission = Admission::new(plan.many.threads);
     let decryption = Decryption { plan, assignments, admission, progress: &progress, watching: &watching };
     let is_folder = named.is_dir();
-    let folder = match named.parent() {
-        _ if is_folder => named.clone(),
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let folder = if is_folder { named.clone() } else { folder_of(&named).to_owned() };
     let places = Places { watch: FolderWatch::new(&folder), files: SegmentFiles::new(&folder), folder };
     let (recorder, allows_gaps) = (RecorderWatch::default(), how.allows_gaps);
     let following =
