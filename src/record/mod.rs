@@ -19,6 +19,7 @@ mod growing_stream;
 mod journal;
 mod journal_plan;
 mod lineage;
+mod next_segment;
 mod observed_source;
 mod open_frame;
 mod packets;

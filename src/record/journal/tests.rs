@@ -337,7 +337,7 @@ fn no_name_is_given_twice_though_its_segment_was_removed() {
     let mut names = Vec::new();
     for _ in 0..3 {
         let stream = lock.new_stream(LAYOUT, JournalPlan::features()).unwrap();
-        let next = crate::record::segment::NextSegment::new(&folder, "cam.reel".to_owned(), stream);
+        let next = NextSegment::new(&folder, "cam.reel".to_owned(), stream);
         let segment = next.and_then(|next| Segment::create(&folder, next, &lineage, FIRST_WALL));
         let segment = segment.unwrap_or_else(|failed| panic!("{}", failed.error));
         let name = segment.name().to_owned();

@@ -6,11 +6,7 @@ use super::originals::{LAYOUT, MemoryFolder, Original, lock, original, recording
 use crate::{
     container::{FrameSize, Header, IV_LENGTH, Prefix, Record, SegmentRecord},
     keys::{Key, StageKeys},
-    record::{
-        JournalPlan,
-        lineage::Lineage,
-        segment::{NextSegment, Segment},
-    },
+    record::{JournalPlan, lineage::Lineage, next_segment::NextSegment, segment::Segment},
     stage::FrameBuffer,
     stream::{Clock, Ending, ReaderInput, StreamHeader, Writer},
 };
