@@ -12,7 +12,7 @@ use crate::{
         byte_count::count_of_bytes,
         command_failure::command_failure,
         failure::{Exit, Failure, describe},
-        recorder::producer_failure,
+        producer::producer_failure,
     },
     files::label::Label,
     process::CommandFailure,
