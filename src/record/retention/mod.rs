@@ -9,6 +9,7 @@
 mod folder_survey;
 mod holdings;
 mod keeper;
+mod keeper_event;
 mod ledger;
 mod ledger_entries;
 mod number_ranges;
@@ -16,7 +17,8 @@ mod removals;
 mod segment_hook;
 
 pub(crate) use holdings::{Reason, Retention};
-pub(crate) use keeper::{Keeper, KeeperEvent, KeeperMessage};
+pub(crate) use keeper::Keeper;
+pub(crate) use keeper_event::{KeeperEvent, KeeperMessage};
 pub(crate) use ledger::{LEDGER_NAME, Ledger, LedgerError};
 pub(crate) use removals::Removals;
 pub(crate) use segment_hook::{HookStop, SegmentHook};
