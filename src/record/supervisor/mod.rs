@@ -9,6 +9,7 @@ mod back_off;
 mod control;
 mod plan;
 mod producer;
+mod producer_run;
 mod running_producer;
 mod supervised_source;
 mod watchdog;

@@ -11,7 +11,7 @@ use super::{
     control::Control,
     plan::Supervision,
     producer::{Heard, Producer, ProducerEnd, Producers, SupervisorEvent, Why},
-    watchdog::Watchdog,
+    producer_run::ProducerRun,
 };
 use crate::{
     keys::random_bytes,
@@ -22,11 +22,6 @@ use crate::{
     },
     stream::{Readiness, Wake},
 };
-
-/// How long a producer that has closed its output may take to end.
-const LINGER: Duration = Duration::from_secs(2);
-/// How often a producer's memory is checked, where it is limited.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// The output of one producer after another.
 pub(crate) struct SupervisedSource<'a, P: Producers, T> {
@@ -45,21 +40,10 @@ pub(crate) struct SupervisedSource<'a, P: Producers, T> {
 }
 
 enum State<P> {
-    Running(Run<P>),
+    Running(ProducerRun<P>),
     /// The producer is started again at this time.
     Resting(Instant),
     Over(Option<P>, ProducerEnd),
-}
-
-struct Run<P> {
-    producer: P,
-    watchdog: Watchdog,
-    /// Why it was asked to end, if it was.
-    why: Option<Why>,
-    is_killed: bool,
-    /// When its output ended, if it has.
-    output_ended: Option<Instant>,
-    looks_at: Instant,
 }
 
 impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
@@ -77,7 +61,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
     ) -> Result<Self, CommandFailure> {
         let producer = producers.start()?;
         report(SupervisorEvent::Started(producer.process()));
-        let state = State::Running(Run::new(producer, &plan, time.now()));
+        let state = State::Running(ProducerRun::new(producer, &plan, time.now()));
         let back_off = BackOff::new();
         let (in_a_row, restarts, is_fresh) = (0, 0, false);
         Ok(Self { producers, time, plan, control, report, state, back_off, in_a_row, restarts, is_fresh })
@@ -98,7 +82,7 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
         match self.producers.start() {
             Ok(producer) => {
                 (self.report)(SupervisorEvent::Started(producer.process()));
-                self.state = State::Running(Run::new(producer, &self.plan, self.time.now()));
+                self.state = State::Running(ProducerRun::new(producer, &self.plan, self.time.now()));
                 self.is_fresh = true;
             }
             Err(failure) => {
@@ -212,60 +196,6 @@ impl<'a, P: Producers, T: Time> SupervisedSource<'a, P, T> {
     }
 }
 
-impl<P: Producer> Run<P> {
-    fn new(producer: P, plan: &Supervision, now: Instant) -> Self {
-        let watchdog = Watchdog::new(plan, now);
-        Self { producer, watchdog, why: None, is_killed: false, output_ended: None, looks_at: now + LOOK }
-    }
-
-    /// Kills the producer once that is asked for.
-    fn hasten(&mut self, control: &Control) {
-        if control.is_hastened() && !std::mem::replace(&mut self.is_killed, true) {
-            self.producer.kill();
-        }
-    }
-
-    fn reason_to_end(&mut self, plan: &Supervision, control: &Control, now: Instant) -> Option<Why> {
-        if control.is_ended() {
-            return Some(Why::Asked);
-        }
-        if control.takes_restart() {
-            return Some(Why::Restart);
-        }
-        if let Some(ended) = self.output_ended {
-            let lingers = now.saturating_duration_since(ended) >= LINGER && self.producer.end().is_none();
-            return lingers.then_some(Why::ClosedOutput);
-        }
-        let is_quiet = self.watchdog.stalls_at().is_some_and(|moment| moment <= now);
-        // If there is something to read, it is we who were held up.
-        if is_quiet && self.producer.pending() == 0 {
-            return plan.stall.map(Why::Stalled);
-        }
-        let most = plan.max_memory?;
-        if now < self.looks_at {
-            return None;
-        }
-        self.looks_at = now + LOOK;
-        let memory = self.producer.usage().memory;
-        (memory > most).then_some(Why::Memory(memory))
-    }
-
-    /// When there may next be a reason to end it.
-    fn wakes_at(&self, plan: &Supervision) -> Option<Instant> {
-        if self.why.is_some() {
-            return None;
-        }
-        match self.output_ended {
-            Some(ended) if self.producer.end().is_none() => ended.checked_add(LINGER),
-            Some(_) => None,
-            None => {
-                let looks_at = plan.max_memory.map(|_| self.looks_at);
-                self.watchdog.stalls_at().into_iter().chain(looks_at).min()
-            }
-        }
-    }
-}
-
 impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
         loop {
@@ -294,7 +224,7 @@ impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
 
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
         match &mut self.state {
-            State::Running(Run { producer, watchdog, output_ended: None, .. }) => {
+            State::Running(ProducerRun { producer, watchdog, output_ended: None, .. }) => {
                 let read = producer.read(area)?;
                 if read > 0 {
                     watchdog.bytes_came(self.time.now());
@@ -309,7 +239,7 @@ impl<P: Producers, T: Time> Source for SupervisedSource<'_, P, T> {
 
     fn pending(&self) -> Option<usize> {
         match &self.state {
-            State::Running(Run { producer, output_ended: None, .. }) => Some(producer.pending()),
+            State::Running(ProducerRun { producer, output_ended: None, .. }) => Some(producer.pending()),
             State::Running(_) | State::Resting(_) | State::Over(..) => Some(0),
         }
     }
