@@ -28,6 +28,7 @@ use crate::{
         Cutting, SegmentName,
         chain::{self, Break, Tail, recordings},
         growing_stream::GrowingStream,
+        next_segment::NextSegment,
         segment_end::{SegmentEnd, SegmentFacts},
         store::SegmentFile,
     },

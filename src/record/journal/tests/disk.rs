@@ -1,5 +1,7 @@
 //! A disk in memory that fails where a test wants it to.
 
+use std::ffi::{OsStr, OsString};
+
 use super::*;
 
 /// What goes wrong on the disk.
