@@ -1,6 +1,6 @@
 //! Finding the header copy that counts, when one of the two may be damaged or old.
 
-use super::header::{Examined, HeaderCopy, HeaderError, HeaderLength};
+use super::{HeaderCopy, HeaderError, HeaderLength, header_copy::Examined};
 
 /// One of the two header copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,8 @@ mod field;
 mod frame_tag;
 mod header;
 mod header_claims;
+mod header_copy;
+mod header_length;
 mod header_search;
 mod layout;
 mod recipient_slot;
@@ -28,11 +30,10 @@ mod segment_record;
 
 pub use features::Features;
 pub use frame_tag::{FrameTag, TagFlags};
-pub use header::{
-    CHECKSUM_LENGTH, Header, HeaderCopy, HeaderError, HeaderLength, IV_LENGTH, Mangling, PREFIX_LENGTH, ParsedHeader,
-    Prefix, VERSION,
-};
+pub use header::{CHECKSUM_LENGTH, Header, HeaderError, IV_LENGTH, Mangling, PREFIX_LENGTH, Prefix, VERSION};
 pub use header_claims::HeaderClaims;
+pub use header_copy::{HeaderCopy, ParsedHeader};
+pub use header_length::HeaderLength;
 pub use header_search::{CopyNumber, FoundHeader, HeaderSearch, Search, search_header};
 pub use layout::{Extent, FRAME_OVERHEAD, FrameSize, Layout, MAC_LENGTH, StreamCut, TAG_LENGTH};
 pub(crate) use recipient_slot::SHORTEST_BODY;
