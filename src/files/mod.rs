@@ -11,6 +11,8 @@ pub(crate) mod input;
 pub(crate) mod label;
 pub(crate) mod naming;
 pub(crate) mod output;
+pub(crate) mod output_error;
+mod place;
 pub(crate) mod protected;
 mod recognition;
 pub(crate) mod standard_stream;

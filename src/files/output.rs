@@ -2,24 +2,24 @@
 //! anything is written.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::{File, Metadata, OpenOptions},
     io::{self, IsTerminal},
-    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
-    path::{Path, PathBuf},
+    os::unix::fs::FileTypeExt,
+    path::Path,
     sync::Arc,
 };
-
-use thiserror::Error;
 
 use super::{
     atomic_file::{AtomicFile, CommitError},
     carried_over::Carried,
     file_identity::FileIdentity,
-    folders::{Folder, folder_of, nearest_existing, resolve_links},
+    folders::{Folder, folder_of, resolve_links},
     label::Label,
+    output_error::{OutputError, OutputErrorKind},
+    place::{FilesFolder, Place},
     protected::{Outputs, Protected},
-    standard_stream::{is_maybe_closed, standard_output},
+    standard_stream::standard_output,
 };
 
 /// Where output will go; nothing is opened yet.
@@ -31,79 +31,12 @@ pub(crate) struct Destination {
     outputs: Outputs,
 }
 
-#[derive(Debug)]
-enum Place {
-    StandardOutput,
-    /// The input of a command, opened where the command is started.
-    Command,
-    /// A pipe or device that exists: written directly.
-    Special(PathBuf, Metadata),
-    /// A file that appears whole or not at all; symbolic links are resolved.
-    File {
-        path: PathBuf,
-        folder: FilesFolder,
-        name: OsString,
-    },
-}
-
-/// The folder that a file goes to.
-#[derive(Debug)]
-enum FilesFolder {
-    Held(Arc<Folder>),
-    /// It is created when the output is opened.
-    YetToBeMade,
-}
-
 /// An output that is open.
 pub(crate) enum Output {
     /// Written in order, as it comes.
     Direct(File),
     /// Written in any order, named once it is whole.
     Atomic(AtomicFile),
-}
-
-/// Which output cannot be written, and why.
-#[derive(Debug, Error)]
-#[error("{kind}")]
-pub(crate) struct OutputError {
-    pub label: Label,
-    pub kind: OutputErrorKind,
-}
-
-/// Why an output cannot be written.
-#[derive(Debug, Error)]
-pub(crate) enum OutputErrorKind {
-    #[error("cannot open")]
-    Open(#[source] io::Error),
-    /// Standard output, where everything written would be lost.
-    #[error("is closed, or is /dev/null opened read-write")]
-    Closed,
-    #[error("cannot write")]
-    Write(#[source] io::Error),
-    #[error("is a folder")]
-    Folder,
-    #[error("is not the name of a file")]
-    NotAFileName,
-    /// An existing file, which must not be replaced.
-    #[error("exists already")]
-    Exists,
-    /// The derived name is that of a pipe, a device, or a dangling link.
-    #[error("exists already, and is not a file")]
-    NotAFile,
-    #[error("is also an input or the secret; writing would destroy it")]
-    Protected,
-    /// Another output of this process has, or will have, this place.
-    #[error("another output has the same name")]
-    Taken,
-    /// It is whole and has its name, but a power cut might still undo that.
-    #[error("is whole, but a power cut may lose it: cannot sync its folder")]
-    FolderNotSynced(#[source] io::Error),
-    /// What was a pipe or device when it was checked has become something else.
-    #[error("has changed since it was checked")]
-    Replaced,
-    /// It is written directly.
-    #[error("cannot be read back")]
-    NotReadable,
 }
 
 /// Where a user asked the output to go.
@@ -142,15 +75,15 @@ impl Destination {
             OutputRequest::Derived { place, .. } => Label::from(*place),
         };
         let place = match request {
-            OutputRequest::StandardOutput => standard_output_place(protected),
+            OutputRequest::StandardOutput => Place::standard_output(protected),
             OutputRequest::Command(_) => Ok(Place::Command),
-            OutputRequest::File(path) => file_place(path, protected, overwrite, false),
+            OutputRequest::File(path) => Place::at(path, protected, overwrite, false),
             OutputRequest::Derived { place, makes_folder } => {
                 let is_file = place.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
                 if !is_file && place.symlink_metadata().is_ok() {
                     Err(OutputErrorKind::NotAFile)
                 } else {
-                    file_place(place, protected, overwrite, *makes_folder)
+                    Place::at(place, protected, overwrite, *makes_folder)
                 }
             }
         };
@@ -251,55 +184,6 @@ impl Destination {
     fn error(&self, kind: OutputErrorKind) -> OutputError {
         OutputError { label: self.label.clone(), kind }
     }
-}
-
-fn standard_output_place(protected: &Protected) -> Result<Place, OutputErrorKind> {
-    let file = standard_output().map_err(OutputErrorKind::Open)?;
-    let metadata = file.metadata().map_err(OutputErrorKind::Open)?;
-    if is_maybe_closed(&file, &metadata).map_err(OutputErrorKind::Open)? {
-        return Err(OutputErrorKind::Closed);
-    }
-    if protected.is_read(&metadata) { Err(OutputErrorKind::Protected) } else { Ok(Place::StandardOutput) }
-}
-
-fn file_place(
-    path: &Path,
-    protected: &Protected,
-    overwrite: bool,
-    makes_folder: bool,
-) -> Result<Place, OutputErrorKind> {
-    match path.metadata() {
-        Ok(metadata) if protected.is_read(&metadata) => return Err(OutputErrorKind::Protected),
-        Ok(metadata) if metadata.is_dir() => return Err(OutputErrorKind::Folder),
-        Ok(metadata) if !metadata.is_file() => return Ok(Place::Special(path.to_owned(), metadata)),
-        Ok(_) if !overwrite => return Err(OutputErrorKind::Exists),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(OutputErrorKind::Write(error)),
-    }
-    let resolved = resolve_links(path).map_err(OutputErrorKind::Write)?;
-    if !ends_in_a_file_name(path) || !ends_in_a_file_name(&resolved) {
-        return Err(OutputErrorKind::NotAFileName);
-    }
-    let folder = match Folder::open(folder_of(&resolved)) {
-        Err(error) if makes_folder && error.kind() == io::ErrorKind::NotFound => {
-            let existing = Folder::open(nearest_existing(folder_of(&resolved)));
-            existing.and_then(|folder| folder.check_writable()).map(|()| FilesFolder::YetToBeMade)
-        }
-        opened => opened.and_then(|folder| folder.check_writable().map(|()| FilesFolder::Held(Arc::new(folder)))),
-    };
-    let folder = folder.map_err(OutputErrorKind::Write)?;
-    if !protected.assign(&resolved).map_err(OutputErrorKind::Write)? {
-        return Err(OutputErrorKind::Taken);
-    }
-    let name = resolved.file_name().map(OsStr::to_owned).unwrap_or_default();
-    Ok(Place::File { path: resolved, folder, name })
-}
-
-/// Whether the last part of `path` can name a file: it is not empty, `.` or `..`.
-fn ends_in_a_file_name(path: &Path) -> bool {
-    let last = path.as_os_str().as_bytes().rsplit(|&byte| byte == b'/').next();
-    !matches!(last, None | Some(b"" | b"." | b".."))
 }
 
 /// Opens the file that had the metadata `checked`. Only that file is written to: if another one has taken its name, it

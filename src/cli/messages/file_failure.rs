@@ -10,7 +10,7 @@ use crate::files::{
     carried_over::Carried,
     input::{InputError, InputErrorKind},
     label::Label,
-    output::{OutputError, OutputErrorKind},
+    output_error::{OutputError, OutputErrorKind},
     walk::{FileKind, WalkError},
 };
 
