@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use support::{CHEAP, Folder, assert_done, assert_refused, feed, plaintext, text};
+use support::{CHEAP, Folder, assert_done, assert_refused, feed, film_in_frames, text};
 
 const PAYLOAD: usize = 4096;
 const WIRE: usize = PAYLOAD + 64;
@@ -37,15 +37,6 @@ fn lines(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A folder with a stream of 20 full frames and a final one of 5 bytes, and its bytes.
-fn film() -> (Folder, Vec<u8>) {
-    let folder = Folder::new();
-    folder.write("film", &plaintext(20 * PAYLOAD + 5));
-    assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
-    let stream = folder.read("film.reel");
-    (folder, stream)
-}
-
 fn inspect_json(folder: &Folder, stream: &[u8], opened: bool) -> (Output, Value) {
     folder.write("it", stream);
     let command = &mut folder.reelseal(&["inspect", "--json", "it"]);
@@ -56,7 +47,7 @@ fn inspect_json(folder: &Folder, stream: &[u8], opened: bool) -> (Output, Value)
 
 #[test]
 fn a_sound_stream_shows_its_header_and_its_length_without_a_secret_and_without_asking() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let (output, found) = inspect_json(&folder, &stream, false);
     assert_done(&output);
     let expected = json!({
@@ -95,7 +86,7 @@ fn a_passphrase_slot_shows_what_scrypt_costs_here() {
 
 #[test]
 fn a_secret_authenticates_header_and_final_frame() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let (output, found) = inspect_json(&folder, &stream, true);
     assert_done(&output);
     let authenticated = &found["authenticated"];
@@ -106,7 +97,7 @@ fn a_secret_authenticates_header_and_final_frame() {
 
 #[test]
 fn a_passphrase_in_the_environment_is_used_where_one_fits_and_no_harm_elsewhere() {
-    let (folder, _) = film();
+    let (folder, _) = film_in_frames();
     folder.write("clip", b"frames");
     let with_phrase =
         |arguments: &[&str]| folder.reelseal(arguments).env("REELSEAL_PASSPHRASE", "sesame").output().unwrap();
@@ -120,7 +111,7 @@ fn a_passphrase_in_the_environment_is_used_where_one_fits_and_no_harm_elsewhere(
 
 #[test]
 fn a_wrong_secret_is_code_3_and_what_anybody_can_read_is_still_shown() {
-    let (folder, _) = film();
+    let (folder, _) = film_in_frames();
     assert_done(&folder.reelseal(&["keygen", "-o", "other"]).output().unwrap());
     let output = folder.reelseal(&["inspect", "film.reel", "--key-file", "other"]).output().unwrap();
     assert_refused(&output, 3, "film.reel: wrong key file");
@@ -129,7 +120,7 @@ fn a_wrong_secret_is_code_3_and_what_anybody_can_read_is_still_shown() {
 
 #[test]
 fn both_copies_are_reported_and_one_damaged_is_a_warning() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     for (place, damaged, sound, which) in [(100, 0, 1, "first"), (4196, 1, 0, "second")] {
         let mut stream = stream.clone();
         stream[place] ^= 1;
@@ -149,7 +140,7 @@ fn both_copies_are_reported_and_one_damaged_is_a_warning() {
 
 #[test]
 fn two_damaged_copies_still_show_what_the_first_claims() {
-    let (folder, mut stream) = film();
+    let (folder, mut stream) = film_in_frames();
     stream[100] ^= 1;
     stream[4196] ^= 1;
     let (output, found) = inspect_json(&folder, &stream, false);
@@ -178,7 +169,7 @@ fn an_unknown_version_and_unknown_features_are_named() {
 
 #[test]
 fn a_cut_that_the_length_shows_is_code_4_without_a_secret_and_any_other_with_one() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let boundary = FRAMES_START + 10 * WIRE;
     for (length, shows) in [(boundary, true), (boundary + 63, true), (boundary + 100, false)] {
         let (output, found) = inspect_json(&folder, &stream[..length], false);
@@ -195,7 +186,7 @@ fn a_cut_that_the_length_shows_is_code_4_without_a_secret_and_any_other_with_one
 
 #[test]
 fn a_pipe_is_read_no_further_than_its_header() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let (reader, mut writer) = std::io::pipe().unwrap();
     std::io::Write::write_all(&mut writer, &stream[..FRAMES_START]).unwrap();
     // The writer stays open: a command that read on would wait for ever.
@@ -249,7 +240,7 @@ fn frames_are_listed_in_the_same_way_from_a_file_and_from_a_pipe() {
 
 #[test]
 fn refused_frames_are_marked_and_the_list_goes_on() {
-    let (folder, mut stream) = film();
+    let (folder, mut stream) = film_in_frames();
     for frame in [3, 4, 20] {
         stream[FRAMES_START + frame * WIRE + 50] ^= 1;
     }
@@ -270,7 +261,7 @@ fn refused_frames_are_marked_and_the_list_goes_on() {
 
 #[test]
 fn frames_without_a_secret_are_a_usage_error() {
-    let (folder, _) = film();
+    let (folder, _) = film_in_frames();
     let output = folder.reelseal(&["inspect", "--frames", "film.reel"]).output().unwrap();
     assert_refused(&output, 2, "--frames needs a secret");
 }
@@ -284,7 +275,7 @@ fn an_interrupted_recording_says_so() {
 
 #[test]
 fn many_files_are_blocks_with_a_blank_line_between_and_one_bad_one_gives_the_code() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     folder.write("cut.reel", &stream[..FRAMES_START]);
     let output = folder.reelseal(&["inspect", "film.reel", "cut.reel", "film.reel"]).output().unwrap();
     assert_refused(&output, 4, "1 of 3 files failed:");
@@ -318,7 +309,7 @@ fn no_vector_is_called_whole_and_none_causes_a_panic() {
 
 #[test]
 fn a_stream_that_turns_into_zeros_is_called_unfinished_by_every_command_that_opens_it() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     folder.write("it", &[&stream[..FRAMES_START + 5 * WIRE], &[0; 3 * WIRE + 1000]].concat());
     for arguments in [["decrypt", "it", "-o", "out"].as_slice(), &["verify", "it"], &["inspect", "it"]] {
         let output = folder.run(arguments);

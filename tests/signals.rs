@@ -419,18 +419,24 @@ fn where_files_must_have_names_a_signal_removes_the_temporary_one() {
     assert!(ended_by_signal > 20, "{ended_by_signal}");
 }
 
-#[test]
-fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_how_each_file_ended() {
-    let folder = prepared();
+/// Starts a command that reads the pipe `fifo` in `folder`, and interrupts it while it waits there. Returns what it has
+/// printed to standard error.
+fn interrupted(folder: &Folder, arguments: &[&str]) -> String {
     assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
-    let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key", "--threads", "1"];
-    let mut child = folder.reelseal(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = folder.reelseal(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     // Opening blocks until the command opens it too, which then waits for input that never comes.
     let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
-    let mut reported = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
-    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32));
+    text(&output.stderr)
+}
+
+#[test]
+fn an_interrupt_of_a_batch_ends_it_by_that_signal_and_reports_how_each_file_ended() {
+    let folder = prepared();
+    let arguments = ["verify", "film.reel", "missing", "fifo", "other", "--key-file", "key", "--threads", "1"];
+    let reported = interrupted(&folder, &arguments);
     let (_, summary) = reported.split_once("reelseal: interrupted: ").unwrap();
     assert_eq!(
         summary,
@@ -444,14 +450,8 @@ fn an_interrupt_of_a_batch_leaves_nothing_of_the_file_under_way() {
     let folder = Folder::new();
     folder.write("a", &plaintext(LENGTH));
     folder.write("b", &plaintext(LENGTH));
-    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
     let arguments = ["encrypt", "a", "b", "--passphrase-file", "fifo", "--threads", "1"];
-    let mut child = folder.reelseal(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
-    let mut reported = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
-    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
+    let reported = interrupted(&folder, &arguments);
     assert_eq!(reported, "reelseal: interrupted: 0 of 2 files done, 1 under way, 1 not begun\n");
     assert_eq!(folder.names(), ["a", "b", "fifo"]);
 }
@@ -459,13 +459,7 @@ fn an_interrupt_of_a_batch_leaves_nothing_of_the_file_under_way() {
 #[test]
 fn an_interrupt_of_a_single_file_says_nothing() {
     let folder = Folder::new();
-    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
-    let verify = &mut folder.reelseal(&["verify", "fifo", "--key-file", "key"]);
-    let child = verify.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let _fifo = std::fs::File::options().write(true).open(folder.path("fifo")).unwrap();
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.signal(), text(&output.stderr)), (Some(Signal::SIGINT as i32), String::new()));
+    assert_eq!(interrupted(&folder, &["verify", "fifo", "--key-file", "key"]), "");
 }
 
 #[test]

@@ -9,20 +9,11 @@ use std::{
     process::{Command, Output},
 };
 
-use support::{Folder, assert_done, assert_refused, plaintext, text};
+use support::{Folder, assert_done, assert_refused, film_in_frames, plaintext, text};
 
 const PAYLOAD: usize = 4096;
 const WIRE: usize = PAYLOAD + 64;
 const FRAMES_START: usize = 8192;
-
-/// A folder with a stream of 20 full frames and a final one of 5 bytes, and its bytes.
-fn film() -> (Folder, Vec<u8>) {
-    let folder = Folder::new();
-    folder.write("film", &plaintext(20 * PAYLOAD + 5));
-    assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
-    let stream = folder.read("film.reel");
-    (folder, stream)
-}
 
 fn with_flipped(stream: &[u8], frames: &[usize]) -> Vec<u8> {
     let mut flipped = stream.to_vec();
@@ -73,7 +64,7 @@ fn assert_findings((output, reported): (Output, String), lines: &[&str]) {
 
 #[test]
 fn a_sound_file_and_a_sound_pipe_are_whole_and_nothing_is_written() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let before = folder.names();
     let file = folder.run(&["verify", "film.reel"]);
     assert_done(&file);
@@ -87,7 +78,7 @@ fn a_sound_file_and_a_sound_pipe_are_whole_and_nothing_is_written() {
 
 #[test]
 fn every_damaged_range_is_named_and_neighbours_are_one() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let damaged = with_flipped(&stream, &[0, 7, 8, 9, 12, 19]);
     assert_damaged(
         &folder,
@@ -104,7 +95,7 @@ fn every_damaged_range_is_named_and_neighbours_are_one() {
 
 #[test]
 fn a_damaged_final_frame_is_reported_first_and_once() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let damaged = with_flipped(&stream, &[3, 20]);
     let three = "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged";
     let end = "frame 20, bytes 91392 to 91460 (plaintext from 81920 on): cut short, extended or damaged";
@@ -113,7 +104,7 @@ fn a_damaged_final_frame_is_reported_first_and_once() {
 
 #[test]
 fn a_missing_end_is_reported_first_and_once_beside_the_damage_before_it() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     let damaged = with_flipped(&stream, &[3]);
     let three = "frame 3, bytes 20672 to 24831 (plaintext 12288 to 16383): damaged";
     let end = FRAMES_START + 10 * WIRE;
@@ -129,7 +120,7 @@ fn a_missing_end_is_reported_first_and_once_beside_the_damage_before_it() {
 
 #[test]
 fn bytes_after_the_end_are_damage() {
-    let (folder, mut stream) = film();
+    let (folder, mut stream) = film_in_frames();
     stream.extend([0; 100]);
     let lines = [
         "frame 20, bytes 91392 to 91560 (plaintext from 81920 on): cut short, extended or damaged",
@@ -140,7 +131,7 @@ fn bytes_after_the_end_are_damage() {
 
 #[test]
 fn a_damaged_header_copy_is_a_warning_and_two_are_the_end() {
-    let (folder, mut stream) = film();
+    let (folder, mut stream) = film_in_frames();
     stream[100] ^= 1;
     folder.write("film.reel", &stream);
     let one = folder.run(&["verify", "film.reel"]);
@@ -153,7 +144,7 @@ fn a_damaged_header_copy_is_a_warning_and_two_are_the_end() {
 
 #[test]
 fn one_bad_file_among_many_is_named_again_and_gives_the_code() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     folder.write("bad.reel", &with_flipped(&stream, &[1]));
     folder.write("also.reel", &stream);
     let output = folder.run(&["verify", "film.reel", "bad.reel", "missing.reel", "also.reel"]);
@@ -228,7 +219,7 @@ fn with_failing_reads(folder: &Folder, failing: &str, arguments: &[&str]) -> Out
 #[test]
 #[ignore = "needs strace"]
 fn frames_that_cannot_be_read_are_ranges_like_others_and_the_frames_after_them_are_checked() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     folder.write("it", &with_flipped(&stream, &[9]));
     let output = with_failing_reads(&folder, "5..6", &["verify", "--threads", "1"]);
     assert_eq!(output.status.code(), Some(4), "{output:?}");
@@ -250,7 +241,7 @@ fn frames_that_cannot_be_read_are_ranges_like_others_and_the_frames_after_them_a
 #[test]
 #[ignore = "needs strace"]
 fn a_final_frame_that_cannot_be_read_is_reported_first_and_once_and_the_others_are_checked() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     folder.write("it", &stream);
     let output = with_failing_reads(&folder, "1..22+21", &["verify", "--threads", "1"]);
     assert_refused(&output, 4, "not whole: 1 frame cannot be read, 20 frames are sound");
@@ -263,7 +254,7 @@ fn a_final_frame_that_cannot_be_read_is_reported_first_and_once_and_the_others_a
 #[test]
 #[ignore = "needs strace"]
 fn a_frame_that_cannot_be_read_is_listed_as_such_and_named_by_a_decryption_that_ends_there() {
-    let (folder, stream) = film();
+    let (folder, stream) = film_in_frames();
     folder.write("it", &stream);
     let output = with_failing_reads(&folder, "5", &["inspect", "--frames"]);
     assert_refused(&output, 4, "not whole: 1 frame cannot be read, 20 frames are sound");

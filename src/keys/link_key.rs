@@ -5,6 +5,27 @@ use crate::container::{Prefix, SegmentRecord};
 
 /// Links a segment of a recording to the ones before and after it. Derived from the file key of one stream: whoever
 /// knows only what new streams are locked with can neither make a link nor use one in another stream.
+///
+/// ```
+/// use reelseal::{
+///     container::{Features, Layout, Predecessor, SegmentRecord},
+///     keys::{KeyFile, Lock},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let lock = Lock::with_key_file(&KeyFile::random()?);
+/// let features = Features::LIVE.union(Features::TIMED);
+/// let (first, second) = (lock.new_stream(Layout::default(), features)?, lock.new_stream(Layout::default(), features)?);
+/// let (prefix, own, before) = (second.header.prefix, second.keys.link, first.keys.link);
+///
+/// let mut record =
+///     SegmentRecord { recording: [5; 16], number: 1, offset: 11, predecessor: Predecessor::default(), link: [0; 32] };
+/// record.link = before.link(&record, &prefix, &own).into();
+/// assert!(before.verify(&record, &prefix, &own));
+/// assert!(!own.verify(&record, &prefix, &own));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LinkKey {
     /// The key of the next segment's link.

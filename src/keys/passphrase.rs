@@ -84,6 +84,17 @@ impl Passphrase {
     /// read it. What follows may be anything. The first [`MAX_SOURCE_LENGTH`](Self::MAX_SOURCE_LENGTH) `bytes` and one
     /// more are enough.
     ///
+    /// ```
+    /// use reelseal::keys::Passphrase;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let line = Passphrase::from_source(b"correct horse battery staple\r\nfor the film of 2026\n")?;
+    /// assert_eq!(line.passphrase, Passphrase::new("correct horse battery staple")?);
+    /// assert!(line.has_more_lines);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`PassphraseError`], of the first line.

@@ -14,7 +14,7 @@ use crate::{
     stream::{Input, ReadAt, SealedFile, StreamError, StreamFile, VerifiedFrames},
 };
 
-/// The part of a plaintext to be copied.
+/// The part of a plaintext to be copied, by [`copy_selection`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// These bytes.
@@ -29,6 +29,33 @@ pub enum Selection {
 
 /// The frames of `sealed`, which are in `file`, that hold the bytes of `range`, and the transform that opens them.
 /// `range` must not be empty, and must be within the plaintext.
+///
+/// ```
+/// use std::{io::Write, num::NonZero};
+///
+/// use reelseal::{
+///     keys::{KeyFile, Lock},
+///     pipeline::{OrderedSink, PlaintextRange, RangeSink, Workers, frames_of_range},
+///     stream::{SealedFile, StreamOptions, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key_file = KeyFile::random()?;
+/// let mut writer = Writer::create(tempfile::tempfile()?, &Lock::with_key_file(&key_file), StreamOptions::default())?;
+/// writer.write_all(&[7; 300_000])?;
+/// writer.write_all(b"the last scene")?;
+/// let encrypted = writer.finish()?;
+///
+/// let film = SealedFile::open(&encrypted, &key_file)?;
+/// let range = 300_004..300_008;
+/// let (frames, opening) = frames_of_range(&film, *film.stream_file(), &range)?;
+/// let sink = RangeSink::new(OrderedSink::new(Vec::new()), PlaintextRange(range));
+/// let frame_size = film.header().layout().frame_size;
+/// Workers::new(NonZero::<usize>::MIN, frame_size).run(&frames, &opening, &sink)?;
+/// assert_eq!(sink.into_inner().into_inner(), b"last");
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -56,6 +83,29 @@ pub fn frames_of_range<'a, 's>(
 }
 
 /// The bytes of a timed stream that [`Selection::Times`] selects; an empty range if there are none.
+///
+/// ```
+/// use std::io::Write;
+///
+/// use reelseal::{
+///     keys::{KeyFile, Lock},
+///     pipeline::bytes_of_times,
+///     stream::{Clock, SealedFile, StreamOptions, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key_file = KeyFile::random()?;
+/// let noon = 1_795_780_800_000_000;
+/// let options = StreamOptions { clock: Clock::Fixed(noon), ..StreamOptions::default() };
+/// let mut writer = Writer::create(Vec::new(), &Lock::with_key_file(&key_file), options)?;
+/// writer.write_all(b"all of this arrived at noon")?;
+/// let film = SealedFile::open(writer.finish()?, &key_file)?;
+///
+/// assert_eq!(bytes_of_times(&film, noon - 1_000_000, noon)?, 0..27);
+/// assert!(bytes_of_times(&film, noon + 1, noon + 1_000_000)?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -103,6 +153,32 @@ pub fn bytes_of_times<R: ReadAt>(sealed: &SealedFile<R>, since: i64, until: i64)
 
 /// Reads and authenticates `frames` up to the end of the `selection`, and writes what is selected to `output`. Adds the
 /// bytes written to `written`, and returns the plaintext's length if the end of the stream was reached.
+///
+/// ```
+/// use std::{io::Write, sync::atomic::AtomicU64};
+///
+/// use reelseal::{
+///     keys::{Credential, KeyFile, Lock},
+///     pipeline::{Selection, copy_selection},
+///     stream::{ReaderInput, StreamHeader, StreamOptions, VerifiedFrames, Writer},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key_file = KeyFile::random()?;
+/// let mut writer = Writer::create(Vec::new(), &Lock::with_key_file(&key_file), StreamOptions::default())?;
+/// writer.write_all(b"the first scene and the last")?;
+/// let stream = writer.finish()?;
+///
+/// let header = StreamHeader::read(ReaderInput(stream.as_slice()), Vec::new())?;
+/// let (opened, input) = header.open(&mut Credential::from(&key_file))?;
+/// let (mut frames, written) = (VerifiedFrames::new(opened, input), AtomicU64::new(0));
+/// let mut scene = Vec::new();
+/// copy_selection(&mut frames, &Selection::Bytes(4..15), &mut scene, &written)?;
+/// assert_eq!(scene, b"first scene");
+/// assert_eq!(written.into_inner(), 11);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -8,6 +8,39 @@ use super::ReadAt;
 const SECTOR: usize = 512;
 
 /// Reads a source from some position on. Unreadable sectors read as zeros.
+///
+/// ```
+/// use std::io::Write;
+///
+/// use reelseal::{
+///     keys::{KeyFile, Lock},
+///     stream::{PatchedReader, ReadAt, ReaderInput, StreamHeader, StreamOptions, Writer},
+/// };
+///
+/// /// A disk on which the first sector cannot be read.
+/// struct Disk(Vec<u8>);
+///
+/// impl ReadAt for Disk {
+///     fn read_at(&self, area: &mut [u8], position: u64) -> std::io::Result<usize> {
+///         if position < 512 { Err(std::io::Error::other("bad sector")) } else { self.0.read_at(area, position) }
+///     }
+///
+///     fn size(&self) -> std::io::Result<u64> {
+///         self.0.size()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let lock = Lock::with_key_file(&KeyFile::random()?);
+/// let mut writer = Writer::create(Vec::new(), &lock, StreamOptions::default())?;
+/// writer.write_all(b"first steps")?;
+/// let disk = Disk(writer.finish()?);
+///
+/// let header = StreamHeader::read(ReaderInput(PatchedReader::new(disk, 0)), Vec::new())?;
+/// assert!(header.damaged_copy().is_some());
+/// # Ok(())
+/// # }
+/// ```
 pub struct PatchedReader<R> {
     source: R,
     position: u64,

@@ -123,6 +123,15 @@ pub fn feed(command: &mut Command, input: &[u8]) -> Output {
     })
 }
 
+/// A folder with `film.reel`, a stream of 20 full frames of 4096 bytes and a final one of 5 bytes, and its bytes.
+pub fn film_in_frames() -> (Folder, Vec<u8>) {
+    let folder = Folder::new();
+    folder.write("film", &plaintext(20 * 4096 + 5));
+    assert_done(&folder.run(&["encrypt", "film", "--frame-size", "4K"]));
+    let stream = folder.read("film.reel");
+    (folder, stream)
+}
+
 /// The plaintext of a test: no two of its frames are alike.
 pub fn plaintext(length: usize) -> Vec<u8> {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()

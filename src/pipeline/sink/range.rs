@@ -28,6 +28,7 @@ impl PlaintextRange {
 }
 
 /// Writes the part of each payload that is in a range, and drops the rest.
+/// [`frames_of_range`](crate::pipeline::frames_of_range) has an example.
 pub struct RangeSink<S> {
     sink: S,
     range: PlaintextRange,

@@ -1,4 +1,4 @@
-//! What the keeper is told, and what it reports.
+//! What the keeper learns, and what it reports.
 
 use std::{
     ffi::{OsStr, OsString},

@@ -191,6 +191,32 @@ impl<R: ReadAt> SealedFile<R> {
     /// The same stream as `source` holds it now, opened with the known keys: for a stream that has grown, or whose
     /// header was rewritten. `None` if `source` holds another stream.
     ///
+    /// ```
+    /// use std::io::Write;
+    ///
+    /// use reelseal::{
+    ///     keys::{KeyFile, Lock},
+    ///     stream::{SealedFile, StreamOptions, Writer},
+    /// };
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let key_file = KeyFile::random()?;
+    /// let file = tempfile::tempfile()?;
+    /// let options = StreamOptions { live: true, ..StreamOptions::default() };
+    /// let mut writer = Writer::create(file.try_clone()?, &Lock::with_key_file(&key_file), options)?;
+    /// writer.write_all(b"first")?;
+    /// writer.flush()?;
+    /// let film = SealedFile::open_unfinished(&file, &key_file)?;
+    /// assert_eq!(film.len(), 5);
+    ///
+    /// writer.write_all(b" steps")?;
+    /// writer.finish()?;
+    /// let film = film.reopened(&file)?.ok_or("another stream")?;
+    /// assert_eq!((film.len(), film.is_whole()), (11, true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`SealedFile::of_unfinished`].
@@ -315,7 +341,7 @@ impl<R: ReadAt> SealedFile<R> {
     }
 
     /// Reads, authenticates and decrypts the frame at `index` into `buffer`, bypassing the cache: for a caller that
-    /// reads whole frames in order and recycles its buffers.
+    /// reads whole frames in order and recycles its buffers, as from [`VerifiedFrame::into_buffer`].
     ///
     /// # Errors
     ///
