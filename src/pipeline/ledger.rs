@@ -325,6 +325,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_known_beyond_the_last_frame_that_was_noted() {
+        let reported = Reported::default();
+        let mut ledger = Ledger::new(&reported);
+        (0..2).for_each(|index| ledger.sound(&tag(index)));
+        assert!(ledger.knows_beyond(0) && !ledger.knows_beyond(1));
+    }
+
+    #[test]
     fn without_a_final_frame_the_end_is_lost_from_the_last_sound_one_on() {
         for (damaged_frames, part) in [(0..0, None), (3..5, Some(part(3..5)))] {
             let reported = Reported::default();

@@ -234,6 +234,14 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_missing_makes_a_gap() {
+        let gaps = [Break::OtherRecording, Break::Gap(2..=3), Break::Unfinished, Break::EndMissing { bytes: 5 }];
+        assert!(gaps.iter().all(Break::is_gap));
+        let others = [Break::OutOfOrder, Break::Doubled, Break::NotLinked, Break::Altered];
+        assert!(!others.iter().any(Break::is_gap));
+    }
+
+    #[test]
     fn a_recording_with_all_its_segments_is_whole_in_whatever_order_they_are_found() {
         let mut segments = recorded(1, 4, &[]);
         segments.reverse();

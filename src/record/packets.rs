@@ -132,6 +132,13 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_begins_where_another_sync_byte_follows_in_its_place() {
+        let stream = [b"x", &packets(2)[..]].concat();
+        let begins: Vec<_> = (0..PACKET).filter(|&at| begins_packet(&stream, at)).collect();
+        assert_eq!(begins, [1]);
+    }
+
+    #[test]
     fn after_a_loss_boundaries_are_those_of_what_follows() {
         let stream = [&packets(3)[..], &packets(3)[100..]].concat();
         let mut packets = Packets::of(&stream);

@@ -34,10 +34,7 @@ impl Reserve {
             return Ok(());
         }
         let ahead = length.max(AHEAD).min(most - from);
-        match self.take(file, from, ahead) {
-            Err(_) if ahead > length => self.take(file, from, length),
-            taken => taken,
-        }
+        self.take(file, from, ahead).or_else(|_| self.take(file, from, length))
     }
 
     fn take(&mut self, file: &impl SegmentFile, from: u64, length: u64) -> io::Result<()> {

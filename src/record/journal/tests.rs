@@ -331,6 +331,24 @@ impl ReadAt for Unreadable<'_> {
 }
 
 #[test]
+fn after_its_final_frame_or_one_that_was_lost_a_segment_takes_nothing_more() {
+    let lost = Fault { call: Call::Write, at: 1, written: 0, error: Errno::IO };
+    for disk in [Arc::default(), Disk::failing(lost)] {
+        let folder = MemoryFolder { disk, ..MemoryFolder::default() };
+        let lineage = Lineage::new([7; RECORDING_ID_LENGTH]);
+        let stream = Lock::with_key_file(&KeyFile::random().unwrap()).new_stream(LAYOUT, JournalPlan::features());
+        let next = NextSegment::new(&folder, "cam.reel".to_owned(), stream.unwrap());
+        let segment = next.and_then(|next| Segment::create(&folder, next, &lineage, FIRST_WALL));
+        let mut segment = segment.unwrap_or_else(|failed| panic!("{}", failed.error));
+        let (buffer, ended) = segment.finish(FrameBuffer::new(FrameSize::MIN), Ending::Finished);
+        assert_eq!(ended.is_err(), folder.disk.fault.is_some());
+        let writes = folder.disk.count(Call::Write);
+        assert!(segment.append(buffer, 1).is_err());
+        assert_eq!(folder.disk.count(Call::Write), writes);
+    }
+}
+
+#[test]
 fn no_name_is_given_twice_though_its_segment_was_removed() {
     let mut lineage = Lineage::new([7; RECORDING_ID_LENGTH]);
     let folder = MemoryFolder::default();
