@@ -166,6 +166,18 @@ fn every_byte_around_every_frame_boundary_can_be_read_alone() {
 }
 
 #[test]
+fn a_stream_is_reopened_where_it_still_is_and_nowhere_else() {
+    let plaintext = plaintext(3 * P + 5);
+    let stream = plain(&plaintext, SIZE);
+    let film = SealedFile::open_unfinished(&stream[..position(2)], credential()).unwrap();
+    assert_eq!((film.len(), film.is_whole()), (2 * P as u64, false));
+    let grown = film.reopened(stream.as_slice()).unwrap().unwrap();
+    assert_eq!((grown.len(), grown.is_whole()), (plaintext.len() as u64, true));
+    let other = live(&plaintext);
+    assert!(!film.is_in(&other.as_slice()) && film.reopened(other.as_slice()).unwrap().is_none());
+}
+
+#[test]
 fn an_empty_stream_is_read_to_its_end_at_once() {
     let file = open(plain(&[], SIZE));
     assert!(file.is_empty() && file.is_whole());

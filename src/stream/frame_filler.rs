@@ -127,6 +127,29 @@ mod tests {
         assert_eq!((&buffer.payload_area()[..filled], ended, arrivals), (b"one frame".as_slice(), true, 1));
     }
 
+    /// Always has one more byte. Counts the reads.
+    struct Busy(usize);
+
+    impl Input for Busy {
+        fn readiness(&mut self, _: Wait) -> std::io::Result<Readiness> {
+            Ok(Readiness::Ready)
+        }
+
+        fn read(&mut self, area: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            area[0] = 0;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn without_waiting_a_busy_writer_of_single_bytes_is_read_once() {
+        let mut filler = FrameFiller::new(Busy(0));
+        let next = filler.next(&mut vec![FrameBuffer::new(SIZE)], FrameBuffer::payload_area, Wait::Never, || {});
+        assert!(next.unwrap().is_none());
+        assert_eq!(filler.input.0, 1);
+    }
+
     #[test]
     fn a_buffer_that_is_not_full_is_given_when_it_is_due_and_not_before() {
         let (reader, mut writer) = std::io::pipe().unwrap();

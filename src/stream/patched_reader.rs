@@ -109,4 +109,11 @@ mod tests {
             assert!(read.iter().enumerate().all(|(at, &byte)| byte == if is_bad(at) { 0 } else { 7 }), "{bad:?}");
         }
     }
+
+    #[test]
+    fn a_bad_sector_at_the_end_is_zeros_up_to_the_end() {
+        let mut read = Vec::new();
+        PatchedReader::new(Failing(vec![7; 700], 512..700), 100).read_to_end(&mut read).unwrap();
+        assert_eq!(read, [vec![7; 412], vec![0; 188]].concat());
+    }
 }
