@@ -152,6 +152,16 @@ fn what_a_command_still_writes_when_it_is_asked_to_end_is_recorded() {
 }
 
 #[test]
+fn what_a_command_left_behind_is_waited_for_if_it_ends_soon() {
+    let folder = Folder::new();
+    let script = "printf frames; (sleep 0.5; printf ' and more') & exit 0";
+    // Whenever a sync is due, the recorder stops waiting for a moment.
+    let arguments = [&RECORD[..], &["--sync", "50ms", "--", "sh", "-c", script]].concat();
+    assert_done(&folder.reelseal(&arguments).output().unwrap());
+    assert_eq!(folder.run(&["decrypt", "cam", "-o", "-"]).stdout, b"frames and more");
+}
+
+#[test]
 fn a_command_reads_nothing_and_has_no_secret() {
     let folder = Folder::new();
     let (input, mut writer) = pipe().unwrap();

@@ -194,8 +194,12 @@ mod tests {
     fn ranges_are_the_same_in_whatever_order_frames_are_noted() {
         for order in [[3, 4, 5, 9], [9, 5, 3, 4], [4, 9, 3, 5], [5, 4, 9, 3]] {
             let mut survey = Survey::default();
-            order.into_iter().for_each(|index| survey.note(damaged(index, MAC)));
+            let wire_length = |index| SIZE.wire() - index as usize;
+            order.into_iter().for_each(|index| {
+                survey.note(DamagedFrame { wire_length: wire_length(index), ..damaged(index, MAC) });
+            });
             assert_eq!(ranges(&survey), [(3, 5), (9, 9)], "{order:?}");
+            assert!(survey.damaged().all(|range| range.last_wire == wire_length(range.last)), "{order:?}");
         }
     }
 
