@@ -520,6 +520,15 @@ fn a_final_frame_that_claims_more_than_the_frames_can_hold_is_refused() {
 }
 
 #[test]
+fn a_frame_after_which_more_would_have_to_come_than_the_frames_can_hold_is_refused() {
+    let first = FrameTag { index: 0, ..FrameTag::default() };
+    let last = FrameTag { index: 1, offset: P as u64, length: 5, flags: TagFlags::FINAL, ..FrameTag::default() };
+    let file = open(stream_of(SIZE, Features::LIVE, &[(first, Vec::new()), (last, b"scene".to_vec())]));
+    assert!(matches!(file.frame(0), Err(StreamError::Frame { index: 0, fault: FrameFault::Offset(0) })));
+    assert_eq!(file.frame(1).unwrap().payload(), b"scene");
+}
+
+#[test]
 fn a_falling_time_is_refused_where_a_search_meets_it() {
     let plaintext = plaintext(9 * 1000);
     let mut claimed = frames(&plaintext, [1000; 9], true);
