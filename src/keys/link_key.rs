@@ -15,7 +15,8 @@ use crate::container::{Prefix, SegmentRecord};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let lock = Lock::with_key_file(&KeyFile::random()?);
 /// let features = Features::LIVE.union(Features::TIMED);
-/// let (first, second) = (lock.new_stream(Layout::default(), features)?, lock.new_stream(Layout::default(), features)?);
+/// let new_stream = || lock.new_stream(Layout::default(), features);
+/// let (first, second) = (new_stream()?, new_stream()?);
 /// let (prefix, own, before) = (second.header.prefix, second.keys.link, first.keys.link);
 ///
 /// let mut record =

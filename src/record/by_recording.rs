@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::container::SegmentRecord;
 
-/// The segments of each recording, ordered by their numbers; those with the same number stay as they were. The recordings
-/// are in the order in which their first segments appear.
+/// The segments of each recording, ordered by their numbers; those with the same number stay as they were. The
+/// recordings are in the order in which their first segments appear.
 pub(crate) fn by_recording<T>(
     segments: impl IntoIterator<Item = T>,
     record_of: impl Fn(&T) -> &SegmentRecord,

@@ -25,7 +25,8 @@ pub(crate) fn segment_at(path: &Path) -> Option<SegmentRecord> {
 ///
 /// # Errors
 ///
-/// Why no header can be read: with [`HeaderError::Cut`](crate::container::HeaderError::Cut), not all of it may have been written yet.
+/// Why no header can be read: with [`HeaderError::Cut`](crate::container::HeaderError::Cut), not all of it may have been
+/// written yet.
 pub(crate) fn read_segment(path: &Path) -> Result<Option<SegmentRecord>, HeaderReadError> {
     // Opening a pipe would block.
     if !path.metadata().map_err(HeaderReadError::Read)?.is_file() {

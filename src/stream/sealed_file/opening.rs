@@ -154,7 +154,7 @@ impl<R: ReadAt> SealedFile<R> {
         let expected = self.header().prefix.encode();
         [0, self.header().length.bytes() as u64].into_iter().any(|position| {
             let mut prefix = [0; PREFIX_LENGTH];
-            let read = FromStart(source, position).read_exact(&mut prefix);
+            let read = InOrder(source, position).read_exact(&mut prefix);
             read.is_ok() && prefix == expected
         })
     }
@@ -186,16 +186,16 @@ fn open<R: ReadAt>(
     credential: &mut Credential,
     private: Vec<Box<dyn Stage>>,
 ) -> Result<(OpenedStream, StreamFile<R>), OpenError> {
-    let (stream, _) = StreamHeader::read(ReaderInput(FromStart(&source, 0)), private)?.open(credential)?;
+    let (stream, _) = StreamHeader::read(ReaderInput(InOrder(&source, 0)), private)?.open(credential)?;
     let size = source.size().map_err(StreamError::Read)?;
     let file = StreamFile::new(source, size, 0, stream.header().layout());
     Ok((stream, file))
 }
 
-/// Reads a source in order, from its first byte on.
-struct FromStart<'a, R>(&'a R, u64);
+/// Reads a source in order, from some position on.
+struct InOrder<'a, R>(&'a R, u64);
 
-impl<R: ReadAt> Read for FromStart<'_, R> {
+impl<R: ReadAt> Read for InOrder<'_, R> {
     fn read(&mut self, area: &mut [u8]) -> io::Result<usize> {
         let read = self.0.read_at(area, self.1)?;
         self.1 += read as u64;
